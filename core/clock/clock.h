@@ -1,0 +1,71 @@
+/*
+ * Clocks and timers of one machine.
+ *
+ * CLOCK_VIRTUAL_NS stands still while the machine is stopped and starts at 0; CLOCK_HOST_NS is the
+ * host's monotonic clock; CLOCK_RTC_NS is wall-clock time (Unix epoch). All in nanoseconds. Devices
+ * read time only here, so pausing, replay and counted time need no change in any device. A test may
+ * switch the virtual clock to manual stepping (clock_set_manual/clock_step), as qtest does.
+ *
+ * Timers fire on the machine's main-loop thread with the machine lock held. Thread contract: every
+ * function here is callable from any thread, except clock_run_timers (the main loop's).
+ */
+#ifndef CORE_CLOCK_CLOCK_H
+#define CORE_CLOCK_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum clock_type { VCLOCK_VIRTUAL, VCLOCK_HOST, VCLOCK_RTC, VCLOCK_COUNT };
+
+struct clock_set; /* all clocks of a machine; opaque */
+typedef void (*clock_notify_fn)(void *opaque);
+typedef void (*timer_fn)(void *opaque);
+
+struct clock_set *clock_set_new(void);
+void clock_set_free(struct clock_set *clocks);
+/* Called (from any thread) whenever the earliest deadline moved earlier: wakes the main loop. */
+void clock_set_notify(struct clock_set *clocks, clock_notify_fn fn, void *opaque);
+
+int64_t clock_now(struct clock_set *clocks, enum clock_type type);
+/* Stop or continue the virtual clock. A new clock set is stopped at 0. */
+void clock_set_running(struct clock_set *clocks, bool running);
+/* Set the virtual clock (state load). */
+void clock_set_virtual(struct clock_set *clocks, int64_t now_ns);
+void clock_set_manual(struct clock_set *clocks, bool manual);
+/* Advance the manual virtual clock by ns, running due timers in deadline order on this thread. */
+void clock_step(struct clock_set *clocks, int64_t ns);
+
+struct timer {
+    struct clock_set *clocks;
+    enum clock_type type;
+    timer_fn fn;
+    void *opaque;
+    int64_t deadline; /* ns; -1: not armed */
+    uint32_t heap_index;
+};
+
+/* Initialise a timer embedded in a device; not armed. */
+void timer_init(struct timer *t, struct clock_set *clocks, enum clock_type type, timer_fn fn,
+                void *opaque);
+void timer_set(struct timer *t,
+               int64_t deadline_ns); /* absolute; in the past = as soon as possible */
+void timer_cancel(struct timer *t);  /* idempotent; also before the device is freed */
+static inline bool timer_pending(const struct timer *t)
+{
+    return __atomic_load_n(&t->deadline, __ATOMIC_ACQUIRE) >= 0;
+}
+static inline int64_t timer_deadline(const struct timer *t)
+{
+    return __atomic_load_n(&t->deadline, __ATOMIC_ACQUIRE);
+}
+
+/* Run all due timers; returns ns until the next deadline, or -1 when there is none. */
+int64_t clock_run_timers(struct clock_set *clocks);
+
+/* a*b/c without overflow of the product, rounded down. */
+static inline uint64_t muldiv64(uint64_t a, uint64_t b, uint64_t c)
+{
+    return (uint64_t)((unsigned __int128)a * b / c);
+}
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * vCPUs: run/stop/kick, halt, interrupt lines, reset and register access, independent of
+ * accelerator.
+ *
+ * Each vCPU has a thread of its own. Interrupt controllers raise and lower `interrupt` bits from
+ * any thread (cpu_interrupt); the accelerator notices at its next poll. The register file of an
+ * architecture (core/cpu/x86.h) has a canonical architectural part which every accelerator, gdb and
+ * snapshots share.
+ */
+#ifndef CORE_CPU_CPU_H
+#define CORE_CPU_CPU_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vemu_machine;
+struct vemu_error;
+struct vcpu;
+
+enum cpu_arch { ARCH_X86, ARCH_ARM };
+
+/* Bits of vcpu.interrupt: conditions that the vCPU must look at. */
+enum cpu_interrupt {
+    CPU_INT_HARD = 1u << 0, /* the interrupt controller has a vector (INTR) */
+    CPU_INT_NMI = 1u << 1,
+    CPU_INT_SMI = 1u << 2,
+    CPU_INT_INIT = 1u << 3,
+    CPU_INT_SIPI = 1u << 4,
+    CPU_INT_RESET = 1u << 5,
+    CPU_INT_MCE = 1u << 6,
+    CPU_INT_POLL = 1u << 7, /* local controller state changed: recompute pending */
+};
+
+/* The interrupt controller in front of an x86 vCPU (the local APIC, or the PIC pair without one).
+ */
+struct cpu_intc_ops {
+    /* The vector to deliver now, or -1 (spurious, masked by TPR). Acknowledges it. Machine lock
+     * held. */
+    int (*acknowledge)(void *opaque);
+    uint8_t (*get_tpr)(void *opaque); /* CR8 = TPR >> 4 */
+    void (*set_tpr)(void *opaque, uint8_t tpr);
+    /* IA32_APIC_BASE, TSC deadline, x2APIC registers 0x800-0x8ff. false: #GP. */
+    bool (*read_msr)(void *opaque, uint32_t msr, uint64_t *value);
+    bool (*write_msr)(void *opaque, uint32_t msr, uint64_t value);
+    void (*init)(void *opaque); /* INIT: as reset, but the APIC ID stays */
+};
+
+/* What an accelerator is. One const table each; no state of its own. */
+struct accel {
+    const char *name;
+    bool (*machine_init)(struct vemu_machine *m, struct vemu_error **errp);
+    void (*machine_destroy)(struct vemu_machine *m);
+    /* The CPUID feature words this accelerator implements (enum x86_feature_word, core/cpu/x86.h).
+     */
+    void (*x86_features)(struct vemu_machine *m, uint32_t *words);
+    bool (*vcpu_init)(struct vcpu *cpu,
+                      struct vemu_error **errp); /* sets cpu->regs and accel_data */
+    void (*vcpu_destroy)(struct vcpu *cpu);
+    void (*vcpu_reset)(struct vcpu *cpu); /* after core reset the architectural part */
+    /* Run until cpu->stop_request, halt, or a debug event; returns why. On the vCPU's thread, no
+     * locks. */
+    enum vcpu_exit {
+        VCPU_EXIT_STOP,
+        VCPU_EXIT_HALT,
+        VCPU_EXIT_DEBUG,
+        VCPU_EXIT_SHUTDOWN,
+        VCPU_EXIT_ERROR
+    } (*vcpu_run)(struct vcpu *cpu);
+    void (*vcpu_kick)(
+        struct vcpu *cpu); /* make vcpu_run look at interrupt and stop_request; any thread */
+    void (*get_state)(struct vcpu *cpu); /* make the architectural part current (vCPU stopped) */
+    void (*put_state)(struct vcpu *cpu); /* the architectural part was changed from outside */
+    void (*debug_changed)(struct vcpu *cpu); /* breakpoints or single step changed */
+};
+
+struct cpu_breakpoint {
+    uint64_t addr; /* linear address */
+    uint64_t len;
+    enum { CPU_BP_EXEC, CPU_BP_WRITE, CPU_BP_READ, CPU_BP_ACCESS } kind;
+};
+
+struct vcpu {
+    struct vemu_machine *machine;
+    unsigned index; /* 0 is the bootstrap processor */
+    uint32_t apic_id;
+    enum cpu_arch arch;
+    pthread_t thread;
+    bool thread_started;
+    char error[256]; /* VCPU_EXIT_ERROR: a sentence */
+
+    _Atomic uint32_t interrupt; /* enum cpu_interrupt bits */
+    _Atomic bool stop_request;  /* pause: leave vcpu_run soon */
+    bool halted; /* HLT or wait-for-SIPI; changed on the vCPU's own thread or while paused */
+    bool wait_for_sipi;
+    uint8_t sipi_vector;
+    _Atomic bool running;     /* inside vcpu_run */
+    bool paused;              /* parked; guarded by run_lock */
+    pthread_mutex_t run_lock; /* leaf lock: guards parking */
+    pthread_cond_t run_cond;  /* the thread waits here when paused or halted */
+
+    /* debugger */
+    struct cpu_breakpoint *breakpoints; /* changed only while stopped */
+    unsigned breakpoint_count;
+    bool single_step;
+    uint64_t debug_addr; /* VCPU_EXIT_DEBUG: where, and for watchpoints which address */
+    const struct cpu_breakpoint *debug_hit;
+
+    const struct cpu_intc_ops *intc_ops;
+    void *intc;
+
+    void *regs; /* struct x86_regs * (core/cpu/x86.h), in memory that the accelerator laid out */
+    void *accel_data;  /* the accelerator's per-vCPU state */
+    const void *model; /* struct x86_cpu_model * */
+};
+
+/* Create vCPU `index` (m->vcpus grows), its registers at reset values, the accelerator's part made.
+ */
+struct vcpu *vcpu_new(struct vemu_machine *m, enum cpu_arch arch, uint32_t apic_id,
+                      const void *model, struct vemu_error **errp);
+void vcpu_free(struct vcpu *cpu);
+bool vcpu_start_thread(struct vcpu *cpu, struct vemu_error **errp); /* paused at first */
+/* Pause and resume all vCPUs of the machine; pause returns when every one is parked and its
+ * architectural part is current. Never call with the machine lock held or from a vCPU thread. */
+void vcpus_pause(struct vemu_machine *m);
+void vcpus_resume(struct vemu_machine *m);
+void vcpus_join(struct vemu_machine *m); /* stop and join all threads, for destroy */
+
+/* Set or clear interrupt conditions; wakes a halted vCPU and kicks a running one. Any thread. */
+void cpu_interrupt(struct vcpu *cpu, uint32_t bits);
+void cpu_clear_interrupt(struct vcpu *cpu, uint32_t bits);
+void vcpu_reset(struct vcpu *cpu);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * struct vemu_machine: everything that makes up one machine hangs off this struct. The core owns
+ * memory, clocks, loop, devices, vCPUs and the run state; boards (hw/) fill it, an accelerator
+ * (tcg/, accel/) runs its vCPUs, libvemu wraps it for the public API.
+ *
+ * Lock order: machine lock, then translator locks (tcg/README in docs/ARCHITECTURE.md), then leaf
+ * locks (log, clocks, loop queue, chardev). A vCPU never waits for a safe point while it holds the
+ * machine lock.
+ */
+#ifndef CORE_DEVICE_MACHINE_H
+#define CORE_DEVICE_MACHINE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/clock/clock.h"
+#include "core/device/device.h"
+#include "core/loop/loop.h"
+#include "core/memory/memory.h"
+#include "core/util/list.h"
+#include "core/util/log.h"
+
+struct vcpu;
+struct accel;
+struct chardev;
+
+enum run_state {
+    RUN_STATE_PRELAUNCH, /* realized, never started */
+    RUN_STATE_RUNNING,
+    RUN_STATE_PAUSED,
+    RUN_STATE_SHUTDOWN,       /* the guest powered off, or reset with no-reboot */
+    RUN_STATE_INTERNAL_ERROR, /* the accelerator cannot go on */
+    RUN_STATE_GUEST_PANICKED,
+    RUN_STATE_DEBUG, /* stopped for the debugger */
+};
+
+struct vemu_machine {
+    pthread_mutex_t lock; /* the machine lock: devices, memory tree, device list */
+    struct log log;
+    struct clock_set *clocks;
+    struct loop *loop;
+    struct ram_list rams;
+    struct mem_space *memory;
+    struct mem_space *io; /* NULL on machines without port I/O */
+    uint64_t ram_size;    /* bytes, -m */
+
+    struct list devices; /* struct device.node */
+    struct list chardevs;
+
+    struct vcpu **vcpus;
+    unsigned vcpu_count;
+    const struct accel *accel;
+    void *accel_state; /* the accelerator's per-machine state */
+
+    /* requests from devices and other threads, taken up by machine_process_requests() on the loop
+     * thread */
+    pthread_mutex_t request_lock;
+    pthread_cond_t state_changed;
+    uint32_t pending_requests; /* bit per enum machine_request */
+    int exit_status;
+    enum run_state run_state;
+    bool no_reboot, no_shutdown;
+
+    void *board; /* the board's own struct */
+    void (*board_reset)(
+        struct vemu_machine *m); /* after device resets: direct-boot register set-up */
+    void (*board_free)(struct vemu_machine *m);
+};
+
+bool machine_init(struct vemu_machine *m, struct vemu_error **errp);
+void machine_destroy(struct vemu_machine *m); /* vCPU threads are already joined */
+/* Reset every device (creation order), then the vCPUs, then board_reset. Machine lock held, vCPUs
+ * paused. */
+void machine_reset(struct vemu_machine *m);
+void machine_request(struct vemu_machine *m, enum machine_request what, int status);
+static inline void machine_lock(struct vemu_machine *m)
+{
+    pthread_mutex_lock(&m->lock);
+}
+static inline void machine_unlock(struct vemu_machine *m)
+{
+    pthread_mutex_unlock(&m->lock);
+}
+
+#endif

@@ -1,0 +1,185 @@
+/*
+ * Guest memory: region tree -> flat view.
+ *
+ * A mem_space (system memory, or x86 port I/O) has a root container region. Regions are RAM, ROM
+ * (reads as RAM, writes ignored), MMIO (callbacks), containers and aliases; overlaps are resolved
+ * by priority (higher wins), then by later addition. The tree is changed with the machine lock held
+ * between mem_transaction_begin/commit (nestable; a lone change commits at once); commit renders a
+ * new immutable flat view and publishes it. Readers take no lock: they bracket use of a view with
+ * mem_view_enter/leave (RCU-style; an old view is freed when no reader can hold it).
+ *
+ * MMIO accesses are normalised to what the region declares before the device sees them: a wider
+ * access is split, a narrower one widened for reads (shifted out) or rejected, unaligned ones split
+ * to bytes, unless the region accepts them.
+ *
+ * All addresses and sizes are in bytes; a region may be at most 2^63 bytes.
+ */
+#ifndef CORE_MEMORY_MEMORY_H
+#define CORE_MEMORY_MEMORY_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/util/list.h"
+
+struct vemu_error;
+struct device;
+struct mem_space;
+
+/* ---- RAM ------------------------------------------------------------------------------------ */
+
+enum mem_dirty_client { MEM_DIRTY_DISPLAY, MEM_DIRTY_MIGRATION, MEM_DIRTY_CLIENTS };
+#define MEM_PAGE_BITS 12
+#define MEM_PAGE_SIZE (UINT64_C(1) << MEM_PAGE_BITS)
+
+/* Host memory behind RAM or ROM regions. */
+struct ram_block {
+    struct list node; /* in the machine's list */
+    char *name;
+    uint32_t id;    /* unique in the machine and never reused; part of the translator's block key */
+    int fd;         /* memfd; -1 for blocks without one */
+    uint8_t *host;  /* page aligned */
+    uint64_t size;  /* bytes, page multiple */
+    bool read_only; /* ROM: guest writes are ignored */
+    uint64_t *dirty[MEM_DIRTY_CLIENTS]; /* a bit a page while that client logs, else NULL */
+    void *tcg;                          /* the translator's per-page table; owned by tcg/ */
+};
+
+struct ram_list {
+    struct list blocks;
+    uint32_t next_id;
+    void (*block_freed)(void *opaque,
+                        struct ram_block *block); /* the accelerator's hook; may be NULL */
+    void *opaque;
+};
+
+void ram_list_init(struct ram_list *rams);
+/* size is rounded up to pages; memory is zero and lazily populated. */
+struct ram_block *ram_block_new(struct ram_list *rams, const char *name, uint64_t size,
+                                bool read_only, struct vemu_error **errp);
+void ram_block_free(struct ram_list *rams, struct ram_block *block);
+struct ram_block *ram_block_find(struct ram_list *rams, const char *name);
+void ram_block_mark_dirty(struct ram_block *block, uint64_t offset, uint64_t len);
+
+/* ---- regions -------------------------------------------------------------------------------- */
+
+enum mem_result { MEM_OK = 0, MEM_ERROR = 1 /* nothing there, refused size, or re-entrant DMA */ };
+
+struct mem_ops {
+    /* offset is relative to the region. size is 1, 2, 4 or 8 and within [min_size, max_size]. */
+    uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);
+    void (*write)(void *opaque, uint64_t offset, uint64_t value, unsigned size);
+    uint8_t min_size, max_size; /* 0 means 1 and 4; the bus splits or widens to fit */
+    bool unaligned;             /* the device handles unaligned offsets itself */
+    bool unlocked; /* callbacks have their own locking: called without the machine lock */
+};
+
+enum mem_kind { MEM_CONTAINER, MEM_RAM, MEM_ROM, MEM_MMIO, MEM_ALIAS };
+
+struct mem_region {
+    const char *name;
+    enum mem_kind kind;
+    uint64_t size;
+    /* RAM, ROM */
+    struct ram_block *ram;
+    uint64_t ram_offset;
+    /* MMIO (also: writes to a ROM region with ops go to ops->write, as flash does) */
+    const struct mem_ops *ops;
+    void *opaque;
+    struct device *owner; /* for the DMA re-entrancy guard; may be NULL */
+    /* ALIAS */
+    struct mem_region *target;
+    uint64_t target_offset;
+    /* place in the tree; managed by mem_region_add/remove/set_* */
+    struct mem_space *space;
+    struct mem_region *parent;
+    uint64_t addr;
+    int priority;
+    bool enabled;
+    struct list children, sibling;
+};
+
+void mem_region_init_container(struct mem_region *r, const char *name, uint64_t size);
+void mem_region_init_ram(struct mem_region *r, const char *name, struct ram_block *ram,
+                         uint64_t ram_offset, uint64_t size);
+void mem_region_init_rom(struct mem_region *r, const char *name, struct ram_block *ram,
+                         uint64_t ram_offset, uint64_t size);
+void mem_region_init_io(struct mem_region *r, const char *name, uint64_t size,
+                        const struct mem_ops *ops, void *opaque, struct device *owner);
+void mem_region_init_alias(struct mem_region *r, const char *name, struct mem_region *target,
+                           uint64_t target_offset, uint64_t size);
+void mem_region_add(struct mem_region *parent, uint64_t addr, struct mem_region *r, int priority);
+void mem_region_remove(struct mem_region *r); /* idempotent */
+void mem_region_set_address(struct mem_region *r, uint64_t addr);
+void mem_region_set_enabled(struct mem_region *r, bool enabled);
+
+/* ---- spaces and views ------------------------------------------------------------------------ */
+
+/* One piece of the flat view: [start, start+size) is `region` from region_offset on. */
+struct mem_range {
+    uint64_t start, size;
+    struct mem_region *region; /* never a container or alias */
+    uint64_t region_offset;
+};
+
+struct mem_view {
+    uint64_t generation; /* counts commits of this space, from 1 */
+    uint32_t count;
+    struct mem_range *ranges; /* sorted, disjoint */
+};
+
+/* Told after a new view is published (machine lock held): the accelerator's memory_changed. */
+typedef void (*mem_changed_fn)(void *opaque, struct mem_space *space);
+
+struct mem_space *mem_space_new(const char *name, uint64_t size, pthread_mutex_t *machine_lock,
+                                struct vemu_error **errp);
+void mem_space_free(struct mem_space *space);
+struct mem_region *mem_space_root(struct mem_space *space);
+void mem_space_set_listener(struct mem_space *space, mem_changed_fn fn, void *opaque);
+/* What an access that hits no region reads: all ones (x86) or MEM_ERROR reported to the accessor.
+ */
+void mem_transaction_begin(struct mem_space *space);
+void mem_transaction_commit(struct mem_space *space);
+
+/* RCU-style read side. enter returns the current view, valid until the matching leave on the same
+ * thread; nesting is allowed. Cheap: one atomic store and load. Any thread may call it. */
+const struct mem_view *mem_view_enter(struct mem_space *space, unsigned *token);
+void mem_view_leave(struct mem_space *space, unsigned token);
+/* The range that holds addr, or NULL. */
+const struct mem_range *mem_view_find(const struct mem_view *view, uint64_t addr);
+
+/* ---- access ---------------------------------------------------------------------------------- */
+
+/* One access of 1, 2, 4 or 8 bytes as a CPU makes it (little-endian value). The machine lock is
+ * taken inside when the region needs it; the caller must not hold it. Unassigned: reads all ones
+ * and returns MEM_ERROR. */
+enum mem_result mem_read(struct mem_space *space, uint64_t addr, unsigned size, uint64_t *value);
+enum mem_result mem_write(struct mem_space *space, uint64_t addr, unsigned size, uint64_t value);
+/* The same for a range already looked up; offset is within the region. For accelerators. */
+enum mem_result mem_region_read(struct mem_region *r, uint64_t offset, unsigned size,
+                                uint64_t *value);
+enum mem_result mem_region_write(struct mem_region *r, uint64_t offset, unsigned size,
+                                 uint64_t value);
+
+/* DMA: any length; RAM is copied, MMIO accessed in its own sizes. Called with the machine lock
+ * held. dev (may be NULL: loader, debugger) is the device that masters the bus: an access that
+ * would enter dev's own MMIO callbacks again is refused (MEM_ERROR) and logged. Writes mark pages
+ * dirty and drop translated code. */
+enum mem_result dma_read(struct mem_space *space, struct device *dev, uint64_t addr, void *buf,
+                         uint64_t len);
+enum mem_result dma_write(struct mem_space *space, struct device *dev, uint64_t addr,
+                          const void *buf, uint64_t len);
+enum mem_result dma_fill(struct mem_space *space, struct device *dev, uint64_t addr, uint8_t byte,
+                         uint64_t len);
+/* Write that also reaches ROM, for loaders and debuggers. */
+enum mem_result mem_write_rom(struct mem_space *space, uint64_t addr, const void *buf,
+                              uint64_t len);
+
+/* Hook for the accelerator: RAM at [offset, offset+len) of block was written by someone other than
+ * compiled code (DMA, debugger). Set once at machine creation; may be NULL. */
+void mem_space_set_ram_written(struct mem_space *space,
+                               void (*fn)(void *opaque, struct ram_block *block, uint64_t offset,
+                                          uint64_t len),
+                               void *opaque);
+
+#endif

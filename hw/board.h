@@ -1,0 +1,55 @@
+/*
+ * Boards: what creates the devices of a machine in order and wires them. The creating line shows
+ * the wiring. A board is chosen by -M; its properties (-M pc,hpet=off) are declared in its table.
+ *
+ * libvemu fills board_config from the config tree, sets m->accel and m->ram_size, and calls create
+ * once with the machine lock held. On failure everything made so far is freed by machine_destroy.
+ */
+#ifndef HW_BOARD_H
+#define HW_BOARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/cpu/cpu.h"
+#include "core/device/device.h"
+
+struct chardev;
+
+enum { BOARD_MAX_SERIAL = 4 };
+
+struct board_option {
+    const char *key, *value;
+};
+
+struct board_config {
+    uint64_t ram_size; /* bytes, checked against the class' limits by libvemu */
+    unsigned cpus;
+    const char *cpu_model;                      /* NULL: the board's default */
+    const char *kernel, *initrd, *append, *dtb; /* direct boot; NULL when not given */
+    const char *bios; /* file mapped as ROM that ends at 4 GiB (x86); NULL: no firmware */
+    struct chardev *serial[BOARD_MAX_SERIAL]; /* NULL: no such port */
+    const struct board_option *options;       /* board properties, ended by a NULL key */
+};
+
+struct board_class {
+    const char *name; /* "pc" */
+    const char *help;
+    enum cpu_arch arch;
+    unsigned max_cpus;
+    uint64_t min_ram, max_ram; /* bytes */
+    const char *default_cpu;
+    bool has_serial;
+    const struct prop_desc
+        *props; /* ended by a NULL name; offsets are into the board's options struct */
+    bool (*create)(struct vemu_machine *m, const struct board_class *cls,
+                   const struct board_config *cfg, struct vemu_error **errp);
+    /* Add a device from the command line after create; finds bus and lines by class. NULL: dev is
+     * realized as is. */
+    bool (*plug)(struct vemu_machine *m, struct device *dev, struct vemu_error **errp);
+};
+
+/* The explicit tables (hw/tables.c); ended by NULL. */
+extern const struct board_class *const board_classes[];
+extern const struct device_class *const device_classes[];
+
+#endif
