@@ -20,6 +20,7 @@
 #include "core/util/error.h"
 
 struct vemu_machine;
+struct device;
 struct state_field;
 struct mem_space;
 struct clock_set;
