@@ -83,6 +83,7 @@ struct device_class {
     const char *help;                /* one line */
     size_t size;                     /* of the device struct, which starts with struct device */
     bool user_creatable;             /* may stand behind -device */
+    const char *bus;                 /* "pci", "isa": what the board's plug looks for; NULL: none */
     const struct prop_desc *props;   /* ended by a NULL name; may be NULL */
     const struct state_field *state; /* ended by STATE_FIELDS_END; NULL: nothing to save */
     uint32_t state_version;
