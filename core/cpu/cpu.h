@@ -34,10 +34,10 @@ enum cpu_interrupt {
 };
 
 /* The interrupt controller in front of an x86 vCPU (the local APIC, or the PIC pair without one).
- */
+ * acknowledge is called with the machine lock held (it may reach the PIC), the others without it:
+ * on the vCPU's thread, or while the vCPU is paused. */
 struct cpu_intc_ops {
-    /* The vector to deliver now, or -1 (spurious, masked by TPR). Acknowledges it. Machine lock
-     * held. */
+    /* The vector to deliver now, or -1 (nothing, or masked by TPR). Acknowledges it. */
     int (*acknowledge)(void *opaque);
     uint8_t (*get_tpr)(void *opaque); /* CR8 = TPR >> 4 */
     void (*set_tpr)(void *opaque, uint8_t tpr);
@@ -131,5 +131,13 @@ void vcpus_join(struct vemu_machine *m); /* stop and join all threads, for destr
 void cpu_interrupt(struct vcpu *cpu, uint32_t bits);
 void cpu_clear_interrupt(struct vcpu *cpu, uint32_t bits);
 void vcpu_reset(struct vcpu *cpu);
+
+/* The vCPU whose thread this is, or NULL on any other thread. Per-vCPU registers that all vCPUs see
+ * at one address (the local APIC) need to know who makes the access. The thread-local pointer
+ * behind it (core/cpu/vcpu.c) is the one explained exception to "no globals": it belongs to the
+ * thread, not the process. vcpu_set_current is for the vCPU's thread body, and for tests that act
+ * as a vCPU. */
+struct vcpu *vcpu_current(void);
+void vcpu_set_current(struct vcpu *cpu);
 
 #endif

@@ -1,0 +1,27 @@
+/*
+ * 8042 keyboard controller with a keyboard that answers: ports 0x60 and 0x64. Everything here with
+ * the machine lock held.
+ */
+#ifndef HW_INPUT_I8042_H
+#define HW_INPUT_I8042_H
+
+#include <stdint.h>
+#include "core/device/device.h"
+
+struct i8042_config {
+    uint16_t data_port;      /* 0x60 */
+    uint16_t command_port;   /* 0x64 */
+    struct irq keyboard_irq; /* IRQ 1 */
+    struct irq aux_irq;      /* IRQ 12 */
+    struct irq a20;          /* output port bit 1: level 1 = address line 20 works */
+};
+
+extern const struct device_class i8042_class;
+
+struct device *i8042_create(struct vemu_machine *m, const struct i8042_config *cfg,
+                            struct vemu_error **errp);
+/* Scan code bytes (set 1 after translation, as the guest reads them) from the keyboard; returns how
+ * many were taken. */
+unsigned i8042_put_keyboard(struct device *dev, const uint8_t *codes, unsigned count);
+
+#endif
