@@ -73,6 +73,11 @@ struct accel {
     void (*get_state)(struct vcpu *cpu); /* make the architectural part current (vCPU stopped) */
     void (*put_state)(struct vcpu *cpu); /* the architectural part was changed from outside */
     void (*debug_changed)(struct vcpu *cpu); /* breakpoints or single step changed */
+    /* Debugger's address translation, vCPU stopped: guest-virtual (linear) to physical, without
+     * side effects. NULL: core walks the page tables itself (cpu_debug_translate). */
+    bool (*debug_translate)(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr);
+    /* Counters as text for people, as snprintf: returns the length wanted. NULL: none. */
+    size_t (*info_text)(struct vemu_machine *m, char *buf, size_t len);
 };
 
 struct cpu_breakpoint {

@@ -1,0 +1,20 @@
+/*
+ * The translator as an accelerator: what libvemu needs to choose and configure it.
+ * Thread contract: both functions on the thread that builds the machine, before any vCPU runs.
+ */
+#ifndef TCG_TCG_H
+#define TCG_TCG_H
+
+#include <stdbool.h>
+
+struct accel;
+struct vemu_machine;
+struct vemu_error;
+
+const struct accel *tcg_accel(void);
+/* One option of `-accel tcg,key=value` (thread, backend, ...), after accel->machine_init. An
+ * unknown key or value sets the error. */
+bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
+                    struct vemu_error **errp);
+
+#endif
