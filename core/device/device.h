@@ -136,6 +136,6 @@ enum machine_request {
 };
 void device_request(struct device *dev, enum machine_request what, int status);
 
-#define guest_error(dev, ...) log_msg(device_log(&(dev)->dev), LOG_GUEST_ERROR, __VA_ARGS__)
+#define guest_error(s, ...) log_msg(device_log(&(s)->dev), LOG_GUEST_ERROR, __VA_ARGS__)
 
 #endif
