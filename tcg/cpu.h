@@ -58,6 +58,7 @@ struct tcg_cpu {
     uint64_t exc_next_rip_delta; /* software exceptions are traps: added to the PC at delivery; else 0 */
 
     /* the memory operand or debug condition that made TCG_REEXECUTE or TCG_LEAVE */
+    uint8_t step_pending; /* x86: an instruction is running or ran under RFLAGS.TF: #DB is due at the next event check */
     bool single_insn; /* the block being run is a re-executed instruction: slow accesses may complete */
     bool io_exit;     /* an access completed that must be followed by an exit (reset, interrupt, code written) */
 
