@@ -53,7 +53,7 @@
      * address (32 bits). Raises #GP(0) or #SS(0). */ \
     X(seg_check, IR_I64, SYS_FAULT, SYS_MODE, 0) \
     /* load_seg(seg, selector, 1 when MOV or POP): MOV/POP sreg, LDS...; MOV and POP to SS start the interrupt shadow.
-     * DYN, except for FS and GS: there the block may go on. (seg = CS: #UD is the front end's.) */ \
+     * DYN, except for FS and GS in 64-bit code: there the block may go on. (seg = CS: #UD is the front end's.) */ \
     X(load_seg, IR_VOID, SYS_FAULT, SYS_MODE, SYS_MODE) \
     /* LLDT, LTR (selector); LGDT, LIDT (limit, base: already cut to 24 bits for opsize 2). */ \
     X(lldt, IR_VOID, SYS_FAULT, SYS_MODE, 0) \

@@ -67,6 +67,10 @@ enum x86_mode {
 #define MODE_PARALLEL (UINT64_C(1) << 33)     /* more than one vCPU: LOCK needs atomics */
 #define MODE_MXCSR_MODE (UINT64_C(1) << 34)   /* reserved: unusual FP modes */
 #define MODE_ICOUNT (UINT64_C(1) << 35)       /* reserved */
+/* FS, GS outside 64-bit code: limit 4 GiB - 1, writable, expand up, present: the base is all that counts, no seg_check
+ * [FS, GS loads that change it]. */
+#define MODE_WIDE_FS (UINT64_C(1) << 36)
+#define MODE_WIDE_GS (UINT64_C(1) << 37)
 
 /* MMU indices of the x86 walk. */
 enum x86_mmu_index {
