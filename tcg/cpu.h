@@ -1,11 +1,13 @@
 /*
  * The translator's per-vCPU state and the interface between a guest front end and the rest of tcg/.
  *
- * Memory layout of a vCPU: [struct tcg_cpu][architectural register file]. Compiled code keeps a pointer to
- * the register file pinned ("env"); everything in struct tcg_cpu is at a negative offset from it, the
- * hot fields last so that they are within a signed byte. struct tcg_cpu is never saved.
+ * Memory layout of a vCPU: [struct tcg_cpu][architectural register file]. Compiled code keeps a
+ * pointer to the register file pinned ("env"); everything in struct tcg_cpu is at a negative offset
+ * from it, the hot fields last so that they are within a signed byte. struct tcg_cpu is never
+ * saved.
  *
- * Thread contract: owned by the vCPU's thread, except exit_request and the fields said to be shared.
+ * Thread contract: owned by the vCPU's thread, except exit_request and the fields said to be
+ * shared.
  */
 #ifndef TCG_CPU_H
 #define TCG_CPU_H
@@ -18,8 +20,8 @@
 #include "tcg/ir/ir.h"
 
 struct tcg_machine; /* tcg/machine.h: code cache, blocks, safe points */
-struct tcg_ctx;     /* tcg/mmu/tlb.h: one cached address space: level 1 TLB, jump cache, link table */
-struct tcg_block;   /* tcg/cache/block.h */
+struct tcg_ctx;   /* tcg/mmu/tlb.h: one cached address space: level 1 TLB, jump cache, link table */
+struct tcg_block; /* tcg/cache/block.h */
 struct tcg_translation;
 
 enum tcg_access { TCG_READ, TCG_WRITE, TCG_FETCH };
@@ -27,9 +29,9 @@ enum tcg_access { TCG_READ, TCG_WRITE, TCG_FETCH };
 /* struct tcg_cpu.status: why a helper or slow path wants to leave the block. 0: go on. */
 enum tcg_status {
     TCG_OK = 0,
-    TCG_EXCEPTION,   /* the architecture's pending exception was set by its raise function */
-    TCG_REEXECUTE,   /* leave with the state before this instruction and run it alone (3.2) */
-    TCG_LEAVE,       /* stop, debug event or internal error: state before this instruction */
+    TCG_EXCEPTION, /* the architecture's pending exception was set by its raise function */
+    TCG_REEXECUTE, /* leave with the state before this instruction and run it alone (3.2) */
+    TCG_LEAVE,     /* stop, debug event or internal error: state before this instruction */
 };
 
 struct tcg_counters {
@@ -38,7 +40,8 @@ struct tcg_counters {
     uint64_t lookups, jump_cache_fills, links, link_breaks, invalidations, cache_flushes;
     uint64_t tlb_fills, tlb_slow, ctx_switches, ctx_recycled, tlb_flushes;
     uint64_t exceptions, interrupts, exits, reexecutions, io_accesses, helper_calls;
-    uint64_t state_loads, state_stores; /* static counts weighted by executions when counting is on */
+    uint64_t state_loads,
+        state_stores; /* static counts weighted by executions when counting is on */
     uint64_t exec_insns, exec_state_loads, exec_state_stores; /* with -accel tcg,count=on */
 };
 
@@ -55,28 +58,35 @@ struct tcg_cpu {
     bool exc_has_error;
     uint32_t exc_error;
     uint64_t exc_addr; /* faulting linear address (CR2 / FAR), or the DR6 bits of a #DB */
-    uint64_t exc_next_rip_delta; /* software exceptions are traps: added to the PC at delivery; else 0 */
+    uint64_t
+        exc_next_rip_delta; /* software exceptions are traps: added to the PC at delivery; else 0 */
 
     /* the memory operand or debug condition that made TCG_REEXECUTE or TCG_LEAVE */
-    uint8_t step_pending; /* x86: an instruction is running or ran under RFLAGS.TF: #DB is due at the next event check */
-    bool single_insn; /* the block being run is a re-executed instruction: slow accesses may complete */
-    bool io_exit;     /* an access completed that must be followed by an exit (reset, interrupt, code written) */
+    uint8_t step_pending; /* x86: an instruction is running or ran under RFLAGS.TF: #DB is due at
+                             the next event check */
+    bool single_insn;     /* the block being run is a re-executed instruction: slow accesses may
+                             complete */
+    bool io_exit; /* an access completed that must be followed by an exit (reset, interrupt, code
+                     written) */
 
-    uint64_t scratch[8] __attribute__((aligned(16))); /* vector temporaries for helpers, STENV/LDENV */
+    uint64_t scratch[8]
+        __attribute__((aligned(16))); /* vector temporaries for helpers, STENV/LDENV */
 
     /* ---- within -128 .. -1 of env: keep this last and in this order ---- */
-    uint64_t mode __attribute__((aligned(128))); /* the mode word (tcg/x86/mode.h), part of the block key */
-    struct tcg_ctx *ctx;    /* current address space context; the back end keeps it pinned */
-    uint64_t pcb;           /* PC base: PC minus its offset in the page of the running block */
-    uint32_t fl;            /* packed arithmetic flags (ir.h), authoritative for the flags in RFLAGS */
-    uint32_t status;        /* enum tcg_status */
-    uint32_t exit_request;  /* shared: non-zero makes the next poll leave */
-    uint32_t host_mxcsr;    /* FP control of the C side and of guest code (x86 hosts) */
+    uint64_t mode
+        __attribute__((aligned(128))); /* the mode word (tcg/x86/mode.h), part of the block key */
+    struct tcg_ctx *ctx; /* current address space context; the back end keeps it pinned */
+    uint64_t pcb;        /* PC base: PC minus its offset in the page of the running block */
+    uint32_t fl;         /* packed arithmetic flags (ir.h), authoritative for the flags in RFLAGS */
+    uint32_t status;     /* enum tcg_status */
+    uint32_t exit_request; /* shared: non-zero makes the next poll leave */
+    uint32_t host_mxcsr;   /* FP control of the C side and of guest code (x86 hosts) */
     uint32_t guest_mxcsr;
     uint32_t pad0;
-    uint64_t host_rsp;      /* back end scratch */
-    uint64_t ret_addr;      /* host return address of the access or helper that leaves: finds the snapshot */
-    uint64_t temp[6];       /* architecture scratch: helper results beyond the first, LDENV/STENV */
+    uint64_t host_rsp; /* back end scratch */
+    uint64_t
+        ret_addr; /* host return address of the access or helper that leaves: finds the snapshot */
+    uint64_t temp[6]; /* architecture scratch: helper results beyond the first, LDENV/STENV */
 };
 _Static_assert(sizeof(struct tcg_cpu) % 128 == 0, "the register file follows, aligned");
 
@@ -89,73 +99,93 @@ static inline struct tcg_cpu *tcg_cpu_of(void *env)
     return (struct tcg_cpu *)env - 1;
 }
 /* Offset of a private field as ir_slot.offset and LDENV/STENV take it. */
-#define TCG_ENV_OFFSET(field) ((int32_t)offsetof(struct tcg_cpu, field) - (int32_t)sizeof(struct tcg_cpu))
+#define TCG_ENV_OFFSET(field)                                                                      \
+    ((int32_t)offsetof(struct tcg_cpu, field) - (int32_t)sizeof(struct tcg_cpu))
 
 static inline bool tcg_faulted(const struct tcg_cpu *tc)
 {
     return tc->status != TCG_OK;
 }
 
-/* ---- guest memory for helpers and the interpreter (tcg/mmu/access.c) --------------------------------- */
+/* ---- guest memory for helpers and the interpreter (tcg/mmu/access.c)
+ * --------------------------------- */
 
 /*
- * size in bytes (1, 2, 4, 8); attr: enum ir_mem bits (IR_MEM_SIZE is ignored, size counts). On a fault status is
- * set and 0 returned: check tcg_faulted() before any further effect. Unaligned and page-crossing accesses are
- * right: a page-crossing store faults before it writes anything.
+ * size in bytes (1, 2, 4, 8); attr: enum ir_mem bits (IR_MEM_SIZE is ignored, size counts). On a
+ * fault status is set and 0 returned: check tcg_faulted() before any further effect. Unaligned and
+ * page-crossing accesses are right: a page-crossing store faults before it writes anything.
  */
 uint64_t tcg_load(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned attr);
 void tcg_store(struct tcg_cpu *tc, uint64_t addr, unsigned size, uint64_t value, unsigned attr);
 void tcg_load_bytes(struct tcg_cpu *tc, uint64_t addr, void *buf, unsigned len, unsigned attr);
-void tcg_store_bytes(struct tcg_cpu *tc, uint64_t addr, const void *buf, unsigned len, unsigned attr);
+void tcg_store_bytes(struct tcg_cpu *tc, uint64_t addr, const void *buf, unsigned len,
+                     unsigned attr);
 /* Would an access fault? Sets status when it would (write: for stores of several parts). */
-bool tcg_probe(struct tcg_cpu *tc, uint64_t addr, unsigned len, enum tcg_access access, unsigned attr);
-/* Host pointer to plain RAM for up to the rest of the page, or NULL (MMIO, code page, watched, fault: status tells
- * the last). Valid until the next poll. For bulk string operations. */
+bool tcg_probe(struct tcg_cpu *tc, uint64_t addr, unsigned len, enum tcg_access access,
+               unsigned attr);
+/* Host pointer to plain RAM for up to the rest of the page, or NULL (MMIO, code page, watched,
+ * fault: status tells the last). Valid until the next poll. For bulk string operations. */
 void *tcg_host_ptr(struct tcg_cpu *tc, uint64_t addr, enum tcg_access access, unsigned attr);
-enum tcg_atomic { TCG_XCHG, TCG_ADD, TCG_AND, TCG_OR, TCG_XOR, TCG_CMPXCHG, TCG_ADC, TCG_SBB, TCG_NEG };
-/* Atomic read-modify-write, returns the old value. CMPXCHG: value is new, expected in `expected`. ADC/SBB: value
- * plus carry in bit 0 of expected; NEG ignores both. */
-uint64_t tcg_atomic(struct tcg_cpu *tc, uint64_t addr, unsigned size, enum tcg_atomic op, uint64_t value,
-                    uint64_t expected, unsigned attr);
+enum tcg_atomic {
+    TCG_XCHG,
+    TCG_ADD,
+    TCG_AND,
+    TCG_OR,
+    TCG_XOR,
+    TCG_CMPXCHG,
+    TCG_ADC,
+    TCG_SBB,
+    TCG_NEG
+};
+/* Atomic read-modify-write, returns the old value. CMPXCHG: value is new, expected in `expected`.
+ * ADC/SBB: value plus carry in bit 0 of expected; NEG ignores both. */
+uint64_t tcg_atomic(struct tcg_cpu *tc, uint64_t addr, unsigned size, enum tcg_atomic op,
+                    uint64_t value, uint64_t expected, unsigned attr);
 /* 16 bytes; io[0..1] expected in, old value out; returns whether it matched. */
-bool tcg_cmpxchg16(struct tcg_cpu *tc, uint64_t addr, uint64_t io[2], const uint64_t desired[2], unsigned attr);
+bool tcg_cmpxchg16(struct tcg_cpu *tc, uint64_t addr, uint64_t io[2], const uint64_t desired[2],
+                   unsigned attr);
 
 /* Port I/O: takes the machine lock as needed, sets io_exit handling; never faults. */
 uint64_t tcg_in(struct tcg_cpu *tc, uint16_t port, unsigned size);
 void tcg_out(struct tcg_cpu *tc, uint16_t port, unsigned size, uint64_t value);
 
-/* ---- what the front end tells the MMU ------------------------------------------------------------------ */
+/* ---- what the front end tells the MMU
+ * ------------------------------------------------------------------ */
 
 /* All mappings may have changed (CR3 load without PCID tag match is tcg_mmu_set_root instead). */
 void tcg_mmu_flush(struct tcg_cpu *tc, bool keep_global);
 void tcg_mmu_flush_page(struct tcg_cpu *tc, uint64_t vaddr);
-/* The translation root changed to `key` (a value naming the address space: CR3 | PCID and paging-mode bits): a cached
- * context for it is taken up; flush: its cached translations are void. */
+/* The translation root changed to `key` (a value naming the address space: CR3 | PCID and
+ * paging-mode bits): a cached context for it is taken up; flush: its cached translations are void.
+ */
 void tcg_mmu_set_root(struct tcg_cpu *tc, uint64_t key, bool flush);
-/* The mode word or MMU index may have changed: recompute both and select the context. Called by helpers that
- * change CPL, CRx, EFER, CS, RFLAGS.TF/AC ...; the block must end with IR_EXIT_DYN. */
+/* The mode word or MMU index may have changed: recompute both and select the context. Called by
+ * helpers that change CPL, CRx, EFER, CS, RFLAGS.TF/AC ...; the block must end with IR_EXIT_DYN. */
 void tcg_mode_changed(struct tcg_cpu *tc);
 
-/* ---- the front end -------------------------------------------------------------------------------------- */
+/* ---- the front end
+ * -------------------------------------------------------------------------------------- */
 
 struct tcg_walk {
-    uint64_t paddr;      /* of the page's first byte... low 12 bits clear */
-    uint8_t page_bits;   /* size of the mapping, 12 when not a large page */
-    bool readable, writable, executable; /* in the MMU index asked for, write also says dirty is set */
+    uint64_t paddr;    /* of the page's first byte... low 12 bits clear */
+    uint8_t page_bits; /* size of the mapping, 12 when not a large page */
+    bool readable, writable,
+        executable; /* in the MMU index asked for, write also says dirty is set */
     bool global;
 };
 
 /*
- * One region being translated. The front end calls tcg_fetch() for instruction bytes, emits IR, and returns.
+ * One region being translated. The front end calls tcg_fetch() for instruction bytes, emits IR, and
+ * returns.
  */
 struct tcg_translation {
     struct tcg_cpu *tc;
     struct ir_region *ir;
-    uint64_t pc;         /* PC (RIP) of the first instruction */
-    uint64_t mode;       /* mode word: everything that may be baked besides the code bytes */
+    uint64_t pc;          /* PC (RIP) of the first instruction */
+    uint64_t mode;        /* mode word: everything that may be baked besides the code bytes */
     uint32_t page_offset; /* of the first instruction in its page: PC = pcb + page_offset */
-    unsigned max_insns;  /* stop after so many */
-    bool single;         /* exactly one instruction, then poll (re-execution, single step) */
+    unsigned max_insns;   /* stop after so many */
+    bool single;          /* exactly one instruction, then poll (re-execution, single step) */
     /* set by the front end: pages used */
     const uint8_t *page;  /* stable copy or view of the first page's bytes */
     const uint8_t *page2; /* of the next page, once tcg_fetch_next_page() succeeded */
@@ -163,9 +193,9 @@ struct tcg_translation {
 };
 
 /*
- * Makes the page after the first one available for an instruction that straddles. false: fetching it faults; the
- * front end then either ends the region before this instruction or, when it is the first, raises the fault it is
- * told by leaving the region empty (the caller delivers status).
+ * Makes the page after the first one available for an instruction that straddles. false: fetching
+ * it faults; the front end then either ends the region before this instruction or, when it is the
+ * first, raises the fault it is told by leaving the region empty (the caller delivers status).
  */
 bool tcg_fetch_next_page(struct tcg_translation *t);
 
@@ -182,33 +212,42 @@ struct tcg_arch {
 
     bool (*init)(struct tcg_cpu *tc, struct vemu_error **errp);
     void (*features)(uint32_t *words);
-    void (*reset)(struct tcg_cpu *tc); /* the architectural part was reset or loaded: split flags, mode, root */
-    void (*sync)(struct tcg_cpu *tc);  /* canonicalise the architectural part (fold fl into rflags ...) */
+    void (*reset)(struct tcg_cpu *
+                      tc); /* the architectural part was reset or loaded: split flags, mode, root */
+    void (*sync)(
+        struct tcg_cpu *tc); /* canonicalise the architectural part (fold fl into rflags ...) */
     uint64_t (*get_pc)(struct tcg_cpu *tc);
     void (*set_pc)(struct tcg_cpu *tc, uint64_t pc);
     /* PC -> linear address of the code byte, with A20 not applied; and the linear base (PC 0). */
     uint64_t (*code_address)(struct tcg_cpu *tc, uint64_t pc);
     uint64_t (*mode_word)(struct tcg_cpu *tc);
     unsigned (*mmu_index)(struct tcg_cpu *tc); /* for data accesses in the present mode */
-    uint64_t (*mmu_root)(struct tcg_cpu *tc);  /* the key for tcg_mmu_set_root in the present state */
-    /* Translate a linear address for an access; false: raises the page fault (sets exc_* and status) unless `quiet`.
-     * Sets accessed and dirty bits. quiet (debugger): no side effects. */
-    bool (*walk)(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsigned mmu_index, bool quiet,
-                 struct tcg_walk *out);
+    uint64_t (*mmu_root)(
+        struct tcg_cpu *tc); /* the key for tcg_mmu_set_root in the present state */
+    /* Translate a linear address for an access; false: raises the page fault (sets exc_* and
+     * status) unless `quiet`. Sets accessed and dirty bits. quiet (debugger): no side effects. */
+    bool (*walk)(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsigned mmu_index,
+                 bool quiet, struct tcg_walk *out);
     void (*raise_alignment)(struct tcg_cpu *tc, uint64_t addr); /* IR_MEM_ALIGN violated */
-    void (*raise_trap)(struct tcg_cpu *tc, uint64_t imm);       /* IR_TRAPNZ / IR_TRAPCC with this imm */
+    void (*raise_trap)(struct tcg_cpu *tc, uint64_t imm); /* IR_TRAPNZ / IR_TRAPCC with this imm */
     void (*translate)(struct tcg_translation *t);
-    /* Deliver the exception in exc_*: may end in a double or triple fault (returns false: shutdown). */
+    /* Deliver the exception in exc_*: may end in a double or triple fault (returns false:
+     * shutdown). */
     bool (*deliver_exception)(struct tcg_cpu *tc);
-    /* Take pending events (vcpu->interrupt): INIT, SIPI, NMI, interrupts when deliverable. Returns what the run loop
-     * does next. */
-    enum tcg_event { TCG_EVENT_NONE, TCG_EVENT_DELIVERED, TCG_EVENT_HALT, TCG_EVENT_SHUTDOWN } (*take_events)(
-        struct tcg_cpu *tc);
+    /* Take pending events (vcpu->interrupt): INIT, SIPI, NMI, interrupts when deliverable. Returns
+     * what the run loop does next. */
+    enum tcg_event {
+        TCG_EVENT_NONE,
+        TCG_EVENT_DELIVERED,
+        TCG_EVENT_HALT,
+        TCG_EVENT_SHUTDOWN
+    } (*take_events)(struct tcg_cpu *tc);
 };
 
 extern const struct tcg_arch tcg_arch_x86; /* tcg/x86/arch.c */
 
 /* Leave with an internal error: a sentence in vcpu->error, status TCG_LEAVE. */
-void tcg_internal_error(struct tcg_cpu *tc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void tcg_internal_error(struct tcg_cpu *tc, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,0 +1,330 @@
+/*
+ * Fold-on-build: an insn about to be appended is replaced by a constant or an existing value, or
+ * rewritten into a cheaper form. Rules are small and local; what needs a view of the whole region
+ * is a pass in tcg/opt.
+ */
+#include "tcg/ir/fold.h"
+
+#include "core/util/range.h"
+
+static uint64_t width_mask(enum ir_type t)
+{
+    return t == IR_I32 ? 0xffffffffu : ~UINT64_C(0);
+}
+
+static uint64_t sign_extend(uint64_t v, unsigned bits)
+{
+    return (uint64_t)((int64_t)(v << (64 - bits)) >> (64 - bits));
+}
+
+bool ir_eval_setc(unsigned cc, enum ir_type type, uint64_t a, uint64_t b)
+{
+    if (type == IR_I32) {
+        a = (uint32_t)a;
+        b = (uint32_t)b;
+    }
+    int64_t sa = type == IR_I32 ? (int32_t)a : (int64_t)a,
+            sb = type == IR_I32 ? (int32_t)b : (int64_t)b;
+    bool r;
+    switch (cc & ~1u) {
+    case IR_CC_B:
+        r = a < b;
+        break;
+    case IR_CC_E:
+        r = a == b;
+        break;
+    case IR_CC_BE:
+        r = a <= b;
+        break;
+    case IR_CC_L:
+        r = sa < sb;
+        break;
+    case IR_CC_LE:
+        r = sa <= sb;
+        break;
+    default:
+        r = false;
+        break;
+    }
+    return r ^ (cc & 1);
+}
+
+static bool commutes(unsigned op)
+{
+    return op == IR_ADD || op == IR_AND || op == IR_OR || op == IR_XOR || op == IR_MUL;
+}
+
+static bool eval2(unsigned op, enum ir_type t, uint64_t a, uint64_t b, uint64_t *out)
+{
+    unsigned bits = t == IR_I32 ? 32 : 64, n = (unsigned)b & (bits - 1);
+    uint64_t m = width_mask(t);
+    a &= m;
+    switch (op) {
+    case IR_ADD:
+        *out = a + b;
+        break;
+    case IR_SUB:
+        *out = a - b;
+        break;
+    case IR_MUL:
+        *out = a * b;
+        break;
+    case IR_AND:
+        *out = a & b;
+        break;
+    case IR_OR:
+        *out = a | b;
+        break;
+    case IR_XOR:
+        *out = a ^ b;
+        break;
+    case IR_ANDN:
+        *out = ~a & b;
+        break;
+    case IR_SHL:
+        *out = a << n;
+        break;
+    case IR_SHR:
+        *out = a >> n;
+        break;
+    case IR_SAR:
+        *out = (uint64_t)((int64_t)sign_extend(a, bits) >> n);
+        break;
+    case IR_ROL:
+        *out = n ? a << n | a >> (bits - n) : a;
+        break;
+    case IR_ROR:
+        *out = n ? a >> n | a << (bits - n) : a;
+        break;
+    default:
+        return false;
+    }
+    *out &= m;
+    return true;
+}
+
+/* Value known to have no bits above `bits`? */
+static bool fits_unsigned(const struct ir_region *r, ir_ref v, unsigned bits)
+{
+    const struct ir_insn *i = &r->insns[v];
+    switch (i->op) {
+    case IR_CONST:
+        return i->imm <= mask_bits(bits);
+    case IR_ZEXT:
+        return (8u << i->aux) <= bits;
+    case IR_EXTRACT:
+        return (i->imm >> 8 & 0xff) <= bits;
+    case IR_LD:
+        return i->type != IR_V128 && !(i->imm & IR_MEM_SIGN) &&
+               (8u << (i->imm & IR_MEM_SIZE)) <= bits;
+    case IR_SETC:
+    case IR_SETCC:
+        return bits >= 1;
+    case IR_AND: {
+        const struct ir_insn *b = &r->insns[i->b];
+        return b->op == IR_CONST && b->imm <= mask_bits(bits);
+    }
+    default:
+        return false;
+    }
+}
+
+static ir_ref fold_binary(struct ir_region *r, struct ir_insn *i)
+{
+    uint64_t va, vb, v, m = width_mask(i->type);
+    if (commutes(i->op) && ir_is_const(r, i->a, &va) && !ir_is_const(r, i->b, &vb)) {
+        ir_ref t = i->a;
+        i->a = i->b;
+        i->b = t;
+    }
+    bool ca = ir_is_const(r, i->a, &va), cb = ir_is_const(r, i->b, &vb);
+    if (ca && cb && eval2(i->op, i->type, va, vb, &v))
+        return ir_const(r, i->type, v);
+    if (i->a == i->b) {
+        if (i->op == IR_SUB || i->op == IR_XOR)
+            return ir_const(r, i->type, 0);
+        if (i->op == IR_AND || i->op == IR_OR)
+            return i->a;
+    }
+    if (!cb)
+        return 0;
+    vb &= m;
+    switch (i->op) {
+    case IR_SUB:
+        if (!vb)
+            return i->a;
+        i->op = IR_ADD; /* one form for adding a constant */
+        vb = (0 - vb) & m;
+        i->b = ir_const(r, i->type, vb);
+        /* fall through */
+    case IR_ADD: {
+        if (!vb)
+            return i->a;
+        const struct ir_insn *x = &r->insns[i->a];
+        uint64_t c;
+        if (x->op == IR_ADD && ir_is_const(r, x->b, &c)) {
+            i->a = x->a;
+            vb = (vb + c) & m;
+            if (!vb)
+                return i->a;
+            i->b = ir_const(r, i->type, vb);
+        }
+        return 0;
+    }
+    case IR_OR:
+    case IR_XOR:
+        return vb ? 0 : i->a;
+    case IR_AND:
+        return !vb ? i->b : vb == m ? i->a : 0;
+    case IR_SHL:
+    case IR_SHR:
+    case IR_SAR:
+    case IR_ROL:
+    case IR_ROR:
+        return vb & (i->type == IR_I32 ? 31 : 63) ? 0 : i->a;
+    case IR_MUL:
+        return vb == 1 ? i->a : 0;
+    default:
+        return 0;
+    }
+}
+
+static ir_ref fold_extend(struct ir_region *r, struct ir_insn *i)
+{
+    unsigned bits = 8u << i->aux;
+    uint64_t v;
+    if (ir_is_const(r, i->a, &v))
+        return ir_const(r, i->type, i->op == IR_ZEXT ? v & mask_bits(bits) : sign_extend(v, bits));
+    const struct ir_insn *x = &r->insns[i->a];
+    /* Extending what was truncated from, or extended at, at least this width looks through it. */
+    if ((x->op == IR_TRUNC && bits <= 32) ||
+        ((x->op == IR_ZEXT || x->op == IR_SEXT) && (8u << x->aux) >= bits)) {
+        i->a = x->a;
+        x = &r->insns[i->a];
+    }
+    if (i->op == IR_ZEXT && x->type == i->type && fits_unsigned(r, i->a, bits))
+        return i->a;
+    return 0;
+}
+
+static ir_ref fold_trunc(struct ir_region *r, struct ir_insn *i)
+{
+    uint64_t v;
+    if (ir_is_const(r, i->a, &v))
+        return ir_const(r, IR_I32, v);
+    const struct ir_insn *x = &r->insns[i->a];
+    if ((x->op == IR_ZEXT || x->op == IR_SEXT) && x->aux == IR_W32 && r->insns[x->a].type == IR_I32)
+        return x->a;
+    return 0;
+}
+
+static ir_ref fold_lea(struct ir_region *r, struct ir_insn *i)
+{
+    uint64_t v;
+    if (i->b && ir_is_const(r, i->b, &v)) {
+        int64_t imm = (int64_t)i->imm + (int64_t)(v << i->aux);
+        if (imm == (int32_t)imm) {
+            i->b = 0;
+            i->aux = 0;
+            i->imm = (uint64_t)imm;
+        }
+    }
+    if (i->b)
+        return 0;
+    i->op = IR_ADD; /* LEA with no index is an addition; ADD folds further */
+    i->aux = 0;
+    v = i->imm & width_mask(i->type);
+    i->imm = 0;
+    i->b = ir_const(r, i->type, v);
+    return fold_binary(r, i);
+}
+
+static ir_ref fold_bits(struct ir_region *r, struct ir_insn *i)
+{
+    unsigned pos = i->imm & 0xff, len = i->imm >> 8 & 0xff, bits = i->type == IR_I32 ? 32 : 64;
+    uint64_t va, vb;
+    if (i->op == IR_EXTRACT) {
+        if (ir_is_const(r, i->a, &va))
+            return ir_const(r, i->type, va >> pos & mask_bits(len));
+        if (pos == 0 && (len == 8 || len == 16 || len == 32)) {
+            i->op = IR_ZEXT;
+            i->aux = len == 8 ? IR_W8 : len == 16 ? IR_W16 : IR_W32;
+            i->imm = 0;
+            return fold_extend(r, i);
+        }
+        return 0;
+    }
+    if (pos == 0 && len >= bits && r->insns[i->b].type == i->type)
+        return i->b;
+    if (ir_is_const(r, i->a, &va) && ir_is_const(r, i->b, &vb)) {
+        uint64_t m = mask_bits(len) << pos;
+        return ir_const(r, i->type, (va & ~m) | (vb << pos & m));
+    }
+    return 0;
+}
+
+ir_ref ir_fold(struct ir_region *r, struct ir_insn *i)
+{
+    uint64_t va, vb;
+    switch (i->op) {
+    case IR_ADD:
+    case IR_SUB:
+    case IR_MUL:
+    case IR_AND:
+    case IR_OR:
+    case IR_XOR:
+    case IR_ANDN:
+    case IR_SHL:
+    case IR_SHR:
+    case IR_SAR:
+    case IR_ROL:
+    case IR_ROR:
+        return fold_binary(r, i);
+    case IR_ZEXT:
+    case IR_SEXT:
+        return fold_extend(r, i);
+    case IR_TRUNC:
+        return fold_trunc(r, i);
+    case IR_LEA:
+        return fold_lea(r, i);
+    case IR_DEPOSIT:
+    case IR_EXTRACT:
+        return fold_bits(r, i);
+    case IR_NOT:
+        return ir_is_const(r, i->a, &va) ? ir_const(r, i->type, ~va) : 0;
+    case IR_NEG:
+        return ir_is_const(r, i->a, &va) ? ir_const(r, i->type, 0 - va) : 0;
+    case IR_SETC:
+        if (ir_is_const(r, i->a, &va) && ir_is_const(r, i->b, &vb))
+            return ir_i32(r, ir_eval_setc(i->aux, (enum ir_type)i->imm, va, vb));
+        return 0;
+    case IR_SELNZ:
+        if (ir_is_const(r, i->c, &va))
+            return va ? i->a : i->b;
+        return i->a == i->b ? i->a : 0;
+    case IR_SELCC:
+        return i->a == i->b ? i->a : 0;
+    case IR_FL_FROM:
+        return r->insns[i->a].op == IR_FL_PACK ? r->insns[i->a].a : 0;
+    case IR_FL_PACK:
+        return r->insns[i->a].op == IR_FL_FROM ? r->insns[i->a].a : 0;
+    case IR_FL_SHL:
+    case IR_FL_SHR:
+    case IR_FL_SAR:
+    case IR_FL_ROL:
+    case IR_FL_ROR:
+        return ir_is_const(r, i->b, &vb) && !vb ? i->c : 0;
+    case IR_V_XOR:
+        if (i->a == i->b) {
+            i->op = IR_VCONST;
+            i->a = i->b = 0;
+            i->imm = 0;
+        }
+        return 0;
+    case IR_V_AND:
+    case IR_V_OR:
+        return i->a == i->b ? i->a : 0;
+    default:
+        return 0;
+    }
+}
