@@ -1,0 +1,282 @@
+/*
+ * Host bridges of PC machines. Configuration mechanism #1: PCI Local Bus Specification 3.0, section
+ * 3.2.2.3.2. ECAM: PCI Express Base Specification, chapter 7. Register names: Intel 82441FX and
+ * 3 Series chipset data sheets.
+ */
+#include "hw/pci/host_x86.h"
+
+#include "core/device/machine.h"
+#include "core/util/endian.h"
+#include "core/util/range.h"
+
+enum {
+    CONFIG_ADDRESS = 0,
+    RESET_CONTROL = 1, /* 0xcf9, a byte register inside CONFIG_ADDRESS */
+    CONFIG_DATA = 4,
+    RST_SYS = 1 << 1,
+    RST_CPU = 1 << 2,
+};
+#define CONFIG_ENABLE 0x80000000u
+/* MCH register: base of the enhanced configuration window. */
+enum { MCH_PCIEXBAR = 0x60, PCIEXBAR_ENABLE = 1 };
+
+struct pci_host {
+    struct device dev;
+    struct pci_bus bus;
+    struct mem_region mem, io, ports, ecam;
+    uint32_t config_address;
+    uint8_t reset_control;
+    bool q35, ecam_enabled;
+};
+
+struct host_function {
+    struct pci_device pci;
+    struct pci_host *host;
+};
+
+/* ---- ports ----------------------------------------------------------------------------------- */
+
+static uint64_t ports_read(void *opaque, uint64_t offset, unsigned size)
+{
+    struct pci_host *host = opaque;
+    if (offset >= CONFIG_DATA) {
+        if (!(host->config_address & CONFIG_ENABLE) || (host->config_address >> 16 & 0xff))
+            return mask_bits(8 * size);
+        return pci_bus_config_read(&host->bus, (uint16_t)(host->config_address >> 8 & 0xff),
+                                   (host->config_address & 0xfc) + (uint32_t)(offset & 3), size);
+    }
+    if (offset == RESET_CONTROL && size == 1)
+        return host->reset_control;
+    /* CONFIG_ADDRESS is a dword register: narrower accesses are ordinary port cycles. */
+    return offset == CONFIG_ADDRESS && size == 4 ? host->config_address : mask_bits(8 * size);
+}
+
+static void ports_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct pci_host *host = opaque;
+    if (offset >= CONFIG_DATA) {
+        if ((host->config_address & CONFIG_ENABLE) && !(host->config_address >> 16 & 0xff))
+            pci_bus_config_write(&host->bus, (uint16_t)(host->config_address >> 8 & 0xff),
+                                 (host->config_address & 0xfc) + (uint32_t)(offset & 3),
+                                 (uint32_t)value, size);
+    } else if (offset == RESET_CONTROL && size == 1) {
+        host->reset_control = value & RST_SYS;
+        if (value & RST_CPU)
+            device_request(&host->dev, MACHINE_REQUEST_RESET, 0);
+    } else if (offset == CONFIG_ADDRESS && size == 4) {
+        host->config_address = (uint32_t)value & ~3u;
+    }
+}
+
+static const struct mem_ops ports_ops = {
+    .read = ports_read, .write = ports_write, .min_size = 1, .max_size = 4};
+
+/* ---- ECAM: bus 27-20, devfn 19-12, register 11-0 --------------------------------------------- */
+
+static uint64_t ecam_read(void *opaque, uint64_t offset, unsigned size)
+{
+    struct pci_host *host = opaque;
+    if (offset >> 20)
+        return mask_bits(8 * size);
+    return pci_bus_config_read(&host->bus, (uint16_t)(offset >> 12), offset & 0xfff, size);
+}
+
+static void ecam_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct pci_host *host = opaque;
+    if (!(offset >> 20))
+        pci_bus_config_write(&host->bus, (uint16_t)(offset >> 12), offset & 0xfff, (uint32_t)value,
+                             size);
+}
+
+static const struct mem_ops ecam_ops = {
+    .read = ecam_read, .write = ecam_write, .min_size = 1, .max_size = 4};
+
+/* ---- function 0:0.0 -------------------------------------------------------------------------- */
+
+static void q35_config_written(struct pci_device *pci, uint32_t offset, uint32_t size)
+{
+    struct pci_host *host = ((struct host_function *)pci)->host;
+    if (!range_overlaps(offset, size, MCH_PCIEXBAR, 8))
+        return;
+    /* Length field (bits 1 and 2): 256, 128 or 64 MiB. The window keeps its full size; software
+     * that asks for less does not look beyond. */
+    uint64_t reg = load_le64(pci->config + MCH_PCIEXBAR), base = reg & UINT64_C(0xff0000000);
+    mem_region_remove(&host->ecam);
+    if (reg & PCIEXBAR_ENABLE)
+        mem_region_add(mem_space_root(host->dev.machine->memory), base, &host->ecam, 0);
+}
+
+static bool i440fx_realize(struct device *dev, struct vemu_error **errp)
+{
+    struct pci_device *pci = (struct pci_device *)dev;
+    static const struct pci_ident ident = {.vendor = PCI_VENDOR_INTEL,
+                                           .device = 0x1237,
+                                           .subsystem_vendor = PCI_VENDOR_VIRTIO,
+                                           .subsystem = 0x1100,
+                                           .class_code = 0x060000,
+                                           .revision = 2};
+    return pci_device_init(pci, &ident, errp);
+}
+
+static bool q35_realize(struct device *dev, struct vemu_error **errp)
+{
+    struct host_function *f = (struct host_function *)dev;
+    static const struct pci_ident ident = {.vendor = PCI_VENDOR_INTEL,
+                                           .device = 0x29c0,
+                                           .subsystem_vendor = PCI_VENDOR_VIRTIO,
+                                           .subsystem = 0x1100,
+                                           .class_code = 0x060000,
+                                           .revision = 2};
+    if (!pci_device_init(&f->pci, &ident, errp))
+        return false;
+    store_le64(f->pci.wmask + MCH_PCIEXBAR, UINT64_C(0xff0000007));
+    store_le64(f->pci.config + MCH_PCIEXBAR,
+               Q35_ECAM_BASE | (f->host->ecam_enabled ? PCIEXBAR_ENABLE : 0));
+    f->pci.config_written = q35_config_written;
+    return true;
+}
+
+static void function_unrealize(struct device *dev)
+{
+    struct host_function *f = (struct host_function *)dev;
+    mem_region_remove(&f->host->ecam);
+    pci_device_exit(&f->pci);
+}
+
+static void function_reset(struct device *dev)
+{
+    pci_device_reset((struct pci_device *)dev);
+}
+
+static bool function_post_load(struct device *dev, struct vemu_error **errp)
+{
+    return pci_device_post_load((struct pci_device *)dev, errp);
+}
+
+static const struct state_field function_state[] = {
+    STATE_PCI(struct host_function, pci),
+    STATE_FIELDS_END,
+};
+
+const struct device_class pci_i440fx_class = {
+    .name = "i440FX",
+    .help = "82441FX host bridge function",
+    .size = sizeof(struct host_function),
+    .bus = "pci",
+    .state = function_state,
+    .state_version = 1,
+    .realize = i440fx_realize,
+    .unrealize = function_unrealize,
+    .reset = function_reset,
+    .post_load = function_post_load,
+};
+
+const struct device_class pci_q35_class = {
+    .name = "mch",
+    .help = "Q35 memory controller hub function",
+    .size = sizeof(struct host_function),
+    .bus = "pci",
+    .state = function_state,
+    .state_version = 1,
+    .realize = q35_realize,
+    .unrealize = function_unrealize,
+    .reset = function_reset,
+    .post_load = function_post_load,
+};
+
+/* ---- the host -------------------------------------------------------------------------------- */
+
+static bool host_realize(struct device *dev, struct vemu_error **errp)
+{
+    struct pci_host *host = (struct pci_host *)dev;
+    struct vemu_machine *m = dev->machine;
+    (void)errp;
+    mem_region_init_container(&host->mem, "pci-memory", UINT64_C(1) << 52);
+    mem_region_init_container(&host->io, "pci-io", 0x10000);
+    mem_region_init_io(&host->ports, "pci-config", 8, &ports_ops, host, dev);
+    mem_region_init_io(&host->ecam, "pci-ecam", Q35_ECAM_SIZE, &ecam_ops, host, dev);
+    /* Below everything else: RAM and the chipset's fixed windows hide BARs placed over them. */
+    mem_region_add(mem_space_root(m->memory), 0, &host->mem, -1);
+    mem_region_add(mem_space_root(m->io), 0, &host->io, -1);
+    mem_region_add(mem_space_root(m->io), 0xcf8, &host->ports, 0);
+    pci_bus_init(&host->bus, m, &host->mem, &host->io, NULL, NULL);
+    host->bus.express = host->q35;
+    return true;
+}
+
+static void host_unrealize(struct device *dev)
+{
+    struct pci_host *host = (struct pci_host *)dev;
+    mem_region_remove(&host->ecam);
+    mem_region_remove(&host->ports);
+    mem_region_remove(&host->io);
+    mem_region_remove(&host->mem);
+}
+
+static void host_reset(struct device *dev)
+{
+    struct pci_host *host = (struct pci_host *)dev;
+    host->config_address = 0;
+    host->reset_control = 0;
+}
+
+static const struct state_field host_state[] = {
+    STATE_INT(struct pci_host, config_address),
+    STATE_INT(struct pci_host, reset_control),
+    STATE_INT_ARRAY(struct pci_host, bus.line_level, .max = 1),
+    STATE_FIELDS_END,
+};
+
+const struct device_class pci_host_class = {
+    .name = "pci-host",
+    .help = "PCI host of a PC: configuration ports, ECAM and bus 0",
+    .size = sizeof(struct pci_host),
+    .state = host_state,
+    .state_version = 1,
+    .realize = host_realize,
+    .unrealize = host_unrealize,
+    .reset = host_reset,
+};
+
+struct device *pci_host_create(struct vemu_machine *m, const struct pci_host_config *cfg,
+                               struct vemu_error **errp)
+{
+    struct device *dev = device_new(m, &pci_host_class, NULL, errp);
+    if (!dev)
+        return NULL;
+    struct pci_host *host = (struct pci_host *)dev;
+    host->q35 = cfg->q35;
+    host->ecam_enabled = cfg->ecam_enabled;
+    if (!device_realize(dev, errp)) {
+        device_free(dev);
+        return NULL;
+    }
+    pci_host_set_ops(dev, cfg->ops, cfg->opaque);
+
+    struct device *bridge =
+        device_new(m, cfg->q35 ? &pci_q35_class : &pci_i440fx_class, NULL, errp);
+    if (bridge) {
+        struct host_function *f = (struct host_function *)bridge;
+        f->host = host;
+        f->pci.bus = &host->bus;
+        f->pci.devfn = PCI_DEVFN(0, 0);
+        if (device_realize(bridge, errp))
+            return dev;
+        device_free(bridge);
+    }
+    device_free(dev);
+    return NULL;
+}
+
+struct pci_bus *pci_host_bus(struct device *dev)
+{
+    return &((struct pci_host *)dev)->bus;
+}
+
+void pci_host_set_ops(struct device *dev, const struct pci_bus_ops *ops, void *opaque)
+{
+    struct pci_host *host = (struct pci_host *)dev;
+    host->bus.ops = ops;
+    host->bus.opaque = opaque;
+}

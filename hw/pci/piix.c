@@ -1,0 +1,240 @@
+/* PIIX3 ISA bridge and PIIX4 power management. Intel 82371SB and 82371AB data sheets. */
+#include "hw/pci/piix.h"
+
+#include "core/device/machine.h"
+#include "core/util/endian.h"
+#include "core/util/range.h"
+#include "hw/pci/host_x86.h"
+#include "hw/pci/pirq.h"
+
+enum { PIIX3_PIRQRCA = 0x60, PIIX3_PIRQS = 4 };
+enum { PIIX4_PMBA = 0x40, PIIX4_PMREGMISC = 0x80, PMREGMISC_PMIOSE = 1 };
+
+struct piix3 {
+    struct pci_device pci;
+    struct pirq_router router;
+    bool routed;
+};
+
+struct piix4_pm {
+    struct pci_device pci;
+    struct acpi_pm acpi;
+    struct irq sci;
+    bool enabled;
+};
+
+/* ---- PIIX3 ----------------------------------------------------------------------------------- */
+
+/* INTA of slot 1 is PIRQA (the bridge's own slot), and each further slot turns by one. */
+static unsigned piix3_map_irq(void *opaque, const struct pci_device *pci, unsigned pin)
+{
+    (void)opaque;
+    return (pin + (pci->devfn >> 3) - 1) & 3;
+}
+
+static void piix3_set_irq(void *opaque, unsigned line, int level)
+{
+    pirq_set_line(&((struct piix3 *)opaque)->router, line, level);
+}
+
+static const struct pci_bus_ops piix3_bus_ops = {.map_irq = piix3_map_irq,
+                                                 .set_irq = piix3_set_irq};
+
+static void piix3_config_written(struct pci_device *pci, uint32_t offset, uint32_t size)
+{
+    struct piix3 *s = (struct piix3 *)pci;
+    if (!range_overlaps(offset, size, PIIX3_PIRQRCA, PIIX3_PIRQS))
+        return;
+    for (unsigned i = 0; i < PIIX3_PIRQS; i++)
+        pirq_set_route(&s->router, i, pci->config[PIIX3_PIRQRCA + i]);
+}
+
+static bool piix3_realize(struct device *dev, struct vemu_error **errp)
+{
+    struct piix3 *s = (struct piix3 *)dev;
+    static const uint8_t as_firmware[PIIX3_PIRQS] = {10, 10, 11, 11};
+    static const struct pci_ident ident = {.vendor = PCI_VENDOR_INTEL,
+                                           .device = 0x7000,
+                                           .subsystem_vendor = PCI_VENDOR_VIRTIO,
+                                           .subsystem = 0x1100,
+                                           .class_code = 0x060100};
+    if (!pci_device_init(&s->pci, &ident, errp))
+        return false;
+    for (unsigned i = 0; i < PIIX3_PIRQS; i++) {
+        s->pci.wmask[PIIX3_PIRQRCA + i] = PIRQ_REG_MASK;
+        s->pci.config[PIIX3_PIRQRCA + i] = s->routed ? as_firmware[i] : PIRQ_DISABLED;
+        s->router.reg[i] = PIRQ_DISABLED;
+    }
+    for (unsigned i = PIIX3_PIRQS; i < PCI_IRQ_LINES; i++)
+        s->router.reg[i] = PIRQ_DISABLED;
+    /* The bridge positively decodes ISA: I/O, memory and mastering are always on. */
+    s->pci.config[PCI_COMMAND] = PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+    s->pci.config_written = piix3_config_written;
+    s->router.bus = s->pci.bus;
+    return true;
+}
+
+static void pci_function_unrealize(struct device *dev)
+{
+    pci_device_exit((struct pci_device *)dev);
+}
+
+static void piix3_reset(struct device *dev)
+{
+    pci_device_reset((struct pci_device *)dev);
+}
+
+static bool piix3_post_load(struct device *dev, struct vemu_error **errp)
+{
+    struct piix3 *s = (struct piix3 *)dev;
+    for (unsigned i = 0; i < PIIX3_PIRQS; i++)
+        s->router.reg[i] = s->pci.config[PIIX3_PIRQRCA + i] & PIRQ_REG_MASK;
+    pirq_post_load(&s->router);
+    return pci_device_post_load(&s->pci, errp);
+}
+
+static const struct state_field piix3_state[] = {
+    STATE_PCI(struct piix3, pci),
+    STATE_FIELDS_END,
+};
+
+const struct device_class piix3_class = {
+    .name = "PIIX3",
+    .help = "82371SB ISA bridge function",
+    .size = sizeof(struct piix3),
+    .bus = "pci",
+    .state = piix3_state,
+    .state_version = 1,
+    .realize = piix3_realize,
+    .unrealize = pci_function_unrealize,
+    .reset = piix3_reset,
+    .post_load = piix3_post_load,
+};
+
+struct device *piix3_create(struct vemu_machine *m, const struct piix3_config *cfg,
+                            struct vemu_error **errp)
+{
+    struct piix3 *s = (struct piix3 *)device_new(m, &piix3_class, NULL, errp);
+    if (!s)
+        return NULL;
+    s->pci.bus = pci_host_bus(cfg->host);
+    s->pci.devfn = PCI_DEVFN(1, 0);
+    s->routed = cfg->routed;
+    for (unsigned i = 0; i < 16; i++)
+        s->router.isa[i] = cfg->isa[i];
+    if (!device_realize(&s->pci.dev, errp)) {
+        device_free(&s->pci.dev);
+        return NULL;
+    }
+    pci_host_set_ops(cfg->host, &piix3_bus_ops, s);
+    return &s->pci.dev;
+}
+
+/* ---- PIIX4 power management ------------------------------------------------------------------ */
+
+static void piix4_update_base(struct piix4_pm *s)
+{
+    uint16_t base = load_le16(s->pci.config + PIIX4_PMBA) & 0xffc0;
+    mem_region_remove(&s->acpi.region);
+    if ((s->pci.config[PIIX4_PMREGMISC] & PMREGMISC_PMIOSE) && base)
+        mem_region_add(mem_space_root(s->pci.dev.machine->io), base, &s->acpi.region, 0);
+}
+
+static void piix4_config_written(struct pci_device *pci, uint32_t offset, uint32_t size)
+{
+    if (range_overlaps(offset, size, PIIX4_PMBA, 4) ||
+        range_overlaps(offset, size, PIIX4_PMREGMISC, 1))
+        piix4_update_base((struct piix4_pm *)pci);
+}
+
+static bool piix4_realize(struct device *dev, struct vemu_error **errp)
+{
+    struct piix4_pm *s = (struct piix4_pm *)dev;
+    /* The SCI leaves by IRQ 9, which the function shows as INTA although no PIRQ carries it. */
+    static const struct pci_ident ident = {.vendor = PCI_VENDOR_INTEL,
+                                           .device = 0x7113,
+                                           .subsystem_vendor = PCI_VENDOR_VIRTIO,
+                                           .subsystem = 0x1100,
+                                           .class_code = 0x068000,
+                                           .revision = 3,
+                                           .interrupt_pin = 1};
+    if (!pci_device_init(&s->pci, &ident, errp))
+        return false;
+    store_le32(s->pci.wmask + PIIX4_PMBA, 0xffc0);
+    store_le32(s->pci.config + PIIX4_PMBA, (s->enabled ? PIIX4_PM_BASE : 0) | 1);
+    s->pci.wmask[PIIX4_PMREGMISC] = PMREGMISC_PMIOSE;
+    s->pci.config[PIIX4_PMREGMISC] = s->enabled ? PMREGMISC_PMIOSE : 0;
+    s->pci.config[PCI_INTERRUPT_LINE] = s->enabled ? 9 : 0;
+    s->pci.config_written = piix4_config_written;
+    struct acpi_pm_config pm = {.dev = dev,
+                                .sci = s->sci,
+                                .size = PIIX4_PM_SIZE,
+                                .gpe_offset = PIIX4_GPE_OFFSET,
+                                .gpe_bytes = PIIX4_GPE_BYTES,
+                                .s5_type = PIIX4_S5_TYPE,
+                                .sci_enabled = s->enabled};
+    acpi_pm_init(&s->acpi, &pm);
+    return true;
+}
+
+static void piix4_unrealize(struct device *dev)
+{
+    struct piix4_pm *s = (struct piix4_pm *)dev;
+    acpi_pm_exit(&s->acpi);
+    pci_device_exit(&s->pci);
+}
+
+static void piix4_reset(struct device *dev)
+{
+    struct piix4_pm *s = (struct piix4_pm *)dev;
+    pci_device_reset(&s->pci);
+    acpi_pm_reset(&s->acpi);
+}
+
+static bool piix4_post_load(struct device *dev, struct vemu_error **errp)
+{
+    struct piix4_pm *s = (struct piix4_pm *)dev;
+    acpi_pm_post_load(&s->acpi);
+    return pci_device_post_load(&s->pci, errp);
+}
+
+static const struct state_field piix4_state[] = {
+    STATE_PCI(struct piix4_pm, pci),
+    STATE_ACPI_PM(struct piix4_pm, acpi),
+    STATE_FIELDS_END,
+};
+
+const struct device_class piix4_pm_class = {
+    .name = "PIIX4_PM",
+    .help = "82371AB power management function",
+    .size = sizeof(struct piix4_pm),
+    .bus = "pci",
+    .state = piix4_state,
+    .state_version = 1,
+    .realize = piix4_realize,
+    .unrealize = piix4_unrealize,
+    .reset = piix4_reset,
+    .post_load = piix4_post_load,
+};
+
+struct device *piix4_pm_create(struct vemu_machine *m, const struct piix4_pm_config *cfg,
+                               struct vemu_error **errp)
+{
+    struct piix4_pm *s = (struct piix4_pm *)device_new(m, &piix4_pm_class, NULL, errp);
+    if (!s)
+        return NULL;
+    s->pci.bus = pci_host_bus(cfg->host);
+    s->pci.devfn = PCI_DEVFN(1, 3);
+    s->sci = cfg->sci;
+    s->enabled = cfg->enabled;
+    if (!device_realize(&s->pci.dev, errp)) {
+        device_free(&s->pci.dev);
+        return NULL;
+    }
+    return &s->pci.dev;
+}
+
+struct acpi_pm *piix4_pm_acpi(struct device *dev)
+{
+    return &((struct piix4_pm *)dev)->acpi;
+}
