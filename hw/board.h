@@ -28,7 +28,9 @@ struct board_config {
     const char *kernel, *initrd, *append, *dtb; /* direct boot; NULL when not given */
     const char *bios; /* file mapped as ROM that ends at 4 GiB (x86); NULL: no firmware */
     struct chardev *serial[BOARD_MAX_SERIAL]; /* NULL: no such port */
-    const struct board_option *options;       /* board properties, ended by a NULL key */
+    bool rtc_localtime;                       /* -rtc base=localtime */
+    int64_t rtc_start; /* -rtc base=DATE: Unix time at machine start; 0: the host's time */
+    const struct board_option *options; /* board properties, ended by a NULL key */
 };
 
 struct board_class {

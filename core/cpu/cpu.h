@@ -109,6 +109,8 @@ struct vcpu {
     struct cpu_breakpoint *breakpoints; /* changed only while stopped */
     unsigned breakpoint_count;
     bool single_step;
+    bool debug_hold;     /* vcpus_resume leaves it parked: the debugger steps another one */
+    bool debug_stopped;  /* it parked itself with VCPU_EXIT_DEBUG; the debugger clears it */
     uint64_t debug_addr; /* VCPU_EXIT_DEBUG: where, and for watchpoints which address */
     const struct cpu_breakpoint *debug_hit;
 

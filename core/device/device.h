@@ -133,6 +133,10 @@ enum machine_request {
     MACHINE_REQUEST_SHUTDOWN,
     MACHINE_REQUEST_EXIT, /* isa-debug-exit: shutdown with an exit status */
     MACHINE_REQUEST_PANIC,
+    /* core/cpu: a vCPU left vcpu_run with VCPU_EXIT_DEBUG and parked itself (debug_addr, debug_hit
+     * say where), or with VCPU_EXIT_ERROR (vcpu.error). libvemu pauses the others. */
+    MACHINE_REQUEST_DEBUG,
+    MACHINE_REQUEST_ERROR,
 };
 void device_request(struct device *dev, enum machine_request what, int status);
 
