@@ -1,0 +1,109 @@
+#!/bin/sh
+# The checks are worth something: each one finds the violation planted for it here, and the runner
+# counts what it is shown. Prints TAP.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+n=0 status=0
+expect() { # NAME PATTERN OUTPUT
+    n=$((n + 1))
+    if printf '%s\n' "$3" | grep -Eq -- "$2"; then
+        echo "ok $n - $1"
+    else
+        echo "not ok $n - $1"
+        printf '%s\n' "$3" | sed 's/^/#   /'
+        status=1
+    fi
+}
+
+# --- includes
+tree=$tmp/tree
+fresh() {
+    rm -rf "$tree"
+    mkdir -p "$tree/core/cpu" "$tree/tcg/ir" "$tree/hw/char" "$tree/accel/kvm" "$tree/cli" \
+        "$tree/libvemu/include/vemu" "$tree/libvemu/config"
+    touch "$tree/core/cpu/cpu.h" "$tree/tcg/ir/ir.h" "$tree/hw/char/uart.h" "$tree/cli/cli.h" \
+        "$tree/accel/kvm/kvm.h" "$tree/libvemu/include/vemu/error.h" \
+        "$tree/libvemu/include/vemu/vemu.h" "$tree/libvemu/config/tree.h"
+}
+planted() { # FILE INCLUDE: what the check says of a tree with that one line
+    fresh
+    echo "#include \"$2\"" >"$tree/$1"
+    sh "$here/check-includes.sh" "$tree"
+}
+expect "a core file that includes hw is found" '^#   core/cpu/a.c:1 includes hw/char/uart.h' \
+    "$(planted core/cpu/a.c hw/char/uart.h)"
+expect "a relative way to the same header is found" '^#   core/cpu/a.c:1 includes tcg/ir/ir.h' \
+    "$(planted core/cpu/a.c ../../tcg/ir/ir.h)"
+expect "a device that includes tcg is found" '^not ok . - includes of hw' \
+    "$(planted hw/char/a.c tcg/ir/ir.h)"
+expect "a device that includes libvemu's internals is found" '^not ok . - includes of hw' \
+    "$(planted hw/char/a.c libvemu/config/tree.h)"
+expect "a translator file that includes hw is found" '^not ok . - includes of tcg' \
+    "$(planted tcg/ir/a.c hw/char/uart.h)"
+expect "an accelerator that includes hw is found" '^not ok . - includes of accel' \
+    "$(planted accel/kvm/a.c hw/char/uart.h)"
+expect "a public header that includes core is found" '^not ok . - includes of public' \
+    "$(planted libvemu/include/vemu/a.h core/cpu/cpu.h)"
+expect "a command that goes past the public API is found" '^not ok . - includes of cli' \
+    "$(planted cli/a.c core/cpu/cpu.h)"
+expect "error.h is open to every layer" '^ok . - includes of core' \
+    "$(planted core/cpu/a.c vemu/error.h)"
+expect "the allowed direction stays allowed" '^ok . - includes of libvemu' \
+    "$(planted libvemu/a.c hw/char/uart.h)"
+
+# --- symbols
+cc=$(sed -n 's/^CC := //p' "${VEMU_BUILD:-.}/config.mk" 2>/dev/null)
+library() { # C source, further flags: what the check says of it
+    src=$1
+    shift
+    printf '%s\n' "$src" >"$tmp/t.c"
+    ${cc:-cc} -O1 -fPIC -shared -Wl,-z,relro,-z,now -o "$tmp/t.so" "$tmp/t.c" "$@" 2>&1 &&
+        sh "$here/check-symbols.sh" "$tmp/t.so"
+}
+expect "a clean library passes" '^ok 2' "$(library 'int vemu_f(int a) { return a; }')"
+expect "a constant table with pointers is not called writable" '^ok 2' \
+    "$(library 'extern int vemu_g; int *const vemu_t[] = {&vemu_g}; int vemu_f(void) { return 0; }')"
+expect "a writable variable is found" '^#   vemu_count lies' \
+    "$(library 'int vemu_count = 3; int vemu_f(void) { return vemu_count++; }')"
+expect "a zeroed static inside a function is found" '^#   calls(\.[0-9]+)? lies' \
+    "$(library 'int vemu_f(void) { static int calls; return calls++; }')"
+expect "a thread-local variable is found" '^#   slot lies' \
+    "$(library 'static __thread int slot; int *vemu_f(void) { return &slot; }')"
+expect "an exported internal name is found" '^#   helper is exported' \
+    "$(library 'int helper(void) { return 1; }')"
+expect "a library that aborts is found" '^#   it calls or uses abort' \
+    "$(library '#include <stdlib.h>
+void vemu_f(void) { abort(); }')"
+expect "a library that prints is found" '^#   it calls or uses puts' \
+    "$(library '#include <stdio.h>
+void vemu_f(void) { puts("x"); }')"
+echo "spare" >"$tmp/list"
+library 'int vemu_f(void) { return 0; }' >/dev/null
+expect "an entry of the list without a reason is found" 'no reason for spare' \
+    "$(sh "$here/check-symbols.sh" "$tmp/t.so" "$tmp/list")"
+
+# --- the runner
+run() { # TAP text, exit status: the runner's last line
+    printf 'cat <<"X"\n%s\nX\nexit %s\n' "$1" "$2" >"$tmp/p.sh"
+    echo "unit 20 $tmp/p.sh" >"$tmp/plan"
+    VEMU_BUILD=$tmp sh "$here/../run.sh" "$tmp/plan" | tail -n 1
+}
+expect "passed, failed and skipped tests are counted" '^1 passed, 1 failed, 1 skipped$' \
+    "$(run "1..3
+ok 1 - a
+not ok 2 - b
+ok 3 - c # SKIP no kvm" 1)"
+expect "a program that dies after its tests counts as failed" '^1 passed, 1 failed, 0 skipped$' \
+    "$(run "1..1
+ok 1 - a" 3)"
+expect "tests that never ran count as a failure" '^1 passed, 1 failed, 0 skipped$' \
+    "$(run "1..2
+ok 1 - a" 0)"
+expect "a program without tests fails" '^0 passed, 1 failed, 0 skipped$' "$(run "" 0)"
+expect "a program that cannot run here is skipped" '^0 passed, 0 failed, 1 skipped$' \
+    "$(run "1..0 # SKIP no qemu" 0)"
+
+echo "1..$n"
+exit $status
