@@ -1,0 +1,106 @@
+#!/bin/sh
+# Gets what a guest is made of from the Debian archive: a stock kernel and a static busybox.
+#
+#   fetch-guest.sh [--refresh] DIR ARCH       ARCH: amd64, i386, arm64 or armhf
+#
+# Result:  DIR/ARCH/vmlinuz  DIR/ARCH/config  DIR/ARCH/busybox
+#          DIR/ARCH/modules/  (the few drivers that the I/O benches need)
+#          DIR/ARCH/version   (the packages)
+# When they are there already nothing is done and no network is used; --refresh looks for newer ones.
+# Nothing is installed and the host's own package lists and architectures are left alone: apt works
+# on a state directory of its own. Root is not needed.
+set -eu
+
+refresh=no
+if [ "${1:-}" = --refresh ]; then
+    refresh=yes
+    shift
+fi
+[ $# = 2 ] || { echo "usage: fetch-guest.sh [--refresh] DIR ARCH" >&2; exit 1; }
+arch=$2
+case $arch in
+amd64) meta=linux-image-amd64 ;;
+i386) meta=linux-image-686-pae ;;
+arm64) meta=linux-image-arm64 ;;
+armhf) meta=linux-image-armmp ;;
+*) echo "fetch-guest.sh: no guest \"$arch\"; there are amd64, i386, arm64 and armhf" >&2; exit 1 ;;
+esac
+
+out=$1/$arch
+if [ $refresh = no ] && [ -s "$out/vmlinuz" ] && [ -s "$out/busybox" ]; then
+    exit 0
+fi
+for tool in apt-get dpkg-deb; do
+    command -v "$tool" >/dev/null || {
+        echo "fetch-guest.sh: no $tool here; put a kernel and a static busybox for $arch into" \
+            "$out/vmlinuz and $out/busybox yourself" >&2
+        exit 1
+    }
+done
+mkdir -p "$1"
+dir=$(cd "$1" && pwd)
+out=$dir/$arch
+state=$dir/.apt/$arch
+rm -rf "$state"
+mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/debs"
+: >"$state/status"
+
+apt() { # COMMAND ARG...
+    command=$1
+    shift
+    "$command" -q -o APT::Architecture="$arch" -o APT::Architectures::="$arch" \
+        -o Dir::State="$state" -o Dir::State::lists="$state/lists" \
+        -o Dir::State::status="$state/status" -o Dir::Cache="$state/cache" \
+        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
+        -o Acquire::Languages=none -o APT::Sandbox::User= -o DPkg::Use-Pty=0 $sources "$@"
+}
+
+# The meta package names the image package of the current ABI.
+image() {
+    apt apt-get update >"$state/log" 2>&1 || return 1
+    apt apt-cache depends "$meta" 2>>"$state/log" |
+        sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1
+}
+
+echo "Fetching a Debian kernel and busybox for $arch guests"
+# First the archives this host uses itself (with its mirrors and keys), then Debian's own.
+sources=
+kernel=$(image || true)
+if [ -z "$kernel" ]; then
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    [ -f $keyring ] && signed="[signed-by=$keyring] " || signed=
+    echo "deb ${signed}http://deb.debian.org/debian bookworm main" \
+        >"$state/sources.list"
+    sources="-o Dir::Etc::sourcelist=$state/sources.list -o Dir::Etc::sourceparts=-"
+    kernel=$(image || true)
+fi
+if [ -z "$kernel" ] || ! (cd "$state/debs" && apt apt-get download "$kernel" busybox-static) \
+    >>"$state/log" 2>&1; then
+    tail -n 5 "$state/log" >&2
+    echo "fetch-guest.sh: cannot fetch $meta and busybox-static for $arch from the Debian archive;" \
+        "is there a network?" >&2
+    exit 1
+fi
+
+for deb in "$state"/debs/*.deb; do
+    dpkg-deb -x "$deb" "$state/root"
+done
+new=$state/new
+mkdir -p "$new/modules"
+cp "$state"/root/boot/vmlinuz-* "$new/vmlinuz"
+cp "$state"/root/boot/config-* "$new/config"
+for busybox in "$state/root/bin/busybox" "$state/root/usr/bin/busybox"; do
+    if [ -f "$busybox" ]; then cp "$busybox" "$new/busybox"; fi
+done
+# virtio and its dependencies are modules in Debian kernels.
+for m in virtio virtio_ring virtio_pci virtio_pci_legacy_dev virtio_pci_modern_dev virtio_mmio \
+    virtio_blk failover net_failover virtio_net; do
+    f=$(find "$state/root" -name "$m.ko" | head -n 1)
+    if [ -n "$f" ]; then cp "$f" "$new/modules/"; fi
+done
+(cd "$state/debs" && ls) >"$new/version"
+rm -rf "$out"
+mv "$new" "$out"
+rm -rf "$state"
+tr '\n' ' ' <"$out/version" | sed 's/ $//; s/^/  /'
+echo
