@@ -61,14 +61,17 @@ struct tcg_cpu {
     uint64_t
         exc_next_rip_delta; /* software exceptions are traps: added to the PC at delivery; else 0 */
 
-    /* the memory operand or debug condition that made TCG_REEXECUTE or TCG_LEAVE */
-    uint8_t step_pending; /* x86: an instruction is running or ran under RFLAGS.TF: #DB is due at
-                             the next event check */
-    bool single_insn;     /* the block being run is a re-executed instruction: slow accesses may
+    uint8_t step_pending; /* x86: #DB conditions of the running instruction (tcg/x86/sys.h) */
+    bool single_insn;     /* the block being run is one re-executed instruction: its slow accesses
                              complete */
-    bool io_exit; /* an access completed that must be followed by an exit (reset, interrupt, code
-                     written) */
+    bool exclusive_insn;  /* likewise, and every other vCPU is stopped */
+    bool want_exclusive;  /* TCG_REEXECUTE: the instruction must run alone */
+    bool guest_fp;        /* compiled code runs: the host's FP control register holds the guest's */
+    struct tcg_watch *watch_hit; /* a watchpoint was hit by the completed instruction */
+    _Atomic uint32_t requests;   /* shared: TCG_REQUEST_*, taken up at polls */
 
+    uint8_t fetch_buffer[16]; /* code bytes read from the bus, when code is not in RAM or ROM */
+    uint8_t fetch_page[MEM_PAGE_SIZE];
     uint64_t scratch[8]
         __attribute__((aligned(16))); /* vector temporaries for helpers, STENV/LDENV */
 
@@ -89,6 +92,9 @@ struct tcg_cpu {
     uint64_t temp[6]; /* architecture scratch: helper results beyond the first, LDENV/STENV */
 };
 _Static_assert(sizeof(struct tcg_cpu) % 128 == 0, "the register file follows, aligned");
+
+/* tcg_cpu.requests */
+enum { TCG_REQUEST_FLUSH = 1 << 0 /* the flat view changed: every translation is void */ };
 
 static inline void *tcg_env(struct tcg_cpu *tc)
 {
@@ -207,10 +213,13 @@ struct tcg_arch {
     const struct ir_helper *helpers;
     unsigned helper_count;
     unsigned mmu_index_count;
+    uint64_t
+        transient_modes; /* mode bits that last one instruction: never entered in jump caches */
     /* Slot numbers the core needs. */
     unsigned slot_pcb, slot_flags;
 
     bool (*init)(struct tcg_cpu *tc, struct vemu_error **errp);
+    void (*watch_hit)(struct tcg_cpu *tc, unsigned dr); /* a guest data breakpoint fired */
     void (*features)(uint32_t *words);
     void (*reset)(struct tcg_cpu *
                       tc); /* the architectural part was reset or loaded: split flags, mode, root */
@@ -220,6 +229,7 @@ struct tcg_arch {
     void (*set_pc)(struct tcg_cpu *tc, uint64_t pc);
     /* PC -> linear address of the code byte, with A20 not applied; and the linear base (PC 0). */
     uint64_t (*code_address)(struct tcg_cpu *tc, uint64_t pc);
+    uint64_t (*code_mask)(struct tcg_cpu *tc); /* linear addresses of code wrap at this mask */
     uint64_t (*mode_word)(struct tcg_cpu *tc);
     unsigned (*mmu_index)(struct tcg_cpu *tc); /* for data accesses in the present mode */
     uint64_t (*mmu_root)(

@@ -1,0 +1,290 @@
+/* Blocks, pages and links. See block.h. */
+#include "tcg/cache/block.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/util/range.h"
+#include "tcg/machine.h"
+#include "tcg/mmu/tlb.h"
+
+enum { ARENA_SIZE = 1 << 20 };
+
+static unsigned hash_key(const struct tcg_page *page, uint32_t offset, uint64_t mode)
+{
+    uint64_t h = ((uint64_t)(uintptr_t)page >> 4) * 0x9e3779b97f4a7c15u + offset;
+    h = (h ^ mode) * 0x9e3779b97f4a7c15u;
+    return (unsigned)(h >> (64 - CACHE_HASH_BITS));
+}
+
+void cache_init(struct tcg_cache *c)
+{
+    memset(c, 0, sizeof *c);
+}
+
+static void arena_free(struct tcg_cache *c)
+{
+    while (c->arena) {
+        struct tcg_arena *next = c->arena->next;
+        free(c->arena);
+        c->arena = next;
+    }
+}
+
+void *cache_alloc(struct tcg_machine *tm, size_t size)
+{
+    struct tcg_cache *c = &tm->cache;
+    size = (size + 15) & ~(size_t)15;
+    if (!c->arena || c->arena->size - c->arena->used < size) {
+        size_t room = size > ARENA_SIZE ? size : ARENA_SIZE;
+        struct tcg_arena *a = malloc(sizeof *a + room);
+        if (!a)
+            return NULL;
+        a->next = c->arena;
+        a->used = (16 - (uintptr_t)a->data % 16) % 16;
+        a->size = room;
+        c->arena = a;
+    }
+    void *p = c->arena->data + c->arena->used;
+    c->arena->used += size;
+    return p;
+}
+
+struct tcg_block *cache_find(struct tcg_machine *tm, const struct tcg_page *page, uint32_t offset,
+                             uint64_t mode, const struct tcg_block *after)
+{
+    struct tcg_block *b =
+        after ? __atomic_load_n(&after->hash_next, __ATOMIC_ACQUIRE)
+              : __atomic_load_n(&tm->cache.hash[hash_key(page, offset, mode)], __ATOMIC_ACQUIRE);
+    while (b && (b->page != page || b->offset != offset || b->mode != mode ||
+                 __atomic_load_n(&b->dead, __ATOMIC_ACQUIRE)))
+        b = __atomic_load_n(&b->hash_next, __ATOMIC_ACQUIRE);
+    return b;
+}
+
+/* ---- pages
+ * ------------------------------------------------------------------------------------------ */
+
+/* ram->tcg: an array of page records, made when the first page of the block becomes code. */
+struct tcg_page **cache_page_slot(struct ram_block *ram, uint64_t offset)
+{
+    struct tcg_page **table = __atomic_load_n((struct tcg_page ***)&ram->tcg, __ATOMIC_ACQUIRE);
+    return table ? &table[offset >> MEM_PAGE_BITS] : NULL;
+}
+
+struct tcg_page *cache_page(struct ram_block *ram, uint64_t offset)
+{
+    struct tcg_page **slot = cache_page_slot(ram, offset);
+    return slot ? __atomic_load_n(slot, __ATOMIC_ACQUIRE) : NULL;
+}
+
+struct tcg_page *cache_page_make(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset)
+{
+    (void)tm;
+    struct tcg_page **slot = cache_page_slot(ram, offset);
+    if (!slot) {
+        struct tcg_page **table = calloc(ram->size >> MEM_PAGE_BITS, sizeof *table);
+        if (!table)
+            return NULL;
+        __atomic_store_n((struct tcg_page ***)&ram->tcg, table, __ATOMIC_RELEASE);
+        slot = &table[offset >> MEM_PAGE_BITS];
+    }
+    if (!*slot) {
+        struct tcg_page *p = calloc(1, sizeof *p);
+        if (!p)
+            return NULL;
+        p->ram = ram;
+        p->offset = align_down(offset, MEM_PAGE_SIZE);
+        __atomic_store_n(slot, p, __ATOMIC_RELEASE);
+    }
+    return *slot;
+}
+
+static unsigned page_index(const struct tcg_block *b, const struct tcg_page *page)
+{
+    return b->page2 == page && b->page != page;
+}
+
+/* The bytes [*lo, *hi) of `page` that the block covers. */
+static void block_extent(const struct tcg_block *b, const struct tcg_page *page, uint32_t *lo,
+                         uint32_t *hi)
+{
+    uint32_t end = b->offset + b->len;
+    if (page_index(b, page)) {
+        *lo = 0;
+        *hi = end - (uint32_t)MEM_PAGE_SIZE;
+    } else {
+        *lo = b->offset;
+        *hi = MIN(end, (uint32_t)MEM_PAGE_SIZE);
+    }
+}
+
+static uint64_t extent_lines(uint32_t lo, uint32_t hi)
+{
+    unsigned first = lo / 64, last = (hi - 1) / 64;
+    return mask_bits(last - first + 1) << first;
+}
+
+static void page_add(struct tcg_page *page, struct tcg_block *b)
+{
+    uint32_t lo, hi;
+    b->page_next[page_index(b, page)] = page->blocks;
+    page->blocks = b;
+    block_extent(b, page, &lo, &hi);
+    __atomic_fetch_or(&page->lines, extent_lines(lo, hi), __ATOMIC_SEQ_CST);
+}
+
+static void page_remove(struct tcg_page *page, struct tcg_block *gone)
+{
+    struct tcg_block **where = &page->blocks;
+    uint64_t lines = 0;
+    while (*where) {
+        struct tcg_block *b = *where;
+        unsigned k = page_index(b, page);
+        if (b == gone) {
+            *where = b->page_next[k];
+            continue;
+        }
+        uint32_t lo, hi;
+        block_extent(b, page, &lo, &hi);
+        lines |= extent_lines(lo, hi);
+        where = &b->page_next[k];
+    }
+    __atomic_store_n(&page->lines, lines, __ATOMIC_SEQ_CST);
+}
+
+bool cache_covers(struct ram_block *ram, uint64_t offset, uint64_t len)
+{
+    for (uint64_t p = align_down(offset, MEM_PAGE_SIZE); p < offset + len; p += MEM_PAGE_SIZE) {
+        struct tcg_page *page = cache_page(ram, p);
+        uint64_t lo = MAX(offset, p) - p, hi = MIN(offset + len, p + MEM_PAGE_SIZE) - p;
+        if (page && (__atomic_load_n(&page->lines, __ATOMIC_ACQUIRE) &
+                     extent_lines((uint32_t)lo, (uint32_t)hi)))
+            return true;
+    }
+    return false;
+}
+
+/* ---- insert, link, remove
+ * ----------------------------------------------------------------------------- */
+
+void cache_insert(struct tcg_machine *tm, struct tcg_block *b)
+{
+    struct tcg_block **head = &tm->cache.hash[hash_key(b->page, b->offset, b->mode)];
+    page_add(b->page, b);
+    if (b->page2 && b->page2 != b->page)
+        page_add(b->page2, b);
+    b->hash_next = *head;
+    __atomic_store_n(head, b, __ATOMIC_RELEASE);
+    tm->cache.block_count++;
+}
+
+static void unlink_site(struct tcg_machine *tm, struct tcg_exit_site *site)
+{
+    if (!site->to)
+        return;
+    tm->backend->link(tm, site->from, (unsigned)(site - site->from->exits), NULL);
+    list_remove(&site->in);
+    site->to = NULL;
+    tm->counters.link_breaks++;
+}
+
+void cache_link(struct tcg_machine *tm, struct tcg_exit_site *site, struct tcg_block *to)
+{
+    if (site->from->dead || to->dead || site->to == to)
+        return;
+    unlink_site(tm, site);
+    site->to = to;
+    list_add_tail(&to->incoming, &site->in);
+    tm->backend->link(tm, site->from, (unsigned)(site - site->from->exits), to);
+    tm->counters.links++;
+}
+
+static void block_remove(struct tcg_machine *tm, struct tcg_block *b)
+{
+    struct tcg_block **where = &tm->cache.hash[hash_key(b->page, b->offset, b->mode)];
+    while (*where && *where != b)
+        where = &(*where)->hash_next;
+    if (*where) /* readers on b may still follow b->hash_next: it keeps its value */
+        __atomic_store_n(where, b->hash_next, __ATOMIC_RELEASE);
+    while (!list_empty(&b->incoming))
+        unlink_site(tm, list_entry(b->incoming.next, struct tcg_exit_site, in));
+    for (unsigned n = 0; n < b->exit_count; n++)
+        unlink_site(tm, &b->exits[n]);
+    page_remove(b->page, b);
+    if (b->page2 && b->page2 != b->page)
+        page_remove(b->page2, b);
+    __atomic_store_n(&b->dead, true, __ATOMIC_RELEASE);
+    tm->backend->kill(tm, b);
+    tm->cache.block_count--;
+    tm->counters.invalidations++;
+}
+
+unsigned cache_invalidate(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset,
+                          uint64_t len)
+{
+    unsigned count = 0;
+    for (uint64_t p = align_down(offset, MEM_PAGE_SIZE); p < offset + len; p += MEM_PAGE_SIZE) {
+        struct tcg_page *page = cache_page(ram, p);
+        if (!page || !page->lines)
+            continue;
+        uint64_t lo = MAX(offset, p) - p, hi = MIN(offset + len, p + MEM_PAGE_SIZE) - p;
+        page->writes++;
+        for (struct tcg_block *b = page->blocks, *next; b; b = next) {
+            uint32_t blo, bhi;
+            next = b->page_next[page_index(b, page)];
+            block_extent(b, page, &blo, &bhi);
+            if (range_overlaps(lo, hi - lo, blo, bhi - blo)) {
+                block_remove(tm, b);
+                count++;
+            }
+        }
+    }
+    return count;
+}
+
+void cache_flush(struct tcg_machine *tm)
+{
+    struct tcg_cache *c = &tm->cache;
+    memset(c->hash, 0, sizeof c->hash);
+    list_for_each(ram, &tm->m->rams.blocks, struct ram_block, node)
+    {
+        struct tcg_page **table = ram->tcg;
+        for (uint64_t n = 0; table && n < ram->size >> MEM_PAGE_BITS; n++) {
+            if (table[n]) {
+                table[n]->blocks = NULL; /* `code` stays: the TLBs still say so */
+                __atomic_store_n(&table[n]->lines, 0, __ATOMIC_SEQ_CST);
+            }
+        }
+    }
+    arena_free(c);
+    c->block_count = 0;
+    c->next_link_id = 0;
+    c->flush_count++;
+    tm->backend->flush(tm);
+    tm->counters.cache_flushes++;
+    for (unsigned n = 0; n < tm->m->vcpu_count; n++) {
+        struct tcg_cpu *tc = tm->m->vcpus[n] ? tcg_cpu_of_vcpu(tm->m->vcpus[n]) : NULL;
+        if (tc)
+            tlb_forget_code(tc);
+    }
+}
+
+void cache_ram_freed(struct tcg_machine *tm, struct ram_block *ram)
+{
+    struct tcg_page **table = ram->tcg;
+    if (!table)
+        return;
+    pthread_mutex_lock(&tm->code_lock);
+    cache_invalidate(tm, ram, 0, ram->size);
+    for (uint64_t n = 0; n < ram->size >> MEM_PAGE_BITS; n++)
+        free(table[n]);
+    free(table);
+    ram->tcg = NULL;
+    pthread_mutex_unlock(&tm->code_lock);
+}
+
+void cache_free(struct tcg_machine *tm)
+{
+    arena_free(&tm->cache);
+}

@@ -1,0 +1,103 @@
+/*
+ * Translated blocks: lookup, pages, links, invalidation.
+ *
+ * A block's key is {page of a RAM or ROM block, offset in the page, mode word}. Lookup is
+ * lock-free; blocks are inserted, linked and removed under tm->code_lock. A removed block is
+ * unlinked at once (its code stays valid for vCPUs still inside) and its memory returns when the
+ * cache is flushed at a safe point.
+ */
+#ifndef TCG_CACHE_BLOCK_H
+#define TCG_CACHE_BLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/memory/memory.h"
+#include "core/util/list.h"
+
+struct tcg_cpu;
+struct tcg_machine;
+struct tcg_page;
+
+enum { CACHE_HASH_BITS = 16 };
+/* Bit of the mode word that the core owns: a block of one instruction, never linked to. */
+#define TCG_MODE_SINGLE (UINT64_C(1) << 63)
+
+/* A direct exit. */
+struct tcg_exit_site {
+    int64_t target;       /* PC minus the block's PCB */
+    struct tcg_block *to; /* linked block or NULL */
+    struct tcg_block *from;
+    struct list in; /* in to->incoming while linked */
+    uint32_t
+        link_id; /* cross-page: value in ctx->links[link_id % LINK_TABLE_SIZE] when valid; else 0 */
+    uint32_t patch; /* back end: where to patch */
+    uint8_t flags;  /* enum ir_exit_flags */
+};
+
+struct tcg_block {
+    struct tcg_block *hash_next;   /* published with release order */
+    struct tcg_page *page, *page2; /* page2: the last instruction straddles into it */
+    uint32_t offset;               /* of the first instruction in page */
+    uint32_t len;                  /* bytes of guest code */
+    uint64_t mode;
+    bool dead; /* removed: no longer found, not to be linked */
+    uint16_t guest_insns;
+    uint16_t exit_count;
+    uint32_t code_size;
+    uint32_t guard_id; /* page2: ctx->links value that says the second page was checked */
+    void *code;        /* host code or the interpreter's program */
+    void *side;        /* back end's side table (snapshots) */
+    struct tcg_exit_site *exits;
+    struct list incoming;               /* exit sites linked to this block */
+    struct tcg_block *page_next[2];     /* lists of page and page2 */
+    uint64_t exec_count;                /* with count=on */
+    uint32_t state_loads, state_stores; /* static */
+};
+
+/* A guest page that holds, or once held, translated code. */
+struct tcg_page {
+    struct ram_block *ram;
+    uint64_t offset;          /* of the page in ram */
+    struct tcg_block *blocks; /* page_next[0] or [1]: see block_on_page() */
+    uint64_t lines;           /* bit n: a block covers bytes of the n-th 64-byte line */
+    uint32_t writes;          /* stores that hit code here */
+    bool code; /* no vCPU stores here without a check; set in an exclusive section, cleared under
+                  code_lock */
+};
+
+struct tcg_cache {
+    struct tcg_block *hash[1 << CACHE_HASH_BITS];
+    struct tcg_arena {
+        struct tcg_arena *next;
+        size_t used, size;
+        char data[];
+    } * arena; /* blocks, exits, side tables: freed together at a flush */
+    uint32_t next_link_id;
+    uint64_t block_count;
+    uint64_t flush_count;
+};
+
+void cache_init(struct tcg_cache *c);
+void cache_free(struct tcg_machine *tm);
+/* Memory that lives until the next flush. code_lock held. NULL when short. */
+void *cache_alloc(struct tcg_machine *tm, size_t size);
+/* Lock-free. after: NULL, or the match to go on behind (blocks differing in page2). */
+struct tcg_block *cache_find(struct tcg_machine *tm, const struct tcg_page *page, uint32_t offset,
+                             uint64_t mode, const struct tcg_block *after);
+void cache_insert(struct tcg_machine *tm, struct tcg_block *b);
+/* The page record, NULL when there is none; and make it (code_lock held). */
+struct tcg_page *cache_page(struct ram_block *ram, uint64_t offset);
+struct tcg_page **cache_page_slot(struct ram_block *ram, uint64_t offset);
+struct tcg_page *cache_page_make(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset);
+void cache_link(struct tcg_machine *tm, struct tcg_exit_site *site, struct tcg_block *to);
+/* Remove every block that covers a byte of [offset, offset+len) of ram. Returns how many. code_lock
+ * held. The caller makes vCPUs forget jump-cache entries (tcg_code_removed). */
+unsigned cache_invalidate(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset,
+                          uint64_t len);
+/* Does any block cover a byte there? Lock-free, may say yes too often. */
+bool cache_covers(struct ram_block *ram, uint64_t offset, uint64_t len);
+/* Drop everything; exclusive. */
+void cache_flush(struct tcg_machine *tm);
+void cache_ram_freed(struct tcg_machine *tm, struct ram_block *ram);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * The translator's per-machine state: back end, code cache, blocks, safe points.
+ *
+ * Lock order inside tcg/: exclusive section (below) > code_lock. The machine lock is never taken
+ * while either is held, and nobody enters an exclusive section with the machine lock held.
+ */
+#ifndef TCG_MACHINE_H
+#define TCG_MACHINE_H
+
+#include <pthread.h>
+#include "core/device/machine.h"
+#include "tcg/cache/block.h"
+#include "tcg/cpu.h"
+
+/* Why compiled code (or the interpreter) came back to the run loop. */
+enum tcg_exit_kind {
+    TCG_EXIT_LINK,   /* a direct exit without (valid) link: block and exit number told */
+    TCG_EXIT_DYN,    /* look up the PC in the register file */
+    TCG_EXIT_EVENTS, /* likewise, but look at events first (poll, IR_EXIT_DYN aux 1) */
+    TCG_EXIT_STATUS, /* tc->status says; state is exact, PC is that of the instruction */
+};
+struct tcg_exit {
+    enum tcg_exit_kind kind;
+    struct tcg_block *block; /* TCG_EXIT_LINK */
+    unsigned number;
+};
+
+struct tcg_backend {
+    const char *name;
+    bool (*supported)(void);
+    bool (*init)(struct tcg_machine *tm, struct vemu_error **errp);
+    void (*destroy)(struct tcg_machine *tm);
+    bool (*vcpu_init)(struct tcg_cpu *tc, struct vemu_error **errp);
+    void (*vcpu_destroy)(struct tcg_cpu *tc);
+    /* Make block->code from the region; false: out of code memory (flush and try again). code_lock
+     * held. */
+    bool (*compile)(struct tcg_machine *tm, struct tcg_block *block, struct ir_region *r);
+    /* Run from block on; on return every register is in the register file and PC is set. */
+    struct tcg_exit (*run)(struct tcg_cpu *tc, struct tcg_block *block);
+    /* Exit `number` of `from` jumps to `to`, or (NULL) back to the run loop. code_lock held. */
+    void (*link)(struct tcg_machine *tm, struct tcg_block *from, unsigned number,
+                 struct tcg_block *to);
+    /* The block was removed: whoever still enters its code comes back to the run loop. code_lock
+     * held. */
+    void (*kill)(struct tcg_machine *tm, struct tcg_block *block);
+    void (*flush)(struct tcg_machine *tm); /* all code memory is free again; exclusive */
+    /* -d out_asm */
+    void (*disassemble)(struct tcg_machine *tm, struct tcg_block *block);
+};
+extern const struct tcg_backend tcg_backend_interp, tcg_backend_x86_64;
+
+struct tcg_machine {
+    struct vemu_machine *m;
+    const struct tcg_arch *arch;
+    const struct tcg_backend *backend;
+    void *backend_data;
+    /* options */
+    uint64_t cache_size; /* bytes of code memory */
+    unsigned max_insns;  /* longest region */
+    bool count;          /* count executed instructions and state accesses */
+    bool one_insn;       /* a region an instruction, for lockstep debugging */
+    bool verify;         /* run the IR verifier on every region */
+    bool parallel;       /* more than one vCPU */
+
+    pthread_mutex_t code_lock; /* insert, link, invalidate */
+    struct tcg_cache cache;
+    struct ir_insn *ir_storage; /* the region being built, under code_lock */
+    struct ir_region *region;
+    struct tcg_counters counters; /* translation counters, under code_lock */
+
+    /* safe points: a vCPU is `in_code` while it may hold pointers into blocks or use its TLB */
+    pthread_mutex_t exclusive_lock;
+    pthread_cond_t exclusive_cond;
+    unsigned in_code; /* vCPUs between tcg_enter_code and tcg_leave_code */
+    bool exclusive;   /* an exclusive section is wanted or held */
+};
+
+static inline struct tcg_machine *tcg_machine_of(struct vemu_machine *m)
+{
+    return m->accel_state;
+}
+static inline struct tcg_cpu *tcg_cpu_of_vcpu(struct vcpu *cpu)
+{
+    return cpu->accel_data;
+}
+
+/* ---- safe points (tcg/safepoint.c)
+ * --------------------------------------------------------------------- */
+
+/* The vCPU thread is about to use blocks and its TLB; waits while another is exclusive. */
+void tcg_enter_code(struct tcg_cpu *tc);
+void tcg_leave_code(struct tcg_cpu *tc);
+/* Give way to a waiting exclusive section; at polls. */
+void tcg_safe_point(struct tcg_cpu *tc);
+/* Stop every other vCPU outside compiled code. tc: the caller when it is a vCPU in code (it keeps
+ * being so), else NULL. Never with the machine lock held. One at a time; a vCPU that waits counts
+ * as outside: after begin returns, blocks may have gone: look up again. */
+void tcg_exclusive_begin(struct tcg_machine *tm, struct tcg_cpu *tc);
+void tcg_exclusive_end(struct tcg_machine *tm, struct tcg_cpu *tc);
+
+#endif

@@ -1,0 +1,429 @@
+/*
+ * Guest memory and port accesses from C: the slow path of compiled code, the interpreter, and
+ * helpers.
+ *
+ * A fault sets tc->status and returns. An access that must not complete inside a running block (a
+ * store into translated code, a watchpoint, an atomic that needs the machine to itself) sets
+ * TCG_REEXECUTE unless the block is a re-executed single instruction.
+ */
+#include <immintrin.h>
+#include <string.h>
+
+#include "core/util/range.h"
+#include "tcg/machine.h"
+#include "tcg/mmu/tlb.h"
+
+/* Devices run with the host's FP control, whatever the guest has set. */
+static void io_begin(struct tcg_cpu *tc)
+{
+    tc->counters.io_accesses++;
+    if (tc->guest_fp) {
+        tc->guest_mxcsr = _mm_getcsr();
+        _mm_setcsr(tc->host_mxcsr);
+    }
+}
+
+static void io_end(struct tcg_cpu *tc)
+{
+    if (tc->guest_fp)
+        _mm_setcsr(tc->guest_mxcsr);
+    /* The access may have changed the memory map: this vCPU sees that at once. */
+    if (__atomic_load_n((uint32_t *)&tc->requests, __ATOMIC_RELAXED) & TCG_REQUEST_FLUSH)
+        tlb_flush_all(tc);
+}
+
+static uint64_t io_load(struct tcg_cpu *tc, uint64_t paddr, unsigned size)
+{
+    uint64_t value = 0;
+    io_begin(tc);
+    mem_read(tc->vcpu->machine->memory, paddr, size, &value);
+    io_end(tc);
+    return value;
+}
+
+static void io_store(struct tcg_cpu *tc, uint64_t paddr, unsigned size, uint64_t value)
+{
+    io_begin(tc);
+    mem_write(tc->vcpu->machine->memory, paddr, size, value);
+    io_end(tc);
+}
+
+uint64_t tcg_in(struct tcg_cpu *tc, uint16_t port, unsigned size)
+{
+    uint64_t value = 0;
+    io_begin(tc);
+    mem_read(tc->vcpu->machine->io, port, size, &value);
+    io_end(tc);
+    return value & mask_bits(8 * size);
+}
+
+void tcg_out(struct tcg_cpu *tc, uint16_t port, unsigned size, uint64_t value)
+{
+    io_begin(tc);
+    mem_write(tc->vcpu->machine->io, port, size, value & mask_bits(8 * size));
+    io_end(tc);
+}
+
+/* Leave the block and run this instruction alone; true when it already does. */
+static bool must_be_single(struct tcg_cpu *tc)
+{
+    if (tc->single_insn)
+        return true;
+    tc->status = TCG_REEXECUTE;
+    return false;
+}
+
+static bool check_watch(struct tcg_cpu *tc, uint64_t addr, unsigned size, bool write)
+{
+    struct tcg_mmu *mmu = tc->mmu;
+    for (unsigned n = 0; n < mmu->watch_count; n++) {
+        struct tcg_watch *w = &mmu->watches[n];
+        if ((write ? w->on_write : w->on_read) && range_overlaps(addr, size, w->addr, w->len)) {
+            if (!must_be_single(tc))
+                return false;
+            if (w->guest_dr && tc->arch->watch_hit)
+                tc->arch->watch_hit(tc, w->guest_dr - 1u);
+            else
+                tc->watch_hit = w;
+        }
+    }
+    return true;
+}
+
+static struct ram_block *ram_of(struct tcg_cpu *tc, uint64_t paddr, uint64_t *offset)
+{
+    struct vemu_machine *m = tc->vcpu->machine;
+    struct ram_block *ram = NULL;
+    unsigned token;
+    const struct mem_view *view = mem_view_enter(m->memory, &token);
+    const struct mem_range *range = mem_view_find(view, paddr);
+    if (range && range->region->ram) {
+        ram = range->region->ram;
+        *offset = range->region->ram_offset + range->region_offset + (paddr - range->start);
+    }
+    mem_view_leave(m->memory, token);
+    return ram;
+}
+
+/* A store to RAM whose tag has flags: code, dirty log. All within one page. */
+static void flagged_store(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t addr, const void *data,
+                          unsigned size)
+{
+    void *host = (void *)(uintptr_t)(addr + e->addend); /* NOLINT: guest to host address */
+    struct tcg_machine *tm = tc->tm;
+    uint64_t offset;
+    struct ram_block *ram = ram_of(tc, tlb_physical(e, addr), &offset);
+    if (!ram)
+        return; /* the map changed under us; a real bus would have dropped it too */
+    if (e->write & TLB_DIRTY)
+        ram_block_mark_dirty(ram, offset, size);
+    if (!(e->write & TLB_CODE)) {
+        memcpy(host, data, size);
+        return;
+    }
+    /* Under the lock nobody is reading these bytes for a translation. */
+    pthread_mutex_lock(&tm->code_lock);
+    struct tcg_page *page = cache_page(ram, offset);
+    if (!page || !page->lines) {
+        if (page)
+            __atomic_store_n(&page->code, false, __ATOMIC_SEQ_CST); /* data again */
+        e->write &= ~(uint64_t)TLB_CODE;
+        memcpy(host, data, size);
+    } else if (!cache_covers(ram, offset, size)) {
+        memcpy(host, data, size);
+    } else if (must_be_single(tc)) {
+        memcpy(host, data, size);
+        cache_invalidate(tm, ram, offset, size);
+    }
+    pthread_mutex_unlock(&tm->code_lock);
+}
+
+/* One access within a page. */
+static uint64_t load_in_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t addr, unsigned size)
+{
+    struct tlb_entry *e = tlb_lookup(tc, ctx, addr, TCG_READ);
+    if (!e)
+        return 0;
+    if ((e->read & TLB_WATCH) && !check_watch(tc, addr, size, false))
+        return 0;
+    if (e->read & TLB_IO)
+        return io_load(tc, tlb_physical(e, addr), size);
+    uint64_t v = 0;
+    memcpy(&v, (void *)(uintptr_t)(addr + e->addend), size); /* NOLINT */
+    return v;
+}
+
+static void store_in_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t addr, unsigned size,
+                          uint64_t value)
+{
+    struct tlb_entry *e = tlb_lookup(tc, ctx, addr, TCG_WRITE);
+    if (!e)
+        return;
+    if ((e->write & TLB_WATCH) && !check_watch(tc, addr, size, true))
+        return;
+    if (e->write & TLB_IO)
+        io_store(tc, tlb_physical(e, addr), size, value);
+    else if (e->write & TLB_FLAGS)
+        flagged_store(tc, e, addr, &value, size);
+    else
+        memcpy((void *)(uintptr_t)(addr + e->addend), &value, size); /* NOLINT */
+}
+
+static bool crosses_page(uint64_t addr, unsigned size)
+{
+    return (addr & (MEM_PAGE_SIZE - 1)) + size > MEM_PAGE_SIZE;
+}
+
+static bool misaligned(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned attr)
+{
+    if ((attr & IR_MEM_ALIGN) && (addr & (size - 1))) {
+        tc->arch->raise_alignment(tc, addr);
+        return true;
+    }
+    return false;
+}
+
+uint64_t tcg_load(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned attr)
+{
+    struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
+    struct tlb_entry *e = tlb_slot(ctx, addr);
+    uint64_t v = 0;
+
+    /* A read that a write follows must be writable: tested by the write tag, which has the same
+     * page. */
+    if ((attr & IR_MEM_RMW ? e->write : e->read) == ((addr + size - 1) & ~(MEM_PAGE_SIZE - 1)) &&
+        (e->read & TLB_FLAGS) == 0) {
+        memcpy(&v, (void *)(uintptr_t)(addr + e->addend), size); /* NOLINT */
+        return v;
+    }
+    tc->counters.tlb_slow++;
+    if ((attr & IR_MEM_RMW) && !tcg_probe(tc, addr, size, TCG_WRITE, attr))
+        return 0;
+    if (!crosses_page(addr, size))
+        return load_in_page(tc, ctx, addr, size);
+    /* Both pages must be readable before a device on the first is touched. */
+    if (!tcg_probe(tc, addr, size, TCG_READ, attr))
+        return 0;
+    for (unsigned n = 0; n < size; n++) {
+        uint64_t byte = load_in_page(tc, ctx, addr + n, 1);
+        if (tcg_faulted(tc))
+            return 0;
+        v |= (byte & 0xff) << (8 * n);
+    }
+    return v;
+}
+
+void tcg_store(struct tcg_cpu *tc, uint64_t addr, unsigned size, uint64_t value, unsigned attr)
+{
+    struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
+    struct tlb_entry *e = tlb_slot(ctx, addr);
+
+    if (e->write == ((addr + size - 1) & ~(MEM_PAGE_SIZE - 1))) {
+        memcpy((void *)(uintptr_t)(addr + e->addend), &value, size); /* NOLINT */
+        return;
+    }
+    tc->counters.tlb_slow++;
+    if (!crosses_page(addr, size)) {
+        store_in_page(tc, ctx, addr, size, value);
+        return;
+    }
+    uint8_t bytes[8];
+    memcpy(bytes, &value, 8);
+    tcg_store_bytes(tc, addr, bytes, size, attr);
+}
+
+bool tcg_probe(struct tcg_cpu *tc, uint64_t addr, unsigned len, enum tcg_access access,
+               unsigned attr)
+{
+    struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
+    uint64_t last = addr + len - 1;
+    for (uint64_t page = align_down(addr, MEM_PAGE_SIZE);; page += MEM_PAGE_SIZE) {
+        if (!tlb_lookup(tc, ctx, page == align_down(addr, MEM_PAGE_SIZE) ? addr : page, access))
+            return false;
+        if (page == align_down(last, MEM_PAGE_SIZE))
+            return true;
+    }
+}
+
+void tcg_load_bytes(struct tcg_cpu *tc, uint64_t addr, void *buf, unsigned len, unsigned attr)
+{
+    uint8_t *out = buf;
+    if (misaligned(tc, addr, len, attr))
+        return;
+    if (crosses_page(addr, len) && !tcg_probe(tc, addr, len, TCG_READ, attr))
+        return;
+    while (len && !tcg_faulted(tc)) {
+        unsigned n = len >= 8 ? 8 : len >= 4 ? 4 : len >= 2 ? 2 : 1;
+        uint64_t v = tcg_load(tc, addr, n, attr & ~(unsigned)IR_MEM_ALIGN);
+        memcpy(out, &v, n);
+        out += n;
+        addr += n;
+        len -= n;
+    }
+}
+
+void tcg_store_bytes(struct tcg_cpu *tc, uint64_t addr, const void *buf, unsigned len,
+                     unsigned attr)
+{
+    const uint8_t *in = buf;
+    struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
+    if (misaligned(tc, addr, len, attr))
+        return;
+    if (!tcg_probe(tc, addr, len, TCG_WRITE, attr))
+        return;
+    /* A part that must run alone says so before anything is written. */
+    for (uint64_t p = addr;;) {
+        struct tlb_entry *e = tlb_lookup(tc, ctx, p, TCG_WRITE);
+        if (!e)
+            return;
+        if ((e->write & (TLB_CODE | TLB_WATCH)) && !must_be_single(tc))
+            return;
+        if (align_down(p, MEM_PAGE_SIZE) == align_down(addr + len - 1, MEM_PAGE_SIZE))
+            break;
+        p = align_down(p, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
+    }
+    while (len) {
+        unsigned n = len >= 8 ? 8 : len >= 4 ? 4 : len >= 2 ? 2 : 1;
+        uint64_t v = 0;
+        while (crosses_page(addr, n))
+            n /= 2;
+        memcpy(&v, in, n);
+        store_in_page(tc, ctx, addr, n, v);
+        in += n;
+        addr += n;
+        len -= n;
+    }
+}
+
+void *tcg_host_ptr(struct tcg_cpu *tc, uint64_t addr, enum tcg_access access, unsigned attr)
+{
+    struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
+    struct tlb_entry *e = tlb_lookup(tc, ctx, addr, access);
+    if (!e || ((access == TCG_WRITE ? e->write : e->read) & TLB_FLAGS))
+        return NULL;
+    return (void *)(uintptr_t)(addr + e->addend); /* NOLINT */
+}
+
+static uint64_t combine(enum tcg_atomic op, uint64_t old, uint64_t value, uint64_t expected,
+                        unsigned size)
+{
+    switch (op) {
+    case TCG_XCHG:
+        return value;
+    case TCG_ADD:
+        return old + value;
+    case TCG_AND:
+        return old & value;
+    case TCG_OR:
+        return old | value;
+    case TCG_XOR:
+        return old ^ value;
+    case TCG_ADC:
+        return old + value + (expected & 1);
+    case TCG_SBB:
+        return old - value - (expected & 1);
+    case TCG_NEG:
+        return 0 - old;
+    default:
+        return (old ^ expected) & mask_bits(8 * size) ? old : value;
+    }
+}
+
+/* Compare and exchange on a host address of any alignment (the host's own lock covers a split
+ * line). */
+static bool host_cmpxchg(void *host, unsigned size, uint64_t *old, uint64_t new)
+{
+    bool ok;
+    switch (size) {
+    case 1:
+        __asm__ volatile("lock cmpxchgb %3, %1"
+                         : "=@ccz"(ok), "+m"(*(uint8_t *)host), "+a"(*(uint8_t *)old)
+                         : "q"((uint8_t) new)
+                         : "memory");
+        break;
+    case 2:
+        __asm__ volatile("lock cmpxchgw %3, %1"
+                         : "=@ccz"(ok), "+m"(*(uint16_t *)host), "+a"(*(uint16_t *)old)
+                         : "r"((uint16_t) new)
+                         : "memory");
+        break;
+    case 4:
+        __asm__ volatile("lock cmpxchgl %3, %1"
+                         : "=@ccz"(ok), "+m"(*(uint32_t *)host), "+a"(*(uint32_t *)old)
+                         : "r"((uint32_t) new)
+                         : "memory");
+        break;
+    default:
+        __asm__ volatile("lock cmpxchgq %3, %1"
+                         : "=@ccz"(ok), "+m"(*(uint64_t *)host), "+a"(*old)
+                         : "r"(new)
+                         : "memory");
+        break;
+    }
+    return ok;
+}
+
+/* Plain RAM for an atomic, or NULL: faulted, or (*plain_ok) to be done by load and store, alone. */
+static void *atomic_host(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned attr,
+                         bool *alone)
+{
+    *alone = false;
+    if (!tcg_probe(tc, addr, size, TCG_WRITE, attr))
+        return NULL;
+    if (!crosses_page(addr, size)) {
+        void *host = tcg_host_ptr(tc, addr, TCG_WRITE, attr);
+        if (host)
+            return host;
+    }
+    if (tc->tm->parallel && !tc->exclusive_insn) {
+        tc->want_exclusive = true;
+        tc->status = TCG_REEXECUTE;
+        return NULL;
+    }
+    *alone = true;
+    return NULL;
+}
+
+uint64_t tcg_atomic(struct tcg_cpu *tc, uint64_t addr, unsigned size, enum tcg_atomic op,
+                    uint64_t value, uint64_t expected, unsigned attr)
+{
+    bool alone;
+    uint64_t old = 0;
+    void *host = atomic_host(tc, addr, size, attr, &alone);
+    if (host) {
+        memcpy(&old, host, size);
+        while (!host_cmpxchg(host, size, &old, combine(op, old, value, expected, size)))
+            ;
+        return old;
+    }
+    if (!alone)
+        return 0;
+    old = tcg_load(tc, addr, size, attr);
+    if (!tcg_faulted(tc))
+        tcg_store(tc, addr, size, combine(op, old, value, expected, size), attr);
+    return old;
+}
+
+bool tcg_cmpxchg16(struct tcg_cpu *tc, uint64_t addr, uint64_t io[2], const uint64_t desired[2],
+                   unsigned attr)
+{
+    bool alone, ok;
+    void *host = atomic_host(tc, addr, 16, attr, &alone);
+    if (host) {
+        __asm__ volatile("lock cmpxchg16b %1"
+                         : "=@ccz"(ok), "+m"(*(unsigned __int128 *)host), "+a"(io[0]), "+d"(io[1])
+                         : "b"(desired[0]), "c"(desired[1])
+                         : "memory");
+        return ok;
+    }
+    if (!alone)
+        return false;
+    uint64_t old[2];
+    tcg_load_bytes(tc, addr, old, 16, attr);
+    if (tcg_faulted(tc))
+        return false;
+    ok = old[0] == io[0] && old[1] == io[1];
+    tcg_store_bytes(tc, addr, ok ? desired : old, 16, attr);
+    memcpy(io, old, 16);
+    return ok;
+}

@@ -1,0 +1,384 @@
+/* Contexts, roots and both TLB levels. See tlb.h. */
+#include "tcg/mmu/tlb.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/device/machine.h"
+#include "core/util/error.h"
+#include "core/util/range.h"
+#include "tcg/machine.h"
+
+static void ctx_clear_l1(struct tcg_ctx *ctx)
+{
+    memset(ctx->l1, 0xff, sizeof ctx->l1);
+}
+
+static void ctx_clear_jumps(struct tcg_ctx *ctx)
+{
+    for (unsigned n = 0; n < JUMP_CACHE_SIZE; n++)
+        ctx->jumps[n].pc = JUMP_EMPTY;
+    memset(ctx->links, 0, sizeof ctx->links);
+    ctx->exec_bloom = 0;
+}
+
+static void ctx_flush(struct tcg_cpu *tc, struct tcg_ctx *ctx)
+{
+    ctx_clear_l1(ctx);
+    if (ctx->exec_bloom)
+        ctx_clear_jumps(ctx);
+    ctx->generation = ++tc->mmu->next_generation;
+    ctx->large_lo = 1;
+    ctx->large_hi = 0;
+}
+
+static struct tcg_ctx *ctx_new(struct tcg_cpu *tc, unsigned index)
+{
+    struct tcg_ctx *ctx =
+        mmap(NULL, sizeof *ctx, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (ctx == MAP_FAILED)
+        return NULL;
+    ctx->mmu_index = index;
+    ctx->exec_bloom = 1; /* force the jump cache to be cleared */
+    ctx_flush(tc, ctx);
+    return ctx;
+}
+
+bool tlb_init(struct tcg_cpu *tc, struct vemu_error **errp)
+{
+    struct tcg_mmu *mmu = calloc(1, sizeof *mmu);
+    if (!mmu)
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the TLB of vCPU %u",
+                         tc->vcpu->index);
+    mmu->l2 = mmap(NULL, TLB_L2_SIZE * sizeof *mmu->l2, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mmu->l2 == MAP_FAILED) {
+        free(mmu);
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the TLB of vCPU %u",
+                         tc->vcpu->index);
+    }
+    tc->mmu = mmu;
+    mmu->root = &mmu->roots[0];
+    mmu->root->valid = true;
+    for (unsigned i = 0; i < tc->arch->mmu_index_count; i++) {
+        if (!tlb_context(tc, i)) {
+            tlb_free(tc);
+            return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the TLB of vCPU %u",
+                             tc->vcpu->index);
+        }
+    }
+    return true;
+}
+
+void tlb_free(struct tcg_cpu *tc)
+{
+    struct tcg_mmu *mmu = tc->mmu;
+    if (!mmu)
+        return;
+    for (unsigned r = 0; r < TLB_ROOTS; r++)
+        for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
+            if (mmu->roots[r].ctx[i])
+                munmap(mmu->roots[r].ctx[i], sizeof(struct tcg_ctx));
+    munmap(mmu->l2, TLB_L2_SIZE * sizeof *mmu->l2);
+    free(mmu);
+    tc->mmu = NULL;
+}
+
+struct tcg_ctx *tlb_context(struct tcg_cpu *tc, unsigned index)
+{
+    struct tcg_root *root = tc->mmu->root;
+    if (!root->ctx[index]) {
+        root->ctx[index] = ctx_new(tc, index);
+        if (!root->ctx[index] && root != &tc->mmu->roots[0]) {
+            /* Short of memory: fall back on the first root, whose contexts always exist. */
+            tc->mmu->roots[0].key = root->key;
+            root->valid = false;
+            tc->mmu->root = root = &tc->mmu->roots[0];
+            for (unsigned i = 0; i < tc->arch->mmu_index_count; i++)
+                ctx_flush(tc, root->ctx[i]);
+        }
+    }
+    return root->ctx[index];
+}
+
+struct tcg_ctx *tcg_ctx_for_attr(struct tcg_cpu *tc, unsigned attr)
+{
+    unsigned idx = (attr & IR_MEM_IDX) >> IR_MEM_IDX_SHIFT;
+    return idx ? tlb_context(tc, idx - 1) : tc->ctx;
+}
+
+void tlb_flush_all(struct tcg_cpu *tc)
+{
+    struct tcg_mmu *mmu = tc->mmu;
+    for (unsigned r = 0; r < TLB_ROOTS; r++) {
+        if (&mmu->roots[r] != mmu->root)
+            mmu->roots[r].valid = false;
+        for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
+            if (mmu->roots[r].ctx[i] && &mmu->roots[r] == mmu->root)
+                ctx_flush(tc, mmu->roots[r].ctx[i]);
+    }
+    tc->counters.tlb_flushes++;
+}
+
+/* Keep what is global in level 1; level 2 forgets it (generation), which costs refills only. */
+static void root_flush_nonglobal(struct tcg_cpu *tc, struct tcg_root *root)
+{
+    for (unsigned i = 0; i < TLB_MAX_INDEX; i++) {
+        struct tcg_ctx *ctx = root->ctx[i];
+        if (!ctx)
+            continue;
+        for (unsigned n = 0; n < TLB_L1_SIZE; n++)
+            if (!(ctx->l1[n].info & TLB_INFO_GLOBAL))
+                ctx->l1[n].read = ctx->l1[n].write = TLB_INVALID;
+        if (ctx->exec_bloom)
+            ctx_clear_jumps(ctx);
+        ctx->generation = ++tc->mmu->next_generation;
+    }
+}
+
+void tcg_mmu_flush(struct tcg_cpu *tc, bool keep_global)
+{
+    struct tcg_mmu *mmu = tc->mmu;
+    for (unsigned r = 0; r < TLB_ROOTS; r++)
+        if (&mmu->roots[r] != mmu->root)
+            mmu->roots[r].valid = false;
+    if (keep_global)
+        root_flush_nonglobal(tc, mmu->root);
+    else
+        tlb_flush_all(tc);
+    tc->counters.tlb_flushes++;
+}
+
+static void ctx_flush_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr)
+{
+    uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
+    if (ctx->large_lo <= ctx->large_hi && vaddr >= ctx->large_lo && vaddr <= ctx->large_hi) {
+        ctx_flush(tc, ctx);
+        return;
+    }
+    struct tlb_entry *e = tlb_slot(ctx, vpage);
+    if (align_down(e->read, MEM_PAGE_SIZE) == vpage || align_down(e->write, MEM_PAGE_SIZE) == vpage)
+        e->read = e->write = TLB_INVALID;
+    struct tlb_l2_entry *l2 =
+        &tc->mmu->l2[(vpage >> MEM_PAGE_BITS ^ ctx->generation * 0x9e5) & (TLB_L2_SIZE - 1)];
+    if (l2->vpage == vpage && l2->generation == ctx->generation)
+        l2->generation = 0;
+    if (ctx->exec_bloom >> ((vpage >> MEM_PAGE_BITS) & 63) & 1)
+        ctx_clear_jumps(ctx);
+}
+
+void tcg_mmu_flush_page(struct tcg_cpu *tc, uint64_t vaddr)
+{
+    struct tcg_mmu *mmu = tc->mmu;
+    /* A global page may be cached in every root. */
+    for (unsigned r = 0; r < TLB_ROOTS; r++)
+        for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
+            if (mmu->roots[r].valid && mmu->roots[r].ctx[i])
+                ctx_flush_page(tc, mmu->roots[r].ctx[i], vaddr);
+}
+
+void tcg_mmu_set_root(struct tcg_cpu *tc, uint64_t key, bool flush)
+{
+    struct tcg_mmu *mmu = tc->mmu;
+    struct tcg_root *oldest = NULL;
+
+    mmu->clock++;
+    tc->counters.ctx_switches++;
+    if (flush && mmu->root->valid) {
+        /* The untagged case: one address space at a time, global entries survive. */
+        bool cached = false;
+        for (unsigned r = 0; r < TLB_ROOTS; r++)
+            cached |=
+                mmu->roots[r].valid && mmu->roots[r].key == key && &mmu->roots[r] != mmu->root;
+        if (!cached) {
+            mmu->root->key = key;
+            mmu->root->used = mmu->clock;
+            root_flush_nonglobal(tc, mmu->root);
+            tcg_mode_changed(tc);
+            return;
+        }
+    }
+    for (unsigned r = 0; r < TLB_ROOTS; r++) {
+        struct tcg_root *root = &mmu->roots[r];
+        if (root->valid && root->key == key) {
+            root->used = mmu->clock;
+            mmu->root = root;
+            if (flush)
+                root_flush_nonglobal(tc, root);
+            tcg_mode_changed(tc);
+            return;
+        }
+        if (!oldest || !root->valid || (oldest->valid && root->used < oldest->used))
+            oldest = oldest && !oldest->valid ? oldest : root;
+    }
+    tc->counters.ctx_recycled++;
+    oldest->key = key;
+    oldest->valid = true;
+    oldest->used = mmu->clock;
+    mmu->root = oldest;
+    for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
+        if (oldest->ctx[i])
+            ctx_flush(tc, oldest->ctx[i]);
+    tcg_mode_changed(tc);
+}
+
+void tlb_forget_code(struct tcg_cpu *tc)
+{
+    for (unsigned r = 0; r < TLB_ROOTS; r++)
+        for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
+            if (tc->mmu->roots[r].ctx[i])
+                ctx_clear_jumps(tc->mmu->roots[r].ctx[i]);
+}
+
+static bool page_is_watched(const struct tcg_mmu *mmu, uint64_t vpage)
+{
+    for (unsigned n = 0; n < mmu->watch_count; n++)
+        if (range_overlaps(vpage, MEM_PAGE_SIZE, mmu->watches[n].addr, mmu->watches[n].len))
+            return true;
+    return false;
+}
+
+/* Make the entry for a page whose walk succeeded. */
+static void entry_fill(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t vpage,
+                       const struct tcg_walk *w, struct tcg_page ***page_table)
+{
+    struct vemu_machine *m = tc->vcpu->machine;
+    uint64_t read = w->readable ? vpage : TLB_INVALID, write = w->writable ? vpage : TLB_INVALID;
+    unsigned token;
+    const struct mem_view *view = mem_view_enter(m->memory, &token);
+    const struct mem_range *range = mem_view_find(view, w->paddr);
+
+    *page_table = NULL;
+    e->info = w->paddr | (w->readable ? TLB_INFO_READ : 0) | (w->writable ? TLB_INFO_WRITE : 0) |
+              (w->executable ? TLB_INFO_EXEC : 0) | (w->global ? TLB_INFO_GLOBAL : 0);
+    /* A page is RAM when one RAM range covers it whole; a mixed page goes through the bus. */
+    if (range && range->region->ram &&
+        range_fits(w->paddr - range->start, MEM_PAGE_SIZE, range->size)) {
+        struct ram_block *ram = range->region->ram;
+        uint64_t offset =
+            range->region->ram_offset + range->region_offset + (w->paddr - range->start);
+        if (offset & (MEM_PAGE_SIZE - 1)) {
+            read |= TLB_IO;
+            write |= TLB_IO;
+        } else {
+            bool rom = range->region->kind == MEM_ROM || ram->read_only;
+            struct tcg_page *page = cache_page(ram, offset);
+            *page_table = cache_page_slot(ram, offset);
+            e->info |= rom ? TLB_INFO_ROM : TLB_INFO_RAM;
+            e->addend = (uint64_t)(uintptr_t)(ram->host + offset) - vpage;
+            if (rom)
+                write |= TLB_IO;
+            if (page && __atomic_load_n(&page->code, __ATOMIC_ACQUIRE))
+                write |= TLB_CODE;
+            for (unsigned c = 0; c < MEM_DIRTY_CLIENTS; c++)
+                if (__atomic_load_n(&ram->dirty[c], __ATOMIC_RELAXED))
+                    write |= TLB_DIRTY;
+        }
+    } else {
+        read |= TLB_IO;
+        write |= TLB_IO;
+    }
+    if (tc->mmu->watch_count && page_is_watched(tc->mmu, vpage)) {
+        read |= TLB_WATCH;
+        write |= TLB_WATCH;
+    }
+    /* An absent permission stays TLB_INVALID whatever was or-ed in: all ones. */
+    e->read = read;
+    e->write = write;
+    mem_view_leave(m->memory, token);
+}
+
+static bool entry_allows(const struct tlb_entry *e, enum tcg_access access)
+{
+    return e->info & (access == TCG_READ    ? TLB_INFO_READ
+                      : access == TCG_WRITE ? TLB_INFO_WRITE
+                                            : TLB_INFO_EXEC);
+}
+
+static bool entry_is_for(const struct tlb_entry *e, uint64_t vpage)
+{
+    return (e->read != TLB_INVALID && align_down(e->read, MEM_PAGE_SIZE) == vpage) ||
+           (e->write != TLB_INVALID && align_down(e->write, MEM_PAGE_SIZE) == vpage);
+}
+
+/* Level 1 takes an entry up from level 2, which is not told when a page becomes code. */
+static void l2_take(struct tlb_entry *e, struct tlb_l2_entry *l2)
+{
+    *e = l2->entry;
+    if (l2->page_table && e->write != TLB_INVALID) {
+        struct tcg_page *page = __atomic_load_n(l2->page_table, __ATOMIC_ACQUIRE);
+        if (page && __atomic_load_n(&page->code, __ATOMIC_ACQUIRE))
+            e->write |= TLB_CODE;
+    }
+}
+
+struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr,
+                             enum tcg_access access)
+{
+    uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
+    struct tlb_entry *e = tlb_slot(ctx, vpage);
+    struct tlb_l2_entry *l2;
+    struct tcg_walk w;
+
+    if (access == TCG_FETCH)
+        ctx->exec_bloom |= UINT64_C(1) << ((vpage >> MEM_PAGE_BITS) & 63);
+    if (entry_is_for(e, vpage) && entry_allows(e, access))
+        return e;
+    l2 = &tc->mmu->l2[(vpage >> MEM_PAGE_BITS ^ ctx->generation * 0x9e5) & (TLB_L2_SIZE - 1)];
+    if (l2->vpage == vpage && l2->generation == ctx->generation &&
+        entry_allows(&l2->entry, access)) {
+        l2_take(e, l2);
+        return e;
+    }
+    tc->counters.tlb_fills++;
+    if (!tc->arch->walk(tc, vaddr, access, ctx->mmu_index, false, &w))
+        return NULL;
+    entry_fill(tc, e, vpage, &w, &l2->page_table);
+    l2->vpage = vpage;
+    l2->generation = ctx->generation;
+    l2->entry = *e;
+    if (w.page_bits > MEM_PAGE_BITS) {
+        uint64_t size = UINT64_C(1) << w.page_bits, lo = align_down(vaddr, size),
+                 hi = lo + size - 1;
+        bool none = ctx->large_lo > ctx->large_hi;
+        if (none || lo < ctx->large_lo)
+            ctx->large_lo = lo;
+        if (none || hi > ctx->large_hi)
+            ctx->large_hi = hi;
+    }
+    return e;
+}
+
+void tlb_protect_host_page(struct tcg_cpu *tc, const uint8_t *host_page)
+{
+    uint64_t host = (uint64_t)(uintptr_t)host_page;
+    struct tcg_mmu *mmu = tc->mmu;
+    for (unsigned r = 0; r < TLB_ROOTS; r++) {
+        for (unsigned i = 0; i < TLB_MAX_INDEX; i++) {
+            struct tcg_ctx *ctx = mmu->roots[r].valid ? mmu->roots[r].ctx[i] : NULL;
+            if (!ctx)
+                continue;
+            for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
+                struct tlb_entry *e = &ctx->l1[n];
+                if (e->write != TLB_INVALID &&
+                    align_down(e->write, MEM_PAGE_SIZE) + e->addend == host)
+                    e->write |= TLB_CODE;
+            }
+        }
+    }
+    /* Level 2 entries are checked against the page record when they are taken up (l2_take). */
+}
+
+void tcg_mode_changed(struct tcg_cpu *tc)
+{
+    unsigned index = tc->arch->mmu_index(tc);
+    struct tcg_ctx *ctx = tlb_context(tc, index);
+    tc->mode = tc->arch->mode_word(tc);
+    tc->ctx = ctx;
+    if (ctx->jump_mode != tc->mode && !(tc->mode & tc->arch->transient_modes)) {
+        if (ctx->exec_bloom)
+            ctx_clear_jumps(ctx);
+        ctx->jump_mode = tc->mode;
+    }
+}

@@ -1,0 +1,135 @@
+/*
+ * The software TLB. A vCPU has a few cached roots (address spaces, least recently used), each with
+ * a context per MMU index. A context holds what is valid for one {root, MMU index, mode,
+ * code-mapping generation}: level 1 (fixed size, probed inline), the jump cache (PC -> host code)
+ * and the link table (which cross-page links were seen to lead to the right block). Level 2 is one
+ * larger table per vCPU, tagged with the context's generation number, so that flushing a context is
+ * cheap.
+ *
+ * Large pages are entered as 4 KiB pages; the context remembers the range they came from, and a
+ * single-page flush inside that range flushes the context.
+ *
+ * Thread contract: the vCPU's thread; other threads only while the vCPU is at a safe point.
+ */
+#ifndef TCG_MMU_TLB_H
+#define TCG_MMU_TLB_H
+
+#include "tcg/cpu.h"
+
+enum {
+    TLB_L1_BITS = 9,
+    TLB_L1_SIZE = 1 << TLB_L1_BITS,
+    TLB_L2_BITS = 14,
+    TLB_L2_SIZE = 1 << TLB_L2_BITS,
+    TLB_ROOTS = 8,
+    TLB_MAX_INDEX = 4,
+    JUMP_CACHE_BITS = 10,
+    JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS,
+    LINK_TABLE_BITS = 12,
+    LINK_TABLE_SIZE = 1 << LINK_TABLE_BITS,
+};
+
+/* Bits in the low part of a tag: the access takes the slow path. */
+enum {
+    TLB_IO = 1 << 0,    /* not RAM, or ROM for writes */
+    TLB_CODE = 1 << 1,  /* write: the page holds translated code */
+    TLB_DIRTY = 1 << 2, /* write: dirty logging */
+    TLB_WATCH = 1 << 3, /* a watchpoint on this page */
+    TLB_FLAGS = TLB_IO | TLB_CODE | TLB_DIRTY | TLB_WATCH,
+};
+#define TLB_INVALID (~UINT64_C(0))
+
+/* read/write: virtual page with flag bits, or TLB_INVALID. Layout is known to the back ends. */
+struct tlb_entry {
+    uint64_t read, write;
+    uint64_t addend; /* host address = guest address + addend, when no TLB_IO */
+    uint64_t info;   /* enum tlb_info bits, low; physical page above */
+};
+enum tlb_info {
+    TLB_INFO_READ = 1 << 0,
+    TLB_INFO_WRITE = 1 << 1,
+    TLB_INFO_EXEC = 1 << 2,
+    TLB_INFO_GLOBAL = 1 << 3,
+    TLB_INFO_RAM = 1 << 4,
+    TLB_INFO_ROM = 1 << 5, /* neither: MMIO */
+};
+
+struct jump_entry {
+    uint64_t pc; /* tag; 1 in an unused entry 0 of PC... see JUMP_EMPTY */
+    void *code;
+};
+#define JUMP_EMPTY UINT64_C(0x8000000000000001) /* not canonical: no PC is equal */
+
+struct tcg_ctx {
+    struct tlb_entry l1[TLB_L1_SIZE]; /* offset 0: reached through the pinned pointer */
+    struct jump_entry jumps[JUMP_CACHE_SIZE];
+    uint32_t links[LINK_TABLE_SIZE]; /* link id when validated for this context */
+    uint64_t generation;             /* tag of its level 2 entries; never reused */
+    uint64_t jump_mode;              /* mode word the jump cache and links are for */
+    uint64_t exec_bloom;             /* of virtual pages that code was fetched from */
+    uint64_t large_lo, large_hi;     /* range covered by large pages, [lo, hi] */
+    unsigned mmu_index;
+};
+
+struct tlb_l2_entry {
+    uint64_t vpage;
+    uint64_t generation;
+    struct tlb_entry entry;
+    struct tcg_page *
+        *page_table; /* where the page's record hangs once it holds code; NULL: not RAM */
+};
+
+struct tcg_root {
+    uint64_t key;
+    bool valid;
+    uint64_t used;
+    struct tcg_ctx *ctx[TLB_MAX_INDEX]; /* made on first use */
+};
+
+struct tcg_mmu {
+    struct tcg_root roots[TLB_ROOTS];
+    struct tcg_root *root;
+    uint64_t clock, next_generation;
+    struct tlb_l2_entry *l2;
+    /* data watchpoints on linear addresses: debugger's and the guest's; pages are marked TLB_WATCH
+     */
+    struct tcg_watch {
+        uint64_t addr, len;
+        bool on_read, on_write;
+        uint8_t guest_dr; /* 1 + number of the debug register, 0: the debugger's */
+    } watches[16];
+    unsigned watch_count;
+};
+
+bool tlb_init(struct tcg_cpu *tc, struct vemu_error **errp);
+void tlb_free(struct tcg_cpu *tc);
+/* Everything in every context. */
+void tlb_flush_all(struct tcg_cpu *tc);
+/* The context for an MMU index in the current root. */
+struct tcg_ctx *tlb_context(struct tcg_cpu *tc, unsigned mmu_index);
+/* The jump caches and link tables of every context of the vCPU are void (blocks were removed). */
+void tlb_forget_code(struct tcg_cpu *tc);
+
+static inline struct tlb_entry *tlb_slot(struct tcg_ctx *ctx, uint64_t vaddr)
+{
+    return &ctx->l1[(vaddr >> MEM_PAGE_BITS) & (TLB_L1_SIZE - 1)];
+}
+/*
+ * The level 1 entry that translates vaddr for the access, filled if needed; NULL: fault (status
+ * set, unless quiet). The permission is checked; flags in the tag are the caller's to obey.
+ */
+struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr,
+                             enum tcg_access access);
+static inline uint64_t tlb_physical(const struct tlb_entry *e, uint64_t vaddr)
+{
+    return (e->info & ~(MEM_PAGE_SIZE - 1)) | (vaddr & (MEM_PAGE_SIZE - 1));
+}
+/* Set TLB_CODE on every entry that lets this vCPU write the host page without a check. */
+void tlb_protect_host_page(struct tcg_cpu *tc, const uint8_t *host_page);
+static inline unsigned jump_hash(uint64_t pc)
+{
+    return (unsigned)((pc ^ pc >> 8) & (JUMP_CACHE_SIZE - 1));
+}
+struct tcg_ctx *tcg_ctx_for_attr(struct tcg_cpu *tc, unsigned attr);
+
+#endif

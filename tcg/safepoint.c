@@ -1,0 +1,70 @@
+/*
+ * Safe points: a vCPU is "in code" from tcg_enter_code to tcg_leave_code; an exclusive section
+ * starts when every vCPU but the caller is outside. vCPUs come back at polls (exit_request) and
+ * wait until the section ends.
+ */
+#include "tcg/machine.h"
+
+static void ask_all_to_poll(struct tcg_machine *tm)
+{
+    for (unsigned n = 0; n < tm->m->vcpu_count; n++) {
+        struct tcg_cpu *tc = tcg_cpu_of_vcpu(tm->m->vcpus[n]);
+        if (tc)
+            __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+void tcg_enter_code(struct tcg_cpu *tc)
+{
+    struct tcg_machine *tm = tc->tm;
+    pthread_mutex_lock(&tm->exclusive_lock);
+    while (tm->exclusive)
+        pthread_cond_wait(&tm->exclusive_cond, &tm->exclusive_lock);
+    tm->in_code++;
+    pthread_mutex_unlock(&tm->exclusive_lock);
+}
+
+void tcg_leave_code(struct tcg_cpu *tc)
+{
+    struct tcg_machine *tm = tc->tm;
+    pthread_mutex_lock(&tm->exclusive_lock);
+    tm->in_code--;
+    if (tm->exclusive)
+        pthread_cond_broadcast(&tm->exclusive_cond);
+    pthread_mutex_unlock(&tm->exclusive_lock);
+}
+
+void tcg_safe_point(struct tcg_cpu *tc)
+{
+    if (__atomic_load_n(&tc->tm->exclusive, __ATOMIC_ACQUIRE)) {
+        tcg_leave_code(tc);
+        tcg_enter_code(tc);
+    }
+}
+
+void tcg_exclusive_begin(struct tcg_machine *tm, struct tcg_cpu *tc)
+{
+    pthread_mutex_lock(&tm->exclusive_lock);
+    if (tc) /* while it waits it is at a safe point for others */
+        tm->in_code--;
+    while (tm->exclusive) {
+        pthread_cond_broadcast(&tm->exclusive_cond);
+        pthread_cond_wait(&tm->exclusive_cond, &tm->exclusive_lock);
+    }
+    __atomic_store_n(&tm->exclusive, true, __ATOMIC_RELEASE);
+    ask_all_to_poll(tm);
+    while (tm->in_code)
+        pthread_cond_wait(&tm->exclusive_cond, &tm->exclusive_lock);
+    if (tc)
+        tm->in_code++;
+    pthread_mutex_unlock(&tm->exclusive_lock);
+}
+
+void tcg_exclusive_end(struct tcg_machine *tm, struct tcg_cpu *tc)
+{
+    (void)tc;
+    pthread_mutex_lock(&tm->exclusive_lock);
+    __atomic_store_n(&tm->exclusive, false, __ATOMIC_RELEASE);
+    pthread_cond_broadcast(&tm->exclusive_cond);
+    pthread_mutex_unlock(&tm->exclusive_lock);
+}

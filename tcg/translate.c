@@ -1,0 +1,341 @@
+/*
+ * From the PC of a vCPU to a block. A page becomes code in an exclusive section (every vCPU's TLB
+ * then sends stores to it the slow way), and only then are its bytes read, under code_lock: stores
+ * by vCPUs and DMA take that lock before or after they touch a code page, so what is inserted is
+ * what is in memory.
+ */
+#include "tcg/translate.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "core/util/range.h"
+#include "tcg/mmu/tlb.h"
+
+/* Where a page of code was found. */
+struct code_place {
+    struct ram_block *ram; /* NULL: not RAM or ROM, never cached */
+    uint64_t offset;       /* of the byte in ram */
+    uint64_t paddr;
+};
+
+static bool find_code(struct tcg_cpu *tc, uint64_t vaddr, struct code_place *out)
+{
+    struct vemu_machine *m = tc->vcpu->machine;
+    struct tlb_entry *e = tlb_lookup(tc, tc->ctx, vaddr, TCG_FETCH);
+    unsigned token;
+    if (!e)
+        return false;
+    out->ram = NULL;
+    out->paddr = tlb_physical(e, vaddr);
+    if (!(e->info & (TLB_INFO_RAM | TLB_INFO_ROM)))
+        return true;
+    const struct mem_view *view = mem_view_enter(m->memory, &token);
+    const struct mem_range *range = mem_view_find(view, out->paddr);
+    if (range && range->region->ram) {
+        out->ram = range->region->ram;
+        out->offset =
+            range->region->ram_offset + range->region_offset + (out->paddr - range->start);
+    }
+    mem_view_leave(m->memory, token);
+    return true;
+}
+
+/* Make the page code: no vCPU may store to it without a check any more. Drops and retakes
+ * code_lock. */
+static struct tcg_page *protect_page(struct tcg_cpu *tc, const struct code_place *place)
+{
+    struct tcg_machine *tm = tc->tm;
+    struct tcg_page *page = cache_page_make(tm, place->ram, place->offset);
+    if (!page || page->code)
+        return page;
+    pthread_mutex_unlock(&tm->code_lock);
+    if (tm->parallel)
+        tcg_exclusive_begin(tm, tc);
+    pthread_mutex_lock(&tm->code_lock);
+    if (!page->code) {
+        const uint8_t *host = place->ram->host + align_down(place->offset, MEM_PAGE_SIZE);
+        __atomic_store_n(&page->code, true, __ATOMIC_SEQ_CST);
+        for (unsigned n = 0; n < tm->m->vcpu_count; n++)
+            tlb_protect_host_page(tcg_cpu_of_vcpu(tm->m->vcpus[n]), host);
+    }
+    if (tm->parallel)
+        tcg_exclusive_end(tm, tc);
+    return page;
+}
+
+/* What tcg_translation is for the front end, plus what the core keeps for fetching. */
+struct translation {
+    struct tcg_translation t;
+    struct code_place second;
+    bool second_wanted; /* the second page must be protected first: start over */
+    struct tcg_page *page2;
+};
+
+bool tcg_fetch_next_page(struct tcg_translation *t)
+{
+    struct translation *x = container_of(t, struct translation, t);
+    struct tcg_cpu *tc = t->tc;
+    if (t->page2)
+        return true;
+    uint64_t vaddr = tc->arch->code_address(tc, t->pc);
+    uint64_t next = align_down(vaddr, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
+    if (!find_code(tc, next & tc->arch->code_mask(tc), &x->second)) {
+        if (t->ir->guest_insns) /* the fault is the next block's, if control gets there */
+            tc->status = TCG_OK;
+        return false;
+    }
+    if (!x->second.ram) {
+        if (t->ir->guest_insns)
+            return false;
+        /* Not memory: bytes of the bus, used once. */
+        for (unsigned n = 0; n < 16; n++) {
+            uint64_t v = 0;
+            mem_read(tc->vcpu->machine->memory, x->second.paddr + n, 1, &v);
+            tc->fetch_buffer[n] = (uint8_t)v;
+        }
+        t->page2 = tc->fetch_buffer;
+        return true;
+    }
+    x->page2 = cache_page(x->second.ram, x->second.offset);
+    if (!x->page2 || !x->page2->code) {
+        x->second_wanted = true;
+        return false;
+    }
+    t->page2 = x->second.ram->host + align_down(x->second.offset, MEM_PAGE_SIZE);
+    return true;
+}
+
+static void log_region(struct tcg_cpu *tc, const struct ir_region *r);
+
+static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation *x,
+                                    struct tcg_page *page, uint32_t offset, uint64_t mode,
+                                    uint64_t pc)
+{
+    struct tcg_machine *tm = tc->tm;
+    struct ir_region *r = tm->region;
+    struct tcg_block *b = cache_alloc(tm, sizeof *b);
+    unsigned exits = 0;
+    char why[160];
+
+    if (!b)
+        return NULL;
+    memset(b, 0, sizeof *b);
+    ir_finish(r);
+    if (tm->verify && !ir_verify(r, why, sizeof why)) {
+        tcg_internal_error(tc, "the translation of the code at 0x%llx is not valid: %s",
+                           (unsigned long long)pc, why);
+        return NULL;
+    }
+    for (uint32_t n = 1; n < r->count; n++)
+        exits +=
+            r->insns[n].op == IR_BRCC || r->insns[n].op == IR_BRNZ || r->insns[n].op == IR_EXIT;
+    b->page = page;
+    b->page2 = x->page2;
+    b->offset = offset;
+    b->len = x->t.len;
+    b->mode = mode;
+    b->guest_insns = (uint16_t)r->guest_insns;
+    list_init(&b->incoming);
+    b->exits = exits ? cache_alloc(tm, exits * sizeof *b->exits) : NULL;
+    if (exits && !b->exits)
+        return NULL;
+    for (uint32_t n = 1; n < r->count; n++) {
+        const struct ir_insn *i = &r->insns[n];
+        if (i->op != IR_BRCC && i->op != IR_BRNZ && i->op != IR_EXIT)
+            continue;
+        struct tcg_exit_site *site = &b->exits[b->exit_count++];
+        memset(site, 0, sizeof *site);
+        site->target = (int64_t)i->imm;
+        site->flags = i->op == IR_EXIT ? i->aux : (uint8_t)i->d;
+        site->from = b;
+        list_init(&site->in);
+        if (site->flags & IR_EXIT_CROSS)
+            site->link_id = ++tm->cache.next_link_id;
+    }
+    if (b->page2)
+        b->guard_id = ++tm->cache.next_link_id;
+    log_region(tc, r);
+    if (!tm->backend->compile(tm, b, r))
+        return NULL;
+    if (log_enabled(&tm->m->log, LOG_OUT_ASM) && tm->backend->disassemble)
+        tm->backend->disassemble(tm, b);
+    return b;
+}
+
+/* code_lock held. *retry: something had to be protected first, or the cache was full. */
+static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *place,
+                                   struct tcg_page *page, uint64_t pc, uint64_t mode, bool single,
+                                   bool *full, struct code_place *second)
+{
+    struct tcg_machine *tm = tc->tm;
+    struct timespec t0, t1;
+    uint32_t offset = (uint32_t)(place->paddr & (MEM_PAGE_SIZE - 1));
+    struct translation x = {
+        .t = {.tc = tc,
+              .ir = tm->region,
+              .pc = pc,
+              .mode = mode & ~TCG_MODE_SINGLE,
+              .page_offset = offset,
+              .max_insns = single ? 1 : tm->max_insns,
+              .single = single},
+    };
+    struct tcg_block *b;
+
+    *full = false;
+    second->ram = NULL;
+    clock_gettime(CLOCK_MONOTONIC, &t0);
+    if (place->ram) {
+        x.t.page = place->ram->host + align_down(place->offset, MEM_PAGE_SIZE);
+    } else {
+        uint64_t base = align_down(place->paddr, MEM_PAGE_SIZE);
+        for (unsigned n = offset; n < offset + 16u && n < MEM_PAGE_SIZE; n++) {
+            uint64_t v = 0;
+            mem_read(tm->m->memory, base + n, 1, &v);
+            tc->fetch_page[n] = (uint8_t)v;
+        }
+        x.t.page = tc->fetch_page;
+    }
+    do {
+        ir_region_init(tm->region, tm->ir_storage, tm->arch->slots, tm->arch->slot_count,
+                       tm->arch->helpers, tm->arch->helper_count);
+        tm->region->guest_pc = pc;
+        tm->region->single = single;
+        x.t.len = 0;
+        tm->arch->translate(&x.t);
+        if (x.second_wanted) {
+            *second = x.second;
+            return NULL;
+        }
+        if (tcg_faulted(tc))
+            return NULL;
+        if (tm->region->overflow && x.t.max_insns > 1)
+            x.t.max_insns /= 2; /* does not fit: translate fewer instructions */
+        else
+            break;
+    } while (true);
+    b = make_block(tc, &x, page, offset, mode, pc);
+    if (!b) {
+        *full = !tcg_faulted(tc);
+        return NULL;
+    }
+    if (page)
+        cache_insert(tm, b);
+    clock_gettime(CLOCK_MONOTONIC, &t1);
+    tm->counters.blocks++;
+    tm->counters.guest_insns += b->guest_insns;
+    tm->counters.guest_bytes += b->len;
+    tm->counters.host_bytes += b->code_size;
+    tm->counters.ir_insns += tm->region->count;
+    tm->counters.translate_ns +=
+        (uint64_t)((t1.tv_sec - t0.tv_sec) * 1000000000 + t1.tv_nsec - t0.tv_nsec);
+    return b;
+}
+
+static void log_line(void *opaque, const char *text)
+{
+    struct tcg_machine *tm = opaque;
+    log_write(&tm->m->log, LOG_IR, "%s", text);
+}
+
+static void log_region(struct tcg_cpu *tc, const struct ir_region *r)
+{
+    struct tcg_machine *tm = tc->tm;
+    if (!log_enabled(&tm->m->log, LOG_IR))
+        return;
+    log_write(&tm->m->log, LOG_IR, "IR 0x%llx: %u instructions", (unsigned long long)r->guest_pc,
+              r->guest_insns);
+    ir_print(r, log_line, tm);
+}
+
+/* Drop all translations; the caller holds no lock. */
+static void flush_cache(struct tcg_cpu *tc)
+{
+    struct tcg_machine *tm = tc->tm;
+    tcg_exclusive_begin(tm, tc);
+    pthread_mutex_lock(&tm->code_lock);
+    cache_flush(tm);
+    pthread_mutex_unlock(&tm->code_lock);
+    tcg_exclusive_end(tm, tc);
+}
+
+/* The block is right for this context: the page it straddles into is the one it was made from. */
+static bool second_page_ok(struct tcg_cpu *tc, const struct tcg_block *b, uint64_t vaddr)
+{
+    struct code_place place;
+    uint64_t next = align_down(vaddr, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
+    if (!find_code(tc, next & tc->arch->code_mask(tc), &place))
+        return false;
+    if (!place.ram || cache_page(place.ram, place.offset) != b->page2)
+        return false;
+    tc->ctx->links[b->guard_id % LINK_TABLE_SIZE] = b->guard_id;
+    return true;
+}
+
+static struct tcg_block *find(struct tcg_cpu *tc, const struct code_place *place, uint64_t vaddr,
+                              uint64_t mode)
+{
+    struct tcg_page *page = place->ram ? cache_page(place->ram, place->offset) : NULL;
+    uint32_t offset = (uint32_t)(place->paddr & (MEM_PAGE_SIZE - 1));
+    struct tcg_block *b = page ? cache_find(tc->tm, page, offset, mode, NULL) : NULL;
+    while (b && b->page2 && !second_page_ok(tc, b, vaddr)) {
+        if (tcg_faulted(tc))
+            return NULL;
+        b = cache_find(tc->tm, page, offset, mode, b);
+    }
+    return b;
+}
+
+struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single)
+{
+    struct tcg_machine *tm = tc->tm;
+    uint64_t pc = tc->arch->get_pc(tc), vaddr = tc->arch->code_address(tc, pc);
+    uint64_t mode = tc->mode | (single ? TCG_MODE_SINGLE : 0);
+    struct code_place place;
+
+    tc->counters.lookups++;
+    for (unsigned tries = 0; tries < 100; tries++) {
+        if (!find_code(tc, vaddr, &place))
+            return NULL;
+        tc->pcb = pc - (place.paddr & (MEM_PAGE_SIZE - 1));
+        struct tcg_block *b = find(tc, &place, vaddr, mode);
+        if (b || tcg_faulted(tc))
+            return b;
+
+        bool full;
+        struct code_place second;
+        struct tcg_page *page = NULL;
+        pthread_mutex_lock(&tm->code_lock);
+        if (place.ram) {
+            page = protect_page(tc, &place);
+            if (!page || !page->code) {
+                pthread_mutex_unlock(&tm->code_lock);
+                if (!page) {
+                    tcg_internal_error(tc, "no memory for the record of a code page");
+                    return NULL;
+                }
+                continue;
+            }
+            b = find(tc, &place, vaddr, mode); /* another vCPU was faster */
+        }
+        if (!b && !tcg_faulted(tc)) {
+            b = translate(tc, &place, page, pc, mode, single || !place.ram, &full, &second);
+            if (second.ram)
+                protect_page(tc, &second);
+            pthread_mutex_unlock(&tm->code_lock);
+            if (!b && full)
+                flush_cache(tc);
+            if (tcg_faulted(tc))
+                return NULL;
+            if (b && b->page2)
+                tc->ctx->links[b->guard_id % LINK_TABLE_SIZE] = b->guard_id;
+        } else {
+            pthread_mutex_unlock(&tm->code_lock);
+        }
+        if (b || tcg_faulted(tc))
+            return b;
+    }
+    tcg_internal_error(tc, "the code at 0x%llx cannot be translated (code cache too small?)",
+                       (unsigned long long)pc);
+    return NULL;
+}

@@ -1,0 +1,15 @@
+/* From the PC of a vCPU to a block: code fetch, translation, lookup. Thread contract: the vCPU's
+ * thread, in code. */
+#ifndef TCG_TRANSLATE_H
+#define TCG_TRANSLATE_H
+
+#include "tcg/machine.h"
+
+/*
+ * The block for the present PC and mode, translated if need be; sets pcb. single: exactly one
+ * instruction, never linked to. NULL: fetching faulted (status set) or an internal error
+ * (TCG_LEAVE).
+ */
+struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single);
+
+#endif
