@@ -1,0 +1,64 @@
+/*
+ * ACPI tables of the x86 boards: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, HPET and MCFG, laid out
+ * as one block for a given guest address. ACPI Specification 6.x, chapter "ACPI Software
+ * Programming Model".
+ *
+ * A pure function of the config: no machine needed. The caller owns the result.
+ */
+#ifndef HW_ACPI_TABLES_H
+#define HW_ACPI_TABLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vemu_error;
+
+enum acpi_platform { ACPI_PC, ACPI_Q35, ACPI_MICROVM };
+enum { ACPI_MAX_CPUS = 256, ACPI_MAX_OVERRIDES = 16 };
+
+struct acpi_override {
+    uint8_t irq; /* ISA interrupt */
+    uint32_t gsi;
+    bool level; /* level triggered, active high; else as the ISA bus has it */
+};
+
+struct acpi_config {
+    enum acpi_platform platform;
+    unsigned cpus;
+    const uint32_t *apic_ids;
+    uint64_t lapic_base, ioapic_base;
+    uint8_t ioapic_id;
+    struct acpi_override overrides[ACPI_MAX_OVERRIDES];
+    unsigned override_count;
+    bool pic; /* an 8259 pair is there too */
+    bool i8042, rtc;
+    uint8_t serial_mask; /* bit n: COMn+1 */
+    uint64_t hpet_base;  /* 0: none */
+    uint64_t ecam_base;  /* 0: none; 256 MiB */
+    /* fixed hardware (pc, q35) */
+    uint16_t pm_base, pm_size, gpe_base;
+    uint8_t gpe_len, sci_irq, s5_type;
+    /* hardware-reduced (microvm) */
+    uint64_t ged_base;
+    uint32_t ged_gsi;
+    /* PCI windows, inclusive; mem64 empty when first is 0 */
+    uint64_t pci_mem_first, pci_mem_last, pci_mem64_first, pci_mem64_last;
+};
+
+struct acpi_tables {
+    uint8_t *data; /* to be placed at the address given to acpi_tables_build */
+    size_t len;
+    uint8_t rsdp[36]; /* anywhere; 16-byte aligned in 0xe0000-0xfffff for guests that scan */
+};
+
+/* address: 64-byte aligned, below 4 GiB. max: bytes there is room for. */
+bool acpi_tables_build(struct acpi_tables *out, const struct acpi_config *cfg, uint64_t address,
+                       size_t max, struct vemu_error **errp);
+void acpi_tables_free(struct acpi_tables *t);
+
+/* dsdt.c: the definition block's AML, without the table header. */
+struct aml;
+void acpi_build_dsdt(struct aml *a, const struct acpi_config *cfg);
+
+#endif
