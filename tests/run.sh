@@ -5,9 +5,15 @@
 # "LAYER 0 skip:REASON" (underscores for blanks). tests/README.md says what a program has to print.
 set -u
 
+here=$(cd "$(dirname "$0")" && pwd)
 plan=${1:?usage: run.sh PLAN}
-logs=${VEMU_BUILD:-.}/tests/logs
+# Relative names: criterion splits the one it is given at commas.
+cd "${VEMU_BUILD:-.}" || exit 1
+logs=tests/logs
 mkdir -p "$logs" || exit 1
+# Leaks of the tests' own tools are none of ours.
+LSAN_OPTIONS=${LSAN_OPTIONS:+$LSAN_OPTIONS:}print_suppressions=0:suppressions=$here/checks/lsan.txt
+export LSAN_OPTIONS
 passed=0 failed=0 skipped=0
 child=
 trap 'kill $child 2>/dev/null; exit 1' HUP INT TERM
@@ -19,11 +25,13 @@ count() {
                          if (plan == 0) { skip++; ran = 1; show[++n] = "skipped: " $0 }
                          next }
         /^ok([ \t]|$)/ {
-            total++
+            total++; said = 0
             if (tolower($0) ~ /# *skip/) skip++; else pass++
             next
         }
-        /^not ok([ \t]|$)/ { total++; fail++; show[++n] = $0; next }
+        /^not ok([ \t]|$)/ { total++; fail++; show[++n] = $0; said = 12; next }
+        # A comment right after a failure explains it.
+        /^#/ { if (said > 0) { show[++n] = $0; said-- } next }
         /^Bail out!/ { fail++; show[++n] = $0; next }
         END {
             if (status == 77 && total == 0) {
@@ -79,7 +87,7 @@ while read -r layer timeout program; do
     printf '%s\n' "$result" | tail -n +2
     if [ "$2" != 0 ]; then
         tail -n 25 "$log.err" | sed 's/^/    | /'
-        echo "    all of it: $log.tap, $log.err"
+        echo "    all of it: $PWD/$log.tap and .err"
     fi
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 done <"$plan"

@@ -57,8 +57,8 @@ awk '
         print "1.." n_layers
         for (i = 1; i <= n_layers; i++) {
             l = layers[i]
-            print (l in bad ? "not ok " : "ok ") i " - includes of " l " follow the layers" bad[l]
             if (l in bad) status = 1
+            print (l in bad ? "not ok " : "ok ") i " - includes of " l " follow the layers" bad[l]
         }
-        exit status
+        exit status + 0
     }' $files /dev/null

@@ -48,6 +48,11 @@ expect "a public header that includes core is found" '^not ok . - includes of pu
     "$(planted libvemu/include/vemu/a.h core/cpu/cpu.h)"
 expect "a command that goes past the public API is found" '^not ok . - includes of cli' \
     "$(planted cli/a.c core/cpu/cpu.h)"
+expect "a tree without violation passes" '^status 0$' "$(fresh
+    sh "$here/check-includes.sh" "$tree" >/dev/null
+    echo "status $?")"
+expect "a tree with one does not" '^status 1$' "$(planted core/cpu/a.c tcg/ir/ir.h >/dev/null
+    echo "status $?")"
 expect "error.h is open to every layer" '^ok . - includes of core' \
     "$(planted core/cpu/a.c vemu/error.h)"
 expect "the allowed direction stays allowed" '^ok . - includes of libvemu' \
@@ -63,6 +68,8 @@ library() { # C source, further flags: what the check says of it
         sh "$here/check-symbols.sh" "$tmp/t.so"
 }
 expect "a clean library passes" '^ok 2' "$(library 'int vemu_f(int a) { return a; }')"
+expect "a clean library's check ends with status 0" '^status 0$' \
+    "$(library 'int vemu_f(int a) { return a; }' >/dev/null; echo "status $?")"
 expect "a constant table with pointers is not called writable" '^ok 2' \
     "$(library 'extern int vemu_g; int *const vemu_t[] = {&vemu_g}; int vemu_f(void) { return 0; }')"
 expect "a writable variable is found" '^#   vemu_count lies' \
@@ -95,6 +102,9 @@ expect "passed, failed and skipped tests are counted" '^1 passed, 1 failed, 1 sk
 ok 1 - a
 not ok 2 - b
 ok 3 - c # SKIP no kvm" 1)"
+expect "what a failed test says of itself is shown" '^ *# because$' \
+    "$(printf 'echo 1..1\necho "not ok 1 - a"\necho "# because"\nexit 1\n' >"$tmp/p.sh"
+    VEMU_BUILD=$tmp sh "$here/../run.sh" "$tmp/plan")"
 expect "a program that dies after its tests counts as failed" '^1 passed, 1 failed, 0 skipped$' \
     "$(run "1..1
 ok 1 - a" 3)"
