@@ -60,6 +60,14 @@ struct ram_block *ram_block_new(struct ram_list *rams, const char *name, uint64_
 void ram_block_free(struct ram_list *rams, struct ram_block *block);
 struct ram_block *ram_block_find(struct ram_list *rams, const char *name);
 void ram_block_mark_dirty(struct ram_block *block, uint64_t offset, uint64_t len);
+/* Switch a client's dirty log on (every page starts dirty: nothing is known yet) or off. Machine
+ * lock held. */
+bool ram_block_log_dirty(struct ram_block *block, enum mem_dirty_client client, bool on,
+                         struct vemu_error **errp);
+/* Was a page of [offset, offset+len) written since the last call? Clears them. True when the client
+ * does not log. Clear first, then read the memory: a write in between is seen by the next call. */
+bool ram_block_take_dirty(struct ram_block *block, enum mem_dirty_client client, uint64_t offset,
+                          uint64_t len);
 
 /* ---- regions -------------------------------------------------------------------------------- */
 
@@ -91,12 +99,13 @@ struct mem_region {
     struct mem_region *target;
     uint64_t target_offset;
     /* place in the tree; managed by mem_region_add/remove/set_* */
-    struct mem_space *space;
+    struct mem_space *space; /* a root's, or where the region was first visible */
     struct mem_region *parent;
     uint64_t addr;
     int priority;
     bool enabled;
     struct list children, sibling;
+    struct list aliases, alias_node; /* aliases in some tree that show this region */
 };
 
 void mem_region_init_container(struct mem_region *r, const char *name, uint64_t size);
@@ -108,6 +117,9 @@ void mem_region_init_io(struct mem_region *r, const char *name, uint64_t size,
                         const struct mem_ops *ops, void *opaque, struct device *owner);
 void mem_region_init_alias(struct mem_region *r, const char *name, struct mem_region *target,
                            uint64_t target_offset, uint64_t size);
+/* Moves r when it is in a tree already. An addition that would close a cycle (over parents and
+ * aliases) is refused: r->parent stays NULL. A region must be removed before its memory is freed.
+ */
 void mem_region_add(struct mem_region *parent, uint64_t addr, struct mem_region *r, int priority);
 void mem_region_remove(struct mem_region *r); /* idempotent */
 void mem_region_set_address(struct mem_region *r, uint64_t addr);
@@ -136,8 +148,7 @@ struct mem_space *mem_space_new(const char *name, uint64_t size, pthread_mutex_t
 void mem_space_free(struct mem_space *space);
 struct mem_region *mem_space_root(struct mem_space *space);
 void mem_space_set_listener(struct mem_space *space, mem_changed_fn fn, void *opaque);
-/* What an access that hits no region reads: all ones (x86) or MEM_ERROR reported to the accessor.
- */
+/* Between begin and commit changes of the tree are collected; the outermost commit publishes. */
 void mem_transaction_begin(struct mem_space *space);
 void mem_transaction_commit(struct mem_space *space);
 
@@ -176,7 +187,8 @@ enum mem_result mem_write_rom(struct mem_space *space, uint64_t addr, const void
                               uint64_t len);
 
 /* Hook for the accelerator: RAM at [offset, offset+len) of block was written by someone other than
- * compiled code (DMA, debugger). Set once at machine creation; may be NULL. */
+ * compiled code (mem_write, DMA, debugger). Called after the write, with the machine lock held
+ * (DMA) or not (mem_write). Set once at machine creation; may be NULL. */
 void mem_space_set_ram_written(struct mem_space *space,
                                void (*fn)(void *opaque, struct ram_block *block, uint64_t offset,
                                           uint64_t len),

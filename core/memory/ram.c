@@ -1,0 +1,185 @@
+/* Host memory of a machine: memfd blocks, populated as the guest touches them, and dirty logs. */
+#define _GNU_SOURCE
+#include "core/memory/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/util/bitmap.h"
+#include "core/util/error.h"
+#include "core/util/range.h"
+
+/* Blocks of this size are aligned to it, so that the host may back them with huge pages where its
+ * administrator switched that on for shared memory. They are not asked for with madvise: a sparse
+ * guest's resident memory would grow by a whole huge page for each page touched. */
+#define HUGE_PAGE (UINT64_C(2) << 20)
+
+/* A bitmap stays allocated after its log is switched off, since a vCPU may be about to set a bit.
+ */
+struct ram_block_private {
+    struct ram_block block;
+    uint64_t *bitmaps[MEM_DIRTY_CLIENTS];
+};
+
+void ram_list_init(struct ram_list *rams)
+{
+    memset(rams, 0, sizeof *rams);
+    list_init(&rams->blocks);
+    rams->next_id = 1;
+}
+
+/* Map fd at an address aligned to `align`: reserve more, map over the aligned part, give back the
+ * rest. */
+static uint8_t *map_aligned(int fd, uint64_t size, uint64_t align)
+{
+    uint64_t reserved = size + align, head;
+    uint8_t *base, *host;
+
+    base = mmap(NULL, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    head = align_up((uintptr_t)base, align) - (uintptr_t)base;
+    host = mmap(base + head, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
+                fd, 0);
+    if (host == MAP_FAILED) {
+        int err = errno;
+        munmap(base, reserved);
+        errno = err;
+        return NULL;
+    }
+    if (head)
+        munmap(base, head);
+    if (align > head)
+        munmap(host + size, align - head);
+    return host;
+}
+
+struct ram_block *ram_block_new(struct ram_list *rams, const char *name, uint64_t size,
+                                bool read_only, struct vemu_error **errp)
+{
+    struct ram_block_private *priv;
+    struct ram_block *block;
+
+    if (!size || size > UINT64_C(1) << 52) {
+        error_set(errp, VEMU_ERROR_INVALID, "memory '%s' of %llu bytes: must be 1 byte to 4 PiB",
+                  name, (unsigned long long)size);
+        return NULL;
+    }
+    if (ram_block_find(rams, name)) {
+        error_set(errp, VEMU_ERROR_INVALID, "memory '%s' exists already: names must differ", name);
+        return NULL;
+    }
+    priv = calloc(1, sizeof *priv);
+    if (!priv || !(priv->block.name = strdup(name))) {
+        free(priv);
+        error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
+        return NULL;
+    }
+    block = &priv->block;
+    block->size = align_up(size, MEM_PAGE_SIZE);
+    block->read_only = read_only;
+    /* The name shows up in /proc/PID/maps; the kernel takes 249 bytes. */
+    block->fd = strlen(name) < 200 ? memfd_create(name, MFD_CLOEXEC)
+                                   : memfd_create("guest-memory", MFD_CLOEXEC);
+    if (block->fd >= 0 && ftruncate(block->fd, (off_t)block->size) == 0) {
+        block->host = map_aligned(block->fd, block->size,
+                                  block->size >= HUGE_PAGE ? HUGE_PAGE : MEM_PAGE_SIZE);
+    }
+    if (!block->host) {
+        error_set_errno(errp, errno, "cannot allocate %llu bytes for memory '%s'",
+                        (unsigned long long)block->size, name);
+        if (block->fd >= 0)
+            close(block->fd);
+        free(block->name);
+        free(priv);
+        return NULL;
+    }
+    block->id = rams->next_id++;
+    list_add_tail(&rams->blocks, &block->node);
+    return block;
+}
+
+void ram_block_free(struct ram_list *rams, struct ram_block *block)
+{
+    struct ram_block_private *priv;
+
+    if (!block)
+        return;
+    priv = container_of(block, struct ram_block_private, block);
+    if (rams->block_freed)
+        rams->block_freed(rams->opaque, block);
+    list_remove(&block->node);
+    munmap(block->host, block->size);
+    close(block->fd);
+    for (unsigned i = 0; i < MEM_DIRTY_CLIENTS; i++)
+        free(priv->bitmaps[i]);
+    free(block->name);
+    free(priv);
+}
+
+struct ram_block *ram_block_find(struct ram_list *rams, const char *name)
+{
+    list_for_each(block, &rams->blocks, struct ram_block, node)
+    {
+        if (strcmp(block->name, name) == 0)
+            return block;
+    }
+    return NULL;
+}
+
+static void page_span(uint64_t offset, uint64_t len, uint64_t *first, uint64_t *count)
+{
+    *first = offset >> MEM_PAGE_BITS;
+    *count = ((offset + len - 1) >> MEM_PAGE_BITS) - *first + 1;
+}
+
+void ram_block_mark_dirty(struct ram_block *block, uint64_t offset, uint64_t len)
+{
+    uint64_t first, count;
+
+    if (!len || !range_fits(offset, len, block->size))
+        return;
+    page_span(offset, len, &first, &count);
+    for (unsigned i = 0; i < MEM_DIRTY_CLIENTS; i++) {
+        uint64_t *map = __atomic_load_n(&block->dirty[i], __ATOMIC_ACQUIRE);
+        if (map)
+            bitmap_atomic_set_range(map, first, count);
+    }
+}
+
+bool ram_block_log_dirty(struct ram_block *block, enum mem_dirty_client client, bool on,
+                         struct vemu_error **errp)
+{
+    struct ram_block_private *priv = container_of(block, struct ram_block_private, block);
+    uint64_t pages = block->size >> MEM_PAGE_BITS;
+
+    if (!on) {
+        __atomic_store_n(&block->dirty[client], NULL, __ATOMIC_RELEASE);
+        return true;
+    }
+    if (!priv->bitmaps[client])
+        priv->bitmaps[client] = calloc(bitmap_words(pages), sizeof(uint64_t));
+    if (!priv->bitmaps[client])
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the dirty log of '%s'",
+                         block->name);
+    bitmap_atomic_set_range(priv->bitmaps[client], 0, pages);
+    __atomic_store_n(&block->dirty[client], priv->bitmaps[client], __ATOMIC_RELEASE);
+    return true;
+}
+
+bool ram_block_take_dirty(struct ram_block *block, enum mem_dirty_client client, uint64_t offset,
+                          uint64_t len)
+{
+    uint64_t *map = __atomic_load_n(&block->dirty[client], __ATOMIC_ACQUIRE), first, count;
+
+    if (!len || !range_fits(offset, len, block->size))
+        return false;
+    if (!map)
+        return true;
+    page_span(offset, len, &first, &count);
+    return bitmap_atomic_test_and_clear_range(map, first, count);
+}
