@@ -98,9 +98,18 @@ bool state_save_section(struct state_writer *w, const char *name, uint32_t insta
                         uint32_t version, const struct state_field *fields, const void *obj);
 bool state_save_blob(struct state_writer *w, const char *name, uint32_t instance, uint32_t version,
                      const void *data, uint64_t len);
+/* The same piece by piece, for what is not in one buffer. Failures are remembered: only the end
+ * tells.
+ */
+void state_begin_section(struct state_writer *w, const char *name, uint32_t instance,
+                         uint32_t version);
+void state_append(struct state_writer *w, const void *data, uint64_t len);
+bool state_end_section(struct state_writer *w);
 /* Closes with the end section; *data stays owned by w. */
 bool state_writer_finish(struct state_writer *w, const void **data, size_t *len);
 
+/* Checks magic, version, the framing of every section and the checksum; data must outlive the
+ * reader. */
 struct state_reader *state_reader_new(const void *data, size_t len, struct vemu_error **errp);
 void state_reader_free(struct state_reader *r);
 struct state_section {
@@ -111,8 +120,14 @@ struct state_section {
 };
 /* Next section; false at the end (no error) or on a malformed stream (error set). */
 bool state_reader_next(struct state_reader *r, struct state_section *s, struct vemu_error **errp);
-/* Fills obj from the section by the table; checks version, length, `max` and BOOL values. */
+/* The checks of state_load_section without filling anything. */
+bool state_check_section(const struct state_section *s, uint32_t version,
+                         const struct state_field *fields, struct vemu_error **errp);
+/* Fills obj from the section by the table; checks version, length, `max` and BOOL values first: on
+ * failure obj is unchanged. */
 bool state_load_section(const struct state_section *s, uint32_t version,
                         const struct state_field *fields, void *obj, struct vemu_error **errp);
+/* The checksum of the end section, over everything before its value. */
+uint64_t state_checksum(const void *data, size_t len);
 
 #endif
