@@ -5,6 +5,7 @@
 #ifndef HW_TIMER_MC146818_H
 #define HW_TIMER_MC146818_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "core/device/device.h"
 
@@ -27,6 +28,7 @@ struct mc146818_config {
     uint16_t io_base;        /* 0x70 */
     struct irq irq;          /* IRQ 8, or the HPET's legacy input */
     enum mc146818_base base; /* -rtc base=; sets the property of that name */
+    bool virtual_clock;      /* -rtc clock=vm: driven by the virtual clock, so it stops with it */
     int64_t start;           /* -rtc base=DATE: Unix time at machine start; 0: the host's time */
 };
 
