@@ -115,5 +115,32 @@ expect "a program without tests fails" '^0 passed, 1 failed, 0 skipped$' "$(run 
 expect "a program that cannot run here is skipped" '^0 passed, 0 failed, 1 skipped$' \
     "$(run "1..0 # SKIP no qemu" 0)"
 
+# --- leaks and races are seen in programs that are not criterion's
+sanitized() { # SANITIZER, C source: the runner's last line for it
+    printf '%s\n' "$2" >"$tmp/s.c"
+    ${cc:-cc} -g -fsanitize="$1" -pthread -o "$tmp/s" "$tmp/s.c" 2>&1 || return
+    echo "unit 20 $tmp/s" >"$tmp/plan"
+    VEMU_BUILD=$tmp sh "$here/../run.sh" "$tmp/plan" | tail -n 1
+}
+expect "a planted leak fails" '^1 passed, 1 failed, 0 skipped$' "$(sanitized address '
+#include <stdio.h>
+#include <stdlib.h>
+char *volatile p;
+int main(void) { p = malloc(9); p = 0; puts("1..1\nok 1 - a"); fflush(stdout); return 0; }')"
+expect "a planted race fails" '^1 passed, 1 failed, 0 skipped$' "$(sanitized thread '
+#include <pthread.h>
+#include <stdio.h>
+static int n;
+static void *f(void *p) { for (int i = 0; i < 10000; i++) n++; return p; }
+int main(void)
+{
+    pthread_t t;
+    pthread_create(&t, 0, f, 0);
+    f(0);
+    pthread_join(t, 0);
+    puts("1..1"); puts("ok 1 - a");
+    return 0;
+}')"
+
 echo "1..$n"
 exit $status
