@@ -44,6 +44,8 @@ struct tcg_backend {
      * held. */
     void (*kill)(struct tcg_machine *tm, struct tcg_block *block);
     void (*flush)(struct tcg_machine *tm); /* all code memory is free again; exclusive */
+    /* What the jump cache holds for a block. */
+    void *(*jump_target)(struct tcg_block *block);
     /* -d out_asm */
     void (*disassemble)(struct tcg_machine *tm, struct tcg_block *block);
 };
@@ -59,6 +61,7 @@ struct tcg_machine {
     unsigned max_insns;  /* longest region */
     bool count;          /* count executed instructions and state accesses */
     bool one_insn;       /* a region an instruction, for lockstep debugging */
+    bool jump_cache;     /* the back end takes code pointers from the jump cache */
     bool verify;         /* run the IR verifier on every region */
     bool parallel;       /* more than one vCPU */
 

@@ -75,6 +75,7 @@ struct tcg_cache {
     uint32_t next_link_id;
     uint64_t block_count;
     uint64_t flush_count;
+    uint64_t arena_bytes; /* counted by back ends whose code lives in the arena */
 };
 
 void cache_init(struct tcg_cache *c);

@@ -201,9 +201,9 @@ enum ir_exit_flags {
     X(V_AND, 'V', "vv--", "")                                                                      \
     X(V_OR, 'V', "vv--", "")                                                                       \
     X(V_XOR, 'V', "vv--", "")                                                                      \
-    X(V_ANDN, 'V', "vv--", "~a & b") X(                                                            \
-        V_MOVLANE, 'V', "vv--",                                                                    \
-        "a with lane 0 (aux W32 or W64) of b: MOVSS, MOVSD") /* integer lanes; aux = lane width */ \
+    X(V_ANDN, 'V', "vv--", "~a & b")                                                               \
+    X(V_MOVLANE, 'V', "vv--",                                                                      \
+      "a with lane 0 (aux W32 or W64) of b: MOVSS, MOVSD") /* integer lanes; aux = lane width */   \
         X(V_ADD, 'V', "vv--", "") X(V_SUB, 'V', "vv--", "") X(V_ADDS, 'V', "vv--",                 \
                                                               "saturating signed")                 \
             X(V_ADDUS, 'V', "vv--", "") X(V_SUBS, 'V', "vv--", "") X(V_SUBUS, 'V', "vv--", "") X(  \

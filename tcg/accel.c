@@ -1,0 +1,349 @@
+/* The translator as an accelerator: machine and vCPU life, options, hooks into core, counters as
+ * text. */
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/util/error.h"
+#include "core/util/size.h"
+#include "tcg/exec.h"
+#include "tcg/mmu/tlb.h"
+#include "tcg/tcg.h"
+
+enum { REGION_MAX_INSNS = 64 };
+static const uint64_t default_cache_size = UINT64_C(256) << 20;
+
+static const struct tcg_backend *best_backend(void)
+{
+#ifdef __x86_64__
+    if (tcg_backend_x86_64.supported())
+        return &tcg_backend_x86_64;
+#endif
+    return &tcg_backend_interp;
+}
+
+/* ---- hooks
+ * ---------------------------------------------------------------------------------------- */
+
+/* The flat view changed (machine lock held): every vCPU drops its translations at its next poll. */
+static void memory_changed(void *opaque, struct mem_space *space)
+{
+    struct tcg_machine *tm = opaque;
+    (void)space;
+    for (unsigned n = 0; n < tm->m->vcpu_count; n++) {
+        struct tcg_cpu *tc = tm->m->vcpus[n] ? tm->m->vcpus[n]->accel_data : NULL;
+        if (!tc)
+            continue;
+        atomic_fetch_or(&tc->requests, TCG_REQUEST_FLUSH);
+        __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+/* A device or the debugger wrote RAM. */
+static void ram_written(void *opaque, struct ram_block *ram, uint64_t offset, uint64_t len)
+{
+    struct tcg_machine *tm = opaque;
+    if (!ram->tcg || !cache_covers(ram, offset, len))
+        return;
+    pthread_mutex_lock(&tm->code_lock);
+    cache_invalidate(tm, ram, offset, len);
+    pthread_mutex_unlock(&tm->code_lock);
+}
+
+static void ram_freed(void *opaque, struct ram_block *ram)
+{
+    cache_ram_freed(opaque, ram);
+}
+
+/* ---- machine
+ * ---------------------------------------------------------------------------------------- */
+
+static void machine_destroy_tcg(struct vemu_machine *m)
+{
+    struct tcg_machine *tm = m->accel_state;
+    if (!tm)
+        return;
+    m->rams.block_freed = NULL;
+    list_for_each(ram, &m->rams.blocks, struct ram_block, node) cache_ram_freed(tm, ram);
+    if (tm->backend_data)
+        tm->backend->destroy(tm);
+    cache_free(tm);
+    free(tm->ir_storage);
+    free(tm->region);
+    pthread_mutex_destroy(&tm->code_lock);
+    pthread_mutex_destroy(&tm->exclusive_lock);
+    pthread_cond_destroy(&tm->exclusive_cond);
+    free(tm);
+    m->accel_state = NULL;
+}
+
+static bool machine_init_tcg(struct vemu_machine *m, struct vemu_error **errp)
+{
+    struct tcg_machine *tm = calloc(1, sizeof *tm);
+    if (!tm)
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the translator");
+    tm->m = m;
+    tm->arch = &tcg_arch_x86;
+    tm->backend = best_backend();
+    tm->cache_size = default_cache_size;
+    tm->max_insns = REGION_MAX_INSNS;
+    tm->jump_cache = true;
+#ifndef NDEBUG
+    tm->verify = true;
+#endif
+    pthread_mutex_init(&tm->code_lock, NULL);
+    pthread_mutex_init(&tm->exclusive_lock, NULL);
+    pthread_cond_init(&tm->exclusive_cond, NULL);
+    cache_init(&tm->cache);
+    m->accel_state = tm;
+    tm->ir_storage = malloc(IR_MAX_INSNS * sizeof *tm->ir_storage);
+    tm->region = malloc(sizeof *tm->region);
+    if (!tm->ir_storage || !tm->region) {
+        machine_destroy_tcg(m);
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the translator");
+    }
+    mem_space_set_listener(m->memory, memory_changed, tm);
+    mem_space_set_ram_written(m->memory, ram_written, tm);
+    m->rams.block_freed = ram_freed;
+    m->rams.opaque = tm;
+    return true;
+}
+
+static bool set_bool(bool *out, const char *key, const char *value, struct vemu_error **errp)
+{
+    if (!strcmp(value, "on") || !strcmp(value, "off")) {
+        *out = !strcmp(value, "on");
+        return true;
+    }
+    return error_set(errp, VEMU_ERROR_INVALID, "-accel tcg: %s=%s: expected on or off", key, value);
+}
+
+bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
+                    struct vemu_error **errp)
+{
+    struct tcg_machine *tm = m->accel_state;
+    if (!strcmp(key, "backend")) {
+        if (!strcmp(value, "interp")) {
+            tm->backend = &tcg_backend_interp;
+            return true;
+        }
+        if (strcmp(value, "jit"))
+            return error_set(errp, VEMU_ERROR_INVALID,
+                             "-accel tcg: backend=%s: expected jit or interp", value);
+        tm->backend = best_backend();
+        if (tm->backend == &tcg_backend_interp)
+            return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                             "-accel tcg: backend=jit needs an x86-64 host with AVX2 and BMI2; use "
+                             "backend=interp");
+        return true;
+    }
+    if (!strcmp(key, "thread")) {
+        if (!strcmp(value, "multi"))
+            return true;
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "-accel tcg: thread=%s: expected multi (every vCPU has its own thread)",
+                         value);
+    }
+    if (!strcmp(key, "tb-size")) { /* MiB, as users of other emulators know it */
+        uint64_t mib;
+        if (!number_parse(value, &mib) || mib < 1 || mib > 1024)
+            return error_set(errp, VEMU_ERROR_INVALID,
+                             "-accel tcg: tb-size=%s: expected 1 to 1024 (MiB)", value);
+        tm->cache_size = mib << 20;
+        return true;
+    }
+    if (!strcmp(key, "count"))
+        return set_bool(&tm->count, key, value, errp);
+    if (!strcmp(key, "one-insn"))
+        return set_bool(&tm->one_insn, key, value, errp);
+    if (!strcmp(key, "verify"))
+        return set_bool(&tm->verify, key, value, errp);
+    return error_set(errp, VEMU_ERROR_INVALID,
+                     "-accel tcg: unknown option \"%s\"; known are backend, thread, tb-size, "
+                     "count, one-insn, verify",
+                     key);
+}
+
+/* ---- vCPUs
+ * -------------------------------------------------------------------------------------------- */
+
+static size_t cpu_bytes(const struct tcg_machine *tm)
+{
+    return (sizeof(struct tcg_cpu) + tm->arch->regs_size + 4095) & ~(size_t)4095;
+}
+
+static void vcpu_destroy_tcg(struct vcpu *cpu)
+{
+    struct tcg_cpu *tc = cpu->accel_data;
+    if (!tc)
+        return;
+    struct tcg_machine *tm = tc->tm;
+    if (tm->backend_data)
+        tm->backend->vcpu_destroy(tc);
+    tlb_free(tc);
+    munmap(tc, cpu_bytes(tm));
+    cpu->accel_data = NULL;
+    cpu->regs = NULL;
+}
+
+static bool vcpu_init_tcg(struct vcpu *cpu, struct vemu_error **errp)
+{
+    struct tcg_machine *tm = tcg_machine_of(cpu->machine);
+    /* The back end starts with the first vCPU: options are set by then. */
+    if (!tm->backend_data && !tm->backend->init(tm, errp))
+        return false;
+    struct tcg_cpu *tc =
+        mmap(NULL, cpu_bytes(tm), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (tc == MAP_FAILED)
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for vCPU %u", cpu->index);
+    tc->vcpu = cpu;
+    tc->tm = tm;
+    tc->arch = tm->arch;
+    tc->host_mxcsr = 0x1f80;
+    cpu->accel_data = tc;
+    cpu->regs = tcg_env(tc);
+    if (!tm->backend->vcpu_init(tc, errp) || !tlb_init(tc, errp) || !tm->arch->init(tc, errp)) {
+        vcpu_destroy_tcg(cpu);
+        return false;
+    }
+    tm->parallel = cpu->index > 0;
+    return true;
+}
+
+static void sync_watches(struct tcg_cpu *tc)
+{
+    struct vcpu *cpu = tc->vcpu;
+    struct tcg_mmu *mmu = tc->mmu;
+    unsigned kept = 0;
+    for (unsigned n = 0; n < mmu->watch_count; n++)
+        if (mmu->watches[n].guest_dr)
+            mmu->watches[kept++] = mmu->watches[n];
+    for (unsigned n = 0;
+         n < cpu->breakpoint_count && kept < sizeof mmu->watches / sizeof *mmu->watches; n++) {
+        const struct cpu_breakpoint *bp = &cpu->breakpoints[n];
+        if (bp->kind == CPU_BP_EXEC)
+            continue;
+        mmu->watches[kept++] = (struct tcg_watch){.addr = bp->addr,
+                                                  .len = bp->len,
+                                                  .on_read = bp->kind != CPU_BP_WRITE,
+                                                  .on_write = bp->kind != CPU_BP_READ};
+    }
+    mmu->watch_count = kept;
+    tlb_flush_all(tc);
+}
+
+static void vcpu_put_state(struct vcpu *cpu)
+{
+    struct tcg_cpu *tc = cpu->accel_data;
+    tlb_flush_all(tc);
+    tc->arch->reset(tc);
+    __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
+}
+
+static void vcpu_get_state(struct vcpu *cpu)
+{
+    struct tcg_cpu *tc = cpu->accel_data;
+    tc->arch->sync(tc);
+}
+
+static void vcpu_kick_tcg(struct vcpu *cpu)
+{
+    struct tcg_cpu *tc = cpu->accel_data;
+    if (tc)
+        __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
+}
+
+static void vcpu_debug_changed(struct vcpu *cpu)
+{
+    struct tcg_cpu *tc = cpu->accel_data;
+    sync_watches(tc);
+    tcg_mode_changed(tc);
+}
+
+static bool vcpu_debug_translate(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr)
+{
+    struct tcg_cpu *tc = cpu->accel_data;
+    struct tcg_walk w;
+    if (!tc->arch->walk(tc, vaddr, TCG_READ, 0, true, &w))
+        return false;
+    *paddr = w.paddr | (vaddr & (MEM_PAGE_SIZE - 1));
+    return true;
+}
+
+static void features_tcg(struct vemu_machine *m, uint32_t *words)
+{
+    tcg_machine_of(m)->arch->features(words);
+}
+
+/* ---- counters
+ * ----------------------------------------------------------------------------------------- */
+
+static size_t info_text(struct vemu_machine *m, char *buf, size_t len)
+{
+    struct tcg_machine *tm = m->accel_state;
+    const struct tcg_counters *t = &tm->counters;
+    struct tcg_counters s = {0};
+    for (unsigned n = 0; n < m->vcpu_count; n++) {
+        const struct tcg_counters *c = &tcg_cpu_of_vcpu(m->vcpus[n])->counters;
+        uint64_t *to = (uint64_t *)&s;
+        for (size_t k = 0; k < sizeof s / sizeof *to; k++)
+            to[k] += ((const uint64_t *)c)[k];
+    }
+    double insns = t->guest_insns ? (double)t->guest_insns : 1,
+           bytes = t->guest_bytes ? (double)t->guest_bytes : 1;
+    return (size_t)snprintf(
+        buf, len,
+        "back end                 %s\n"
+        "blocks translated        %" PRIu64 " (live %" PRIu64 ")\n"
+        "guest instructions       %" PRIu64 " translated, %" PRIu64 " bytes\n"
+        "translation              %.0f ns per guest instruction, %.1f ms in all\n"
+        "code expansion           %.1fx (%.1f MB of host code)\n"
+        "IR                       %.1f per guest instruction\n"
+        "links                    %" PRIu64 " made, %" PRIu64 " broken\n"
+        "invalidated blocks       %" PRIu64 "\n"
+        "cache flushes            %" PRIu64 "\n"
+        "exits to the run loop    %" PRIu64 "\n"
+        "lookups                  %" PRIu64 " (%" PRIu64 " jump cache fills)\n"
+        "re-executed alone        %" PRIu64 "\n"
+        "exceptions               %" PRIu64 "\n"
+        "interrupts               %" PRIu64 "\n"
+        "TLB                      %" PRIu64 " slow accesses, %" PRIu64 " walks, %" PRIu64
+        " flushes\n"
+        "address-space switches   %" PRIu64 " (%" PRIu64 " without a cached context)\n"
+        "device accesses          %" PRIu64 "\n"
+        "executed (count=on)      %" PRIu64
+        " instructions, %.3f state loads and %.3f state stores each\n",
+        tm->backend->name, t->blocks, tm->cache.block_count, t->guest_insns, t->guest_bytes,
+        (double)t->translate_ns / insns, (double)t->translate_ns / 1e6,
+        (double)t->host_bytes / bytes, (double)t->host_bytes / 1e6, (double)t->ir_insns / insns,
+        t->links, t->link_breaks, t->invalidations, t->cache_flushes, s.exits, s.lookups,
+        s.jump_cache_fills, s.reexecutions, s.exceptions, s.interrupts, s.tlb_slow, s.tlb_fills,
+        s.tlb_flushes, s.ctx_switches, s.ctx_recycled, s.io_accesses, s.exec_insns,
+        (double)s.exec_state_loads / (s.exec_insns ? (double)s.exec_insns : 1),
+        (double)s.exec_state_stores / (s.exec_insns ? (double)s.exec_insns : 1));
+}
+
+static const struct accel tcg_accel_table = {
+    .name = "tcg",
+    .machine_init = machine_init_tcg,
+    .machine_destroy = machine_destroy_tcg,
+    .x86_features = features_tcg,
+    .vcpu_init = vcpu_init_tcg,
+    .vcpu_destroy = vcpu_destroy_tcg,
+    .vcpu_reset = vcpu_put_state,
+    .vcpu_run = tcg_vcpu_run,
+    .vcpu_kick = vcpu_kick_tcg,
+    .get_state = vcpu_get_state,
+    .put_state = vcpu_put_state,
+    .debug_changed = vcpu_debug_changed,
+    .debug_translate = vcpu_debug_translate,
+    .info_text = info_text,
+};
+
+const struct accel *tcg_accel(void)
+{
+    return &tcg_accel_table;
+}

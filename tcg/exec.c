@@ -1,0 +1,197 @@
+/*
+ * The run loop of a vCPU: events, lookup, run, and what to do with each way out of a block.
+ *
+ * Thread contract: the vCPU's thread. Between tcg_enter_code and tcg_leave_code it counts as inside
+ * compiled code for safe points; it may block on the machine lock there, because nobody enters an
+ * exclusive section with the machine lock held.
+ */
+#include "tcg/exec.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tcg/mmu/tlb.h"
+#include "tcg/translate.h"
+
+void tcg_internal_error(struct tcg_cpu *tc, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(tc->vcpu->error, sizeof tc->vcpu->error, fmt, ap);
+    va_end(ap);
+    tc->status = TCG_LEAVE;
+}
+
+static bool transient(const struct tcg_cpu *tc)
+{
+    return (tc->mode & tc->arch->transient_modes) != 0;
+}
+
+/* So that the next indirect jump to this PC finds the block without leaving compiled code. */
+static void fill_jump_cache(struct tcg_cpu *tc, struct tcg_block *b)
+{
+    uint64_t pc = tc->arch->get_pc(tc);
+    struct jump_entry *j = &tc->ctx->jumps[jump_hash(pc)];
+    if (!b->page || transient(tc) || !tc->tm->jump_cache)
+        return;
+    j->pc = pc;
+    j->code = tc->tm->backend->jump_target(b);
+    tc->counters.jump_cache_fills++;
+}
+
+/* The exit that was taken leads to `to` in this context: link it if that holds for good. */
+static void try_link(struct tcg_cpu *tc, const struct tcg_exit *out, struct tcg_block *to)
+{
+    struct tcg_machine *tm = tc->tm;
+    struct tcg_exit_site *site = &out->block->exits[out->number];
+    bool cross = site->flags & IR_EXIT_CROSS;
+
+    if (!to->page || to->mode != out->block->mode || transient(tc) || tm->one_insn)
+        return;
+    if (!cross && to->page != out->block->page)
+        return; /* the mapping of the page changed while we were in it */
+    pthread_mutex_lock(&tm->code_lock);
+    cache_link(tm, site, to);
+    if (cross && site->to == to)
+        tc->ctx->links[site->link_id % LINK_TABLE_SIZE] = site->link_id;
+    pthread_mutex_unlock(&tm->code_lock);
+}
+
+/* Run the present instruction alone: its slow accesses complete. */
+static void run_single(struct tcg_cpu *tc)
+{
+    bool exclusive = tc->want_exclusive;
+    struct tcg_block *b;
+
+    tc->counters.reexecutions++;
+    tc->want_exclusive = false;
+    tc->status = TCG_OK;
+    if (exclusive)
+        tcg_exclusive_begin(tc->tm, tc);
+    tc->single_insn = true;
+    tc->exclusive_insn = exclusive;
+    /* A miss translates, which may want an exclusive section of its own: never inside ours. */
+    if (exclusive) {
+        tcg_exclusive_end(tc->tm, tc);
+        b = tcg_lookup(tc, true);
+        tcg_exclusive_begin(tc->tm, tc);
+        if (b && __atomic_load_n(&b->dead, __ATOMIC_ACQUIRE))
+            b = NULL; /* gone meanwhile: the caller comes back here */
+    } else {
+        b = tcg_lookup(tc, true);
+    }
+    if (b)
+        tc->tm->backend->run(tc, b);
+    tc->single_insn = tc->exclusive_insn = false;
+    if (exclusive)
+        tcg_exclusive_end(tc->tm, tc);
+}
+
+static void take_requests(struct tcg_cpu *tc)
+{
+    uint32_t requests = atomic_exchange(&tc->requests, 0);
+    if (requests & TCG_REQUEST_FLUSH)
+        tlb_flush_all(tc);
+}
+
+/* status is set: what next? false: leave the run loop with *why. */
+static bool handle_status(struct tcg_cpu *tc, enum vcpu_exit *why)
+{
+    switch (tc->status) {
+    case TCG_EXCEPTION:
+        tc->status = TCG_OK;
+        tc->counters.exceptions++;
+        if (!tc->arch->deliver_exception(tc)) {
+            *why = VCPU_EXIT_SHUTDOWN;
+            return false;
+        }
+        return true;
+    case TCG_REEXECUTE:
+        run_single(tc);
+        return true;
+    case TCG_LEAVE:
+        tc->status = TCG_OK;
+        *why = tc->vcpu->error[0] ? VCPU_EXIT_ERROR : VCPU_EXIT_DEBUG;
+        return false;
+    default:
+        tc->status = TCG_OK;
+        return true;
+    }
+}
+
+/* A poll: false: leave the run loop with *why. */
+static bool poll(struct tcg_cpu *tc, enum vcpu_exit *why)
+{
+    struct vcpu *cpu = tc->vcpu;
+    /* Cleared first: what is asked from now on makes the next poll leave again. */
+    __atomic_exchange_n(&tc->exit_request, 0, __ATOMIC_SEQ_CST);
+    tcg_safe_point(tc);
+    take_requests(tc);
+    if (tc->watch_hit) {
+        cpu->debug_addr = tc->watch_hit->addr;
+        for (unsigned n = 0; n < cpu->breakpoint_count; n++)
+            if (cpu->breakpoints[n].addr == tc->watch_hit->addr &&
+                cpu->breakpoints[n].kind != CPU_BP_EXEC)
+                cpu->debug_hit = &cpu->breakpoints[n];
+        tc->watch_hit = NULL;
+        *why = VCPU_EXIT_DEBUG;
+        return false;
+    }
+    if (atomic_load(&cpu->stop_request)) {
+        *why = VCPU_EXIT_STOP;
+        return false;
+    }
+    switch (tc->arch->take_events(tc)) {
+    case TCG_EVENT_HALT:
+        *why = VCPU_EXIT_HALT;
+        return false;
+    case TCG_EVENT_SHUTDOWN:
+        *why = VCPU_EXIT_SHUTDOWN;
+        return false;
+    default:
+        return true;
+    }
+}
+
+enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
+{
+    struct tcg_cpu *tc = tcg_cpu_of_vcpu(cpu);
+    struct tcg_exit out = {.kind = TCG_EXIT_EVENTS};
+    enum vcpu_exit why = VCPU_EXIT_STOP;
+
+    cpu->error[0] = 0;
+    tcg_enter_code(tc);
+    tcg_mode_changed(tc);
+    for (;;) {
+        if (tc->status && !handle_status(tc, &why))
+            break;
+        if (tc->status)
+            continue; /* the single instruction or the delivery had a fault of its own */
+        if ((out.kind == TCG_EXIT_EVENTS || out.kind == TCG_EXIT_STATUS ||
+             __atomic_load_n(&tc->exit_request, __ATOMIC_ACQUIRE))) {
+            if (!poll(tc, &why))
+                break;
+            if (out.kind == TCG_EXIT_LINK)
+                out.kind = TCG_EXIT_DYN; /* events may have moved the PC */
+            if (tc->status)
+                continue;
+        }
+        struct tcg_block *b = tcg_lookup(tc, transient(tc) || tc->tm->one_insn);
+        if (!b) {
+            out.kind = TCG_EXIT_STATUS;
+            continue;
+        }
+        if (!transient(tc) && !tc->tm->one_insn) {
+            if (out.kind == TCG_EXIT_LINK)
+                try_link(tc, &out, b);
+            else
+                fill_jump_cache(tc, b);
+        }
+        tc->counters.exits++;
+        out = tc->tm->backend->run(tc, b);
+    }
+    tcg_leave_code(tc);
+    return why;
+}

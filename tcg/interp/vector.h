@@ -1,0 +1,24 @@
+/*
+ * Vector operations of the IR in portable C, lane by lane: the interpreter's, and the reference
+ * that compiled code is compared with. FP operations use the host's FP environment: the caller has
+ * set rounding, and the status flags that are raised collect there; DAZ and FTZ are done here, from
+ * `mxcsr`.
+ */
+#ifndef TCG_INTERP_VECTOR_H
+#define TCG_INTERP_VECTOR_H
+
+#include "core/cpu/x86.h"
+#include "tcg/ir/ir.h"
+
+/*
+ * Result of vector insn `i` (any op with a V128 result but GET, LD, CALL, LDENV) on a, b, c; for
+ * ops with an integer operand (V_FROM, V_INS, VF_SFROMI) it is in `x`. *mxcsr: rounding, DAZ, FTZ
+ * in; exception flags are or-ed in.
+ */
+struct x86_vec interp_vector(const struct ir_insn *i, struct x86_vec a, struct x86_vec b,
+                             struct x86_vec c, uint64_t x, uint32_t *mxcsr);
+/* Integer or packed-flags result: V_LANE, V_MOVMSK, VF_STOI, FL_COMIS, FL_PTEST. */
+uint64_t interp_vector_to_int(const struct ir_insn *i, struct x86_vec a, struct x86_vec b,
+                              uint32_t *mxcsr);
+
+#endif

@@ -1,0 +1,307 @@
+/*
+ * x86 as a guest architecture of the translator: slots, the helper table, and the functions by
+ * which the core asks about processor state (mode word, MMU index, translation root, addresses of
+ * code).
+ */
+#include "tcg/x86/sys.h"
+#include "core/util/range.h"
+#include "tcg/x86/translate.h"
+
+/* ---- tables
+ * ------------------------------------------------------------------------------------------ */
+
+#define REGS_OFFSET(member) ((int32_t)offsetof(struct x86_regs, member))
+#define GPR(n, text) [SLOT_GPR + (n)] = {text, REGS_OFFSET(gpr) + 8 * (n), IR_I64, GROUP_GPR + (n)}
+#define SEG_BASE(n, text)                                                                          \
+    [SLOT_SEG_BASE + (n)] = {text,                                                                 \
+                             REGS_OFFSET(seg) + (int32_t)sizeof(struct x86_segment) * (n) +        \
+                                 (int32_t)offsetof(struct x86_segment, base),                      \
+                             IR_I64, GROUP_SEG}
+#define XMM(n)                                                                                     \
+    [SLOT_XMM + (n)] = {"xmm" #n, REGS_OFFSET(vec_lo) + 16 * (n), IR_V128, GROUP_XMM + (n)},       \
+                [SLOT_YMMH + (n)] = {"ymmh" #n, REGS_OFFSET(vec_hi) + 16 * (n), IR_V128,           \
+                                     GROUP_XMM + (n)}
+
+static const struct ir_slot x86_slots[X86_SLOT_COUNT] = {
+    GPR(0, "rax"),
+    GPR(1, "rcx"),
+    GPR(2, "rdx"),
+    GPR(3, "rbx"),
+    GPR(4, "rsp"),
+    GPR(5, "rbp"),
+    GPR(6, "rsi"),
+    GPR(7, "rdi"),
+    GPR(8, "r8"),
+    GPR(9, "r9"),
+    GPR(10, "r10"),
+    GPR(11, "r11"),
+    GPR(12, "r12"),
+    GPR(13, "r13"),
+    GPR(14, "r14"),
+    GPR(15, "r15"),
+    [SLOT_FLAGS] = {"flags", TCG_ENV_OFFSET(fl), IR_FL, GROUP_FLAGS},
+    [SLOT_PCB] = {"pcb", TCG_ENV_OFFSET(pcb), IR_I64, GROUP_PC},
+    [SLOT_RIP] = {"rip", REGS_OFFSET(rip), IR_I64, GROUP_PC},
+    [SLOT_RFLAGS] = {"rflags", REGS_OFFSET(rflags), IR_I64, GROUP_RFLAGS},
+    SEG_BASE(X86_ES, "es.base"),
+    SEG_BASE(X86_CS, "cs.base"),
+    SEG_BASE(X86_SS, "ss.base"),
+    SEG_BASE(X86_DS, "ds.base"),
+    SEG_BASE(X86_FS, "fs.base"),
+    SEG_BASE(X86_GS, "gs.base"),
+    XMM(0),
+    XMM(1),
+    XMM(2),
+    XMM(3),
+    XMM(4),
+    XMM(5),
+    XMM(6),
+    XMM(7),
+    XMM(8),
+    XMM(9),
+    XMM(10),
+    XMM(11),
+    XMM(12),
+    XMM(13),
+    XMM(14),
+    XMM(15),
+};
+
+const struct ir_helper x86_helpers[X86_HELPER_COUNT] = {
+#define X(name, result, flags, reads, writes)                                                      \
+    [X86_HELPER_##name] = {#name, x86_helper_##name, result, flags, reads, writes},
+    X86_HELPERS(X)
+#undef X
+};
+
+/* ---- the mode word
+ * ------------------------------------------------------------------------------------- */
+
+/* Base 0 and the whole 4 GiB, as the mode bits MODE_FLAT_* promise. */
+static bool wide(const struct x86_segment *s)
+{
+    return s->limit == 0xffffffff && (s->attr & X86_SEG_P);
+}
+/* Present data segment, expand up, writable: type bits code 8, expand-down 4, writable 2. */
+static bool plain_data(const struct x86_segment *s)
+{
+    return (s->attr & X86_SEG_S) && (s->attr & 0xe) == 2;
+}
+static bool flat_data(const struct x86_segment *s)
+{
+    return s->base == 0 && wide(s) && plain_data(s);
+}
+
+static uint64_t segment_mode(const struct x86_regs *r)
+{
+    const struct x86_segment *cs = &r->seg[X86_CS];
+    uint64_t mode = 0;
+    if (x86_is_code64(r)) /* one form, so that stale caches make no second set of blocks */
+        return MODE_CODE64 | MODE_FLAT_CS | MODE_FLAT_DATA | MODE_WIDE_FS | MODE_WIDE_GS;
+    if (cs->attr & X86_SEG_DB)
+        mode |= MODE_CODE32;
+    if (r->seg[X86_SS].attr & X86_SEG_DB)
+        mode |= MODE_STACK32;
+    if (cs->base == 0 && wide(cs))
+        mode |= MODE_FLAT_CS;
+    if (flat_data(&r->seg[X86_DS]) && flat_data(&r->seg[X86_ES]) && flat_data(&r->seg[X86_SS]))
+        mode |= MODE_FLAT_DATA;
+    if (wide(&r->seg[X86_FS]) && plain_data(&r->seg[X86_FS]))
+        mode |= MODE_WIDE_FS;
+    if (wide(&r->seg[X86_GS]) && plain_data(&r->seg[X86_GS]))
+        mode |= MODE_WIDE_GS;
+    return mode;
+}
+
+static bool exec_breakpoints(const struct tcg_cpu *tc, const struct x86_regs *r)
+{
+    for (unsigned i = 0; i < tc->vcpu->breakpoint_count; i++)
+        if (tc->vcpu->breakpoints[i].kind == CPU_BP_EXEC)
+            return true;
+    return x86_exec_breakpoints(r);
+}
+
+static uint64_t x86_mode_word(struct tcg_cpu *tc)
+{
+    const struct x86_regs *r = x86_regs_of(tc);
+    const unsigned cpl = x86_cpl(r);
+    uint64_t mode = cpl | segment_mode(r);
+#define MODE_IF(condition, bit) mode |= (condition) ? (uint64_t)(bit) : 0
+    MODE_IF(r->efer & X86_EFER_LMA, MODE_LONG);
+    MODE_IF(r->cr0 & X86_CR0_PE, MODE_PROTECTED);
+    MODE_IF(r->rflags & X86_FLAG_VM, MODE_V86);
+    MODE_IF(r->a20_off, MODE_A20_OFF);
+    MODE_IF(r->smm, MODE_SMM);
+    MODE_IF(r->rflags & X86_FLAG_TF, MODE_TF);
+    MODE_IF(tc->vcpu->single_step, MODE_STEP);
+    MODE_IF(exec_breakpoints(tc, r), MODE_BREAKPOINTS);
+    MODE_IF(r->sti_shadow, MODE_STI_SHADOW);
+    MODE_IF(r->cr0 & X86_CR0_TS, MODE_CR0_TS);
+    MODE_IF(r->cr0 & X86_CR0_EM, MODE_CR0_EM);
+    MODE_IF(r->cr0 & X86_CR0_MP, MODE_CR0_MP);
+    MODE_IF(r->cr0 & X86_CR0_NE, MODE_CR0_NE);
+    MODE_IF(r->cr4 & X86_CR4_OSFXSR, MODE_CR4_OSFXSR);
+    MODE_IF(r->cr4 & X86_CR4_OSXSAVE, MODE_CR4_OSXSAVE);
+    MODE_IF((r->cr4 & X86_CR4_OSXSAVE) && (r->xcr0 & 4), MODE_XCR0_AVX);
+    mode |= (uint64_t)x86_iopl(r) << 23;
+    MODE_IF(r->cr4 & X86_CR4_TSD, MODE_CR4_TSD);
+    MODE_IF(x86_is_v86(r) ? r->cr4 & X86_CR4_VME
+                          : (r->cr4 & X86_CR4_PVI) && cpl == 3 && (r->cr0 & X86_CR0_PE),
+            MODE_CR4_PVI_VME);
+    MODE_IF(r->cr4 & X86_CR4_FSGSBASE, MODE_CR4_FSGSBASE);
+    MODE_IF(r->cr4 & X86_CR4_UMIP, MODE_CR4_UMIP);
+    MODE_IF((r->rflags & X86_FLAG_AC) && (r->cr0 & X86_CR0_AM) && cpl == 3, MODE_AC);
+    MODE_IF((r->rflags & X86_FLAG_AC) && (r->cr4 & X86_CR4_SMAP) && cpl != 3, MODE_SMAP_OFF);
+    MODE_IF(~r->mxcsr & 0x1f80, MODE_XM_UNMASKED);
+    MODE_IF(tc->vcpu->machine->vcpu_count > 1, MODE_PARALLEL);
+#undef MODE_IF
+    return mode;
+}
+
+/* ---- what the core asks
+ * ------------------------------------------------------------------------------------ */
+
+static unsigned x86_mmu_index(struct tcg_cpu *tc)
+{
+    const struct x86_regs *r = x86_regs_of(tc);
+    if (x86_cpl(r) == 3)
+        return X86_MMU_USER;
+    return (r->cr4 & X86_CR4_SMAP) && (r->rflags & X86_FLAG_AC) ? X86_MMU_KERNEL_NOSMAP
+                                                                : X86_MMU_KERNEL;
+}
+
+unsigned x86_mem_attr(struct tcg_cpu *tc, unsigned cpl)
+{
+    const struct x86_regs *r = x86_regs_of(tc);
+    unsigned idx = X86_MMU_USER;
+    if (cpl != 3)
+        idx = (r->cr4 & X86_CR4_SMAP) && (r->rflags & X86_FLAG_AC) ? X86_MMU_KERNEL_NOSMAP
+                                                                   : X86_MMU_KERNEL;
+    return (1 + idx) << IR_MEM_IDX_SHIFT;
+}
+
+/*
+ * The key names one set of mappings: CR3 (bits 0-51; its low 12 bits are the PCID under CR4.PCIDE)
+ * and everything that changes how the tables are read. PKRU and CR4.PKE are not in it: writing them
+ * flushes.
+ */
+static uint64_t x86_mmu_root(struct tcg_cpu *tc)
+{
+    const struct x86_regs *r = x86_regs_of(tc);
+    uint64_t a20 = r->a20_off ? UINT64_C(1) << 62 : 0;
+    if (!(r->cr0 & X86_CR0_PG))
+        return a20;
+    uint64_t key = (r->cr3 & mask_bits(52)) | a20;
+    key |= UINT64_C(1) << 52;
+#define KEY_IF(condition, bit) key |= (condition) ? UINT64_C(1) << (bit) : 0
+    KEY_IF(r->cr0 & X86_CR0_WP, 53);
+    KEY_IF(r->cr4 & X86_CR4_PAE, 54);
+    KEY_IF(r->cr4 & X86_CR4_PSE, 55);
+    KEY_IF(r->cr4 & X86_CR4_SMEP, 56);
+    KEY_IF(r->cr4 & X86_CR4_SMAP, 57);
+    KEY_IF(r->cr4 & X86_CR4_LA57, 58);
+    KEY_IF(r->efer & X86_EFER_NXE, 59);
+    KEY_IF(r->efer & X86_EFER_LMA, 60);
+    KEY_IF(r->cr4 & X86_CR4_PCIDE, 61);
+    KEY_IF(r->cr4 & X86_CR4_PGE, 63);
+#undef KEY_IF
+    return key;
+}
+
+static uint64_t x86_code_address(struct tcg_cpu *tc, uint64_t pc)
+{
+    const struct x86_regs *r = x86_regs_of(tc);
+    return x86_is_code64(r) ? pc : (r->seg[X86_CS].base + pc) & 0xffffffff;
+}
+
+static uint64_t x86_code_mask(struct tcg_cpu *tc)
+{
+    return x86_is_code64(x86_regs_of(tc)) ? ~UINT64_C(0) : 0xffffffff;
+}
+
+static uint64_t x86_get_pc(struct tcg_cpu *tc)
+{
+    return x86_regs_of(tc)->rip;
+}
+static void x86_set_pc(struct tcg_cpu *tc, uint64_t pc)
+{
+    x86_regs_of(tc)->rip = pc;
+}
+
+static bool x86_init(struct tcg_cpu *tc, struct vemu_error **errp)
+{
+    (void)errp;
+    tc->guest_mxcsr = 0x1f80;
+    return true;
+}
+
+/* Guest code runs with all host exceptions masked; the flags it sets collect in guest_mxcsr. */
+void x86_mxcsr_changed(struct tcg_cpu *tc)
+{
+    tc->guest_mxcsr = (x86_regs_of(tc)->mxcsr & 0xffff) | 0x1f80;
+    tcg_mode_changed(tc);
+}
+
+static void x86_reset(struct tcg_cpu *tc)
+{
+    struct x86_regs *r = x86_regs_of(tc);
+    x86_set_rflags(tc, r->rflags);
+    tc->step_pending = 0;
+    tc->status = TCG_OK;
+    tc->guest_mxcsr = (r->mxcsr & 0xffff) | 0x1f80;
+    tcg_mmu_set_root(tc, x86_mmu_root(tc), true);
+    tcg_mode_changed(tc);
+}
+
+static void x86_sync(struct tcg_cpu *tc)
+{
+    struct x86_regs *r = x86_regs_of(tc);
+    r->rflags = x86_get_rflags(tc);
+    r->mxcsr = (r->mxcsr & ~0x3fu) | (tc->guest_mxcsr & 0x3f);
+}
+
+static void x86_raise_alignment(struct tcg_cpu *tc, uint64_t addr)
+{
+    (void)addr;
+    x86_raise_error(tc, X86_GP, 0);
+}
+
+static void x86_raise_trap(struct tcg_cpu *tc, uint64_t imm)
+{
+    enum x86_vector vector = (enum x86_vector)(imm & 0xff);
+    if (imm >> 8)
+        x86_raise_error(tc, vector, (uint32_t)((imm >> 8) - 1));
+    else
+        x86_raise(tc, vector);
+}
+
+const struct tcg_arch tcg_arch_x86 = {
+    .name = "x86",
+    .regs_size = sizeof(struct x86_regs),
+    .slots = x86_slots,
+    .slot_count = X86_SLOT_COUNT,
+    .helpers = x86_helpers,
+    .helper_count = X86_HELPER_COUNT,
+    .mmu_index_count = X86_MMU_COUNT,
+    .transient_modes = MODE_STI_SHADOW | MODE_TF,
+    .watch_hit = x86_watch_hit,
+    .slot_pcb = SLOT_PCB,
+    .slot_flags = SLOT_FLAGS,
+    .init = x86_init,
+    .features = x86_features_translator,
+    .reset = x86_reset,
+    .sync = x86_sync,
+    .get_pc = x86_get_pc,
+    .set_pc = x86_set_pc,
+    .code_address = x86_code_address,
+    .code_mask = x86_code_mask,
+    .mode_word = x86_mode_word,
+    .mmu_index = x86_mmu_index,
+    .mmu_root = x86_mmu_root,
+    .walk = x86_walk,
+    .raise_alignment = x86_raise_alignment,
+    .raise_trap = x86_raise_trap,
+    .translate = x86_translate,
+    .deliver_exception = x86_deliver_exception,
+    .take_events = x86_take_events,
+};
