@@ -200,6 +200,10 @@ extern const struct state_field x86_regs_state[]; /* core/cpu/x86_state.c */
 /* Power-up or INIT state, SDM vol. 3 table "IA-32 and Intel 64 Processor States Following Power-up,
  * Reset, or INIT". init: INIT keeps x87/SSE, MSRs and CR0.CD/NW. */
 void x86_regs_reset(struct x86_regs *regs, bool init);
+/* Can a processor be in this state, as far as one rule between fields can tell? For register files
+ * that come from a saved state or over the API; the fields are in range by the table. */
+struct vemu_error;
+bool x86_regs_check(const struct x86_regs *regs, struct vemu_error **errp);
 
 static inline unsigned x86_cpl(const struct x86_regs *r)
 {
@@ -253,6 +257,10 @@ bool x86_cpu_model_parse(struct x86_cpu_model *model, const char *spec, const ui
 void x86_cpuid(const struct x86_cpu_model *model, const struct x86_regs *regs, uint32_t apic_id,
                uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 const char *const *x86_cpu_model_names(void); /* NULL-terminated */
+/* The feature words that the translator implements: the table's own column (x86_model.c). */
+void x86_features_translator(uint32_t *words);
+/* The feature's name as "+name" takes it, or NULL. */
+const char *x86_feature_bit_name(enum x86_feature_word word, unsigned bit);
 static inline bool x86_has(const struct x86_cpu_model *model, enum x86_feature_word word,
                            uint32_t bit)
 {

@@ -1,28 +1,31 @@
 /*
- * Helpers of the system side: segments, control registers, far transfers, I/O, flags with privileges.
+ * Helpers of the system side: segments, control registers, far transfers, I/O, flags with
+ * privileges.
  *
  * What a translate function does around them:
- * - "#UD" that the mode word or the CPU model decides (real or V86 mode, 64-bit mode, missing feature, UMIP #GP,
- *   CPL) may be raised at translation time, before a memory operand is touched; the helpers check privilege again,
- *   so a row that forgets is slow, not wrong.
- * - DYN: the instruction ends the block. A helper marked "sets RIP" has stored regs->rip itself; otherwise the
- *   front end PUTs SLOT_RIP = next PC after the helper and then emits IR_EXIT_DYN. DYN1: the same with aux 1
- *   (interrupts may have become deliverable).
- * - `next` is the PC of the next instruction (LEA(GET(PCB), imm)), not yet masked to 16 or 32 bits: the helper masks.
+ * - "#UD" that the mode word or the CPU model decides (real or V86 mode, 64-bit mode, missing
+ * feature, UMIP #GP, CPL) may be raised at translation time, before a memory operand is touched;
+ * the helpers check privilege again, so a row that forgets is slow, not wrong.
+ * - DYN: the instruction ends the block. A helper marked "sets RIP" has stored regs->rip itself;
+ * otherwise the front end PUTs SLOT_RIP = next PC after the helper and then emits IR_EXIT_DYN.
+ * DYN1: the same with aux 1 (interrupts may have become deliverable).
+ * - `next` is the PC of the next instruction (LEA(GET(PCB), imm)), not yet masked to 16 or 32 bits:
+ * the helper masks.
  * - opsize is the operand size in bytes: 2, 4 or 8.
  *
  * Blocks in special modes:
- * - MODE_STI_SHADOW: one instruction; its first op after IR_INSN is STENV(regs.sti_shadow, W8, 0); it ends with
- *   DYN1. (STENV to a field that is no slot is not a PUT and may come before faulting ops here: delivering an
- *   exception ends the shadow anyway.)
- * - MODE_TF: one instruction; its first op is STENV(tcg_cpu.step_pending, W8, 1); ends with DYN1; #DB is raised by
- *   take_events. A fault or software interrupt of the instruction clears it.
+ * - MODE_STI_SHADOW: one instruction; its first op after IR_INSN is STENV(regs.sti_shadow, W8, 0);
+ * it ends with DYN1. (STENV to a field that is no slot is not a PUT and may come before faulting
+ * ops here: delivering an exception ends the shadow anyway.)
+ * - MODE_TF: one instruction; its first op is STENV(tcg_cpu.step_pending, W8, 1); ends with DYN1;
+ * #DB is raised by take_events. A fault or software interrupt of the instruction clears it.
  * - MODE_BREAKPOINTS: every instruction starts with the helper `breakpoint`.
  *
- * Without helpers: SGDT/SIDT/SLDT/STR/SMSW read their fields by LDENV (offsetof struct x86_regs gdtr.base,
- * gdtr.limit, ldtr.selector, cr0; mask what a wider load brings along); RDFSBASE/RDGSBASE GET the SEG_BASE slot;
- * CLI with CPL <= IOPL or in real mode is AND of SLOT_RFLAGS (no DYN); CLD/STD likewise; CLFLUSH and prefetches are
- * nothing (CLFLUSH: a one-byte LD); MOV from CR0/CR2/CR3/CR4 may be LDENV at CPL 0.
+ * Without helpers: SGDT/SIDT/SLDT/STR/SMSW read their fields by LDENV (offsetof struct x86_regs
+ * gdtr.base, gdtr.limit, ldtr.selector, cr0; mask what a wider load brings along);
+ * RDFSBASE/RDGSBASE GET the SEG_BASE slot; CLI with CPL <= IOPL or in real mode is AND of
+ * SLOT_RFLAGS (no DYN); CLD/STD likewise; CLFLUSH and prefetches are nothing (CLFLUSH: a one-byte
+ * LD); MOV from CR0/CR2/CR3/CR4 may be LDENV at CPL 0.
  */
 #ifndef TCG_X86_HELPERS_SYS_H
 #define TCG_X86_HELPERS_SYS_H
@@ -43,7 +46,8 @@
 #define SYS_MODE (SYS_RF | SYS_SG) /* what computing the mode word reads */
 #define SYS_ALL (X86_GROUP_ALL_GPR | SYS_FL | SYS_PC | SYS_RF | SYS_SG)
 #define SYS_FAULT HELPER_FAULT
-#define SYS_DEVICE (HELPER_FAULT | HELPER_FP) /* reaches devices or other C code with floating point */
+#define SYS_DEVICE                                                                                 \
+    (HELPER_FAULT | HELPER_FP) /* reaches devices or other C code with floating point */
 
 /* clang-format off */
 /* X(name, result, flags, reads, writes) */
@@ -140,10 +144,10 @@
 
 /* Third argument of int_sw. */
 enum x86_soft_int {
-    X86_INT_N,  /* CD ib: gate privilege, IOPL in V86 mode */
-    X86_INT_3,  /* CC: gate privilege */
-    X86_INT_O,  /* CE */
-    X86_INT_1,  /* F1: as a hardware #DB, no gate privilege */
+    X86_INT_N, /* CD ib: gate privilege, IOPL in V86 mode */
+    X86_INT_3, /* CC: gate privilege */
+    X86_INT_O, /* CE */
+    X86_INT_1, /* F1: as a hardware #DB, no gate privilege */
 };
 
 #endif
