@@ -27,12 +27,15 @@ void clock_set_free(struct clock_set *clocks);
 void clock_set_notify(struct clock_set *clocks, clock_notify_fn fn, void *opaque);
 
 int64_t clock_now(struct clock_set *clocks, enum clock_type type);
-/* Stop or continue the virtual clock. A new clock set is stopped at 0. */
+/* Stop or continue the virtual clock. A new clock set is stopped at 0. Its timers do not fire while
+ * it is stopped. */
 void clock_set_running(struct clock_set *clocks, bool running);
 /* Set the virtual clock (state load). */
 void clock_set_virtual(struct clock_set *clocks, int64_t now_ns);
 void clock_set_manual(struct clock_set *clocks, bool manual);
-/* Advance the manual virtual clock by ns, running due timers in deadline order on this thread. */
+/* Advance the manual virtual clock by ns, running due timers in deadline order on this thread (the
+ * caller holds the machine lock). The clock reads each timer's deadline while its callback runs.
+ * Without manual mode it does nothing. */
 void clock_step(struct clock_set *clocks, int64_t ns);
 
 struct timer {
@@ -49,7 +52,10 @@ void timer_init(struct timer *t, struct clock_set *clocks, enum clock_type type,
                 void *opaque);
 void timer_set(struct timer *t,
                int64_t deadline_ns); /* absolute; in the past = as soon as possible */
-void timer_cancel(struct timer *t);  /* idempotent; also before the device is freed */
+/* Idempotent; also before the device is freed. Callbacks run with the machine lock held: a
+ * canceller that holds it as well knows on return that no callback is under way. A callback may arm
+ * or cancel its own and any other timer. */
+void timer_cancel(struct timer *t);
 static inline bool timer_pending(const struct timer *t)
 {
     return __atomic_load_n(&t->deadline, __ATOMIC_ACQUIRE) >= 0;
@@ -61,6 +67,10 @@ static inline int64_t timer_deadline(const struct timer *t)
 
 /* Run all due timers; returns ns until the next deadline, or -1 when there is none. */
 int64_t clock_run_timers(struct clock_set *clocks);
+
+/* CLOCK_MONOTONIC time (ns) at which clock_run_timers next has work, -1 for never. It may lie in
+ * the past. */
+int64_t clock_next_deadline(struct clock_set *clocks);
 
 /* a*b/c without overflow of the product, rounded down. */
 static inline uint64_t muldiv64(uint64_t a, uint64_t b, uint64_t c)
