@@ -1,0 +1,64 @@
+/* -initrd for multiboot kernels: FILE[ arguments][,FILE[ arguments]...], each a module. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/util/range.h"
+#include "hw/x86/boot/boot.h"
+
+static bool load_one(struct x86_boot *boot, const char *text, size_t text_len, uint64_t *start,
+                     struct boot_module *mod, struct vemu_error **errp)
+{
+    char subject[512];
+    uint8_t *data;
+    size_t len;
+
+    mod->args = strndup(text, text_len);
+    char *path = strndup(text, strcspn(text, ", "));
+    if (!mod->args || !path) {
+        free(path);
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the module list");
+    }
+    bool ok = boot_file_read("-initrd", path, boot->low_top, &data, &len, errp);
+    uint64_t at = ok ? boot_place_after(boot, len, 4096, *start) : 0;
+    snprintf(subject, sizeof subject, "-initrd %s", path);
+    if (ok && !at) {
+        free(data);
+        ok = error_set(errp, VEMU_ERROR_INVALID,
+                       "%s of %zu bytes does not fit into the machine's memory beside the kernel "
+                       "(see -m)",
+                       subject, len);
+    } else if (ok) {
+        ok = boot_add(boot, subject, "module", at, len, data, len, data, errp);
+        mod->start = (uint32_t)at;
+        mod->end = (uint32_t)(at + len);
+        *start = at + len;
+    }
+    free(path);
+    return ok;
+}
+
+bool boot_modules_load(struct x86_boot *boot, uint64_t start, struct boot_modules *mods,
+                       struct vemu_error **errp)
+{
+    const char *p = boot->initrd_path;
+    mods->count = 0;
+    while (p && *p) {
+        size_t len = strcspn(p, ",");
+        if (mods->count == BOOT_MAX_MODULES)
+            return error_set(errp, VEMU_ERROR_INVALID, "-initrd lists more than %d modules",
+                             BOOT_MAX_MODULES);
+        mods->item[mods->count] = (struct boot_module){0};
+        if (!load_one(boot, p, len, &start, &mods->item[mods->count++], errp))
+            return false;
+        p += len;
+        p += *p == ',';
+    }
+    return true;
+}
+
+void boot_modules_free(struct boot_modules *mods)
+{
+    for (unsigned i = 0; i < mods->count; i++)
+        free(mods->item[i].args);
+    mods->count = 0;
+}

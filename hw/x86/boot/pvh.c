@@ -1,0 +1,82 @@
+/* PVH boot: an ELF kernel whose Xen note names a 32-bit entry point, started with a pointer to
+ * struct hvm_start_info in EBX (Xen's "x86/HVM direct boot ABI", docs/misc/pvh). */
+#include <stdio.h>
+#include <string.h>
+#include "core/util/endian.h"
+#include "core/util/range.h"
+#include "hw/x86/boot/boot.h"
+
+#define START_MAGIC 0x336ec578u
+enum {
+    START_VERSION = 4,
+    START_NR_MODULES = 12,
+    START_MODLIST = 16,
+    START_CMDLINE = 24,
+    START_RSDP = 32,
+    START_MEMMAP = 40,
+    START_MEMMAP_ENTRIES = 48,
+    START_SIZE = 56,
+    MODULE_SIZE = 32,
+    MEMMAP_SIZE = 24,
+};
+
+bool pvh_load(struct x86_boot *boot, struct vemu_error **errp)
+{
+    struct elf_image image;
+    uint8_t start[START_SIZE] = {0}, module[MODULE_SIZE] = {0}, map[E820_MAX * MEMMAP_SIZE] = {0};
+    char subject[512];
+    uint64_t at;
+
+    if (!elf_load(boot, &image, errp))
+        return false;
+    store_le32(start, START_MAGIC);
+    store_le32(start + START_VERSION, 1);
+    store_le64(start + START_RSDP, boot->rsdp);
+
+    if (boot->initrd_path) {
+        if (!boot_file_read("-initrd", boot->initrd_path, boot->low_top, &boot->initrd,
+                            &boot->initrd_len, errp))
+            return false;
+        at = boot_place_high(boot, boot->initrd_len, 4096, boot->low_top);
+        if (!at)
+            return error_set(errp, VEMU_ERROR_INVALID,
+                             "-initrd %s of %zu bytes does not fit into the machine's memory "
+                             "beside the kernel (see -m)",
+                             boot->initrd_path, boot->initrd_len);
+        snprintf(subject, sizeof subject, "-initrd %s", boot->initrd_path);
+        if (!boot_add(boot, subject, "initrd", at, boot->initrd_len, boot->initrd, boot->initrd_len,
+                      NULL, errp))
+            return false;
+        store_le64(module, at);
+        store_le64(module + 8, boot->initrd_len);
+        at = boot_add_low(boot, "module list", module, sizeof module, 8, errp);
+        if (!at)
+            return false;
+        store_le32(start + START_NR_MODULES, 1);
+        store_le64(start + START_MODLIST, at);
+    }
+
+    at = boot_add_low(boot, "command line", boot->cmdline, strlen(boot->cmdline) + 1, 16, errp);
+    if (!at)
+        return false;
+    store_le64(start + START_CMDLINE, at);
+
+    for (unsigned i = 0; i < boot->e820_count; i++) {
+        store_le64(map + MEMMAP_SIZE * i, boot->e820[i].addr);
+        store_le64(map + MEMMAP_SIZE * i + 8, boot->e820[i].size);
+        store_le32(map + MEMMAP_SIZE * i + 16, boot->e820[i].type);
+    }
+    at = boot_add_low(boot, "memory map", map, sizeof map, 8, errp);
+    if (!at)
+        return false;
+    store_le64(start + START_MEMMAP, at);
+    store_le32(start + START_MEMMAP_ENTRIES, boot->e820_count);
+
+    at = boot_add_low(boot, "start info", start, sizeof start, 8, errp);
+    if (!at)
+        return false;
+    boot->entry.kind = BOOT_FLAT32;
+    boot->entry.rip = image.pvh_entry;
+    boot->entry.rbx = at;
+    return boot_make_tables(boot, errp);
+}
