@@ -91,6 +91,13 @@ library 'int vemu_f(void) { return 0; }' >/dev/null
 expect "an entry of the list without a reason is found" 'no reason for spare' \
     "$(sh "$here/check-symbols.sh" "$tmp/t.so" "$tmp/list")"
 
+# --- links
+echo 'int device_f(void); int device_f(void) { return 0; }' >"$tmp/d.c"
+echo 'int device_f(void); int core_f(void); int core_f(void) { return device_f(); }' >"$tmp/c.c"
+(cd "$tmp" && ${cc:-cc} -c d.c c.c && ar rc hw.a d.o && ar rc core.a c.o)
+expect "a call from core into hw is found" '^#   core/c.o uses device_f of hw' \
+    "$(sh "$here/check-links.sh" "$tmp")"
+
 # --- the runner
 run() { # TAP text, exit status: the runner's last line
     printf 'cat <<"X"\n%s\nX\nexit %s\n' "$1" "$2" >"$tmp/p.sh"
