@@ -31,20 +31,39 @@ struct chardev_frontend {
 };
 
 /*
- * Create from the well-known option text: "null", "stdio", "stdio,signal=off", "file,path=F" or
- * "file:F", "pty", "unix:PATH,server=on,wait=off", "socket,path=..,server=on",
- * "tcp:HOST:PORT,server=on,wait=off", "ringbuf,size=64K", "fd:N", "mon:..." is the cli's. id may be
- * NULL (one is made). Listed in m->chardevs.
+ * Create from the well-known option text. id may be NULL (the text's id=, or one is made). Listed
+ * in m->chardevs. Back ends and their items:
+ *
+ * - null
+ * - stdio[,signal=on|off][,in=N,out=N]: signal (on): the terminal makes signals of Ctrl-C and the
+ *   like; in, out: descriptors (0 and 1). A terminal is raw while there is a front end.
+ * - file:PATH or file,path=PATH[,append=on|off]: output only
+ * - fd:N: a descriptor of the caller's, duplicated
+ * - pty: chardev_path() names the terminal
+ * - unix:PATH or socket,path=PATH[,server=on|off][,wait=on|off] (also: server, nowait)
+ * - tcp:HOST:PORT or socket,host=H,port=P, the rest as for unix
+ * - ringbuf[,size=64K]: a power of two; the newest output is kept
+ *
+ * A server with wait=on (the default) waits here for its client. One client at a time; the next one
+ * is accepted when it has gone. Guest output is dropped while nobody is connected. "mon:..." and
+ * "none" are the cli's.
  */
 struct chardev *chardev_new(struct vemu_machine *m, const char *id, const char *spec,
                             struct vemu_error **errp);
 struct chardev *chardev_find(struct vemu_machine *m, const char *id);
 const char *chardev_id(const struct chardev *chr);
+/* Where the other end is: a pty's terminal, a file's name, "unix:PATH" or "tcp:HOST:PORT" as bound;
+ * NULL for the others. Valid until the back end is freed. */
+const char *chardev_path(const struct chardev *chr);
+/* Not from a callback of the front end. Output still held back is given 200 ms to leave. */
 void chardev_free(struct chardev *chr);
+void chardev_free_all(struct vemu_machine *m); /* for machine_destroy */
 /* Fails when the back end already has a front end. fe must outlive the attachment; NULL detaches.
  */
 bool chardev_attach(struct chardev *chr, const struct chardev_frontend *fe, void *opaque,
                     struct vemu_error **errp);
+/* What the other end does not take at once is held back, up to 64 KiB; then fewer bytes than len
+ * are taken, and `writable` is called when there is room for more. */
 size_t chardev_write(struct chardev *chr, const uint8_t *data, size_t len);
 /* The front end can take bytes again (it said 0 from can_receive before). */
 void chardev_accept_input(struct chardev *chr);
@@ -55,7 +74,11 @@ size_t chardev_ring_read(struct chardev *chr, uint8_t *buf, size_t len);
 /* Called (machine lock held) when the guest wrote to a ring buffer, for embedders that wait. */
 void chardev_ring_notify(struct chardev *chr, void (*fn)(void *opaque), void *opaque);
 /* stdio escape: Ctrl-A then a key; fn(opaque, key) gets keys other than Ctrl-A itself ('x', 'h',
- * 'c'). */
+ * 'c'). Ctrl-A twice sends one to the guest, Ctrl-A b a break. Works also while the guest takes no
+ * input. */
 void chardev_set_escape(struct chardev *chr, void (*fn)(void *opaque, int key), void *opaque);
+/* stdio: put the terminal back into the mode it was found in; nothing for the others. Idempotent
+ * and async-signal-safe: for crash handlers. chardev_free and detaching do it too. */
+void chardev_termios_restore(struct chardev *chr);
 
 #endif

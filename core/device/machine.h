@@ -52,8 +52,8 @@ struct vemu_machine {
     const struct accel *accel;
     void *accel_state; /* the accelerator's per-machine state */
 
-    /* requests from devices and other threads, taken up by machine_process_requests() on the loop
-     * thread */
+    /* requests from devices and other threads, taken up with machine_take_requests() on the loop
+     * thread; request_lock is a leaf lock and guards run_state too */
     pthread_mutex_t request_lock;
     pthread_cond_t state_changed;
     uint32_t pending_requests; /* bit per enum machine_request */
@@ -67,12 +67,18 @@ struct vemu_machine {
     void (*board_free)(struct vemu_machine *m);
 };
 
+/* m may be uninitialised memory. Makes log (no sink yet), clocks, loop and the memory space; a
+ * board makes m->io. On failure m is zeroed. */
 bool machine_init(struct vemu_machine *m, struct vemu_error **errp);
-void machine_destroy(struct vemu_machine *m); /* vCPU threads are already joined */
+/* vCPU threads and the loop's thread are already joined. Zeroes m; allowed on a zeroed one. */
+void machine_destroy(struct vemu_machine *m);
 /* Reset every device (creation order), then the vCPUs, then board_reset. Machine lock held, vCPUs
  * paused. */
 void machine_reset(struct vemu_machine *m);
+/* Records the request (the first EXIT's status counts), wakes the loop, signals state_changed. */
 void machine_request(struct vemu_machine *m, enum machine_request what, int status);
+/* The requests since the last call, a bit (1 << enum machine_request) each; clears them. */
+uint32_t machine_take_requests(struct vemu_machine *m);
 static inline void machine_lock(struct vemu_machine *m)
 {
     pthread_mutex_lock(&m->lock);

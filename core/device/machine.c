@@ -1,0 +1,144 @@
+/* Making, resetting and ending a machine, and what a device may ask of it. */
+#include "core/device/machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/chardev/chardev.h"
+#include "core/cpu/cpu.h"
+#include "core/util/error.h"
+
+/* The largest physical address space of the architectures: 52 bits. */
+#define MEMORY_SPACE_SIZE (UINT64_C(1) << 52)
+
+bool machine_init(struct vemu_machine *m, struct vemu_error **errp)
+{
+    memset(m, 0, sizeof *m);
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_mutex_init(&m->request_lock, NULL);
+    pthread_cond_init(&m->state_changed, NULL);
+    list_init(&m->devices);
+    list_init(&m->chardevs);
+    ram_list_init(&m->rams);
+    m->run_state = RUN_STATE_PRELAUNCH;
+
+    if (!log_init(&m->log, NULL, NULL) || !(m->clocks = clock_set_new())) {
+        machine_destroy(m);
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for a machine");
+    }
+    m->loop = loop_new(m->clocks, &m->lock, errp);
+    if (m->loop)
+        m->memory = mem_space_new("memory", MEMORY_SPACE_SIZE, &m->lock, errp);
+    if (!m->memory) {
+        machine_destroy(m);
+        return false;
+    }
+    return true;
+}
+
+/* Devices, newest first: what was wired to an older one goes before it. */
+static void free_devices(struct vemu_machine *m)
+{
+    while (!list_empty(&m->devices))
+        device_free(list_entry(m->devices.prev, struct device, node));
+}
+
+void machine_destroy(struct vemu_machine *m)
+{
+    if (!m->devices.next)
+        return;
+    vcpus_free(m);
+
+    machine_lock(m);
+    /* Nobody runs any more: regions go without a new view for each of them. */
+    if (m->memory)
+        mem_transaction_begin(m->memory);
+    if (m->io)
+        mem_transaction_begin(m->io);
+    free_devices(m);
+    if (m->board_free)
+        m->board_free(m);
+    machine_unlock(m);
+
+    chardev_free_all(m);
+    if (m->accel && m->accel->machine_destroy)
+        m->accel->machine_destroy(m);
+    mem_space_free(m->io);
+    mem_space_free(m->memory);
+    while (!list_empty(&m->rams.blocks))
+        ram_block_free(&m->rams, list_entry(m->rams.blocks.next, struct ram_block, node));
+    if (m->loop)
+        loop_free(m->loop);
+    if (m->clocks)
+        clock_set_free(m->clocks);
+    log_destroy(&m->log);
+    pthread_cond_destroy(&m->state_changed);
+    pthread_mutex_destroy(&m->request_lock);
+    pthread_mutex_destroy(&m->lock);
+    memset(m, 0, sizeof *m);
+}
+
+void machine_reset(struct vemu_machine *m)
+{
+    list_for_each(dev, &m->devices, struct device, node)
+    {
+        if (dev->realized && dev->cls->reset)
+            dev->cls->reset(dev);
+    }
+    for (unsigned i = 0; i < m->vcpu_count; i++)
+        vcpu_reset(m->vcpus[i]);
+    if (!m->board_reset)
+        return;
+    m->board_reset(m);
+    for (unsigned i = 0; i < m->vcpu_count; i++) {
+        if (m->accel->put_state)
+            m->accel->put_state(m->vcpus[i]);
+    }
+}
+
+void machine_request(struct vemu_machine *m, enum machine_request what, int status)
+{
+    pthread_mutex_lock(&m->request_lock);
+    if (what == MACHINE_REQUEST_EXIT && !(m->pending_requests & 1u << what))
+        m->exit_status = status;
+    m->pending_requests |= 1u << what;
+    pthread_cond_broadcast(&m->state_changed);
+    pthread_mutex_unlock(&m->request_lock);
+    loop_wake(m->loop);
+}
+
+uint32_t machine_take_requests(struct vemu_machine *m)
+{
+    uint32_t requests;
+
+    pthread_mutex_lock(&m->request_lock);
+    requests = m->pending_requests;
+    m->pending_requests = 0;
+    pthread_mutex_unlock(&m->request_lock);
+    return requests;
+}
+
+struct mem_space *device_memory(struct device *dev)
+{
+    return dev->machine->memory;
+}
+
+struct mem_space *device_io(struct device *dev)
+{
+    return dev->machine->io;
+}
+
+struct clock_set *device_clocks(struct device *dev)
+{
+    return dev->machine->clocks;
+}
+
+struct log *device_log(struct device *dev)
+{
+    return &dev->machine->log;
+}
+
+void device_request(struct device *dev, enum machine_request what, int status)
+{
+    machine_request(dev->machine, what, status);
+}
