@@ -1,0 +1,290 @@
+/* core/clock: the three clocks, and timers in order, by hand and by the clock. */
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/clock/clock.h"
+
+enum { TIMERS = 200, LOG_SIZE = 1024 };
+
+static struct clock_set *clocks;
+static struct {
+    int who[LOG_SIZE];
+    int64_t when[LOG_SIZE];
+    int count;
+} fired;
+
+struct probe {
+    struct timer timer;
+    int id;
+    int64_t period; /* re-arms itself; 0: not */
+    struct probe *cancels, *arms;
+    int64_t arms_at;
+};
+
+static void probe_fired(void *opaque)
+{
+    struct probe *p = opaque;
+    cr_assert(!timer_pending(&p->timer), "a timer is not armed while its callback runs");
+    if (fired.count < LOG_SIZE) {
+        fired.who[fired.count] = p->id;
+        fired.when[fired.count++] = clock_now(clocks, p->timer.type);
+    }
+    if (p->period)
+        timer_set(&p->timer, clock_now(clocks, p->timer.type) + p->period);
+    if (p->cancels)
+        timer_cancel(&p->cancels->timer);
+    if (p->arms)
+        timer_set(&p->arms->timer, p->arms_at);
+}
+
+static void probe_init(struct probe *p, int id, enum clock_type type)
+{
+    *p = (struct probe){.id = id};
+    timer_init(&p->timer, clocks, type, probe_fired, p);
+}
+
+static void set_up(void)
+{
+    clocks = clock_set_new();
+    cr_assert_not_null(clocks);
+    fired.count = 0;
+}
+
+static void tear_down(void)
+{
+    clock_set_free(clocks);
+}
+
+TestSuite(clock, .init = set_up, .fini = tear_down);
+
+static void sleep_ms(long ms)
+{
+    struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&ts, NULL);
+}
+
+Test(clock, virtual_starts_at_zero_and_stands_until_it_runs)
+{
+    cr_assert_eq(clock_now(clocks, VCLOCK_VIRTUAL), 0);
+    sleep_ms(2);
+    cr_assert_eq(clock_now(clocks, VCLOCK_VIRTUAL), 0);
+    clock_set_running(clocks, true);
+    sleep_ms(2);
+    int64_t now = clock_now(clocks, VCLOCK_VIRTUAL);
+    cr_assert_geq(now, 2000000);
+    clock_set_running(clocks, false);
+    int64_t stopped = clock_now(clocks, VCLOCK_VIRTUAL);
+    cr_assert_geq(stopped, now);
+    sleep_ms(2);
+    cr_assert_eq(clock_now(clocks, VCLOCK_VIRTUAL), stopped);
+}
+
+Test(clock, virtual_continues_where_it_stopped)
+{
+    clock_set_virtual(clocks, 5000000000);
+    cr_assert_eq(clock_now(clocks, VCLOCK_VIRTUAL), 5000000000);
+    clock_set_running(clocks, true);
+    int64_t now = clock_now(clocks, VCLOCK_VIRTUAL);
+    cr_assert(now >= 5000000000 && now < 8000000000);
+}
+
+Test(clock, hostile_saved_times_are_clamped)
+{
+    clock_set_virtual(clocks, INT64_MAX);
+    cr_assert_gt(clock_now(clocks, VCLOCK_VIRTUAL), 0);
+    clock_set_running(clocks, true);
+    cr_assert_gt(clock_now(clocks, VCLOCK_VIRTUAL), 0);
+    clock_set_virtual(clocks, INT64_MIN);
+    cr_assert_geq(clock_now(clocks, VCLOCK_VIRTUAL), 0);
+    cr_assert_lt(clock_now(clocks, VCLOCK_VIRTUAL), 1000000000);
+}
+
+Test(clock, host_and_rtc_follow_the_host)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    int64_t rtc = clock_now(clocks, VCLOCK_RTC);
+    cr_assert_leq(llabs(rtc / 1000000000 - ts.tv_sec), 2);
+    int64_t a = clock_now(clocks, VCLOCK_HOST);
+    int64_t b = clock_now(clocks, VCLOCK_HOST);
+    cr_assert_leq(a, b);
+}
+
+static void *toggle(void *opaque)
+{
+    atomic_bool *stop = opaque;
+    for (bool on = true; !atomic_load(stop); on = !on)
+        clock_set_running(clocks, on);
+    return NULL;
+}
+
+Test(clock, virtual_never_goes_back_while_it_is_stopped_and_started)
+{
+    pthread_t thread;
+    atomic_bool stop = false;
+    pthread_create(&thread, NULL, toggle, &stop);
+    int64_t last = 0;
+    for (int i = 0; i < 300000; i++) {
+        int64_t now = clock_now(clocks, VCLOCK_VIRTUAL);
+        cr_assert_geq(now, last);
+        last = now;
+    }
+    atomic_store(&stop, true);
+    pthread_join(thread, NULL);
+}
+
+Test(clock, step_runs_timers_in_deadline_order_with_the_clock_at_each)
+{
+    static struct probe probes[TIMERS];
+    clock_set_manual(clocks, true);
+    for (int i = 0; i < TIMERS; i++) {
+        probe_init(&probes[i], i, VCLOCK_VIRTUAL);
+        timer_set(&probes[i].timer, (i * 7919) % TIMERS * 10 + 10);
+    }
+    /* Some are cancelled and some moved: the heap must stay one. */
+    for (int i = 0; i < TIMERS; i += 3)
+        timer_cancel(&probes[i].timer);
+    for (int i = 0; i < TIMERS; i += 6)
+        timer_set(&probes[i].timer, (i * 31) % TIMERS * 10 + 10);
+    clock_step(clocks, TIMERS * 10 + 10);
+    int expected = 0;
+    for (int i = 0; i < TIMERS; i++)
+        expected += i % 3 != 0 || i % 6 == 0;
+    cr_assert_eq(fired.count, expected);
+    for (int i = 1; i < fired.count; i++)
+        cr_assert_leq(fired.when[i - 1], fired.when[i]);
+    for (int i = 0; i < fired.count; i++)
+        cr_assert_eq(fired.when[i] % 10, 0);
+    cr_assert_eq(clock_now(clocks, VCLOCK_VIRTUAL), TIMERS * 10 + 10);
+}
+
+Test(clock, equal_deadlines_fire_in_the_order_they_were_armed)
+{
+    struct probe probes[20];
+    clock_set_manual(clocks, true);
+    for (int i = 0; i < 20; i++)
+        probe_init(&probes[i], i, VCLOCK_VIRTUAL);
+    for (int i = 0; i < 20; i++)
+        timer_set(&probes[(i * 7) % 20].timer, 100);
+    clock_step(clocks, 100);
+    cr_assert_eq(fired.count, 20);
+    for (int i = 0; i < 20; i++)
+        cr_assert_eq(fired.who[i], (i * 7) % 20);
+}
+
+Test(clock, a_timer_that_rearms_itself_fires_each_period_of_a_step)
+{
+    struct probe p;
+    probe_init(&p, 1, VCLOCK_VIRTUAL);
+    p.period = 100;
+    clock_set_manual(clocks, true);
+    timer_set(&p.timer, 100);
+    clock_step(clocks, 1000);
+    cr_assert_eq(fired.count, 10);
+    for (int i = 0; i < 10; i++)
+        cr_assert_eq(fired.when[i], (i + 1) * 100);
+    cr_assert_eq(timer_deadline(&p.timer), 1100);
+    timer_cancel(&p.timer);
+    timer_cancel(&p.timer);
+    cr_assert(!timer_pending(&p.timer));
+}
+
+Test(clock, a_callback_may_cancel_and_arm_others)
+{
+    struct probe a, b, c;
+    probe_init(&a, 1, VCLOCK_VIRTUAL);
+    probe_init(&b, 2, VCLOCK_VIRTUAL);
+    probe_init(&c, 3, VCLOCK_VIRTUAL);
+    clock_set_manual(clocks, true);
+    a.cancels = &b;
+    a.arms = &c;
+    a.arms_at = 150;
+    timer_set(&a.timer, 100);
+    timer_set(&b.timer, 100);
+    clock_step(clocks, 200);
+    cr_assert_eq(fired.count, 2);
+    cr_assert_eq(fired.who[1], 3);
+    cr_assert_eq(fired.when[1], 150);
+}
+
+Test(clock, a_step_ends_although_a_timer_rearms_itself_for_the_past)
+{
+    struct probe a;
+    probe_init(&a, 1, VCLOCK_VIRTUAL);
+    a.arms = &a;
+    a.arms_at = 50;
+    clock_set_manual(clocks, true);
+    timer_set(&a.timer, 50);
+    clock_step(clocks, 100);
+    cr_assert_eq(clock_now(clocks, VCLOCK_VIRTUAL), 100);
+    cr_assert_gt(fired.count, 1);
+}
+
+Test(clock, run_timers_returns_although_a_timer_rearms_itself_for_the_past)
+{
+    struct probe a;
+    probe_init(&a, 1, VCLOCK_HOST);
+    a.arms = &a;
+    timer_set(&a.timer, -5);
+    cr_assert(timer_pending(&a.timer));
+    cr_assert_eq(clock_run_timers(clocks), 0);
+    cr_assert_eq(fired.count, 1);
+}
+
+Test(clock, virtual_timers_wait_while_the_clock_is_stopped)
+{
+    struct probe v, h;
+    probe_init(&v, 1, VCLOCK_VIRTUAL);
+    probe_init(&h, 2, VCLOCK_HOST);
+    timer_set(&v.timer, 0);
+    cr_assert_eq(clock_run_timers(clocks), -1);
+    cr_assert_eq(clock_next_deadline(clocks), -1);
+    timer_set(&h.timer, 0);
+    clock_run_timers(clocks);
+    cr_assert_eq(fired.count, 1);
+    cr_assert_eq(fired.who[0], 2);
+    clock_set_running(clocks, true);
+    clock_run_timers(clocks);
+    cr_assert_eq(fired.count, 2);
+}
+
+Test(clock, the_next_deadline_is_the_earliest_of_all_clocks)
+{
+    struct probe v, h;
+    probe_init(&v, 1, VCLOCK_VIRTUAL);
+    probe_init(&h, 2, VCLOCK_HOST);
+    clock_set_running(clocks, true);
+    timer_set(&v.timer, INT64_MAX);
+    int64_t now = clock_now(clocks, VCLOCK_HOST);
+    timer_set(&h.timer, now + 3000000000);
+    cr_assert_eq(clock_next_deadline(clocks), now + 3000000000);
+    timer_set(&v.timer, clock_now(clocks, VCLOCK_VIRTUAL) + 1000000000);
+    int64_t left = clock_run_timers(clocks);
+    cr_assert(left > 0 && left <= 1000000000);
+}
+
+static void count_call(void *opaque)
+{
+    ++*(int *)opaque;
+}
+
+Test(clock, the_loop_is_told_only_when_the_earliest_deadline_moves_earlier)
+{
+    int calls = 0;
+    struct probe a, b;
+    probe_init(&a, 1, VCLOCK_HOST);
+    probe_init(&b, 2, VCLOCK_HOST);
+    clock_set_notify(clocks, count_call, &calls);
+    timer_set(&a.timer, 1000);
+    cr_assert_eq(calls, 1);
+    timer_set(&b.timer, 2000);
+    timer_set(&a.timer, 1500);
+    cr_assert_eq(calls, 1);
+    timer_set(&b.timer, 100);
+    cr_assert_eq(calls, 2);
+    timer_cancel(&a.timer);
+    cr_assert_eq(calls, 2);
+}
