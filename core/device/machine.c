@@ -47,7 +47,7 @@ void machine_destroy(struct vemu_machine *m)
 {
     if (!m->devices.next)
         return;
-    vcpus_free(m);
+    vcpus_join(m);
 
     machine_lock(m);
     /* Nobody runs any more: regions go without a new view for each of them. */
@@ -59,6 +59,8 @@ void machine_destroy(struct vemu_machine *m)
     if (m->board_free)
         m->board_free(m);
     machine_unlock(m);
+    /* After the devices: one that lowers its line on the way out still reaches a vCPU. */
+    vcpus_free(m);
 
     chardev_free_all(m);
     if (m->accel && m->accel->machine_destroy)
