@@ -165,7 +165,7 @@ static bool apic_bus_realize(struct device *dev, struct vemu_error **errp)
     int err = pthread_mutex_init(&bus->lock, NULL);
 
     if (err)
-        return error_set_errno(errp, err, "apic-bus: no mutex");
+        return error_set_errno(errp, err, "no mutex");
     if (!bus->cfg.base)
         bus->cfg.base = APIC_DEFAULT_BASE;
     mem_region_init_io(&bus->window, "apic", WINDOW_SIZE, &window_ops, bus, dev);

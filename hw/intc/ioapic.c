@@ -217,11 +217,10 @@ static bool ioapic_realize(struct device *dev, struct vemu_error **errp)
     struct ioapic *s = container_of(dev, struct ioapic, dev);
 
     if (!s->cfg.bus)
-        return error_set(errp, VEMU_ERROR_INVALID, "device ioapic needs an APIC bus");
+        return error_set(errp, VEMU_ERROR_INVALID, "it needs an APIC bus");
     s->bus = apic_bus_from(s->cfg.bus);
     if (s->bus->ioapic_count == APIC_BUS_MAX_IOAPICS)
-        return error_set(errp, VEMU_ERROR_INVALID,
-                         "device ioapic: the APIC bus has %d I/O APICs already",
+        return error_set(errp, VEMU_ERROR_INVALID, "the APIC bus has %d I/O APICs already",
                          APIC_BUS_MAX_IOAPICS);
     pthread_mutex_lock(&s->bus->lock);
     s->bus->ioapics[s->bus->ioapic_count++] = s;

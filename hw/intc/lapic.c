@@ -534,12 +534,11 @@ static bool lapic_realize(struct device *dev, struct vemu_error **errp)
     struct lapic *l = container_of(dev, struct lapic, dev);
 
     if (!l->cfg.bus || !l->cfg.cpu)
-        return error_set(errp, VEMU_ERROR_INVALID, "device lapic needs an APIC bus and a vCPU");
+        return error_set(errp, VEMU_ERROR_INVALID, "it needs an APIC bus and a vCPU");
     l->bus = apic_bus_from(l->cfg.bus);
     l->cpu = l->cfg.cpu;
     if (l->bus->lapic_count == APIC_BUS_MAX_LAPICS)
-        return error_set(errp, VEMU_ERROR_INVALID,
-                         "device lapic: the APIC bus has %d local APICs already",
+        return error_set(errp, VEMU_ERROR_INVALID, "the APIC bus has %d local APICs already",
                          APIC_BUS_MAX_LAPICS);
     timer_init(&l->timer, device_clocks(dev), VCLOCK_VIRTUAL, lapic_timer_expired, l);
     l->timer_due = -1;

@@ -13,13 +13,11 @@ static bool add(struct device *dev, struct mem_region *r, const char *name, uint
     struct mem_space *io = device_io(dev);
 
     if (!io)
-        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                         "device %s needs a machine with x86 I/O ports", dev->cls->name);
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED, "it needs a machine with x86 I/O ports");
     if (!count || !range_fits(base, count, PORT_SPACE))
         return error_set(errp, VEMU_ERROR_INVALID,
-                         "device %s: ports 0x%" PRIx64 "+%" PRIu64
-                         " do not fit; the last port is 0xffff",
-                         dev->cls->name, base, count);
+                         "ports 0x%" PRIx64 "+%" PRIu64 " do not fit; the last port is 0xffff",
+                         base, count);
     mem_region_init_io(r, name, count, ops, opaque, dev);
     mem_region_add(mem_space_root(io), base, r, priority);
     return true;

@@ -493,7 +493,7 @@ static bool mc146818_realize(struct device *dev, struct vemu_error **errp)
 
     if (s->cfg.start < -SECONDS_LIMIT || s->cfg.start > SECONDS_LIMIT)
         return error_set(errp, VEMU_ERROR_INVALID,
-                         "rtc: start time %lld is out of range; it may be %lld seconds around 1970",
+                         "start time %lld is out of range; it may be %lld seconds around 1970",
                          (long long)s->cfg.start, (long long)SECONDS_LIMIT);
     timer_init(&s->timer, device_clocks(dev), driving_clock(s), timer_expired, s);
     int64_t host = clock_now(device_clocks(dev), VCLOCK_RTC);
