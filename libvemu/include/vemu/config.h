@@ -10,7 +10,7 @@
  *   cpu         model and features:          "max", "x86-64-v2,-popcnt"
  *   smp         number of vCPUs:             "4" or "cpus=4,sockets=1,cores=2,threads=2"
  *   memory      bytes, with K, M, G or T; a number alone counts MiB: "512M"
- *   accel       accelerator, then options:   "tcg,thread=multi"
+ *   accel       list, the first that works:  "tcg,thread=multi"
  *   kernel, initrd, append, dtb, bios        files (append: the kernel's command line)
  *   serial      list: one back end a port:   "stdio", "ringbuf,size=64K", "none", "chardev:ID"
  *   chardev     list: "stdio,id=ID", "unix,id=ID,path=...", ...
@@ -64,6 +64,9 @@ bool vemu_config_add(struct vemu_config *config, const char *key, const char *va
  * Valid until the configuration changes.
  */
 const char *vemu_config_get(const struct vemu_config *config, const char *key);
+
+/* How many entries a list key has; 0 or 1 for other keys. */
+unsigned vemu_config_count(const struct vemu_config *config, const char *key);
 
 /*
  * Options as on the command line, in one string: "-M q35 -m 512M -kernel /boot/vmlinuz". Words are

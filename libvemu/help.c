@@ -1,0 +1,235 @@
+/* Answers to questions: lists of options, machines, devices and the like, from their tables. */
+#include <stdio.h>
+#include <string.h>
+#include <vemu/version.h>
+
+#include "core/cpu/x86.h"
+#include "core/device/device.h"
+#include "core/util/range.h"
+#include "core/util/size.h"
+#include "hw/board.h"
+#include "libvemu/config.h"
+#include "libvemu/options.h"
+#include "libvemu/text.h"
+
+enum { COLUMN = 34 };
+
+/* "  left            right", the right part on a line of its own when the left one is long. */
+static void add_row(struct text *t, const char *left, const char *right)
+{
+    if (strlen(left) + 4 > COLUMN)
+        text_add(t, "  %s\n%*s%s\n", left, COLUMN, "", right);
+    else
+        text_add(t, "  %-*s%s\n", COLUMN - 2, left, right);
+}
+
+static void add_options(struct text *t, enum vemu_config_style style)
+{
+    const char *dashes = style == VEMU_CONFIG_RUN ? "--" : "-";
+
+    for (const struct option_desc *o = option_table; o->help || o->key; o++) {
+        const char *name = style == VEMU_CONFIG_RUN ? o->run : o->system;
+        const struct config_key *k = o->key ? config_key_find(o->key) : NULL;
+        const char *help = o->help ? o->help : k ? k->help : "", *metavar = "";
+        char left[80];
+
+        if (o->action == OPTION_GROUP) {
+            text_add(t, "\n%s\n", o->help);
+            continue;
+        }
+        if (!name)
+            continue;
+        if (o->action == OPTION_SET)
+            metavar = o->metavar ? o->metavar : k->metavar;
+        snprintf(left, sizeof left, "%s%s%s%s", strlen(name) == 1 ? "-" : dashes, name,
+                 *metavar ? " " : "", metavar);
+        add_row(t, left, help);
+    }
+}
+
+static void add_general(struct text *t, enum vemu_config_style style)
+{
+    if (style == VEMU_CONFIG_RUN)
+        text_add(t, "Usage: vemu run --kernel FILE [option...]\n\n"
+                    "Starts a machine and connects its first serial port to this terminal.\n"
+                    "Ctrl-A x leaves, Ctrl-A h shows the other keys.\n");
+    else
+        text_add(t, "Usage: vemu-system-ARCH -kernel FILE [option...]\n\n"
+                    "Starts a machine with the options that users of other emulators know.\n"
+                    "Ctrl-A x leaves, Ctrl-A h shows the other keys.\n");
+    add_options(t, style);
+    text_add(t, "\nOptions may be written with one dash or two.\n");
+}
+
+static void add_machines(struct text *t)
+{
+    text_add(t, "Machine types:\n");
+    for (const struct board_class *const *b = board_classes; *b; b++)
+        add_row(t, (*b)->name, (*b)->help);
+    text_add(t, "The default is pc. -machine TYPE,help lists a type's properties.\n");
+}
+
+static const char *const prop_metavars[] = {
+    [PROP_BOOL] = "on|off", [PROP_U8] = "N",       [PROP_U16] = "N",
+    [PROP_U32] = "N",       [PROP_U64] = "N",      [PROP_SIZE] = "SIZE",
+    [PROP_STRING] = "TEXT", [PROP_CHARDEV] = "ID", [PROP_ENUM] = "NAME",
+};
+
+static void add_props(struct text *t, const struct prop_desc *props)
+{
+    for (const struct prop_desc *p = props; p && p->name; p++) {
+        char left[80], right[160];
+
+        snprintf(left, sizeof left, "%s=%s", p->name, prop_metavars[p->type]);
+        if (p->default_value)
+            snprintf(right, sizeof right, "%s (%s)", p->help ? p->help : "", p->default_value);
+        else
+            snprintf(right, sizeof right, "%s", p->help ? p->help : "");
+        add_row(t, left, right);
+        if (p->type != PROP_ENUM || !p->enum_names)
+            continue;
+        text_add(t, "%*sone of:", COLUMN, "");
+        for (const char *const *name = p->enum_names; *name; name++)
+            text_add(t, " %s", *name);
+        text_add(t, "\n");
+    }
+}
+
+static void add_machine_props(struct text *t, const char *name)
+{
+    for (const struct board_class *const *b = board_classes; *b; b++) {
+        if (strcmp((*b)->name, name) != 0)
+            continue;
+        text_add(t, "Properties of machine type %s:\n", name);
+        add_props(t, (*b)->props);
+        return;
+    }
+    text_add(t, "'%s' is not a machine type.\n", name);
+    add_machines(t);
+}
+
+static void add_cpus(struct text *t)
+{
+    text_add(t, "CPU models (append ,+FEATURE or ,-FEATURE to change one):\n");
+    for (const char *const *name = x86_cpu_model_names(); *name; name++)
+        text_add(t, "  %s\n", *name);
+}
+
+static void add_devices(struct text *t)
+{
+    text_add(t, "Devices:\n");
+    for (const struct device_class *const *c = device_classes; *c; c++) {
+        if ((*c)->user_creatable)
+            add_row(t, (*c)->name, (*c)->help ? (*c)->help : "");
+    }
+    text_add(t, "-device CLASS,help lists a device's properties.\n");
+}
+
+static void add_device_props(struct text *t, const char *name)
+{
+    for (const struct device_class *const *c = device_classes; *c; c++) {
+        if (strcmp((*c)->name, name) != 0 || !(*c)->user_creatable)
+            continue;
+        text_add(t, "Properties of device %s:\n", name);
+        add_row(t, "id=NAME", "name of this device");
+        add_props(t, (*c)->props);
+        return;
+    }
+    text_add(t, "'%s' is not a device.\n", name);
+    add_devices(t);
+}
+
+static void add_pairs(struct text *t, const char *title, const char *const (*rows)[2], size_t n)
+{
+    text_add(t, "%s\n", title);
+    for (size_t i = 0; i < n; i++)
+        add_row(t, rows[i][0], rows[i][1]);
+}
+
+static const char *const accel_rows[][2] = {
+    {"tcg", "translates guest code to host code"},
+    {"  thread=multi|single", "a host thread for each vCPU, or one for all"},
+    {"  backend=jit|interp", "compile, or interpret the translated form"},
+};
+static const char *const chardev_rows[][2] = {
+    {"stdio", "this terminal; Ctrl-A x leaves"},
+    {"file,path=FILE", "output into a file"},
+    {"pty", "a pseudo terminal"},
+    {"unix:PATH,server=on,wait=off", "a unix socket"},
+    {"tcp:HOST:PORT,server=on,wait=off", "a TCP socket"},
+    {"ringbuf,size=64K", "a buffer in memory, for programs"},
+    {"null", "nothing: output is dropped"},
+};
+static const char *const log_rows[][2] = {
+    {"in_asm", "guest code when it is translated"},
+    {"ir", "the translator's intermediate representation"},
+    {"out_asm", "the host code made from it"},
+    {"exec", "each block that is entered through the dispatcher"},
+    {"int", "interrupts and exceptions"},
+    {"mmu", "TLB misses and flushes"},
+    {"guest_error", "what a correct guest would not do"},
+    {"unimp", "what the guest asks for and vemu does not have yet"},
+};
+
+char *config_answer_text(const struct vemu_config *cfg, enum vemu_config_style style)
+{
+    struct text t = {0};
+
+    switch (cfg->question) {
+    case QUESTION_NONE:
+        break;
+    case QUESTION_OPTIONS:
+        add_general(&t, style);
+        break;
+    case QUESTION_VERSION:
+        text_add(&t, "vemu %s\n", vemu_version());
+        break;
+    case QUESTION_MACHINES:
+        add_machines(&t);
+        break;
+    case QUESTION_MACHINE_PROPS:
+        add_machine_props(&t, cfg->question_arg ? cfg->question_arg
+                                                : config_value(cfg, "machine.type", "pc"));
+        break;
+    case QUESTION_CPUS:
+        add_cpus(&t);
+        break;
+    case QUESTION_ACCELS:
+        add_pairs(&t, "Accelerators and their options:", accel_rows, ARRAY_SIZE(accel_rows));
+        break;
+    case QUESTION_DEVICES:
+        add_devices(&t);
+        break;
+    case QUESTION_DEVICE_PROPS:
+        add_device_props(&t, cfg->question_arg ? cfg->question_arg : "");
+        break;
+    case QUESTION_CHARDEVS:
+        add_pairs(&t, "Character back ends:", chardev_rows, ARRAY_SIZE(chardev_rows));
+        break;
+    case QUESTION_LOG_ITEMS:
+        add_pairs(&t, "Log items, separated by commas:", log_rows, ARRAY_SIZE(log_rows));
+        break;
+    }
+    return t.data;
+}
+
+char *vemu_config_option_help(enum vemu_config_style style)
+{
+    struct text t = {0};
+
+    add_options(&t, style);
+    return t.data;
+}
+
+char *vemu_config_key_help(void)
+{
+    struct text t = {0};
+
+    for (const struct config_key *k = config_keys; k->name; k++) {
+        char left[80];
+        snprintf(left, sizeof left, "%s%s%s", k->name, k->metavar ? "=" : "",
+                 k->metavar ? k->metavar : "");
+        add_row(&t, left, k->help);
+    }
+    return t.data;
+}

@@ -1,0 +1,423 @@
+/*
+ * The keys of the configuration tree and what is refused by looking at the text alone. What needs
+ * the tables of boards and devices, or the host, is checked in check.c.
+ */
+#include "libvemu/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/util/error.h"
+#include "core/util/opts.h"
+#include "core/util/range.h"
+#include "core/util/size.h"
+
+enum { QUOTE_MAX = 80, CPUS_MAX = 64 };
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+bool config_memory_parse(const char *text, unsigned long long *bytes)
+{
+    uint64_t v;
+
+    if (!size_parse(text, UINT64_C(1) << 20, &v))
+        return false;
+    *bytes = v;
+    return true;
+}
+
+static bool check_memory(const char *origin, const char *text, struct opts *props,
+                         struct vemu_error **errp)
+{
+    const char *size = props ? opts_get(props, "size") : text;
+    unsigned long long bytes;
+
+    if (props && (opts_get(props, "slots") || opts_get(props, "maxmem")))
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "%s: adding memory to a running machine is not available yet; give the "
+                         "size alone, such as 512M",
+                         origin);
+    if (!size || !config_memory_parse(size, &bytes))
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: '%.*s' is not a memory size; use a number with K, M, G or T, such as "
+                         "512M (a number alone counts MiB)",
+                         origin, QUOTE_MAX, size ? size : text);
+    if (!bytes)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: a machine needs more memory than '%.*s', such as 512M", origin,
+                         QUOTE_MAX, size);
+    return true;
+}
+
+/* ---- smp ------------------------------------------------------------------------------------- */
+
+struct smp_counts {
+    unsigned cpus, maxcpus, sockets, cores, threads, one; /* 0: not given */
+};
+
+static bool smp_number(const char *origin, struct opts *props, const char *key, unsigned *value,
+                       struct vemu_error **errp)
+{
+    const char *text = opts_get(props, key);
+    uint64_t v;
+
+    if (!text)
+        return true;
+    if (!number_parse(text, &v) || v < 1 || v > CPUS_MAX)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: %s is '%.*s', but must be a number from 1 to %d", origin, key,
+                         QUOTE_MAX, text, CPUS_MAX);
+    *value = (unsigned)v;
+    return true;
+}
+
+static bool check_smp(const char *origin, const char *text, struct opts *props,
+                      struct vemu_error **errp)
+{
+    static const char *const ones[] = {"drawers", "books", "dies", "clusters", "modules"};
+    struct smp_counts n = {0};
+    unsigned given;
+
+    (void)text;
+    if (!smp_number(origin, props, "cpus", &n.cpus, errp) ||
+        !smp_number(origin, props, "maxcpus", &n.maxcpus, errp) ||
+        !smp_number(origin, props, "sockets", &n.sockets, errp) ||
+        !smp_number(origin, props, "cores", &n.cores, errp) ||
+        !smp_number(origin, props, "threads", &n.threads, errp))
+        return false;
+    for (unsigned i = 0; i < ARRAY_SIZE(ones); i++) {
+        if (!smp_number(origin, props, ones[i], &n.one, errp))
+            return false;
+        if (n.one > 1)
+            return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                             "%s: %s=%u is not available yet; use sockets, cores and threads",
+                             origin, ones[i], n.one);
+    }
+    given = (n.sockets ? n.sockets : 1) * (n.cores ? n.cores : 1) * (n.threads ? n.threads : 1);
+    if (!n.cpus)
+        n.cpus = n.maxcpus ? n.maxcpus : given;
+    if (n.cpus > CPUS_MAX)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: sockets, cores and threads make %u vCPUs, but %d is the most", origin,
+                         n.cpus, CPUS_MAX);
+    if (n.maxcpus && n.maxcpus < n.cpus)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: maxcpus=%u is below cpus=%u; it must not be smaller", origin,
+                         n.maxcpus, n.cpus);
+    if (n.maxcpus > n.cpus)
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "%s: maxcpus=%u above cpus=%u: adding vCPUs to a running machine is not "
+                         "available yet; use maxcpus=%u",
+                         origin, n.maxcpus, n.cpus, n.cpus);
+    if (n.sockets && n.cores && n.threads ? given != n.cpus : n.cpus % given != 0)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: sockets, cores and threads make %u vCPUs, which does not fit cpus=%u",
+                         origin, given, n.cpus);
+    return true;
+}
+
+unsigned config_smp_cpus(const struct config_node *smp)
+{
+    static const char *const factors[] = {"sockets", "cores", "threads"};
+    const char *cpus = config_child_value(smp, "cpus");
+    unsigned product = 1;
+
+    if (!smp)
+        return 1;
+    if (!cpus)
+        cpus = config_child_value(smp, "maxcpus");
+    if (cpus)
+        return (unsigned)strtoul(cpus, NULL, 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(factors); i++) {
+        const char *v = config_child_value(smp, factors[i]);
+        product *= v ? (unsigned)strtoul(v, NULL, 0) : 1;
+    }
+    return product;
+}
+
+/* ---- rtc, uuid, and options that know one value -----------------------------------------------
+ */
+
+bool config_rtc_parse(const char *base, bool *localtime, long long *start)
+{
+    struct tm tm = {0};
+    const char *end;
+
+    *localtime = strcmp(base, "localtime") == 0;
+    *start = 0;
+    if (*localtime || strcmp(base, "utc") == 0)
+        return true;
+    end = strptime(base, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (!end || *end) {
+        memset(&tm, 0, sizeof tm);
+        end = strptime(base, "%Y-%m-%d", &tm);
+    }
+    if (!end || *end || tm.tm_year < 70)
+        return false;
+    *start = timegm(&tm);
+    return true;
+}
+
+static bool check_rtc(const char *origin, const char *text, struct opts *props,
+                      struct vemu_error **errp)
+{
+    const char *base = opts_get(props, "base"), *clock = opts_get(props, "clock"),
+               *fix = opts_get(props, "driftfix");
+    long long start;
+    bool local;
+
+    (void)text;
+    if (base && !config_rtc_parse(base, &local, &start))
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: base '%.*s' is not a time; use utc, localtime or "
+                         "YYYY-MM-DDTHH:MM:SS from 1970 on",
+                         origin, QUOTE_MAX, base);
+    if (clock && strcmp(clock, "host") != 0 && strcmp(clock, "rt") != 0)
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "%s: clock '%.*s' is not available yet; use clock=host", origin, QUOTE_MAX,
+                         clock);
+    if (fix && strcmp(fix, "none") != 0)
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "%s: driftfix '%.*s' is not available yet; use driftfix=none", origin,
+                         QUOTE_MAX, fix);
+    return true;
+}
+
+static bool check_uuid(const char *origin, const char *text, struct opts *props,
+                       struct vemu_error **errp)
+{
+    static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    bool ok = strlen(text) == sizeof shape - 1;
+
+    (void)props;
+    for (unsigned i = 0; ok && shape[i]; i++)
+        ok = shape[i] == 'x' ? strchr("0123456789abcdefABCDEF", text[i]) != NULL
+                             : text[i] == shape[i];
+    return ok || error_set(errp, VEMU_ERROR_INVALID,
+                           "%s: '%.*s' is not a UUID; use 32 hexadecimal digits grouped as "
+                           "12345678-1234-1234-1234-123456789abc",
+                           origin, QUOTE_MAX, text);
+}
+
+static bool check_none(const char *origin, const char *text, struct opts *props,
+                       struct vemu_error **errp)
+{
+    (void)props;
+    return strcmp(text, "none") == 0 ||
+           error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                     "%s %.*s is not available yet; the only value so far is none", origin,
+                     QUOTE_MAX, text);
+}
+
+static bool check_cpu(const char *origin, const char *text, struct opts *props,
+                      struct vemu_error **errp)
+{
+    (void)props;
+    return strncmp(text, "host", 4) != 0 || (text[4] && text[4] != ',') ||
+           error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                     "%s: 'host' needs the kvm accelerator, which is not available yet; use max",
+                     origin);
+}
+
+static bool check_gdb(const char *origin, const char *text, struct opts *props,
+                      struct vemu_error **errp)
+{
+    const char *port = strrchr(text, ':');
+    size_t len = strcspn(text, ",");
+    char number[8];
+    uint64_t v;
+
+    (void)props;
+    if (strcmp(text, "none") == 0 || (strncmp(text, "unix:", 5) == 0 && text[5]))
+        return true;
+    if (strncmp(text, "tcp:", 4) == 0 && port && port < text + len && port >= text + 4 &&
+        (size_t)(text + len - port) <= sizeof number) {
+        memcpy(number, port + 1, (size_t)(text + len - port) - 1);
+        number[text + len - port - 1] = 0;
+        if (number_parse(number, &v) && v <= 65535)
+            return true;
+    }
+    return error_set(errp, VEMU_ERROR_INVALID,
+                     "%s: '%.*s' is not a place to wait for gdb; use tcp:HOST:PORT, such as "
+                     "tcp::1234, or unix:PATH",
+                     origin, QUOTE_MAX, text);
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static const char *const memory_props[] = {"size", "slots", "maxmem", NULL};
+static const char *const smp_props[] = {"cpus",     "maxcpus", "sockets", "cores",
+                                        "threads",  "drawers", "books",   "dies",
+                                        "clusters", "modules", NULL};
+static const char *const rtc_props[] = {"base", "clock", "driftfix", NULL};
+static const char *const name_props[] = {"guest", "process", "debug-threads", NULL};
+
+#define NONE_KEY(name_, help_)                                                                     \
+    {                                                                                              \
+        .name = (name_), .shape = CONFIG_SCALAR, .metavar = "none", .example = "none",             \
+        .check = check_none, .help = (help_)                                                       \
+    }
+
+const struct config_key config_keys[] = {
+    {.name = "machine",
+     .shape = CONFIG_PROPS,
+     .implied = "type",
+     .question = QUESTION_MACHINES,
+     .metavar = "TYPE[,PROP=VALUE...]",
+     .example = "q35",
+     .help = "machine type and its properties"},
+    {.name = "cpu",
+     .shape = CONFIG_SCALAR,
+     .question = QUESTION_CPUS,
+     .check = check_cpu,
+     .metavar = "MODEL[,+FEATURE,-FEATURE...]",
+     .example = "max",
+     .help = "CPU model, with features added or taken away"},
+    {.name = "smp",
+     .shape = CONFIG_PROPS,
+     .implied = "cpus",
+     .props = smp_props,
+     .check = check_smp,
+     .metavar = "N[,sockets=S,cores=C,threads=T]",
+     .example = "4",
+     .help = "number of vCPUs (1)"},
+    {.name = "memory",
+     .shape = CONFIG_PROPS,
+     .implied = "size",
+     .props = memory_props,
+     .check = check_memory,
+     .metavar = "SIZE",
+     .example = "512M",
+     .help = "guest memory; a number alone counts MiB (128M)"},
+    {.name = "accel",
+     .shape = CONFIG_PROPS_LIST,
+     .implied = "accel",
+     .question = QUESTION_ACCELS,
+     .metavar = "NAME[,OPTION=VALUE...]",
+     .example = "tcg",
+     .help = "accelerator; with several the first that works is taken"},
+    {.name = "kernel",
+     .shape = CONFIG_SCALAR,
+     .metavar = "FILE",
+     .example = "/boot/vmlinuz",
+     .help = "kernel to start directly: bzImage, PVH or multiboot"},
+    {.name = "initrd",
+     .shape = CONFIG_SCALAR,
+     .metavar = "FILE",
+     .example = "/boot/initrd.img",
+     .help = "initial RAM disk for the kernel"},
+    {.name = "append", .shape = CONFIG_SCALAR, .help = "command line for the kernel"},
+    {.name = "dtb",
+     .shape = CONFIG_SCALAR,
+     .metavar = "FILE",
+     .example = "board.dtb",
+     .help = "device tree for the kernel"},
+    {.name = "bios",
+     .shape = CONFIG_SCALAR,
+     .metavar = "FILE",
+     .example = "bios.bin",
+     .help = "firmware mapped as ROM below 4 GiB"},
+    {.name = "serial",
+     .shape = CONFIG_LIST,
+     .question = QUESTION_CHARDEVS,
+     .metavar = "BACKEND",
+     .example = "stdio",
+     .help = "back end of the next serial port"},
+    {.name = "chardev",
+     .shape = CONFIG_PROPS_LIST,
+     .implied = "backend",
+     .question = QUESTION_CHARDEVS,
+     .metavar = "BACKEND,id=ID[,KEY=VALUE...]",
+     .example = "stdio,id=con",
+     .help = "character back end for devices to refer to"},
+    {.name = "device",
+     .shape = CONFIG_PROPS_LIST,
+     .implied = "driver",
+     .question = QUESTION_DEVICES,
+     .metavar = "CLASS[,PROP=VALUE...]",
+     .example = "isa-debug-exit",
+     .help = "add a device"},
+    {.name = "reboot",
+     .shape = CONFIG_FLAG,
+     .metavar = "on|off",
+     .example = "off",
+     .help = "off: a guest's reset ends the machine"},
+    {.name = "shutdown",
+     .shape = CONFIG_FLAG,
+     .metavar = "on|off",
+     .example = "off",
+     .help = "off: keep a machine that powered off, stopped"},
+    {.name = "start",
+     .shape = CONFIG_FLAG,
+     .metavar = "on|off",
+     .example = "off",
+     .help = "off: wait for a debugger or a resume before the first instruction"},
+    {.name = "defaults",
+     .shape = CONFIG_FLAG,
+     .metavar = "on|off",
+     .example = "off",
+     .help = "off: no devices and back ends but those asked for"},
+    {.name = "rtc",
+     .shape = CONFIG_PROPS,
+     .props = rtc_props,
+     .check = check_rtc,
+     .metavar = "base=utc|localtime|DATETIME",
+     .example = "base=utc",
+     .help = "what the real-time clock shows at the start"},
+    {.name = "name",
+     .shape = CONFIG_PROPS,
+     .implied = "guest",
+     .props = name_props,
+     .metavar = "NAME",
+     .example = "web1",
+     .help = "name of the guest"},
+    {.name = "uuid",
+     .shape = CONFIG_SCALAR,
+     .check = check_uuid,
+     .metavar = "UUID",
+     .example = "12345678-1234-1234-1234-123456789abc",
+     .help = "UUID of the guest"},
+    {.name = "gdb",
+     .shape = CONFIG_SCALAR,
+     .check = check_gdb,
+     .metavar = "tcp:HOST:PORT|unix:PATH",
+     .example = "tcp::1234",
+     .help = "wait for gdb there"},
+    {.name = "log",
+     .shape = CONFIG_SCALAR,
+     .question = QUESTION_LOG_ITEMS,
+     .metavar = "ITEM[,ITEM...]",
+     .example = "in_asm,int",
+     .help = "what to log"},
+    {.name = "logfile",
+     .shape = CONFIG_SCALAR,
+     .metavar = "FILE",
+     .example = "vemu.log",
+     .help = "write the log there instead of to standard error"},
+    {.name = "boot",
+     .shape = CONFIG_SCALAR,
+     .metavar = "KEY=VALUE...",
+     .example = "order=c",
+     .help = "accepted; there is nothing to choose from yet"},
+    {.name = "keyboard",
+     .shape = CONFIG_SCALAR,
+     .metavar = "LAYOUT",
+     .example = "en-us",
+     .help = "accepted; there is no display yet"},
+    NONE_KEY("display", "none: there is no display yet"),
+    NONE_KEY("vga", "none: there is no display yet"),
+    NONE_KEY("monitor", "none: there is no monitor yet"),
+    NONE_KEY("parallel", "none: there is no parallel port yet"),
+    NONE_KEY("nic", "none: there is no network yet"),
+    {.name = NULL},
+};
+
+const struct config_key *config_key_find(const char *name)
+{
+    for (const struct config_key *k = config_keys; k->name; k++) {
+        if (strcmp(k->name, name) == 0)
+            return k;
+    }
+    return NULL;
+}

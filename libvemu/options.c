@@ -1,0 +1,329 @@
+/* The option table and the parser of argument vectors and option strings: see options.h. */
+#include "libvemu/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/util/error.h"
+#include "libvemu/config.h"
+#include "libvemu/text.h"
+
+enum { QUOTE_MAX = 80, SPELLING_MAX = 48 };
+
+#define GROUP(title)                                                                               \
+    {                                                                                              \
+        .action = OPTION_GROUP, .help = (title)                                                    \
+    }
+
+const struct option_desc option_table[] = {
+    GROUP("Machine"),
+    {.run = "machine", .system = "M", .aliases = "M|machine", .key = "machine"},
+    {.run = "cpu", .system = "cpu", .key = "cpu"},
+    {.run = "cpus", .system = "smp", .aliases = "smp|cpus", .key = "smp"},
+    {.run = "memory", .system = "m", .aliases = "m|memory", .key = "memory"},
+    {.run = "accel", .system = "accel", .key = "accel"},
+    {.run = "name", .system = "name", .key = "name"},
+    {.run = "uuid", .system = "uuid", .key = "uuid"},
+    {.run = "rtc", .system = "rtc", .key = "rtc"},
+    GROUP("What to start"),
+    {.run = "kernel", .system = "kernel", .key = "kernel"},
+    {.run = "initrd", .system = "initrd", .key = "initrd"},
+    {.run = "append", .system = "append", .key = "append", .metavar = "TEXT"},
+    {.run = "bios", .system = "bios", .key = "bios"},
+    {.run = NULL, .system = NULL, .aliases = "dtb", .key = "dtb"},
+    {.run = NULL, .system = "boot", .key = "boot"},
+    GROUP("Devices and consoles"),
+    {.run = "device", .system = "device", .key = "device"},
+    {.run = "chardev", .system = "chardev", .key = "chardev"},
+    {.run = "serial", .system = "serial", .key = "serial"},
+    {.run = "no-defaults",
+     .system = "nodefaults",
+     .aliases = "no-defaults",
+     .action = OPTION_FIXED,
+     .key = "defaults",
+     .value = "off",
+     .help = "no devices and back ends but those asked for"},
+    {.system = "nographic",
+     .action = OPTION_FIXED,
+     .key = "display",
+     .value = "none",
+     .help = "no display; the first serial port is this terminal"},
+    {.system = "display", .key = "display"},
+    {.system = "vga", .key = "vga"},
+    {.system = "monitor", .key = "monitor"},
+    {.system = "nic", .aliases = "net", .key = "nic"},
+    {.system = "parallel", .key = "parallel"},
+    {.system = "k", .key = "keyboard"},
+    {.aliases = "no-user-config|nouserconfig", .action = OPTION_IGNORE, .help = ""},
+    GROUP("Running"),
+    {.run = "no-reboot",
+     .system = "no-reboot",
+     .action = OPTION_FIXED,
+     .key = "reboot",
+     .value = "off",
+     .help = "leave when the guest resets instead of starting it again"},
+    {.run = "no-shutdown",
+     .system = "no-shutdown",
+     .action = OPTION_FIXED,
+     .key = "shutdown",
+     .value = "off",
+     .help = "stay, stopped, when the guest powers off"},
+    GROUP("Debugging"),
+    {.run = "wait-gdb",
+     .system = "S",
+     .aliases = "S|wait-gdb",
+     .action = OPTION_FIXED,
+     .key = "start",
+     .value = "off",
+     .help = "do not start before a debugger says so"},
+    {.run = "gdb", .system = "gdb", .key = "gdb"},
+    {.run = NULL,
+     .system = "s",
+     .aliases = "s",
+     .action = OPTION_FIXED,
+     .key = "gdb",
+     .value = "tcp::1234",
+     .help = "the same as -gdb tcp::1234"},
+    {.run = "d", .system = "d", .aliases = "log", .key = "log"},
+    {.run = "D", .system = "D", .aliases = "logfile", .key = "logfile"},
+    GROUP("Help"),
+    {.run = "help",
+     .system = "h",
+     .aliases = "h|help",
+     .action = OPTION_HELP,
+     .help = "this list; `help` as the value of an option lists its values"},
+    {.run = "version",
+     .system = "version",
+     .action = OPTION_VERSION,
+     .help = "the version of vemu"},
+    {.run = NULL},
+};
+
+const struct option_missing option_missing_table[] = {
+    {"drive|hda|hdb|hdc|hdd|cdrom|fda|fdb|sd|pflash|mtdblock|blockdev|snapshot|no-fd-bootchk",
+     "there are no disks so far"},
+    {"netdev|net-bridge|smb|tftp|redir", "there is no network so far"},
+    {"usb|usbdevice", "there is no USB so far"},
+    {"vnc|spice|sdl|gtk|curses|full-screen|g|alt-grab|ctrl-grab|no-frame|no-quit|show-cursor|"
+     "rotate|portrait|win2k-hack",
+     "there is no display so far"},
+    {"audio|audiodev|soundhw", "there is no sound so far"},
+    {"qmp|qmp-pretty|mon|watchdog|watchdog-action", "there is no monitor so far"},
+    {"enable-kvm", "the kvm accelerator comes later; use -accel tcg"},
+    {"icount|singlestep|one-insn-per-tb|tb-size", "time follows the host's clock"},
+    {"incoming|loadvm|only-migratable|dump-vmstate",
+     "a program saves and loads a machine through libvemu"},
+    {"numa|mem-path|mem-prealloc|overcommit", "give the memory's size alone, such as -m 512M"},
+    {"virtfs|fsdev|tpmdev|object|iscsi|secret|sandbox|run-with|runas|chroot|daemonize|pidfile",
+     NULL},
+    {"acpitable|smbios|option-rom|fw_cfg|prom-env|global|set|readconfig|writeconfig|add-fd|compat",
+     NULL},
+    {"no-acpi|no-hpet|acpi", "the machine's properties are listed by -machine help"},
+    {"trace|plugin|perfmap|jitdump|dfilter|seed|msg|preconfig|semihosting|semihosting-config|"
+     "realtime|echr|virtioconsole|bt|balloon|clock|localtime|startdate|xen-domid|xen-attach|"
+     "xen-domid-restrict|enable-sync-profile|enable-fips|action|no-kvm|tdf|hax|L",
+     NULL},
+    {NULL, NULL},
+};
+
+/* ---- finding an option ----------------------------------------------------------------------- */
+
+/* Is name one of "a|b|c"? */
+static bool listed(const char *names, const char *name)
+{
+    size_t len = strlen(name);
+
+    while (names && *names) {
+        size_t n = strcspn(names, "|");
+        if (n == len && memcmp(names, name, n) == 0)
+            return true;
+        names += n + (names[n] == '|');
+    }
+    return false;
+}
+
+static const struct option_desc *find_option(const char *name)
+{
+    for (const struct option_desc *o = option_table; o->help || o->key; o++) {
+        if (o->action == OPTION_GROUP)
+            continue;
+        if ((o->run && strcmp(o->run, name) == 0) || (o->system && strcmp(o->system, name) == 0) ||
+            listed(o->aliases, name))
+            return o;
+    }
+    return NULL;
+}
+
+static bool unknown_option(const char *written, const char *name, struct vemu_error **errp)
+{
+    const char *dashes = written[1] == '-' ? "--" : "-";
+    struct text_closest closest;
+
+    for (const struct option_missing *m = option_missing_table; m->names; m++) {
+        if (!listed(m->names, name))
+            continue;
+        return m->hint ? error_set(errp, VEMU_ERROR_UNSUPPORTED, "%s%s is not available yet: %s",
+                                   dashes, name, m->hint)
+                       : error_set(errp, VEMU_ERROR_UNSUPPORTED, "%s%s is not available yet",
+                                   dashes, name);
+    }
+    text_closest_init(&closest, name);
+    for (const struct option_desc *o = option_table; o->help || o->key; o++) {
+        if (o->run)
+            text_closest_try(&closest, o->run);
+        if (o->system)
+            text_closest_try(&closest, o->system);
+    }
+    if (closest.best && strlen(closest.best) > 1)
+        return error_set(errp, VEMU_ERROR_INVALID, "%s%.*s is not an option; did you mean %s%s?",
+                         dashes, QUOTE_MAX, name, dashes, closest.best);
+    return error_set(errp, VEMU_ERROR_INVALID,
+                     "%s%.*s is not an option; %shelp lists what there is", dashes, QUOTE_MAX, name,
+                     dashes);
+}
+
+/* ---- parsing --------------------------------------------------------------------------------- */
+
+static bool apply(struct vemu_config *cfg, const struct option_desc *o, const char *value,
+                  const char *origin, struct vemu_error **errp)
+{
+    const struct config_key *k = o->key ? config_key_find(o->key) : NULL;
+
+    switch (o->action) {
+    case OPTION_HELP:
+        config_ask(cfg, QUESTION_OPTIONS, NULL);
+        return true;
+    case OPTION_VERSION:
+        config_ask(cfg, QUESTION_VERSION, NULL);
+        return true;
+    case OPTION_SET:
+    case OPTION_FIXED:
+        return config_set(cfg, o->key, value, origin,
+                          k && (k->shape == CONFIG_LIST || k->shape == CONFIG_PROPS_LIST), errp);
+    case OPTION_GROUP:
+    case OPTION_IGNORE:
+        break;
+    }
+    return true;
+}
+
+static bool needs_value(const struct option_desc *o, const char *origin, struct vemu_error **errp)
+{
+    const struct config_key *k = config_key_find(o->key);
+    const char *metavar = o->metavar ? o->metavar : k->metavar;
+
+    if (!k->example)
+        return error_set(errp, VEMU_ERROR_INVALID, "%s needs a value: %s", origin, metavar);
+    return error_set(errp, VEMU_ERROR_INVALID, "%s needs a value: %s, such as %s %s", origin,
+                     metavar, origin, k->example);
+}
+
+/* The option at argv[*i], with its value; *i is moved to the last word used. */
+static bool parse_option(struct vemu_config *cfg, int argc, const char *const *argv, int *i,
+                         struct vemu_error **errp)
+{
+    const char *written = argv[*i], *name = written + 1, *equals, *value = NULL;
+    const struct option_desc *o;
+    char spelling[SPELLING_MAX], origin[SPELLING_MAX + 2];
+
+    if (written[0] != '-' || !written[1])
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "'%.*s' is not an option: options begin with a dash, and disk images are "
+                         "not available yet",
+                         QUOTE_MAX, written);
+    if (*name == '-')
+        name++;
+    equals = written[1] == '-' ? strchr(name, '=') : NULL;
+    if (equals && (size_t)(equals - name) < sizeof spelling) {
+        memcpy(spelling, name, (size_t)(equals - name));
+        spelling[equals - name] = 0;
+        name = spelling;
+        value = equals + 1;
+    }
+    o = find_option(name);
+    if (!o)
+        return unknown_option(written, name, errp);
+    origin[0] = origin[1] = '-';
+    strcpy(origin + (written[1] == '-' ? 2 : 1), name);
+    if (o->action != OPTION_SET) {
+        if (value)
+            return error_set(errp, VEMU_ERROR_INVALID, "%s takes no value, but got '%.*s'", origin,
+                             QUOTE_MAX, value);
+        return apply(cfg, o, o->value, origin, errp);
+    }
+    if (!value) {
+        if (*i + 1 >= argc)
+            return needs_value(o, origin, errp);
+        value = argv[++*i];
+    }
+    return apply(cfg, o, value, origin, errp);
+}
+
+bool vemu_config_parse_args(struct vemu_config *cfg, int argc, const char *const *argv,
+                            struct vemu_error **errp)
+{
+    for (int i = 0; i < argc; i++) {
+        if (!parse_option(cfg, argc, argv, &i, errp))
+            return false;
+    }
+    return true;
+}
+
+/* ---- option strings -------------------------------------------------------------------------- */
+
+/* Cut one word out of *text into out (room for all of it); false at the end. *bad: a quote is open.
+ */
+static bool next_word(const char **text, char *out, bool *bad)
+{
+    const char *p = *text;
+    char quote = 0;
+
+    for (;;) {
+        p += strspn(p, " \t\r\n");
+        if (*p != '#')
+            break;
+        p += strcspn(p, "\n");
+    }
+    *text = p;
+    if (!*p)
+        return false;
+    for (; *p && (quote || !strchr(" \t\r\n", *p)); p++) {
+        if (quote ? *p == quote : *p == '\'' || *p == '"')
+            quote = quote ? 0 : *p;
+        else if (*p == '\\' && quote != '\'' && p[1])
+            *out++ = *++p;
+        else
+            *out++ = *p;
+    }
+    *out = 0;
+    *text = p;
+    *bad = quote != 0;
+    return !*bad;
+}
+
+bool vemu_config_parse(struct vemu_config *cfg, const char *text, struct vemu_error **errp)
+{
+    size_t room = strlen(text) + 1;
+    /* Every word takes its bytes and an end from the text's own bytes, so one buffer holds all. */
+    char *words = malloc(room), *out = words;
+    const char **argv = malloc((room / 2 + 1) * sizeof *argv);
+    const char *p = text;
+    int argc = 0;
+    bool bad = false, ok;
+
+    if (!words || !argv) {
+        free(words);
+        free(argv);
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
+    }
+    while (next_word(&p, out, &bad)) {
+        argv[argc++] = out;
+        out += strlen(out) + 1;
+    }
+    ok = bad ? error_set(errp, VEMU_ERROR_INVALID, "a quote is not closed in '%.*s'", QUOTE_MAX,
+                         text)
+             : vemu_config_parse_args(cfg, argc, argv, errp);
+    free(words);
+    free(argv);
+    return ok;
+}
