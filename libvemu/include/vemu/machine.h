@@ -101,7 +101,7 @@ bool vemu_machine_add_device(struct vemu_machine *m, const char *spec, struct ve
 
 /*
  * Create everything: back ends, board, devices, vCPUs; load the kernel. All or nothing: after a
- * failure the machine can only be destroyed, and no socket or file made for it is left behind.
+ * failure the machine can only be destroyed, which leaves no socket of it behind.
  */
 bool vemu_machine_realize(struct vemu_machine *m, struct vemu_error **errp);
 
@@ -151,7 +151,7 @@ bool vemu_machine_iterate(struct vemu_machine *m, int timeout_ms);
 /*
  * Write the state of a machine that is not running to fd, or read it into a realized machine of the
  * same configuration that is not running. A stream is checked as hostile input; after a failed load
- * the machine is reset. Blocks until all bytes are transferred.
+ * the machine is reset. Blocks; load reads to the end of the file or stream.
  */
 bool vemu_machine_save(struct vemu_machine *m, int fd, struct vemu_error **errp);
 bool vemu_machine_load(struct vemu_machine *m, int fd, struct vemu_error **errp);

@@ -1,0 +1,239 @@
+/*
+ * From the configuration tree to the machine: accelerator, character back ends, board, devices,
+ * debugger. The order is that of rising side effects, so that most mistakes are found before a
+ * socket exists; what was made when a step fails goes with machine_destroy.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/chardev/chardev.h"
+#include "core/cpu/cpu.h"
+#include "core/device/prop.h"
+#include "core/gdb/gdb.h"
+#include "core/util/error.h"
+#include "core/util/range.h"
+#include "hw/board.h"
+#include "libvemu/config.h"
+#include "libvemu/machine.h"
+#include "tcg/tcg.h"
+
+/* ---- accelerator ----------------------------------------------------------------------------- */
+
+static bool build_accel(struct lib_machine *lm, struct vemu_error **errp)
+{
+    struct vemu_machine *m = &lm->m;
+
+    m->accel = lm->accel;
+    if (m->accel->machine_init && !m->accel->machine_init(m, errp)) {
+        m->accel = NULL;
+        return false;
+    }
+    if (!lm->accel_node)
+        return true;
+    list_for_each(opt, &lm->accel_node->children, struct config_node, sibling)
+    {
+        if (strcmp(opt->key, "accel") != 0 && !tcg_set_option(m, opt->key, opt->value, errp)) {
+            error_prefix(errp, "%s: ", opt->origin);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- character back ends --------------------------------------------------------------------- */
+
+static bool make_chardev(struct lib_machine *lm, const char *id, const char *spec,
+                         const char *origin, struct chardev **out, struct vemu_error **errp)
+{
+    struct chardev *chr = chardev_new(&lm->m, id, spec, errp);
+
+    if (!chr) {
+        error_prefix(errp, "%s: ", origin);
+        return false;
+    }
+    if (out)
+        *out = chr;
+    return console_watch(lm, chr, errp);
+}
+
+static bool build_chardevs(struct lib_machine *lm, struct vemu_error **errp)
+{
+    config_for_each(node, lm->config, "chardev")
+    {
+        char *spec = config_node_text(node, "backend", "id");
+        bool ok =
+            spec ? make_chardev(lm, config_child_value(node, "id"), spec, node->origin, NULL, errp)
+                 : error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
+        free(spec);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+/* The back end of serial port n; *chr stays NULL for "none". */
+static bool build_serial(struct lib_machine *lm, unsigned n, const char *spec, const char *origin,
+                         struct chardev **chr, struct vemu_error **errp)
+{
+    char id[16];
+
+    if (strcmp(spec, "none") == 0)
+        return true;
+    if (strncmp(spec, "chardev:", 8) == 0) {
+        *chr = chardev_find(&lm->m, spec + 8);
+        return *chr ||
+               error_set(errp, VEMU_ERROR_NOT_FOUND, "%s: there is no -chardev with id=%s for '%s'",
+                         origin, spec + 8, spec);
+    }
+    /* A monitor shares the terminal with the port elsewhere; its escape key works here as well. */
+    if (strncmp(spec, "mon:", 4) == 0)
+        spec += 4;
+    snprintf(id, sizeof id, "serial%u", n);
+    return make_chardev(lm, id, spec, origin, chr, errp);
+}
+
+static bool build_serials(struct lib_machine *lm, struct board_config *cfg,
+                          struct vemu_error **errp)
+{
+    unsigned n = 0;
+
+    config_for_each(node, lm->config, "serial")
+    {
+        if (n < BOARD_MAX_SERIAL &&
+            !build_serial(lm, n, node->value, node->origin, &cfg->serial[n], errp))
+            return false;
+        n++;
+    }
+    if (!n && config_flag(lm->config, "defaults", true))
+        return build_serial(lm, 0, "ringbuf", "serial", &cfg->serial[0], errp);
+    return true;
+}
+
+/* ---- board and devices ----------------------------------------------------------------------- */
+
+/* -M TYPE,key=value: what the board declares; the rest was found harmless by check.c. */
+static struct board_option *board_options(const struct lib_machine *lm)
+{
+    const struct config_node *node = config_find(lm->config, "machine");
+    struct board_option *options;
+    unsigned n = 0;
+
+    if (node) {
+        list_for_each(opt, &node->children, struct config_node, sibling) n++;
+    }
+    options = calloc(n + 1, sizeof *options);
+    if (!options || !node)
+        return options;
+    n = 0;
+    list_for_each(opt, &node->children, struct config_node, sibling)
+    {
+        if (prop_find(lm->board->props, opt->key))
+            options[n++] = (struct board_option){.key = opt->key, .value = opt->value};
+    }
+    return options;
+}
+
+static bool build_board(struct lib_machine *lm, struct board_config *cfg, struct vemu_error **errp)
+{
+    const struct vemu_config *c = lm->config;
+    const char *base = config_value(c, "rtc.base", "utc");
+    struct board_option *options = board_options(lm);
+    long long start = 0;
+    bool ok;
+
+    if (!options)
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
+    config_rtc_parse(base, &cfg->rtc_localtime, &start);
+    cfg->rtc_start = start;
+    cfg->ram_size = lm->m.ram_size;
+    cfg->cpus = lm->cpus;
+    cfg->cpu_model = config_value(c, "cpu", NULL);
+    cfg->kernel = config_value(c, "kernel", NULL);
+    cfg->initrd = config_value(c, "initrd", NULL);
+    cfg->append = config_value(c, "append", NULL);
+    cfg->dtb = config_value(c, "dtb", NULL);
+    cfg->bios = config_value(c, "bios", NULL);
+    cfg->options = options;
+    machine_lock(&lm->m);
+    ok = lm->board->create(&lm->m, lm->board, cfg, errp);
+    machine_unlock(&lm->m);
+    free(options);
+    return ok;
+}
+
+static bool build_device(struct lib_machine *lm, const struct config_node *node,
+                         struct vemu_error **errp)
+{
+    const char *name = config_child_value(node, "driver");
+    const struct device_class *const *cls = device_classes;
+    struct device *dev;
+    bool ok = true;
+
+    while (*cls && strcmp((*cls)->name, name) != 0)
+        cls++;
+    if (!*cls)
+        return error_set(errp, VEMU_ERROR_NOT_FOUND, "'%s' is not a device", name);
+    dev = device_new(&lm->m, *cls, config_child_value(node, "id"), errp);
+    if (!dev)
+        return false;
+    list_for_each(opt, &node->children, struct config_node, sibling)
+    {
+        if (ok && strcmp(opt->key, "driver") != 0 && strcmp(opt->key, "id") != 0)
+            ok = device_set_prop(dev, opt->key, opt->value, errp);
+    }
+    if (ok)
+        ok = lm->board->plug ? lm->board->plug(&lm->m, dev, errp) : device_realize(dev, errp);
+    if (!ok)
+        device_free(dev);
+    return ok;
+}
+
+static bool build_devices(struct lib_machine *lm, struct vemu_error **errp)
+{
+    config_for_each(node, lm->config, "device")
+    {
+        bool ok;
+
+        machine_lock(&lm->m);
+        ok = build_device(lm, node, errp);
+        machine_unlock(&lm->m);
+        if (!ok) {
+            error_prefix(errp, "%s: ", node->origin);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool build_gdb(struct lib_machine *lm, struct vemu_error **errp)
+{
+    const char *where = config_value(lm->config, "gdb", "none");
+
+    if (strcmp(where, "none") == 0)
+        return true;
+    lm->gdb = gdb_server_new(&lm->m, where, &run_gdb_host, lm, errp);
+    if (!lm->gdb)
+        error_prefix(errp, "%s: ", config_origin(lm->config, "gdb"));
+    return lm->gdb != NULL;
+}
+
+bool build_machine(struct lib_machine *lm, struct vemu_error **errp)
+{
+    struct board_config cfg = {0};
+    const char *log = config_value(lm->config, "log", NULL);
+    uint32_t mask = 0;
+
+    if (log && !log_parse_mask(log, &mask, errp))
+        return false;
+    lm->m.log.mask |= mask;
+    lm->m.no_reboot = !config_flag(lm->config, "reboot", true);
+    lm->m.no_shutdown = !config_flag(lm->config, "shutdown", true);
+    if (!build_accel(lm, errp) || !build_chardevs(lm, errp) || !build_serials(lm, &cfg, errp) ||
+        !build_board(lm, &cfg, errp) || !build_devices(lm, errp) || !build_gdb(lm, errp))
+        return false;
+    machine_lock(&lm->m);
+    machine_reset(&lm->m);
+    machine_unlock(&lm->m);
+    return true;
+}

@@ -1,0 +1,89 @@
+/*
+ * A machine as the library keeps it: the core's struct vemu_machine first, so that the public
+ * handle, which is a pointer to that, is also a pointer to this.
+ *
+ * Locks, outermost first: `control` serialises everything that changes whether the machine runs
+ * (callers' threads and the loop's thread); then the machine lock; then leaf locks. A callback of
+ * the main loop runs with the machine lock held and so never takes `control`; what it wants done to
+ * the vCPUs is a request, taken up in run_process() between two rounds of the loop.
+ */
+#ifndef LIBVEMU_MACHINE_H
+#define LIBVEMU_MACHINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <vemu/vemu.h>
+#include "core/device/machine.h"
+
+struct board_class;
+struct chardev;
+struct gdb_server;
+struct console;
+
+struct lib_machine {
+    struct vemu_machine m;
+
+    struct vemu_config *config;
+    const struct board_class *board;
+    const struct accel *accel;
+    const struct config_node *accel_node; /* its options; NULL: none */
+    unsigned cpus;
+
+    vemu_log_fn log;
+    void *log_opaque;
+    enum vemu_loop_mode loop_mode;
+
+    pthread_mutex_t control;
+    bool realized, realize_failed;
+    bool threads_started; /* the vCPUs' */
+    bool loop_thread_valid;
+    pthread_t loop_thread;
+    atomic_bool quit;
+
+    /* guarded by m.request_lock */
+    enum vemu_exit_reason done; /* VEMU_EXIT_TIMEOUT while the guest is not done */
+    char error[320];            /* of VEMU_EXIT_FAILED */
+
+    struct gdb_server *gdb;
+
+    struct list consoles; /* struct console.node */
+    pthread_mutex_t console_lock;
+    pthread_cond_t console_cond; /* a ring buffer has bytes, or the guest is done */
+};
+
+static inline struct lib_machine *lib_of(struct vemu_machine *m)
+{
+    return (struct lib_machine *)m;
+}
+
+/* check.c: what of the configuration can be wrong without making anything; fills board, accel,
+ * cpus and m.ram_size. */
+bool check_config(struct lib_machine *lm, struct vemu_error **errp);
+bool check_device(const struct config_node *node, struct vemu_error **errp);
+
+/* build.c: the machine itself. On failure the caller destroys it. */
+bool build_machine(struct lib_machine *lm, struct vemu_error **errp);
+
+/* run.c; all with `control` held but run_step */
+/* Threads, then running or (start=off) paused. with_loop: the main loop gets a thread as well. */
+bool run_start(struct lib_machine *lm, bool with_loop, bool running, struct vemu_error **errp);
+void run_pause(struct lib_machine *lm, enum run_state state);
+void run_resume(struct lib_machine *lm);
+void run_reset(struct lib_machine *lm);
+/* A state was loaded into the standing machine: it is not done, whatever it was before. */
+void run_loaded(struct lib_machine *lm);
+enum run_state run_state(struct lib_machine *lm);
+/* One round of the main loop and what was asked for in it. False once the guest is done. */
+bool run_step(struct lib_machine *lm, int64_t timeout_ns);
+/* The gdb stub's hands on the machine. */
+struct gdb_host;
+extern const struct gdb_host run_gdb_host;
+
+/* console.c */
+void console_init(struct lib_machine *lm);
+void console_free(struct lib_machine *lm);
+void console_wake(struct lib_machine *lm);
+/* Start to watch a ring buffer made by build.c, so that reads can wait. */
+bool console_watch(struct lib_machine *lm, struct chardev *chr, struct vemu_error **errp);
+
+#endif
