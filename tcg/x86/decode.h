@@ -74,10 +74,12 @@ enum x86_map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, X86_MAP_COUNT };
  */
 #define X86_OPERANDS(X)                                                                            \
     X(NONE)                                                                                        \
-    X(Eb) X(Ew) X(Ed) X(Eq) X(Ev) X(Ey) X(Gb) X(Gw) X(Gd) X(Gq) X(Gv) X(Gy) X(M) X(Mb) X(Mw) X(Md) \
-        X(Mq) X(Mx) X(My) X(Mv) X(Mp) X(Ma) X(Ms) X(Rd) X(Rq) X(Ry) X(Rv) X(Sw) X(Cr) X(Dr) X(Ib)  \
-            X(Ibs) X(Iw) X(Iz) X(Iv) X(I1) X(Jb) X(Jz) X(Ap) X(Ob) X(Ov) X(AL) X(AX) X(rAX) X(eAX) \
-                X(CL) X(DX) X(Zb) X(Zv) X(ES) X(CS) X(SS) X(DS) X(FS) X(GS) X(Xb) X(Xv) X(Yb)      \
+    X(Eb)                                                                                          \
+    X(Ew)                                                                                          \
+    X(Ed) X(Eq) X(Ev) X(Ey) X(Gb) X(Gw) X(Gd) X(Gq) X(Gv) X(Gy) X(M) X(Mb) X(Mw) X(Md) X(Mq) X(Mx) \
+        X(My) X(Mv) X(Mp) X(Ma) X(Ms) X(Rd) X(Rq) X(Ry) X(Rv) X(Sw) X(Cr) X(Dr) X(Ib) X(Ibs) X(Iw) \
+            X(Iz) X(Iv) X(I1) X(Jb) X(Jz) X(Ap) X(Ob) X(Ov) X(AL) X(AX) X(rAX) X(eAX) X(CL) X(DX)  \
+                X(Zb) X(Zv) X(ES) X(CS) X(SS) X(DS) X(FS) X(GS) X(Xb) X(Xv) X(Yb)                  \
                     X(Yv) /* x87: register stack and memory formats */                             \
         X(ST0) X(STi) X(Mf32) X(Mf64) X(Mf80) X(Mi16) X(Mi32) X(Mi64)                              \
             X(Mbcd) /* MMX and SSE; XMM0 the implicit mask */                                      \

@@ -1,0 +1,350 @@
+/*
+ * The decoder: prefixes, opcode, ModRM/SIB/displacement, row, immediates, legality. Intel SDM vol.
+ * 2, chapter "Instruction Format". See decode.h.
+ */
+#include "tcg/x86/decode.h"
+
+#include <string.h>
+#include "core/util/endian.h"
+#include "core/util/range.h"
+#include "tcg/x86/slots.h"
+
+const struct x86_row_table *const x86_tables[] = {&x86_table_int, &x86_table_sys, &x86_table_x87,
+                                                  &x86_table_sse, NULL};
+
+/* Which opcodes of the one-byte and the 0F map have a ModRM byte: bit n of word op >> 5. Kept apart
+ * from the rows because an undefined opcode, too, has a length. Maps 0F38 and 0F3A: all do. */
+#define BITS(first, last) (((UINT32_C(0xffffffff) >> (31 - ((last) - (first)))) << (first)))
+static const uint32_t has_modrm[2][8] = {
+    [MAP_1] =
+        {
+            [0] = BITS(0x00, 0x03) | BITS(0x08, 0x0b) | BITS(0x10, 0x13) | BITS(0x18, 0x1b),
+            [1] = BITS(0x00, 0x03) | BITS(0x08, 0x0b) | BITS(0x10, 0x13) | BITS(0x18, 0x1b),
+            [3] = BITS(0x02, 0x03) | BITS(0x09, 0x09) | BITS(0x0b, 0x0b),
+            [4] = BITS(0x00, 0x0f),
+            [6] = BITS(0x00, 0x01) | BITS(0x04, 0x07) | BITS(0x10, 0x13) | BITS(0x18, 0x1f),
+            [7] = BITS(0x16, 0x17) | BITS(0x1e, 0x1f),
+        },
+    [MAP_0F] =
+        {
+            [0] = BITS(0x00, 0x03) | BITS(0x0d, 0x0d) | BITS(0x0f, 0x1f),
+            [1] = BITS(0x00, 0x0f),
+            [2] = BITS(0x00, 0x1f),
+            [3] = BITS(0x00, 0x16) | BITS(0x18, 0x1f),
+            [4] = BITS(0x10, 0x1f),
+            [5] = BITS(0x03, 0x05) | BITS(0x0b, 0x1f),
+            [6] = BITS(0x00, 0x07) | BITS(0x10, 0x1f),
+            [7] = BITS(0x00, 0x1f),
+        },
+};
+
+/* Cursor over the bytes; reading past the end sets `status` and gives 0. */
+struct cursor {
+    const uint8_t *buf;
+    size_t len, pos;
+    enum x86_decode_status status;
+};
+
+static uint64_t take(struct cursor *c, unsigned size)
+{
+    if (c->status != X86_DECODE_OK)
+        return 0;
+    if (c->pos + size > X86_INSN_MAX) {
+        c->status = X86_DECODE_TOO_LONG;
+        return 0;
+    }
+    if (c->pos + size > c->len) {
+        c->status = X86_DECODE_MORE;
+        return 0;
+    }
+    uint64_t v = load_le(c->buf + c->pos, size);
+    c->pos += size;
+    return v;
+}
+
+static int64_t take_signed(struct cursor *c, unsigned size)
+{
+    uint64_t v = take(c, size);
+    unsigned shift = 64 - 8 * size;
+    return (int64_t)(v << shift) >> shift;
+}
+
+/* ---- prefixes ------------------------------------------------------------------------------- */
+
+static uint8_t read_prefixes(struct x86_insn *n, struct cursor *c, bool code64)
+{
+    for (;;) {
+        uint8_t b = (uint8_t)take(c, 1);
+        if (c->status != X86_DECODE_OK)
+            return 0;
+        switch (b) {
+        case 0x26:
+        case 0x2e:
+        case 0x36:
+        case 0x3e:
+            if (!code64) /* ignored in 64-bit mode */
+                n->seg_override = X86_ES + (b >> 3 & 3);
+            break;
+        case 0x64:
+            n->seg_override = X86_FS;
+            break;
+        case 0x65:
+            n->seg_override = X86_GS;
+            break;
+        case 0x66:
+            n->prefixes |= X86_PFX_66;
+            break;
+        case 0x67:
+            n->prefixes |= X86_PFX_67;
+            break;
+        case 0xf0:
+            n->prefixes |= X86_PFX_LOCK;
+            n->lock = true;
+            break;
+        case 0xf2:
+            n->prefixes |= X86_PFX_F2;
+            n->rep = b;
+            break;
+        case 0xf3:
+            n->prefixes |= X86_PFX_F3;
+            n->rep = b;
+            break;
+        default:
+            if (code64 && (b & 0xf0) == 0x40) {
+                n->rex = b; /* counts only right before the opcode */
+                continue;
+            }
+            return b;
+        }
+        n->rex = 0;
+    }
+}
+
+static void read_sizes(struct x86_insn *n, uint64_t mode)
+{
+    bool p66 = n->prefixes & X86_PFX_66, p67 = n->prefixes & X86_PFX_67;
+    if (mode & MODE_CODE64) {
+        n->opsize = n->rex & 8 ? IR_W64 : p66 ? IR_W16 : IR_W32;
+        n->addrsize = p67 ? IR_W32 : IR_W64;
+    } else {
+        bool code32 = mode & MODE_CODE32;
+        n->opsize = code32 != p66 ? IR_W32 : IR_W16;
+        n->addrsize = code32 != p67 ? IR_W32 : IR_W16;
+    }
+    n->mandatory = n->rep == 0xf2 ? 3 : n->rep == 0xf3 ? 2 : p66 ? 1 : 0;
+}
+
+/* ---- ModRM ---------------------------------------------------------------------------------- */
+
+static void read_ea16(struct x86_insn *n, struct cursor *c)
+{
+    static const uint8_t base[8] = {X86_RBX,    X86_RBX,    X86_RBP, X86_RBP,
+                                    X86_NO_REG, X86_NO_REG, X86_RBP, X86_RBX};
+    static const uint8_t index[8] = {X86_RSI, X86_RDI, X86_RSI,    X86_RDI,
+                                     X86_RSI, X86_RDI, X86_NO_REG, X86_NO_REG};
+    unsigned rm = n->modrm & 7;
+    n->base = base[rm];
+    n->index = index[rm];
+    if (n->mod == 0 && rm == 6) {
+        n->base = X86_NO_REG;
+        n->disp = take_signed(c, 2);
+    } else if (n->mod) {
+        n->disp = take_signed(c, n->mod == 1 ? 1 : 2);
+    }
+    n->seg = n->base == X86_RBP ? X86_SS : X86_DS;
+}
+
+static void read_ea32(struct x86_insn *n, struct cursor *c, bool code64)
+{
+    unsigned rm = n->modrm & 7, rex_b = (n->rex & 1) << 3, rex_x = (n->rex & 2) << 2;
+    bool no_base = n->mod == 0 && rm == 5;
+    n->base = (uint8_t)(rm | rex_b);
+    if (rm == 4) {
+        uint8_t sib = (uint8_t)take(c, 1);
+        n->scale = sib >> 6;
+        n->index = (uint8_t)((sib >> 3 & 7) | rex_x);
+        if (n->index == 4)
+            n->index = X86_NO_REG;
+        n->base = (uint8_t)((sib & 7) | rex_b);
+        no_base = n->mod == 0 && (sib & 7) == 5;
+    }
+    if (no_base) {
+        n->base = code64 && rm == 5 ? X86_BASE_RIP : X86_NO_REG;
+        n->disp = take_signed(c, 4);
+    } else if (n->mod) {
+        n->disp = take_signed(c, n->mod == 1 ? 1 : 4);
+    }
+    n->seg = n->base == X86_RSP || n->base == X86_RBP ? X86_SS : X86_DS;
+}
+
+static void read_modrm(struct x86_insn *n, struct cursor *c, bool code64)
+{
+    n->has_modrm = true;
+    n->modrm = (uint8_t)take(c, 1);
+    n->mod = n->modrm >> 6;
+    if (n->map == MAP_0F && n->op >= 0x20 && n->op <= 0x23)
+        n->mod = 3; /* MOV to and from control and debug registers take no memory operand */
+    n->reg = (uint8_t)((n->modrm >> 3 & 7) | (n->rex & 4) << 1);
+    n->rm = (uint8_t)((n->modrm & 7) | (n->rex & 1) << 3);
+    if (n->mod == 3)
+        return;
+    n->mem = true;
+    if (n->addrsize == IR_W16)
+        read_ea16(n, c);
+    else
+        read_ea32(n, c, code64);
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static uint32_t selector_key(const struct x86_insn *n, uint64_t mode)
+{
+    return n->mandatory | (uint32_t)(n->mod == 3) << 2 | (uint32_t)(n->modrm >> 3 & 7) << 3 |
+           (uint32_t)(n->modrm & 7) << 6 | (uint32_t)(n->rex >> 3 & 1) << 9 |
+           (uint32_t)((mode & MODE_CODE64) != 0) << 10 | (uint32_t)n->opsize << 11 |
+           (uint32_t)(n->rep == 0xf3) << 13 | (uint32_t)(n->rex & 1) << 14;
+}
+
+static bool has_feature(const uint32_t *features, uint16_t feature)
+{
+    return !feature || !features || (features[(feature >> 5) - 1] >> (feature & 31) & 1);
+}
+
+static const struct x86_row *find_row(const struct x86_insn *n, uint32_t key,
+                                      const uint32_t *features)
+{
+    for (const struct x86_row_table *const *t = x86_tables; *t; t++) {
+        unsigned at = (*t)->index[n->map << 8 | n->op];
+        for (; at; at--) {
+            const struct x86_row *row = &(*t)->rows[at - 1];
+            if (row->map != n->map || n->op < row->op || n->op > row->last)
+                break;
+            if ((key ^ row->select) & row->select >> 16)
+                continue;
+            if (has_feature(features, row->feature))
+                return row;
+            if (!(row->flags & I_ELSE))
+                return NULL;
+        }
+    }
+    return NULL;
+}
+
+/* ---- immediates ----------------------------------------------------------------------------- */
+
+static void read_immediates(struct x86_insn *n, struct cursor *c)
+{
+    bool have = false;
+    unsigned z = n->opsize == IR_W16 ? 2 : 4;
+    for (unsigned k = 0; k < 4; k++) {
+        int64_t v;
+        switch (n->row->ops[k]) {
+        case OP_Ib:
+            v = (int64_t)take(c, 1);
+            break;
+        case OP_Ibs:
+        case OP_Jb:
+            v = take_signed(c, 1);
+            break;
+        case OP_Iw:
+            v = (int64_t)take(c, 2);
+            break;
+        case OP_Iz:
+        case OP_Jz:
+            v = take_signed(c, z);
+            break;
+        case OP_Iv:
+            v = take_signed(c, n->opsize == IR_W64 ? 8 : z);
+            break;
+        case OP_Ap:
+            v = (int64_t)take(c, z);
+            n->imm2 = (uint32_t)take(c, 2);
+            break;
+        case OP_Ob:
+        case OP_Ov:
+            n->disp = (int64_t)take(c, 1u << n->addrsize);
+            n->seg = X86_DS;
+            continue;
+        default:
+            continue;
+        }
+        if (have)
+            n->imm2 = (uint32_t)v;
+        else
+            n->imm = v;
+        have = true;
+    }
+}
+
+static void row_opsize(struct x86_insn *n, uint64_t mode)
+{
+    unsigned f = n->row->flags;
+    if (f & I_BYTE)
+        n->opsize = IR_W8;
+    if (f & I_W64)
+        n->opsize = n->rex & 8 ? IR_W64 : IR_W32;
+    if (!(mode & MODE_CODE64))
+        return;
+    if (f & I_FORCE64)
+        n->opsize = IR_W64;
+    if (f & I_DEF64)
+        n->opsize = n->prefixes & X86_PFX_66 && !(n->rex & 8) ? IR_W16 : IR_W64;
+}
+
+static bool legal(const struct x86_insn *n, uint64_t mode)
+{
+    if (n->lock && (!(n->row->flags & I_LOCK) || !n->mem))
+        return false;
+    if (n->row->flags & I_PROT && (!(mode & MODE_PROTECTED) || mode & MODE_V86))
+        return false;
+    return true;
+}
+
+static void read_opcode(struct x86_insn *n, struct cursor *c, uint8_t b)
+{
+    n->map = MAP_1;
+    if (b == 0x0f) {
+        b = (uint8_t)take(c, 1);
+        n->map = MAP_0F;
+        if (b == 0x38 || b == 0x3a) {
+            n->map = b == 0x38 ? MAP_0F38 : MAP_0F3A;
+            b = (uint8_t)take(c, 1);
+        }
+    }
+    n->op = b;
+    n->cc = b & 15;
+    n->opreg = (uint8_t)((b & 7) | (n->rex & 1) << 3);
+}
+
+enum x86_decode_status x86_decode(struct x86_insn *n, const uint8_t *buf, size_t len, uint64_t mode,
+                                  const uint32_t *features)
+{
+    struct cursor c = {.buf = buf, .len = len, .status = X86_DECODE_OK};
+    bool code64 = mode & MODE_CODE64;
+
+    memset(n, 0, sizeof *n);
+    n->base = n->index = X86_NO_REG;
+    n->seg_override = X86_NO_SEG;
+    n->seg = X86_DS;
+    uint8_t b = read_prefixes(n, &c, code64);
+    read_sizes(n, mode);
+    read_opcode(n, &c, b);
+    if (c.status == X86_DECODE_OK &&
+        (n->map >= MAP_0F38 || has_modrm[n->map][n->op >> 5] >> (n->op & 31) & 1))
+        read_modrm(n, &c, code64);
+    if (c.status == X86_DECODE_OK) {
+        n->row = find_row(n, selector_key(n, mode), features);
+        if (!n->row) {
+            n->len = (uint8_t)c.pos;
+            return X86_DECODE_UD;
+        }
+        row_opsize(n, mode);
+        read_immediates(n, &c);
+    }
+    n->len = (uint8_t)c.pos;
+    if (c.status != X86_DECODE_OK)
+        return c.status;
+    if (n->seg_override != X86_NO_SEG)
+        n->seg = n->seg_override;
+    return legal(n, mode) ? X86_DECODE_OK : X86_DECODE_UD;
+}

@@ -1,0 +1,269 @@
+/*
+ * System instructions other than those of segmentation: control registers, MSRs, ports, flags with
+ * privileges, fast system calls. The work is done by helpers (helpers_sys.h says how each is called
+ * and how the region goes on after).
+ */
+#include "tcg/x86/translate_int.h"
+
+static ir_ref bytes_of(struct x86_trans *x, unsigned w)
+{
+    return ir_i32(x->ir, x86_bytes(w));
+}
+
+static ir_ref call(struct x86_trans *x, const struct x86_insn *i)
+{
+    return x86_call(x, i->row->arg, 0, 0, 0, 0);
+}
+
+/* ---- helpers without operands: the row's arg is the helper ----------------------------------- */
+
+void tr_helper(struct x86_trans *x, const struct x86_insn *i)
+{
+    call(x, i);
+}
+
+void tr_helper_dyn(struct x86_trans *x, const struct x86_insn *i)
+{
+    call(x, i);
+    x86_end_dyn(x, false);
+}
+
+void tr_helper_dyn1(struct x86_trans *x, const struct x86_insn *i)
+{
+    call(x, i);
+    x86_end_dyn(x, true);
+}
+
+/* helper(next) that sets RIP */
+void tr_helper_next_dyn1(struct x86_trans *x, const struct x86_insn *i)
+{
+    x86_call(x, i->row->arg, x86_next_rip(x), 0, 0, 0);
+    x86_end_dyn_rip_set(x, true);
+}
+
+/* Instructions that are undefined, not just privileged, outside CPL 0: MONITOR, MWAIT, CLAC, STAC.
+ */
+void tr_helper_ud_cpl(struct x86_trans *x, const struct x86_insn *i)
+{
+    if (x->mode & MODE_CPL) {
+        x86_tr_raise(x, X86_UD);
+        return;
+    }
+    unsigned helper = i->row->arg;
+    if (helper == HELPER_ID(mwait))
+        tr_helper_next_dyn1(x, i);
+    else if (helper == HELPER_ID(monitor))
+        tr_helper(x, i);
+    else
+        tr_helper_dyn(x, i);
+}
+
+/* XGETBV, XSETBV */
+void tr_xcr(struct x86_trans *x, const struct x86_insn *i)
+{
+    if (!(x->mode & MODE_CR4_OSXSAVE))
+        x86_tr_raise(x, X86_UD);
+    else if (i->row->arg == HELPER_ID(xsetbv))
+        tr_helper_dyn(x, i);
+    else
+        tr_helper(x, i);
+}
+
+/* ---- control and debug registers ------------------------------------------------------------- */
+
+static bool valid_cr(unsigned n)
+{
+    return n == 0 || n == 2 || n == 3 || n == 4 || n == 8;
+}
+
+static unsigned native_width(const struct x86_trans *x)
+{
+    return x86_code64(x) ? IR_W64 : IR_W32;
+}
+
+void tr_mov_from_cr(struct x86_trans *x, const struct x86_insn *i)
+{
+    struct ir_region *r = x->ir;
+    static const uint32_t offset[] = {
+        offsetof(struct x86_regs, cr0), 0, offsetof(struct x86_regs, cr2),
+        offsetof(struct x86_regs, cr3), offsetof(struct x86_regs, cr4)};
+    unsigned n = i->reg, w = native_width(x);
+    if (!valid_cr(n)) {
+        x86_tr_raise(x, X86_UD);
+        return;
+    }
+    ir_ref v = n < 8 ? ir_emit(r, IR_LDENV, IR_I64, 0, 0, 0, 0, 0, offset[n])
+                     : x86_call(x, HELPER_ID(mov_from_cr), ir_i32(r, n), 0, 0, 0);
+    x86_put_gpr(x, i->rm, w, w == IR_W64 ? v : ir_trunc(r, v));
+}
+
+void tr_mov_to_cr(struct x86_trans *x, const struct x86_insn *i)
+{
+    if (!valid_cr(i->reg)) {
+        x86_tr_raise(x, X86_UD);
+        return;
+    }
+    x86_call(x, HELPER_ID(mov_to_cr), ir_i32(x->ir, i->reg), x86_get_gpr(x, i->rm, native_width(x)),
+             0, 0);
+    x86_end_dyn(x, true);
+}
+
+void tr_mov_from_dr(struct x86_trans *x, const struct x86_insn *i)
+{
+    unsigned w = native_width(x);
+    if (i->reg >= 8) {
+        x86_tr_raise(x, X86_UD);
+        return;
+    }
+    ir_ref v = x86_call(x, HELPER_ID(mov_from_dr), ir_i32(x->ir, i->reg), 0, 0, 0);
+    x86_put_gpr(x, i->rm, w, w == IR_W64 ? v : ir_trunc(x->ir, v));
+}
+
+void tr_mov_to_dr(struct x86_trans *x, const struct x86_insn *i)
+{
+    if (i->reg >= 8) {
+        x86_tr_raise(x, X86_UD);
+        return;
+    }
+    x86_call(x, HELPER_ID(mov_to_dr), ir_i32(x->ir, i->reg), x86_get_gpr(x, i->rm, native_width(x)),
+             0, 0);
+    x86_end_dyn(x, false);
+}
+
+/* SMSW stores 16 bits to memory; a register gets as much of CR0 as the operand size has. */
+void tr_smsw(struct x86_trans *x, const struct x86_insn *i)
+{
+    struct ir_region *r = x->ir;
+    unsigned w = i->mem ? IR_W16 : i->opsize;
+    if (x86_umip_fault(x))
+        return;
+    ir_ref v = ir_emit(r, IR_LDENV, IR_I64, 0, 0, 0, 0, 0, offsetof(struct x86_regs, cr0));
+    x86_store_rm(x, i, w, w == IR_W64 ? v : ir_trunc(r, v));
+}
+
+void tr_lmsw(struct x86_trans *x, const struct x86_insn *i)
+{
+    x86_call(x, HELPER_ID(lmsw), x86_load_rm(x, i, IR_W16), 0, 0, 0);
+    x86_end_dyn(x, false);
+}
+
+/* ---- fast system calls ----------------------------------------------------------------------- */
+
+/* SYSCALL, SYSENTER: helper(next) sets RIP. */
+void tr_syscall(struct x86_trans *x, const struct x86_insn *i)
+{
+    x86_call(x, i->row->arg, x86_next_rip(x), 0, 0, 0);
+    x86_end_dyn_rip_set(x, false);
+}
+
+/* SYSRET, SYSEXIT: helper(operand size) sets RIP. */
+void tr_sysret(struct x86_trans *x, const struct x86_insn *i)
+{
+    x86_call(x, i->row->arg, bytes_of(x, i->opsize), 0, 0, 0);
+    x86_end_dyn_rip_set(x, true);
+}
+
+void tr_rsm(struct x86_trans *x, const struct x86_insn *i)
+{
+    call(x, i);
+    x86_end_dyn_rip_set(x, true);
+}
+
+/* ---- translations, caches, fences ------------------------------------------------------------ */
+
+void tr_invlpg(struct x86_trans *x, const struct x86_insn *i)
+{
+    ir_ref addr = x86_ea_offset(x, i);
+    if (!x86_code64(x) || i->seg >= X86_FS)
+        addr = ir_op2(x->ir, IR_ADD, IR_I64, ir_get(x->ir, SLOT_SEG_BASE + i->seg), addr);
+    x86_call(x, HELPER_ID(invlpg), x86_wrap(x, native_width(x), addr), 0, 0, 0);
+    x86_end_dyn(x, false);
+}
+
+void tr_invpcid(struct x86_trans *x, const struct x86_insn *i)
+{
+    ir_ref addr = x86_ea(x, i, 16, false);
+    ir_ref lo = ir_ld(x->ir, IR_I64, addr, IR_W64);
+    ir_ref hi = ir_ld(x->ir, IR_I64, x86_add_imm(x, IR_I64, addr, 8), IR_W64);
+    x86_call(x, HELPER_ID(invpcid), x86_get_gpr(x, i->reg, native_width(x)), lo, hi, 0);
+    x86_end_dyn(x, false);
+}
+
+/* CLFLUSH faults as a load does and has no other effect here: the guest's caches are coherent. */
+void tr_clflush(struct x86_trans *x, const struct x86_insn *i)
+{
+    x86_load_mem(x, i, IR_W8, 0);
+}
+
+void tr_fence(struct x86_trans *x, const struct x86_insn *i)
+{
+    (void)i;
+    ir_emit(x->ir, IR_FENCE, IR_VOID, 0, 0, 0, 0, 0, 0);
+}
+
+/* ---- flags with privileges --------------------------------------------------------------------
+ */
+
+void tr_pushf(struct x86_trans *x, const struct x86_insn *i)
+{
+    unsigned w = i->opsize;
+    ir_ref v = x86_call(x, HELPER_ID(pushf), bytes_of(x, w), 0, 0, 0);
+    x86_push(x, w, w == IR_W64 ? v : ir_trunc(x->ir, v));
+}
+
+void tr_popf(struct x86_trans *x, const struct x86_insn *i)
+{
+    unsigned w = i->opsize;
+    ir_ref v = x86_stack_load(x, w, 0);
+    x86_call(x, HELPER_ID(popf), v, bytes_of(x, w), 0, 0);
+    x86_add_sp(x, x86_bytes(w));
+    x86_end_dyn(x, true);
+}
+
+/* ---- port I/O ---------------------------------------------------------------------------------
+ */
+
+static unsigned io_width(const struct x86_insn *i)
+{
+    return i->opsize == IR_W64 ? IR_W32 : i->opsize; /* REX.W makes no 64-bit port access */
+}
+
+/* Operand n is the port: an immediate byte or DX. */
+static ir_ref port(struct x86_trans *x, const struct x86_insn *i, unsigned n)
+{
+    if (i->row->ops[n] == OP_Ib)
+        return ir_i32(x->ir, (uint32_t)i->imm);
+    return ir_zext(x->ir, IR_I32, ir_get(x->ir, SLOT_GPR + X86_RDX), IR_W16);
+}
+
+void tr_in(struct x86_trans *x, const struct x86_insn *i)
+{
+    unsigned w = io_width(i);
+    ir_ref v = x86_call(x, HELPER_ID(in), port(x, i, 1), bytes_of(x, w), 0, 0);
+    x86_put_gpr(x, X86_RAX, w, ir_trunc(x->ir, v));
+}
+
+void tr_out(struct x86_trans *x, const struct x86_insn *i)
+{
+    unsigned w = io_width(i);
+    x86_call(x, HELPER_ID(out), port(x, i, 0), bytes_of(x, w), x86_get_gpr(x, X86_RAX, w), 0);
+    x86_end_dyn(x, true);
+}
+
+static void io_string(struct x86_trans *x, ir_ref left)
+{
+    ir_ref rip = ir_op3(x->ir, IR_SELNZ, IR_I64, x86_this_rip(x), x86_next_rip(x), left);
+    x86_end_dyn_at(x, rip, true);
+}
+
+void tr_ins(struct x86_trans *x, const struct x86_insn *i)
+{
+    io_string(x, x86_call(x, HELPER_ID(ins), bytes_of(x, io_width(i)), bytes_of(x, i->addrsize),
+                          ir_i32(x->ir, i->rep != 0), 0));
+}
+
+void tr_outs(struct x86_trans *x, const struct x86_insn *i)
+{
+    io_string(x, x86_call(x, HELPER_ID(outs), bytes_of(x, io_width(i)), bytes_of(x, i->addrsize),
+                          ir_i32(x->ir, i->rep != 0), ir_i32(x->ir, i->seg)));
+}
