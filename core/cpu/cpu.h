@@ -104,6 +104,11 @@ struct vcpu {
     bool paused;              /* parked; guarded by run_lock */
     pthread_mutex_t run_lock; /* leaf lock: guards parking */
     pthread_cond_t run_cond;  /* the thread waits here when paused or halted */
+    pthread_cond_t park_cond; /* vcpus_pause waits here for `paused` */
+    bool quit;                /* the thread shall end; guarded by run_lock */
+    bool state_current;       /* get_state was called since it last ran; guarded by run_lock */
+    _Atomic bool idle;        /* asleep after a halt: an interrupt must signal run_cond */
+    _Atomic uint32_t interrupt_seq; /* counts calls of cpu_interrupt */
 
     /* debugger */
     struct cpu_breakpoint *breakpoints; /* changed only while stopped */
@@ -133,8 +138,18 @@ bool vcpu_start_thread(struct vcpu *cpu, struct vemu_error **errp); /* paused at
 void vcpus_pause(struct vemu_machine *m);
 void vcpus_resume(struct vemu_machine *m);
 void vcpus_join(struct vemu_machine *m); /* stop and join all threads, for destroy */
+/* Join, then free every vCPU and the list of them. */
+void vcpus_free(struct vemu_machine *m);
+/*
+ * What the thread makes of vcpu_run's result: HALT sleeps until cpu_interrupt is called (whether
+ * the condition can be delivered is for the next vcpu_run to say: it returns HALT again, at once,
+ * if not); DEBUG, ERROR and SHUTDOWN (triple fault) park the vCPU until vcpus_resume and put a
+ * MACHINE_REQUEST_DEBUG, _ERROR or _RESET to the loop. Pauses and resumes are made by one thread at
+ * a time.
+ */
 
-/* Set or clear interrupt conditions; wakes a halted vCPU and kicks a running one. Any thread. */
+/* Set or clear interrupt conditions; wakes a halted vCPU and kicks a running one. Any thread, with
+ * any locks. */
 void cpu_interrupt(struct vcpu *cpu, uint32_t bits);
 void cpu_clear_interrupt(struct vcpu *cpu, uint32_t bits);
 void vcpu_reset(struct vcpu *cpu);
