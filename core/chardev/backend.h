@@ -1,0 +1,77 @@
+/*
+ * Between core/chardev/chardev.c, which knows front ends, and the back ends, one a file, which know
+ * the outside. Private to core/chardev.
+ *
+ * Everything runs with the machine lock held (or before the machine runs), on the loop's thread
+ * except `write` and `input_changed`. A back end never calls the front end: it hands input to
+ * chardev_input() and reports the other end's coming and going with chardev_set_opened(), and
+ * chardev.c passes both on from the loop's thread.
+ */
+#ifndef CORE_CHARDEV_BACKEND_H
+#define CORE_CHARDEV_BACKEND_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/chardev/chardev.h"
+#include "core/chardev/fdio.h"
+#include "core/clock/clock.h"
+#include "core/util/error.h"
+#include "core/util/opts.h"
+
+struct chardev_backend {
+    /* Makes chr->priv and opens. what: the name for error sentences ("chardev file"). On failure
+     * close is not called. */
+    bool (*open)(struct chardev *chr, struct opts *opts, const char *what,
+                 struct vemu_error **errp);
+    void (*close)(struct chardev *chr);
+    /* Takes what it can; never blocks. */
+    size_t (*write)(struct chardev *chr, const uint8_t *data, size_t len);
+    /* There is more or less room for input, or a front end came or went. May be NULL. */
+    void (*input_changed)(struct chardev *chr);
+};
+
+enum { CHARDEV_INPUT_SIZE = 4096 };
+
+struct chardev {
+    struct list node;
+    struct vemu_machine *machine;
+    char *id, *path;
+    const struct chardev_backend *backend;
+    void *priv;
+    const struct chardev_frontend *fe;
+    void *fe_opaque;
+
+    uint8_t input[CHARDEV_INPUT_SIZE]; /* came in, not yet taken by the front end */
+    size_t input_len;
+
+    struct timer kick;  /* "as soon as possible": has the loop's thread call the front end */
+    bool opened;        /* somebody is at the other end */
+    bool opened_told;   /* what the front end was told last */
+    bool break_pending; /* a break condition to report */
+    bool short_write;   /* the front end waits for `writable` */
+    bool room;          /* there is room again: call it */
+
+    void (*escape)(void *opaque, int key);
+    void *escape_opaque;
+};
+
+extern const struct chardev_backend chardev_null, chardev_stdio, chardev_file, chardev_fd,
+    chardev_pty, chardev_socket, chardev_ringbuf;
+
+/* How many bytes chardev_input takes now; 0 without a front end. */
+size_t chardev_input_room(const struct chardev *chr);
+/* Bytes from outside. What exceeds the room is dropped. Loop's thread. */
+void chardev_input(struct chardev *chr, const uint8_t *data, size_t len);
+void chardev_set_opened(struct chardev *chr, bool opened);
+void chardev_break(struct chardev *chr);
+/* There is room for output again after a short write. */
+void chardev_room(struct chardev *chr);
+bool chardev_set_path(struct chardev *chr, const char *path);
+/* A line for the user, after the back end's name. */
+void chardev_warn(struct chardev *chr, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* For chardev_termios_restore. Async-signal-safe. */
+void chardev_stdio_restore(struct chardev *chr);
+
+#endif
