@@ -1,0 +1,64 @@
+/* Every board and device class there is. Adding one is a line here. */
+#include "hw/board.h"
+
+#include <stddef.h>
+#include "hw/acpi/ged.h"
+#include "hw/char/uart16550.h"
+#include "hw/firmware/fw_cfg.h"
+#include "hw/input/i8042.h"
+#include "hw/intc/apic_bus.h"
+#include "hw/intc/i8259.h"
+#include "hw/intc/ioapic.h"
+#include "hw/intc/lapic.h"
+#include "hw/misc/debug_exit.h"
+#include "hw/misc/debugcon.h"
+#include "hw/misc/pc_testdev.h"
+#include "hw/misc/port92.h"
+#include "hw/misc/post_port.h"
+#include "hw/pci/host_x86.h"
+#include "hw/pci/ich9.h"
+#include "hw/pci/pci_testdev.h"
+#include "hw/pci/piix.h"
+#include "hw/timer/hpet.h"
+#include "hw/timer/i8254.h"
+#include "hw/timer/mc146818.h"
+#include "hw/x86/boards.h"
+#include "hw/x86/irq_router.h"
+
+/* The first is the default. */
+const struct board_class *const board_classes[] = {
+    &pc_board_class,
+    &q35_board_class,
+    &microvm_board_class,
+    NULL,
+};
+
+const struct device_class *const device_classes[] = {
+    /* made by -device */
+    &debug_exit_class,
+    &debugcon_class,
+    &pc_testdev_class,
+    &pci_testdev_class,
+    &uart16550_class,
+    /* made by boards */
+    &apic_bus_class,
+    &fw_cfg_class,
+    &ged_class,
+    &hpet_class,
+    &i8042_class,
+    &i8254_class,
+    &i8259_class,
+    &ich9_lpc_class,
+    &ioapic_class,
+    &irq_router_class,
+    &lapic_class,
+    &mc146818_class,
+    &pci_host_class,
+    &pci_i440fx_class,
+    &pci_q35_class,
+    &piix3_class,
+    &piix4_pm_class,
+    &port92_class,
+    &post_port_class,
+    NULL,
+};
