@@ -267,8 +267,6 @@ static void send_more(struct fdio *io)
     int err = flush(io);
     if (err && err != EAGAIN && err != EWOULDBLOCK)
         io->gone(io->chr, true, err);
-    if (io->output_len < FDIO_OUTPUT_SIZE)
-        chardev_room(io->chr);
 }
 
 static void receive_more(struct fdio *io)
@@ -297,5 +295,8 @@ static void fd_ready(void *opaque, int fd, unsigned events)
         send_more(io);
     if (fd == io->in.fd && (events & (LOOP_READ | LOOP_HUP)))
         receive_more(io);
+    /* Also when the other end has gone: what comes now is dropped, and nobody shall wait for it. */
+    if (io->output_len < FDIO_OUTPUT_SIZE)
+        chardev_room(io->chr);
     fdio_update(io);
 }

@@ -83,7 +83,6 @@ static void socket_gone(struct chardev *chr, bool output, int err)
     (void)output, (void)err;
     fdio_detach(&b->io, true, true);
     chardev_set_opened(chr, false);
-    chardev_room(chr); /* output is dropped now: a front end that waits may go on */
     listen_for_client(chr);
 }
 

@@ -772,3 +772,22 @@ Test(chardev, input_sent_before_a_close_still_arrives)
     wait_until(f.len == 6);
     assert_got(&f, "abcdef");
 }
+
+Test(chardev, a_front_end_that_waits_goes_on_when_the_peer_leaves)
+{
+    static uint8_t much[1 << 20];
+    int s[2];
+    char spec[32];
+    struct front f;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+    snprintf(spec, sizeof spec, "fd:%d", s[0]);
+    struct chardev *chr = make(spec);
+    close(s[0]);
+    attach(&f, chr, 100);
+    cr_assert_lt(chardev_write(chr, much, sizeof much), sizeof much);
+    rounds(5);
+    cr_assert_eq(f.writable, 0);
+    close(s[1]);
+    wait_until(f.writable == 1 && f.closed == 1);
+    cr_assert_eq(chardev_write(chr, much, sizeof much), sizeof much);
+}
