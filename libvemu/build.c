@@ -73,9 +73,10 @@ static bool build_chardevs(struct lib_machine *lm, struct vemu_error **errp)
 }
 
 /* The back end of serial port n; *chr stays NULL for "none". */
-static bool build_serial(struct lib_machine *lm, unsigned n, const char *spec, const char *origin,
+static bool build_serial(struct lib_machine *lm, unsigned n, const char *text, const char *origin,
                          struct chardev **chr, struct vemu_error **errp)
 {
+    const char *spec = text;
     char id[16];
 
     if (strcmp(spec, "none") == 0)
@@ -86,9 +87,13 @@ static bool build_serial(struct lib_machine *lm, unsigned n, const char *spec, c
                error_set(errp, VEMU_ERROR_NOT_FOUND, "%s: there is no -chardev with id=%s for '%s'",
                          origin, spec + 8, spec);
     }
-    /* A monitor shares the terminal with the port elsewhere; its escape key works here as well. */
+    /* A monitor shares the terminal with the port elsewhere; its escape key works here as well. As
+     * there, the guest then gets Ctrl-C; so it does with -nographic. */
     if (strncmp(spec, "mon:", 4) == 0)
         spec += 4;
+    if (strcmp(spec, "stdio") == 0 &&
+        (spec != text || strstr(config_origin(lm->config, "display"), "nographic")))
+        spec = "stdio,signal=off";
     snprintf(id, sizeof id, "serial%u", n);
     return make_chardev(lm, id, spec, origin, chr, errp);
 }

@@ -170,16 +170,13 @@ bool vemu_console_set_notify(struct vemu_machine *m, const char *chardev, void (
     return true;
 }
 
-bool vemu_console_set_escape(struct vemu_machine *m, const char *chardev,
-                             void (*fn)(void *opaque, int key), void *opaque,
-                             struct vemu_error **errp)
+void vemu_console_set_escape(struct vemu_machine *m, void (*fn)(void *opaque, int key),
+                             void *opaque)
 {
-    struct console *con = find_or_error(m, chardev, errp);
+    struct lib_machine *lm = lib_of(m);
 
-    if (!con)
-        return false;
     machine_lock(m);
-    chardev_set_escape(con->chr, fn, opaque);
+    list_for_each(con, &lm->consoles, struct console, node)
+        chardev_set_escape(con->chr, fn, opaque);
     machine_unlock(m);
-    return true;
 }

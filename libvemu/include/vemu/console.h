@@ -31,11 +31,11 @@ size_t vemu_console_write(struct vemu_machine *m, const char *chardev, const voi
  * lock held, so it must only wake somebody. One callback a machine and ring buffer; NULL: none. */
 bool vemu_console_set_notify(struct vemu_machine *m, const char *chardev, void (*fn)(void *opaque),
                              void *opaque, struct vemu_error **errp);
-/* For a terminal ("stdio"): fn gets the key typed after Ctrl-A (Ctrl-A Ctrl-A sends one Ctrl-A to
- * the guest). Called on the main loop's thread; only vemu_machine_quit() is allowed in it. */
-bool vemu_console_set_escape(struct vemu_machine *m, const char *chardev,
-                             void (*fn)(void *opaque, int key), void *opaque,
-                             struct vemu_error **errp);
+/* For a machine with the terminal ("stdio"), realized: fn gets the key typed after Ctrl-A (Ctrl-A
+ * Ctrl-A sends one Ctrl-A to the guest, Ctrl-A b a break). Called on the main loop's thread; only
+ * vemu_machine_quit() is allowed in it. Without a terminal it is never called. */
+void vemu_console_set_escape(struct vemu_machine *m, void (*fn)(void *opaque, int key),
+                             void *opaque);
 
 #ifdef __cplusplus
 }
