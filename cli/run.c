@@ -1,0 +1,147 @@
+/* Makes a machine from the command line, runs it on this terminal, and says how it ended. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static int fail_with(struct vemu_error *err)
+{
+    int status = cli_fail("%s", vemu_error_message(err));
+
+    vemu_error_free(err);
+    return status;
+}
+
+/* ---- before the machine ---------------------------------------------------------------------- */
+
+/* What only a command, and not the library, supplies or asks for. */
+static int complete(struct vemu_config *cfg, enum vemu_config_style style)
+{
+    const char *dashes = style == VEMU_CONFIG_RUN ? "--" : "-";
+    const char *defaults = vemu_config_get(cfg, "defaults");
+    bool bare = defaults && strcmp(defaults, "off") == 0;
+    struct vemu_error *err = NULL;
+
+    if (!vemu_config_get(cfg, "kernel") && !vemu_config_get(cfg, "bios") &&
+        !vemu_config_get(cfg, "append") && !vemu_config_get(cfg, "initrd"))
+        return cli_fail("there is nothing to start: give a kernel with %skernel FILE", dashes);
+    if (vemu_config_count(cfg, "serial") == 0 && !bare &&
+        !vemu_config_add(cfg, "serial", "mon:stdio", &err))
+        return fail_with(err);
+    return 0;
+}
+
+/* ---- while it runs --------------------------------------------------------------------------- */
+
+static void on_escape(void *opaque, int key)
+{
+    switch (key) {
+    case 'x':
+        fprintf(stderr, "\nvemu: left with Ctrl-A x\n");
+        vemu_machine_quit(opaque);
+        break;
+    case 'h':
+    case '?':
+        fprintf(stderr, "\nCtrl-A x    leave\n"
+                        "Ctrl-A b    send a break to the guest\n"
+                        "Ctrl-A h    this list\n"
+                        "Ctrl-A Ctrl-A    send one Ctrl-A to the guest\n");
+        break;
+    default:
+        break;
+    }
+}
+
+static int exit_status(struct vemu_machine *m, enum vemu_exit_reason why, struct vemu_error *err)
+{
+    switch (why) {
+    case VEMU_EXIT_STATUS:
+        return vemu_machine_exit_status(m) & 0xff;
+    case VEMU_EXIT_PANICKED:
+        return cli_fail("the guest reported a panic");
+    case VEMU_EXIT_FAILED:
+        return fail_with(err);
+    default:
+        return 0;
+    }
+}
+
+static int run(struct vemu_machine *m, enum vemu_config_style style)
+{
+    struct vemu_error *err = NULL;
+    enum vemu_exit_reason why;
+
+    vemu_console_set_escape(m, on_escape, m);
+    if (terminal_note_mode() && style == VEMU_CONFIG_RUN)
+        fprintf(stderr, "vemu: Ctrl-A x leaves, Ctrl-A h shows other keys\n");
+    why = vemu_machine_run(m, &err);
+    return exit_status(m, why, err);
+}
+
+static int make_and_run(const struct vemu_config *cfg, enum vemu_config_style style,
+                        struct logfile *log, bool *made)
+{
+    struct vemu_machine_options options = VEMU_MACHINE_OPTIONS_INIT;
+    struct vemu_error *err = NULL;
+    struct vemu_machine *m;
+    int status;
+
+    options.log = logfile_line;
+    options.log_opaque = log;
+    m = vemu_machine_create(cfg, &options, &err);
+    if (!m)
+        return fail_with(err);
+    terminal_set_machine(m);
+    *made = vemu_machine_realize(m, &err);
+    if (*made)
+        status = run(m, style);
+    else if (terminal_signal())
+        vemu_error_free(err), status = 1;
+    else
+        status = fail_with(err);
+    terminal_set_machine(NULL);
+    vemu_machine_destroy(m);
+    terminal_restore();
+    return status;
+}
+
+int cli_run(enum vemu_config_style style, int argc, const char *const *argv)
+{
+    struct vemu_config *cfg = vemu_config_new();
+    struct vemu_error *err = NULL;
+    struct logfile *log;
+    const char *answer;
+    bool made = false;
+    int status;
+
+    if (!cfg)
+        return cli_fail("out of memory");
+    if (!vemu_config_parse_args(cfg, argc, argv, &err)) {
+        vemu_config_free(cfg);
+        return fail_with(err);
+    }
+    answer = vemu_config_answer(cfg, style);
+    if (answer) {
+        fputs(answer, stdout);
+        vemu_config_free(cfg);
+        return 0;
+    }
+    status = complete(cfg, style);
+    if (status == 0) {
+        log = logfile_open(vemu_config_get(cfg, "logfile"));
+        if (log) {
+            terminal_init();
+            status = make_and_run(cfg, style, log, &made);
+            logfile_close(log, !made);
+        } else {
+            status = cli_fail("-D: cannot write '%s': %s", vemu_config_get(cfg, "logfile"),
+                              strerror(errno));
+        }
+    }
+    vemu_config_free(cfg);
+    if (terminal_signal())
+        terminal_die(terminal_signal());
+    return status;
+}
