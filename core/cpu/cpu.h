@@ -47,6 +47,15 @@ struct cpu_intc_ops {
     void (*init)(void *opaque); /* INIT: as reset, but the APIC ID stays */
 };
 
+/* Why vcpu_run returned. */
+enum vcpu_exit {
+    VCPU_EXIT_STOP,
+    VCPU_EXIT_HALT,
+    VCPU_EXIT_DEBUG,
+    VCPU_EXIT_SHUTDOWN,
+    VCPU_EXIT_ERROR,
+};
+
 /* What an accelerator is. One const table each; no state of its own. */
 struct accel {
     const char *name;
@@ -61,13 +70,7 @@ struct accel {
     void (*vcpu_reset)(struct vcpu *cpu); /* after core reset the architectural part */
     /* Run until cpu->stop_request, halt, or a debug event; returns why. On the vCPU's thread, no
      * locks. */
-    enum vcpu_exit {
-        VCPU_EXIT_STOP,
-        VCPU_EXIT_HALT,
-        VCPU_EXIT_DEBUG,
-        VCPU_EXIT_SHUTDOWN,
-        VCPU_EXIT_ERROR
-    } (*vcpu_run)(struct vcpu *cpu);
+    enum vcpu_exit (*vcpu_run)(struct vcpu *cpu);
     void (*vcpu_kick)(
         struct vcpu *cpu); /* make vcpu_run look at interrupt and stop_request; any thread */
     void (*get_state)(struct vcpu *cpu); /* make the architectural part current (vCPU stopped) */
