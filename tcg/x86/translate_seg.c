@@ -49,15 +49,15 @@ void tr_mov_from_sreg(struct x86_trans *x, const struct x86_insn *i)
         store_selector(x, i, get_selector(x, seg));
 }
 
-/* FS and GS take part in no mode bit: the region may go on. */
 static void load_seg(struct x86_trans *x, unsigned seg, ir_ref selector, bool mov_or_pop)
 {
     x86_call(x, HELPER_ID(load_seg), ir_i32(x->ir, seg), selector, ir_i32(x->ir, mov_or_pop), 0);
 }
 
+/* In 64-bit code FS and GS take part in no mode bit: the region may go on. */
 static void end_after_load(struct x86_trans *x, unsigned seg)
 {
-    if (seg < X86_FS)
+    if (seg < X86_FS || !x86_code64(x))
         x86_end_dyn(x, false);
 }
 
