@@ -33,10 +33,8 @@ static bool build_accel(struct lib_machine *lm, struct vemu_error **errp)
         return true;
     list_for_each(opt, &lm->accel_node->children, struct config_node, sibling)
     {
-        if (strcmp(opt->key, "accel") != 0 && !tcg_set_option(m, opt->key, opt->value, errp)) {
-            error_prefix(errp, "%s: ", opt->origin);
+        if (strcmp(opt->key, "accel") != 0 && !tcg_set_option(m, opt->key, opt->value, errp))
             return false;
-        }
     }
     return true;
 }

@@ -213,9 +213,15 @@ static bool check_props(const struct config_key *k, const char *origin, const st
             return error_set(errp, VEMU_ERROR_INVALID,
                              "%s: '%.*s' is not one of its properties; did you mean '%s'?", origin,
                              QUOTE_MAX, opts->items[i].key, closest.best);
-        if (!known)
-            return error_set(errp, VEMU_ERROR_INVALID, "%s: '%.*s' is not one of its properties",
-                             origin, QUOTE_MAX, opts->items[i].key);
+        if (!known) {
+            struct text list = {0};
+            for (const char *const *p = k->props; *p; p++)
+                text_add(&list, "%s%s", p == k->props ? "" : ", ", *p);
+            error_set(errp, VEMU_ERROR_INVALID, "%s: '%.*s' is not one of its properties: %s",
+                      origin, QUOTE_MAX, opts->items[i].key, list.data ? list.data : "");
+            free(list.data);
+            return false;
+        }
     }
     return true;
 }

@@ -148,8 +148,9 @@ static void add_pairs(struct text *t, const char *title, const char *const (*row
 
 static const char *const accel_rows[][2] = {
     {"tcg", "translates guest code to host code"},
-    {"  thread=multi|single", "a host thread for each vCPU, or one for all"},
+    {"  thread=multi", "a host thread for each vCPU"},
     {"  backend=jit|interp", "compile, or interpret the translated form"},
+    {"  tb-size=N", "MiB for translated code"},
 };
 static const char *const chardev_rows[][2] = {
     {"stdio", "this terminal; Ctrl-A x leaves"},

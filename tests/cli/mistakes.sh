@@ -1,0 +1,103 @@
+#!/bin/sh
+# Every mistake gets one sentence on standard error that names the option, the value and what would
+# be right, exit status 1, nothing on standard output, and leaves no file or socket behind.
+set -u
+vemu=${VEMU_BUILD:-.}/vemu
+system=${VEMU_BUILD:-.}/vemu-system-x86_64
+case $vemu in /*) ;; *) vemu=$PWD/$vemu system=$PWD/$system ;; esac
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+n=0
+
+echo 'This is no kernel.' >text
+truncate -s 200M large
+# A boot sector's signature and header magic, and then nothing.
+dd if=/dev/zero of=short bs=1 count=1024 2>/dev/null
+printf '\125\252' | dd of=short bs=1 seek=510 conv=notrunc 2>/dev/null
+printf 'HdrS\014\002' | dd of=short bs=1 seek=514 conv=notrunc 2>/dev/null
+ls >before
+
+# refuses WHAT SENTENCE COMMAND...: SENTENCE is a shell pattern, with "vemu: " in front.
+refuses() {
+    what=$1 want=$2
+    shift 2
+    n=$((n + 1))
+    timeout 20 "$@" >out 2>err </dev/null
+    status=$?
+    said=$(cat err) lines=$(wc -l <err) printed=$(wc -c <out)
+    rm -f out err
+    ls >../"$$.after"
+    left=$(grep -vxFf before ../"$$.after" | grep -v '^before$')
+    rm -f ../"$$.after"
+    why=
+    # shellcheck disable=SC2254
+    case $said in "vemu: "$want) ;; *) why="said: $said" ;; esac
+    [ "$status" = 1 ] || why="$why; exit status $status"
+    [ "$lines" = 1 ] || why="$why; $lines lines"
+    [ "$printed" = 0 ] || why="$why; $printed bytes on standard output"
+    [ -z "$left" ] || why="$why; left behind: $left"
+    if [ -z "$why" ]; then
+        echo "ok $n - $what"
+    else
+        echo "not ok $n - $what"
+        echo "# wanted: vemu: $want"
+        echo "# $why"
+    fi
+}
+
+refuses 'nothing to start' 'there is nothing to start: give a kernel with -kernel FILE' "$system"
+refuses 'nothing to start (run)' 'there is nothing to start: give a kernel with --kernel FILE' "$vemu" run
+refuses 'a kernel that is not there' "-kernel: cannot read 'nothing': No such file or directory" \
+    "$system" -kernel nothing
+refuses 'a directory as kernel' "-kernel: '.' is a directory, but must be a file" "$system" -kernel .
+refuses 'a text file as kernel' "*text*" "$system" -kernel text
+refuses 'a truncated bzImage' "*short*" "$system" -kernel short
+refuses 'an initrd larger than memory' \
+    "-initrd: 'large' has 209715200 bytes and does not fit the guest's memory of 128M; *" \
+    "$system" -kernel text -initrd large -m 128M
+refuses 'an initrd without kernel' '-initrd is for a kernel that is started directly; *' \
+    "$system" -initrd large
+refuses 'more memory than the machine can have' '-m: 1T is more memory than *, which is *' \
+    "$system" -kernel text -m 1T
+refuses 'memory that is no size' "-m: 'much' is not a memory size; *512M*" "$system" -kernel text -m much
+refuses 'no memory' "-m: a machine needs more memory than '0', such as 512M" "$system" -kernel text -m 0
+refuses 'no vCPUs' "-smp: cpus is '0', but must be a number from 1 to 64" "$system" -kernel text -smp 0
+refuses 'too many vCPUs' "--cpus: cpus is '65', but must be a number from 1 to 64" \
+    "$vemu" run --kernel text --cpus 65
+refuses 'an unknown option' '-kernl is not an option; did you mean -kernel?' "$system" -kernl text
+refuses 'an unknown option (run)' '--memmory is not an option; did you mean --memory?' \
+    "$vemu" run --memmory=1G
+refuses 'an option that comes later' '-drive is not available yet: there are no disks so far' \
+    "$system" -drive file=text
+refuses 'an option without its value' '-kernel needs a value: FILE, such as *' "$system" -kernel
+refuses 'an unknown device' "-device: 'isa-debug-exi' is not a device; did you mean 'isa-debug-exit'?" \
+    "$system" -kernel text -device isa-debug-exi
+refuses 'an unknown property' \
+    "-device: device 'isa-debug-exit' has no property 'iobas'; did you mean 'iobase'?" \
+    "$system" -kernel text -device isa-debug-exit,iobas=1
+refuses 'an unknown machine' "-M: 'q53' is not a machine type; did you mean 'q35'?" \
+    "$system" -kernel text -M q53
+refuses 'an unknown machine property' "-M: machine type 'pc' has no property 'hpett'; did you mean 'hpet'?" \
+    "$system" -kernel text -M pc,hpett=off
+refuses 'an unknown CPU' '*586*' "$system" -kernel text -cpu 586
+refuses 'an unknown accelerator' "-accel: 'tgc' is not an accelerator; use tcg" \
+    "$system" -kernel text -accel tgc
+refuses 'an unknown accelerator option' '-accel tcg: unknown option *' \
+    "$system" -kernel text -accel tcg,speed=11
+refuses 'kvm' '-accel: the kvm accelerator is not available yet; use tcg' "$system" -kernel text -accel kvm
+refuses 'an unknown log item' "-d: log item 'foo' is not known: *" "$system" -kernel text -d foo
+refuses 'a log file that cannot be' "-D: cannot write 'no/file': No such file or directory" \
+    "$system" -kernel text -d int -D no/file
+refuses 'an unknown back end' "-serial: *" "$system" -kernel text -serial stdoi
+refuses 'a back end that is not there' "-serial: there is no -chardev with id=x for 'chardev:x'" \
+    "$system" -kernel text -serial chardev:x
+refuses 'a socket, when something later fails' "*text*" \
+    "$system" -kernel text -serial unix:sock,server=on,wait=off
+refuses 'a log file and a socket for gdb, when something later fails' "*text*" \
+    "$system" -kernel text -d int -D log -gdb unix:gdbsock
+refuses 'a place for gdb that is none' "-gdb: 'here' is not a place to wait for gdb; *" \
+    "$system" -kernel text -gdb here
+refuses 'a command that is none' "'rnu' is not a command; *" "$vemu" rnu
+refuses 'options before the command' "'--kernel' comes after a command: *" "$vemu" --kernel text
+echo "1..$n"
