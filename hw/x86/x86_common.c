@@ -461,7 +461,6 @@ static void board_reset(struct vemu_machine *m)
     for (unsigned i = 0; i < m->vcpu_count; i++) {
         struct vcpu *cpu = m->vcpus[i];
         ((struct x86_regs *)cpu->regs)->a20_off = 0;
-        cpu->wait_for_sipi = i != 0;
         if (b->direct_boot)
             set_mtrrs(b, cpu->regs);
     }
