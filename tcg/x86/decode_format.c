@@ -82,7 +82,8 @@ static void put_mem(struct text *t, const struct x86_insn *i, uint64_t next)
     if (i->index != X86_NO_REG) {
         put(t, "%s", sep);
         put_reg(t, i, i->index, i->addrsize);
-        put(t, "*%u", 1u << i->scale);
+        if (i->addrsize != IR_W16)
+            put(t, "*%u", 1u << i->scale);
         sep = "+";
     }
     if (!*sep)
