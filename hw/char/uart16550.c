@@ -554,6 +554,7 @@ const struct device_class uart16550_class = {
     .help = "16550A serial port",
     .size = sizeof(struct uart),
     .user_creatable = true,
+    .bus = "isa",
     .props = uart_props,
     .state = uart_state,
     .state_version = 1,

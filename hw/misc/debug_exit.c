@@ -58,6 +58,7 @@ const struct device_class debug_exit_class = {
     .help = "a written value v ends the machine with exit status (v << 1) | 1",
     .size = sizeof(struct debug_exit),
     .user_creatable = true,
+    .bus = "isa",
     .props = debug_exit_props,
     .realize = debug_exit_realize,
     .unrealize = debug_exit_unrealize,

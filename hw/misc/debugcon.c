@@ -112,6 +112,7 @@ const struct device_class debugcon_class = {
     .help = "port whose written bytes go to a character device",
     .size = sizeof(struct debugcon),
     .user_creatable = true,
+    .bus = "isa",
     .props = debugcon_props,
     .realize = debugcon_realize,
     .unrealize = debugcon_unrealize,

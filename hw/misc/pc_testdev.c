@@ -154,6 +154,7 @@ const struct device_class pc_testdev_class = {
     .help = "ports, memory and interrupt lines for bare-metal test guests",
     .size = sizeof(struct pc_testdev),
     .user_creatable = true,
+    .bus = "isa",
     .state = pc_testdev_state,
     .state_version = 1,
     .realize = pc_testdev_realize,
