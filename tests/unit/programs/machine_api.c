@@ -1,0 +1,271 @@
+/*
+ * The public API with a guest of a few instructions: life, exit reasons, consoles, registers and
+ * memory, pause and resume, saved state, two machines at once, and many machines one after another.
+ * A program of its own because leaks and races are part of what it holds.
+ */
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include <vemu/vemu.h>
+
+#include "tap.h"
+
+enum { ROM_SIZE = 65536, RESET_VECTOR = 0xfff0 };
+
+/* 16-bit code that runs where the processor starts, in the ROM below 4 GiB. */
+static const uint8_t hello[] = {
+    0xba, 0xf8, 0x03,                   /* mov dx, 0x3f8 */
+    0xb0, 'H',  0xee,                   /* mov al, 'H'; out dx, al */
+    0xb0, 'i',  0xee,                   /* mov al, 'i'; out dx, al */
+    0x66, 0xbb, 0x78, 0x56, 0x34, 0x12, /* mov ebx, 0x12345678 */
+    0xba, 0xf4, 0x00,                   /* mov dx, 0xf4 */
+    0xb0, 0x21, 0xee,                   /* mov al, 0x21; out dx, al: ends with (0x21 << 1) | 1 */
+    0xf4, 0xeb, 0xfd,                   /* hlt; jmp back to it */
+};
+static const uint8_t spin[] = {
+    0x66, 0x43, /* inc ebx */
+    0xeb, 0xfc, /* jmp back */
+};
+static const uint8_t reset[] = {
+    0xb0, 0xfe, 0xe6, 0x64, /* mov al, 0xfe; out 0x64, al: pulse the reset line */
+    0xf4, 0xeb, 0xfd,
+};
+static const uint8_t triple_fault[] = {
+    0x0f, 0x01, 0x1e, 0x00, 0x00, /* lidt [0]: zero memory, so a limit of 0 */
+    0xcd, 0x03,                   /* int 3 */
+};
+
+/* The ROM as a file; *path names it while the descriptor is open. */
+static int rom_file(const uint8_t *code, size_t len, char path[64])
+{
+    static const uint8_t jump[] = {0xe9, 0x0d, 0x00}; /* at 0xfff0: to 0 of the same segment */
+    uint8_t *rom = calloc(1, ROM_SIZE);
+    int fd = memfd_create("rom", MFD_CLOEXEC);
+
+    if (!rom || fd < 0)
+        abort();
+    memcpy(rom, code, len);
+    memcpy(rom + RESET_VECTOR, jump, sizeof jump);
+    if (write(fd, rom, ROM_SIZE) != ROM_SIZE)
+        abort();
+    free(rom);
+    snprintf(path, 64, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
+static struct vemu_machine *machine(const uint8_t *code, size_t len, const char *options,
+                                    bool realize)
+{
+    struct vemu_config *cfg = vemu_config_new();
+    struct vemu_error *err = NULL;
+    struct vemu_machine *m = NULL;
+    char path[64];
+    int fd = rom_file(code, len, path);
+
+    if (vemu_config_parse(cfg, "-m 4M -device isa-debug-exit,iobase=0xf4,iosize=4", &err) &&
+        vemu_config_parse(cfg, options, &err) && vemu_config_set(cfg, "bios", path, &err))
+        m = vemu_machine_create(cfg, NULL, &err);
+    if (m && realize && !vemu_machine_realize(m, &err)) {
+        vemu_machine_destroy(m);
+        m = NULL;
+    }
+    if (!m)
+        printf("# %s\n", vemu_error_message(err));
+    vemu_error_free(err);
+    vemu_config_free(cfg);
+    if (realize)
+        close(fd); /* else the caller's until it is realized: left to the process */
+    return m;
+}
+
+static void nap(long ms)
+{
+    struct timespec t = {.tv_nsec = ms * 1000000};
+
+    nanosleep(&t, NULL);
+}
+
+static uint64_t reg(struct vemu_machine *m, const char *name)
+{
+    uint64_t value = 0;
+    size_t size = sizeof value;
+
+    return vemu_cpu_read_register(m, 0, name, &value, &size, NULL) ? value : UINT64_MAX;
+}
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+static void run_returns_the_exit_reason(void)
+{
+    struct vemu_machine *m = machine(hello, sizeof hello, "", false);
+    char text[16] = "";
+    size_t n;
+
+    if (!tap(m != NULL, "a machine is created"))
+        return;
+    tap(vemu_machine_get_state(m) == VEMU_STATE_CREATED, "it is not realized yet");
+    tap(vemu_machine_run(m, NULL) == VEMU_EXIT_STATUS, "run ends with the device's status");
+    tap(vemu_machine_exit_status(m) == 0x43, "the status is the device's");
+    n = vemu_console_read(m, NULL, text, sizeof text - 1, -1);
+    tap(n == 2 && strcmp(text, "Hi") == 0, "the serial port's bytes are in the ring");
+    tap(vemu_console_read(m, NULL, text, sizeof text, -1) == 0, "reading ends with the guest");
+    tap(reg(m, "rbx") == 0x12345678, "registers are readable by name");
+    tap(vemu_machine_run(m, NULL) == VEMU_EXIT_FAILED, "a guest that is done does not run on");
+    tap(vemu_machine_reset(m, NULL) && vemu_machine_get_state(m) == VEMU_STATE_PREPARED,
+        "a reset prepares it again");
+    tap(vemu_machine_run(m, NULL) == VEMU_EXIT_STATUS, "and it runs again");
+    vemu_machine_destroy(m);
+}
+
+static void start_pause_resume(void)
+{
+    struct vemu_machine *m = machine(spin, sizeof spin, "", true);
+    uint64_t first, second;
+    uint8_t bytes[4] = {0};
+
+    if (!tap(m && vemu_machine_start(m, NULL), "a machine starts on a thread"))
+        return;
+    nap(30);
+    tap(reg(m, "rbx") == UINT64_MAX, "registers of a running machine are refused");
+    tap(vemu_machine_pause(m, NULL) && vemu_machine_get_state(m) == VEMU_STATE_PAUSED, "it pauses");
+    first = reg(m, "rbx");
+    nap(10);
+    second = reg(m, "rbx");
+    tap(first > 0 && first == second, "a paused guest stands still");
+    tap(vemu_machine_resume(m, NULL), "it resumes");
+    nap(30);
+    tap(vemu_machine_wait(m, 0, NULL) == VEMU_EXIT_TIMEOUT, "it is not done");
+    vemu_machine_pause(m, NULL);
+    tap(reg(m, "rbx") != first, "the guest went on");
+    tap(vemu_memory_write(m, 0x1000, "abc", 4, NULL) &&
+            vemu_memory_read(m, 0x1000, bytes, 4, NULL) && memcmp(bytes, "abc", 4) == 0,
+        "memory is written and read");
+    tap(vemu_cpu_read_memory(m, 0, 0xfffffff0, bytes, 1, NULL) && bytes[0] == 0xe9,
+        "linear memory goes through the page tables, or none");
+    tap(!vemu_memory_read(m, 1ull << 45, bytes, 4, NULL), "an empty address is refused");
+    tap(!vemu_cpu_read_memory(m, 7, 0, bytes, 1, NULL), "a vCPU that is not there is refused");
+    vemu_machine_quit(m);
+    tap(vemu_machine_wait(m, -1, NULL) == VEMU_EXIT_QUIT, "quit ends it");
+    vemu_machine_destroy(m);
+}
+
+static void resets_end_or_restart(void)
+{
+    struct vemu_machine *m = machine(reset, sizeof reset, "-no-reboot", true);
+
+    tap(m && vemu_machine_run(m, NULL) == VEMU_EXIT_RESET, "without reboot a reset is the end");
+    vemu_machine_destroy(m);
+    m = machine(triple_fault, sizeof triple_fault, "-no-reboot", true);
+    tap(m && vemu_machine_run(m, NULL) == VEMU_EXIT_RESET, "a triple fault resets");
+    vemu_machine_destroy(m);
+    m = machine(reset, sizeof reset, "", true);
+    tap(m && vemu_machine_start(m, NULL) && vemu_machine_wait(m, 100, NULL) == VEMU_EXIT_TIMEOUT,
+        "with reboot it starts over, and over");
+    vemu_machine_destroy(m);
+}
+
+static void state_is_saved_and_loaded(void)
+{
+    struct vemu_machine *m = machine(spin, sizeof spin, "", true);
+    int fd = memfd_create("state", MFD_CLOEXEC);
+    uint64_t value;
+
+    if (!m || fd < 0)
+        return;
+    vemu_machine_start(m, NULL);
+    tap(!vemu_machine_save(m, fd, NULL), "a running machine is not saved");
+    nap(20);
+    vemu_machine_pause(m, NULL);
+    vemu_memory_write(m, 0x2000, "state", 6, NULL);
+    value = reg(m, "rbx");
+    tap(vemu_machine_save(m, fd, NULL), "a paused machine is saved");
+    vemu_machine_destroy(m);
+
+    m = machine(spin, sizeof spin, "", true);
+    lseek(fd, 0, SEEK_SET);
+    tap(m && vemu_machine_load(m, fd, NULL), "another one loads it");
+    tap(m && reg(m, "rbx") == value, "its registers are the saved ones");
+    tap(m && vemu_machine_start(m, NULL), "and it runs on");
+    nap(20);
+    vemu_machine_pause(m, NULL);
+    tap(reg(m, "rbx") != value, "from there");
+    if (ftruncate(fd, 1000) == 0) {
+        lseek(fd, 0, SEEK_SET);
+        tap(!vemu_machine_load(m, fd, NULL), "a stream that is cut off is refused");
+    }
+    close(fd);
+    vemu_machine_destroy(m);
+}
+
+static void embedder_drives_the_loop(void)
+{
+    struct vemu_machine_options options = VEMU_MACHINE_OPTIONS_INIT;
+    struct vemu_config *cfg = vemu_config_new();
+    struct vemu_machine *m;
+    char path[64];
+    int fd = rom_file(hello, sizeof hello, path), rounds = 0;
+
+    options.loop = VEMU_LOOP_EMBEDDER;
+    vemu_config_parse(cfg, "-m 4M -device isa-debug-exit,iobase=0xf4", NULL);
+    vemu_config_set(cfg, "bios", path, NULL);
+    m = vemu_machine_create(cfg, &options, NULL);
+    tap(m && vemu_machine_realize(m, NULL) && vemu_machine_start(m, NULL) &&
+            vemu_machine_fd(m) >= 0,
+        "the embedder gets a descriptor");
+    while (vemu_machine_iterate(m, 1000) && rounds < 1000)
+        rounds++;
+    tap(vemu_machine_wait(m, 0, NULL) == VEMU_EXIT_STATUS, "its rounds bring the guest to its end");
+    vemu_machine_destroy(m);
+    vemu_config_free(cfg);
+    close(fd);
+}
+
+static void *run_one(void *opaque)
+{
+    return vemu_machine_run(opaque, NULL) == VEMU_EXIT_STATUS ? opaque : NULL;
+}
+
+static void two_machines_run_at_once(void)
+{
+    struct vemu_machine *a = machine(hello, sizeof hello, "-M pc", true);
+    struct vemu_machine *b = machine(hello, sizeof hello, "-M q35", true);
+    pthread_t thread;
+    void *result = NULL;
+
+    if (a && b && pthread_create(&thread, NULL, run_one, a) == 0) {
+        void *mine = run_one(b);
+        pthread_join(thread, &result);
+        tap(result == a && mine == b, "two machines run to their ends at once");
+    }
+    vemu_machine_destroy(a);
+    vemu_machine_destroy(b);
+}
+
+static void many_machines_one_after_another(void)
+{
+    const char *text = getenv("VEMU_TEST_CYCLES");
+    int cycles = text ? atoi(text) : 100, good = 0;
+
+    for (int i = 0; i < cycles; i++) {
+        struct vemu_machine *m = machine(hello, sizeof hello, i % 2 ? "-smp 2" : "", true);
+        good += m && vemu_machine_run(m, NULL) == VEMU_EXIT_STATUS;
+        vemu_machine_destroy(m);
+    }
+    tap(good == cycles, "machines are made, run and destroyed over and over");
+}
+
+int main(void)
+{
+    run_returns_the_exit_reason();
+    start_pause_resume();
+    resets_end_or_restart();
+    state_is_saved_and_loaded();
+    embedder_drives_the_loop();
+    two_machines_run_at_once();
+    many_machines_one_after_another();
+    return tap_end();
+}
