@@ -559,7 +559,9 @@ static void take_init(struct tcg_cpu *tc)
 {
     struct vcpu *cpu = tc->vcpu;
     struct x86_regs *r = x86_regs_of(tc);
-    cpu_clear_interrupt(cpu, CPU_INT_INIT | CPU_INT_SIPI);
+    /* A start-up message that came after the INIT may be pending already (systems send the two back
+     * to back) and counts; the local APIC took earlier ones back when the INIT came. */
+    cpu_clear_interrupt(cpu, CPU_INT_INIT);
     x86_regs_reset(r, true);
     if (cpu->intc_ops && cpu->intc_ops->init)
         cpu->intc_ops->init(cpu->intc);
