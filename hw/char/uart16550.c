@@ -249,20 +249,13 @@ static void chr_event(void *opaque, enum chardev_event event)
 static void transmit(struct uart *s)
 {
     while (s->tx.count) {
-        if (s->mcr & MCR_LOOP) {
-            receive_byte(s, fifo_get(&s->tx), false);
-            restart_timeout(s);
-        } else if (!s->chr) {
-            s->tx.count = 0;
-        } else {
-            unsigned run = MIN((unsigned)s->tx.count, FIFO_SIZE - (unsigned)s->tx.head);
-            size_t taken = chardev_write(s->chr, s->tx.data + s->tx.head, run);
-            taken = MIN(taken, run);
-            s->tx.head = (uint8_t)((s->tx.head + taken) % FIFO_SIZE);
-            s->tx.count -= (uint8_t)taken;
-            if (!taken)
-                return; /* `writable` goes on */
-        }
+        unsigned run = MIN((unsigned)s->tx.count, FIFO_SIZE - (unsigned)s->tx.head);
+        size_t taken = s->chr ? chardev_write(s->chr, s->tx.data + s->tx.head, run) : run;
+        taken = MIN(taken, run);
+        s->tx.head = (uint8_t)((s->tx.head + taken) % FIFO_SIZE);
+        s->tx.count -= (uint8_t)taken;
+        if (!taken)
+            return; /* `writable` goes on */
     }
     if (!(s->lsr & LSR_THRE)) {
         s->lsr |= LSR_THRE | LSR_TEMT;
@@ -279,6 +272,14 @@ static void chr_writable(void *opaque)
 
 static void write_data(struct uart *s, uint8_t byte)
 {
+    if (s->mcr & MCR_LOOP) {
+        /* Back to the receiver, past what may still wait for the back end. */
+        receive_byte(s, byte, false);
+        restart_timeout(s);
+        s->thre_pending = s->lsr & LSR_THRE;
+        update_irq(s);
+        return;
+    }
     /* The data sheet lets a character written to a full FIFO overwrite the last one. Holding on to
      * what is queued loses the same amount and keeps the order. */
     if (s->tx.count < capacity(s))
@@ -329,11 +330,10 @@ static void write_fcr(struct uart *s, uint8_t value)
         if (s->chr && !(s->mcr & MCR_LOOP))
             chardev_accept_input(s->chr);
     }
-    if (toggled || (value & FCR_ENABLE && value & FCR_CLEAR_TX)) {
-        s->tx.count = 0;
-        s->lsr |= LSR_THRE | LSR_TEMT;
+    /* What waits in the transmit FIFO does so only because the back end is slow: on the line it
+     * would be gone by now. Clearing keeps it, and THRE stays low until it is out. */
+    if ((toggled || (value & FCR_ENABLE && value & FCR_CLEAR_TX)) && !s->tx.count)
         s->thre_pending = true;
-    }
     update_irq(s);
 }
 
@@ -441,13 +441,13 @@ static void uart_reset(struct device *dev)
 {
     struct uart *s = container_of(dev, struct uart, dev);
 
-    /* Bytes that the back end has not taken yet are the guest's last words: push once more. */
-    s->mcr = 0;
-    transmit(s);
-    s->ier = s->fcr = s->lcr = s->scr = 0;
+    s->ier = s->fcr = s->lcr = s->mcr = s->scr = 0;
     s->divisor = 12; /* 9600 baud; the data sheet leaves it undefined */
-    s->lsr = LSR_THRE | LSR_TEMT;
-    s->rx = s->tx = (struct fifo){0};
+    s->rx = (struct fifo){0};
+    /* Bytes that the back end has not taken yet are the guest's last words: they stay. */
+    if (!s->tx.count)
+        s->tx = (struct fifo){0};
+    s->lsr = s->tx.count ? 0 : LSR_THRE | LSR_TEMT;
     s->break_at = 0;
     s->thre_pending = s->timeout_pending = false;
     update_modem(s);
