@@ -125,6 +125,11 @@ struct vcpu {
     const struct cpu_intc_ops *intc_ops;
     void *intc;
 
+    /* x87 FERR#: an unmasked exception is pending while CR0.NE is clear; the board raises IRQ 13.
+     * NULL: not wired. On the vCPU's thread, no locks. */
+    void (*ferr)(void *opaque);
+    void *ferr_opaque;
+
     void *regs; /* struct x86_regs * (core/cpu/x86.h), in memory that the accelerator laid out */
     void *accel_data;  /* the accelerator's per-vCPU state */
     const void *model; /* struct x86_cpu_model * */

@@ -1,0 +1,80 @@
+/*
+ * x87 state as the files of the FPU share it, and the host's x87 as an executor of single
+ * instructions. Private to tcg/x86. On the vCPU's thread.
+ */
+#ifndef TCG_X86_FPU_H
+#define TCG_X86_FPU_H
+
+#include "tcg/x86/sys.h"
+
+enum {
+    FSW_IE = 1 << 0,
+    FSW_DE = 1 << 1,
+    FSW_EXCEPTIONS = 0x3f,
+    FSW_SF = 1 << 6,
+    FSW_ES = 1 << 7,
+    FSW_C0 = 1 << 8,
+    FSW_C1 = 1 << 9,
+    FSW_C2 = 1 << 10,
+    FSW_C3 = 1 << 14,
+    FSW_TOP_SHIFT = 11,
+    FSW_B = 1 << 15,
+    FCW_MASKS = 0x3f,
+    FCW_DEFAULT = 0x37f, /* of the host's C code, and after FNINIT */
+};
+
+static inline unsigned fpu_top(const struct x86_regs *r)
+{
+    return r->fsw >> FSW_TOP_SHIFT & 7;
+}
+static inline void fpu_set_top(struct x86_regs *r, unsigned top)
+{
+    r->fsw = (uint16_t)((r->fsw & ~(7u << FSW_TOP_SHIFT)) | (top & 7) << FSW_TOP_SHIFT);
+}
+/* Physical number of ST(i). */
+static inline unsigned fpu_phys(const struct x86_regs *r, unsigned i)
+{
+    return (fpu_top(r) + i) & 7;
+}
+/* ES and B follow from the flags and masks. */
+static inline void fpu_update_es(struct x86_regs *r)
+{
+    r->fsw &= (uint16_t) ~(FSW_ES | FSW_B);
+    if (r->fsw & ~r->fcw & FSW_EXCEPTIONS)
+        r->fsw |= FSW_ES | FSW_B;
+}
+/* Before a waiting instruction; false: #MF was raised. */
+bool fpu_check_pending(struct tcg_cpu *tc);
+/* 2-bit tag of physical register n, as FNSTENV stores it: 0 valid, 1 zero, 2 special, 3 empty. */
+unsigned fpu_full_tag(const struct x86_regs *r, unsigned n);
+void fpu_init(struct x86_regs *r);
+
+/* ---- the host's x87 (tcg/host/x86_64/x87.S)
+ * ----------------------------------------------------------------------- */
+
+/* FRSTOR/FNSAVE image, 32-bit protected format. */
+struct x87_image {
+    uint32_t cw, sw, tw, fip, fcs_fop, fdp, fds;
+    uint8_t st[8][10];
+} __attribute__((packed));
+_Static_assert(sizeof(struct x87_image) == 108, "as FNSAVE stores it");
+
+/* One stub an instruction, 4 bytes each: register forms by (byte & 7) << 6 | (ModRM & 63), memory
+ * forms, whose operand is at the stub's argument, by (byte & 7) << 3 | /n. */
+extern const uint8_t x87_stub_reg[512][4], x87_stub_mem[64][4];
+
+/* Load the image, run the stub with arithmetic flags `flags` and memory operand mem, store the
+ * image. Returns flags. */
+uint64_t x87_host_full(struct x87_image *image, const void *stub, void *mem, uint64_t flags);
+/* st0 in, result in st0; returns the status word. The stub neither pushes nor pops. */
+uint16_t x87_host_unary(void *st0, const void *stub, const void *mem);
+/* st0 and another in ST(1); both are stored back. */
+uint16_t x87_host_binary(void *st0, void *st1, const void *stub);
+/* FCOMI and the like: the status word, and EFLAGS in bits 32 and up. */
+uint64_t x87_host_comi(const void *st0, const void *st1, const void *stub);
+/* A load: the pushed value goes to st0. */
+uint16_t x87_host_push(void *st0, const void *stub, const void *mem);
+/* A store that pops. */
+uint16_t x87_host_pop(const void *st0, const void *stub, void *mem);
+
+#endif

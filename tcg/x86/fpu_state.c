@@ -1,0 +1,407 @@
+/*
+ * FPU state in memory: FLDENV, FNSAVE and their kin in all four formats, FXSAVE, XSAVE, MXCSR. SDM
+ * vol. 1, chapters "Programming with the x87 FPU" and "Managing State Using the XSAVE Feature Set".
+ */
+#include <string.h>
+
+#include "core/util/endian.h"
+#include "core/util/range.h"
+#include "tcg/x86/fpu.h"
+
+static void gp0(struct tcg_cpu *tc)
+{
+    x86_raise_error(tc, X86_GP, 0);
+}
+
+/* An area that may cross pages; plain RAM within one page is copied at once. */
+static bool load_area(struct tcg_cpu *tc, uint64_t addr, void *buf, unsigned len)
+{
+    if ((addr & (MEM_PAGE_SIZE - 1)) + len <= MEM_PAGE_SIZE) {
+        const void *host = tcg_host_ptr(tc, addr, TCG_READ, 0);
+        if (host) {
+            memcpy(buf, host, len);
+            return true;
+        }
+    }
+    if (!tcg_faulted(tc))
+        tcg_load_bytes(tc, addr, buf, len, 0);
+    return !tcg_faulted(tc);
+}
+
+static bool store_area(struct tcg_cpu *tc, uint64_t addr, const void *buf, unsigned len)
+{
+    if ((addr & (MEM_PAGE_SIZE - 1)) + len <= MEM_PAGE_SIZE) {
+        void *host = tcg_host_ptr(tc, addr, TCG_WRITE, 0);
+        if (host) {
+            memcpy(host, buf, len);
+            return true;
+        }
+    }
+    if (!tcg_faulted(tc))
+        tcg_store_bytes(tc, addr, buf, len, 0);
+    return !tcg_faulted(tc);
+}
+
+/* ---- environment
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static uint16_t full_tags(const struct x86_regs *r)
+{
+    unsigned tags = 0;
+    for (unsigned n = 0; n < 8; n++)
+        tags |= fpu_full_tag(r, n) << (2 * n);
+    return (uint16_t)tags;
+}
+
+/* Seven fields: dwords with unused upper halves of ones, or words. Returns the length. */
+static unsigned put_env(const struct x86_regs *r, uint8_t *buf, unsigned format)
+{
+    uint32_t f[7] = {0xffff0000u | r->fcw, 0xffff0000u | r->fsw, 0xffff0000u | full_tags(r)};
+    if (format & X87_FORMAT_REAL) {
+        uint32_t ip = ((uint32_t)r->fcs << 4) + (uint32_t)r->fip,
+                 dp = ((uint32_t)r->fds << 4) + (uint32_t)r->fdp;
+        f[3] = 0xffff0000u | (ip & 0xffff);
+        f[4] = (ip >> 16 & 0xffff) << 12 | r->fop;
+        f[5] = 0xffff0000u | (dp & 0xffff);
+        f[6] = (dp >> 16 & 0xffff) << 12;
+    } else {
+        f[3] = (uint32_t)r->fip;
+        f[4] = r->fcs | (uint32_t)r->fop << 16;
+        f[5] = (uint32_t)r->fdp;
+        f[6] = 0xffff0000u | r->fds;
+    }
+    const unsigned size = format & X87_FORMAT_32 ? 4 : 2;
+    for (unsigned i = 0; i < 7; i++)
+        store_le(buf + i * size, f[i], size);
+    return 7 * size;
+}
+
+static void get_env(struct x86_regs *r, const uint8_t *buf, unsigned format)
+{
+    uint32_t f[7];
+    const bool wide = format & X87_FORMAT_32;
+    for (unsigned i = 0; i < 7; i++)
+        f[i] = (uint32_t)load_le(buf + i * (wide ? 4 : 2), wide ? 4 : 2);
+    r->fcw = (uint16_t)((f[0] & 0x1f3f) | 0x40);
+    r->fsw = (uint16_t)f[1];
+    r->ftw = 0;
+    for (unsigned n = 0; n < 8; n++)
+        r->ftw |= (uint8_t)((f[2] >> (2 * n) & 3) != 3 ? 1u << n : 0);
+    if (format & X87_FORMAT_REAL) {
+        r->fip = (f[3] & 0xffff) | (f[4] >> 12 & (wide ? 0xffff : 0xf)) << 16;
+        r->fop = f[4] & 0x7ff;
+        r->fdp = (f[5] & 0xffff) | (f[6] >> 12 & (wide ? 0xffff : 0xf)) << 16;
+        r->fcs = r->fds = 0;
+    } else {
+        r->fip = f[3];
+        r->fcs = (uint16_t)f[4];
+        r->fop = wide ? f[4] >> 16 & 0x7ff : r->fop;
+        r->fdp = f[5];
+        r->fds = (uint16_t)f[6];
+    }
+    fpu_update_es(r);
+}
+
+uint64_t x86_helper_fstenv(void *env, uint64_t addr, uint64_t format, uint64_t kind, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    struct x86_regs *r = env;
+    uint8_t buf[28 + 80];
+    UNUSED(d);
+    unsigned len = put_env(r, buf, (unsigned)format);
+    if (kind == X87_STATE)
+        for (unsigned i = 0; i < 8; i++, len += 10)
+            memcpy(buf + len, &r->fpr[fpu_phys(r, i)], 10);
+    if (!store_area(tc, addr, buf, len))
+        return 0;
+    if (kind == X87_STATE) {
+        fpu_init(r);
+    } else {
+        r->fcw |= FCW_MASKS;
+        fpu_update_es(r);
+    }
+    return 0;
+}
+
+uint64_t x86_helper_fldenv(void *env, uint64_t addr, uint64_t format, uint64_t kind, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    struct x86_regs *r = env;
+    uint8_t buf[28 + 80];
+    UNUSED(d);
+    const unsigned head = format & X87_FORMAT_32 ? 28 : 14;
+    if (!fpu_check_pending(tc) || !load_area(tc, addr, buf, head + (kind == X87_STATE ? 80 : 0)))
+        return 0;
+    get_env(r, buf, (unsigned)format);
+    if (kind == X87_STATE)
+        for (unsigned i = 0; i < 8; i++)
+            memcpy(&r->fpr[fpu_phys(r, i)], buf + head + 10 * i, 10);
+    return 0;
+}
+
+/* ---- MXCSR
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+enum { MXCSR_DEFAULT = 0x1f80, MXCSR_MASK = 0xffff };
+
+static uint32_t get_mxcsr(struct tcg_cpu *tc)
+{
+    return (x86_regs_of(tc)->mxcsr & ~0x3fu) | (tc->guest_mxcsr & 0x3f);
+}
+
+static void set_mxcsr(struct tcg_cpu *tc, uint32_t value)
+{
+    x86_regs_of(tc)->mxcsr = value;
+    x86_mxcsr_changed(tc);
+}
+
+uint64_t x86_helper_ldmxcsr(void *env, uint64_t value, uint64_t b, uint64_t c, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    UNUSED(b, c, d);
+    if ((uint32_t)value & ~(uint32_t)MXCSR_MASK)
+        gp0(tc);
+    else
+        set_mxcsr(tc, (uint32_t)value);
+    return 0;
+}
+
+uint64_t x86_helper_stmxcsr(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    UNUSED(a, b, c, d);
+    return get_mxcsr(tcg_cpu_of(env));
+}
+
+/* ---- the FXSAVE area: x87 and SSE
+ * --------------------------------------------------------------------------------------- */
+
+enum {
+    FX_FCW = 0,
+    FX_FSW = 2,
+    FX_FTW = 4,
+    FX_FOP = 6,
+    FX_FIP = 8,
+    FX_FCS = 12,
+    FX_FDP = 16,
+    FX_FDS = 20,
+    FX_MXCSR = 24,
+    FX_MXCSR_MASK = 28,
+    FX_ST = 32,
+    FX_XMM = 160,
+    FX_END = 416, /* of what is written; the area has 512 bytes */
+    XS_BV = 512,
+    XS_COMP_BV = 520,
+    XS_HEADER_END = 576,
+    XS_AVX_SIZE = 256,
+};
+enum { XCR0_X87 = 1, XCR0_SSE = 2, XCR0_AVX = 4 };
+#define XCOMP_COMPACT (UINT64_C(1) << 63)
+
+static unsigned xmm_count(const struct x86_regs *r)
+{
+    return x86_is_code64(r) ? 16 : 8;
+}
+
+static void put_x87(const struct x86_regs *r, uint8_t *area, bool rexw)
+{
+    store_le16(area + FX_FCW, r->fcw);
+    store_le16(area + FX_FSW, r->fsw);
+    store_le16(area + FX_FTW, r->ftw);
+    store_le16(area + FX_FOP, r->fop);
+    store_le64(area + FX_FIP, r->fip);
+    store_le64(area + FX_FDP, r->fdp);
+    if (!rexw) {
+        store_le32(area + FX_FCS, r->fcs);
+        store_le32(area + FX_FDS, r->fds);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        memset(area + FX_ST + 16 * i + 10, 0, 6);
+        memcpy(area + FX_ST + 16 * i, &r->fpr[fpu_phys(r, i)], 10);
+    }
+}
+
+static void get_x87(struct x86_regs *r, const uint8_t *area, bool rexw)
+{
+    r->fcw = (uint16_t)((load_le16(area + FX_FCW) & 0x1f3f) | 0x40);
+    r->fsw = load_le16(area + FX_FSW);
+    r->ftw = area[FX_FTW];
+    r->fop = load_le16(area + FX_FOP) & 0x7ff;
+    r->fip = load_le64(area + FX_FIP);
+    r->fdp = load_le64(area + FX_FDP);
+    r->fcs = r->fds = 0;
+    if (!rexw) {
+        r->fip &= 0xffffffff;
+        r->fdp &= 0xffffffff;
+        r->fcs = load_le16(area + FX_FCS);
+        r->fds = load_le16(area + FX_FDS);
+    }
+    for (unsigned i = 0; i < 8; i++)
+        memcpy(&r->fpr[fpu_phys(r, i)], area + FX_ST + 16 * i, 10);
+    fpu_update_es(r);
+}
+
+static bool misaligned(struct tcg_cpu *tc, uint64_t addr, unsigned align)
+{
+    if (!(addr & (align - 1)))
+        return false;
+    gp0(tc);
+    return true;
+}
+
+uint64_t x86_helper_fxsave(void *env, uint64_t addr, uint64_t rexw, uint64_t c, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    struct x86_regs *r = env;
+    uint8_t area[FX_END];
+    UNUSED(c, d);
+    if (misaligned(tc, addr, 16))
+        return 0;
+    /* without CR4.OSFXSR the XMM part need not be stored; without 64-bit code only half of it
+     * exists */
+    const unsigned count = xmm_count(r), len = FX_XMM + 16 * count;
+    put_x87(r, area, rexw);
+    store_le32(area + FX_MXCSR, get_mxcsr(tc));
+    store_le32(area + FX_MXCSR_MASK, MXCSR_MASK);
+    memcpy(area + FX_XMM, r->vec_lo, 16 * count);
+    store_area(tc, addr, area, len);
+    return 0;
+}
+
+uint64_t x86_helper_fxrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    struct x86_regs *r = env;
+    uint8_t area[FX_END];
+    UNUSED(c, d);
+    const unsigned count = xmm_count(r);
+    if (misaligned(tc, addr, 16) || !load_area(tc, addr, area, FX_XMM + 16 * count))
+        return 0;
+    if (load_le32(area + FX_MXCSR) & ~(uint32_t)MXCSR_MASK) {
+        gp0(tc);
+        return 0;
+    }
+    get_x87(r, area, rexw);
+    memcpy(r->vec_lo, area + FX_XMM, 16 * count);
+    set_mxcsr(tc, load_le32(area + FX_MXCSR));
+    return 0;
+}
+
+/* ---- XSAVE
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+/* The components asked for in EDX:EAX that XCR0 allows. */
+static uint64_t requested(const struct x86_regs *r)
+{
+    return ((uint32_t)r->gpr[X86_RAX] | r->gpr[X86_RDX] << 32) & r->xcr0;
+}
+
+uint64_t x86_helper_xsave(void *env, uint64_t addr, uint64_t rexw, uint64_t kind, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    struct x86_regs *r = env;
+    uint8_t area[XS_HEADER_END + XS_AVX_SIZE] = {0};
+    UNUSED(d);
+    if (misaligned(tc, addr, 64))
+        return 0;
+    const uint64_t what = requested(r);
+    const unsigned count = xmm_count(r);
+    uint64_t bv = 0;
+    /* all that may be written is probed first; then the parts are stored */
+    if (!tcg_probe(tc, addr, what & XCR0_AVX ? sizeof area : XS_HEADER_END, TCG_WRITE, 0))
+        return 0;
+    if (kind != XSAVE_COMPACT) {
+        bv = tcg_load(tc, addr + XS_BV, 8, 0);
+        if (tcg_faulted(tc))
+            return 0;
+    }
+    bv = (bv & ~what) | what; /* a component in use counts as not initial */
+    put_x87(r, area, rexw);
+    store_le32(area + FX_MXCSR, get_mxcsr(tc));
+    store_le32(area + FX_MXCSR_MASK, MXCSR_MASK);
+    memcpy(area + FX_XMM, r->vec_lo, 16 * count);
+    for (unsigned i = 0; i < count; i++)
+        memcpy(area + XS_HEADER_END + 16 * i, &r->vec_hi[i], 16);
+    const bool compact = kind == XSAVE_COMPACT;
+    store_le64(area + XS_BV, bv);
+    store_le64(area + XS_COMP_BV, what | XCOMP_COMPACT);
+    bool ok = true;
+    if (what & XCR0_X87)
+        ok =
+            store_area(tc, addr, area, FX_MXCSR) && store_area(tc, addr + FX_ST, area + FX_ST, 128);
+    if (ok && (what & (XCR0_SSE | XCR0_AVX)))
+        ok = store_area(tc, addr + FX_MXCSR, area + FX_MXCSR, 8);
+    if (ok && (what & XCR0_SSE))
+        ok = store_area(tc, addr + FX_XMM, area + FX_XMM, 16 * count);
+    if (ok && (what & XCR0_AVX))
+        ok = store_area(tc, addr + XS_HEADER_END, area + XS_HEADER_END, 16 * count);
+    if (ok)
+        store_area(tc, addr + XS_BV, area + XS_BV, compact ? 16 : 8);
+    return 0;
+}
+
+/* The header in its standard or compact form; false: #GP. */
+static bool valid_header(struct tcg_cpu *tc, const uint8_t *area)
+{
+    const struct x86_regs *r = x86_regs_of(tc);
+    const uint64_t bv = load_le64(area + XS_BV), comp = load_le64(area + XS_COMP_BV);
+    static const uint8_t zero[48];
+    if (bv & ~r->xcr0)
+        return false;
+    if (comp & XCOMP_COMPACT) {
+        if (!x86_has(x86_model_of(tc), X86_FEAT_D_1_EAX, 1u << 1))
+            return false;
+        if ((comp & ~XCOMP_COMPACT & ~r->xcr0) || (bv & ~comp))
+            return false;
+        return !memcmp(area + XS_COMP_BV + 8, zero, 48);
+    }
+    return !comp && !memcmp(area + XS_COMP_BV + 8, zero, 8);
+}
+
+uint64_t x86_helper_xrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    struct x86_regs *r = env;
+    uint8_t area[XS_HEADER_END + XS_AVX_SIZE];
+    UNUSED(c, d);
+    const uint64_t what = requested(r);
+    const unsigned count = xmm_count(r);
+    if (misaligned(tc, addr, 64) || !load_area(tc, addr, area, XS_HEADER_END))
+        return 0;
+    if (!valid_header(tc, area)) {
+        gp0(tc);
+        return 0;
+    }
+    const bool compact = load_le64(area + XS_COMP_BV) & XCOMP_COMPACT;
+    const uint64_t bv = load_le64(area + XS_BV), load = what & bv, init = what & ~bv;
+    if ((load & XCR0_AVX) && !load_area(tc, addr + XS_HEADER_END, area + XS_HEADER_END, 16 * count))
+        return 0;
+    /* the standard form loads MXCSR whenever SSE or AVX is asked for, the compact one with SSE's
+     * state */
+    bool mxcsr = compact ? (load & XCR0_SSE) != 0 : (what & (XCR0_SSE | XCR0_AVX)) != 0;
+    if (mxcsr && (load_le32(area + FX_MXCSR) & ~(uint32_t)MXCSR_MASK)) {
+        gp0(tc);
+        return 0;
+    }
+    if (load & XCR0_X87) {
+        get_x87(r, area, rexw);
+    } else if (init & XCR0_X87) {
+        fpu_init(r);
+        memset(r->fpr, 0, sizeof r->fpr);
+    }
+    if (load & XCR0_SSE)
+        memcpy(r->vec_lo, area + FX_XMM, 16 * count);
+    else if (init & XCR0_SSE)
+        memset(r->vec_lo, 0, 16 * count);
+    if (load & XCR0_AVX)
+        memcpy(r->vec_hi, area + XS_HEADER_END, 16 * count);
+    else if (init & XCR0_AVX)
+        memset(r->vec_hi, 0, 16 * count);
+    if (mxcsr)
+        set_mxcsr(tc, load_le32(area + FX_MXCSR));
+    else if (compact && (init & XCR0_SSE))
+        set_mxcsr(tc, MXCSR_DEFAULT);
+    return 0;
+}
