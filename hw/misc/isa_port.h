@@ -17,8 +17,8 @@ bool isa_port_add(struct device *dev, struct mem_region *r, const char *name, ui
                   uint64_t count, const struct mem_ops *ops, void *opaque,
                   struct vemu_error **errp);
 /* The same for devices made by -device: above whatever the board has at these ports. */
-bool isa_port_add_overlay(struct device *dev, struct mem_region *r, const char *name,
-                          uint64_t base, uint64_t count, const struct mem_ops *ops, void *opaque,
+bool isa_port_add_overlay(struct device *dev, struct mem_region *r, const char *name, uint64_t base,
+                          uint64_t count, const struct mem_ops *ops, void *opaque,
                           struct vemu_error **errp);
 
 #endif
