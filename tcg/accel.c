@@ -9,6 +9,7 @@
 
 #include "core/util/error.h"
 #include "core/util/size.h"
+#include "tcg/disas.h"
 #include "tcg/exec.h"
 #include "tcg/mmu/tlb.h"
 #include "tcg/tcg.h"
@@ -71,6 +72,8 @@ static void machine_destroy_tcg(struct vemu_machine *m)
     if (tm->backend_data)
         tm->backend->destroy(tm);
     cache_free(tm);
+    disas_close(tm->disas);
+
     free(tm->ir_storage);
     free(tm->region);
     pthread_mutex_destroy(&tm->code_lock);

@@ -70,6 +70,15 @@ struct tcg_cpu {
     struct tcg_watch *watch_hit; /* a watchpoint was hit by the completed instruction */
     _Atomic uint32_t requests;   /* shared: TCG_REQUEST_*, taken up at polls */
 
+    /* the compiled back end's call interface: what its thunks save, arguments, C entry points */
+    uint64_t host_gpr[16];
+    uint64_t host_xmm[16][2] __attribute__((aligned(16)));
+    uint64_t spills[40][2] __attribute__((aligned(16)));
+    uint64_t call_arg[4];
+    uint32_t call_attr;  /* access: size and enum ir_mem; call: helper number; trap: unused */
+    uint32_t leave_kind; /* enum tcg_exit_kind, set by the leaving thunk */
+    uint64_t (*thunk_fn[8])(void *env);
+
     uint8_t fetch_buffer[16]; /* code bytes read from the bus, when code is not in RAM or ROM */
     uint8_t fetch_page[MEM_PAGE_SIZE];
     uint64_t scratch[8]
@@ -216,7 +225,12 @@ struct tcg_arch {
     uint64_t
         transient_modes; /* mode bits that last one instruction: never entered in jump caches */
     /* Slot numbers the core needs. */
-    unsigned slot_pcb, slot_flags;
+    unsigned slot_pcb, slot_pc, slot_flags;
+    uint64_t flat_pc_mode; /* mode bits that all being set say: PC and linear code address agree in
+                              their page offset */
+    /* The slots that deserve a host register across blocks, hottest first. */
+    const uint8_t *home_slots;
+    unsigned home_count;
 
     bool (*init)(struct tcg_cpu *tc, struct vemu_error **errp);
     void (*watch_hit)(struct tcg_cpu *tc, unsigned dr); /* a guest data breakpoint fired */

@@ -69,6 +69,7 @@ struct tcg_machine {
     struct tcg_cache cache;
     struct ir_insn *ir_storage; /* the region being built, under code_lock */
     struct ir_region *region;
+    struct disas *disas;          /* opened by the first log that wants it */
     struct tcg_counters counters; /* translation counters, under code_lock */
 
     /* safe points: a vCPU is `in_code` while it may hold pointers into blocks or use its TLB */

@@ -275,6 +275,11 @@ static void x86_raise_trap(struct tcg_cpu *tc, uint64_t imm)
         x86_raise(tc, vector);
 }
 
+static const uint8_t home_slots[] = {
+    SLOT_GPR + X86_RAX, SLOT_GPR + X86_RCX, SLOT_GPR + X86_RDX, SLOT_GPR + X86_RBX, SLOT_GPR + X86_RSP,
+    SLOT_GPR + X86_RBP, SLOT_GPR + X86_RSI, SLOT_GPR + X86_RDI, SLOT_GPR + X86_R8,
+};
+
 const struct tcg_arch tcg_arch_x86 = {
     .name = "x86",
     .regs_size = sizeof(struct x86_regs),
@@ -286,7 +291,11 @@ const struct tcg_arch tcg_arch_x86 = {
     .transient_modes = MODE_STI_SHADOW | MODE_TF,
     .watch_hit = x86_watch_hit,
     .slot_pcb = SLOT_PCB,
+    .slot_pc = SLOT_RIP,
     .slot_flags = SLOT_FLAGS,
+    .flat_pc_mode = MODE_FLAT_CS,
+    .home_slots = home_slots,
+    .home_count = sizeof home_slots,
     .init = x86_init,
     .features = x86_features_translator,
     .reset = x86_reset,

@@ -1,0 +1,562 @@
+/*
+ * Where each value is: one forward pass, with last uses found beforehand.
+ *
+ * A value may be in a register, in a spill place on the stack, in the memory of a slot, or be a
+ * constant. Slots with a home start in their home register (as a value of their own: IR_MAX_INSNS +
+ * slot), others in memory. An evicted value goes to its slot's memory when it is the slot's present
+ * value (where the block end wants it, or at no harm), else to a spill place. Nothing here changes
+ * EFLAGS.
+ */
+#include "tcg/host/x86_64/cg.h"
+
+#include "core/util/range.h"
+
+/* ---- preparation
+ * ------------------------------------------------------------------------------------------ */
+
+static bool zero_extended(const struct ir_region *r, ir_ref v)
+{
+    uint8_t op = r->insns[v].op;
+    /* these may keep what was above in the register */
+    return r->insns[v].type == IR_I32 && op != IR_TRUNC && op != IR_DEPOSIT && op != IR_FSHL &&
+           op != IR_FSHR;
+}
+
+static void need(struct cg *g, uint32_t value, uint32_t at)
+{
+    if (value && g->last[value] < at)
+        g->last[value] = (uint16_t)at;
+}
+
+/* Points where the state of slots is looked at; groups: which slots. */
+static uint64_t observed_groups(const struct cg *g, const struct ir_insn *i)
+{
+    switch (i->op) {
+    case IR_BRCC:
+    case IR_BRNZ:
+    case IR_EXIT:
+    case IR_EXIT_IND:
+    case IR_EXIT_DYN:
+        return HELPER_ALL_GROUPS;
+    case IR_CALL:
+        if (!(g->r->helpers[i->imm].flags & HELPER_FAULT))
+            return g->r->helpers[i->imm].reads | g->r->helpers[i->imm].writes;
+        return HELPER_ALL_GROUPS;
+    default:
+        return ir_may_fault(i, g->r) ? HELPER_ALL_GROUPS : 0;
+    }
+}
+
+static void assign_ids(struct cg *g)
+{
+    struct ir_region *r = g->r;
+    for (uint32_t n = 1; n < r->count; n++) {
+        struct ir_insn *i = &r->insns[n];
+        g->id[n] = (ir_ref)n;
+        if (i->op == IR_TRUNC)
+            g->id[n] = g->id[i->a];
+        else if (i->op == IR_ZEXT && i->type == IR_I64 && i->aux == IR_W32 &&
+                 zero_extended(r, i->a))
+            g->id[n] = g->id[i->a];
+        else if (i->op == IR_FL_PACK)
+            g->id[n] = g->id[i->a];
+    }
+}
+
+void cg_prepare(struct cg *g)
+{
+    struct ir_region *r = g->r;
+    const struct tcg_arch *arch = g->tm->arch;
+    uint32_t count = r->count;
+    uint32_t put_at[IR_MAX_SLOTS] = {0};
+    uint64_t slot_point[IR_MAX_SLOTS] = {0}; /* last point that looked at the slot */
+
+    /* only what this region uses: insns, and the home values behind IR_MAX_INSNS */
+    struct {
+        uint32_t from, to;
+    } used[2] = {{0, count}, {IR_MAX_INSNS, CG_VALUES}};
+    for (unsigned k = 0; k < 2; k++) {
+        uint32_t from = used[k].from, len = used[k].to - from;
+        memset(g->last + from, 0, len * sizeof g->last[0]);
+        memset(g->reg + from, NO_REG, len);
+        memset(g->spill + from, -1, len);
+        memset(g->mem + from, -1, len * sizeof g->mem[0]);
+        memset(g->hint + from, NO_REG, len);
+    }
+    memset(g->packed, 0, count);
+    memset(g->deferred, 0, count);
+    memset(g->gpr, 0, sizeof g->gpr);
+    memset(g->xmm, 0, sizeof g->xmm);
+    memset(g->cur, 0, sizeof g->cur);
+    memset(g->slot_owner, 0, sizeof g->slot_owner);
+    g->gpr_locked = g->xmm_locked = 0;
+    g->spill_used = 0;
+    g->host_flags = 0;
+    g->exits_seen = 0;
+    g->stub_count = g->snapshot_count = g->place_count = g->const_count = 0;
+    g->state_loads = g->state_stores = 0;
+    assign_ids(g);
+
+    for (unsigned s = 0; s < r->slot_count; s++) {
+        int home = r->slots[s].name ? target_home(arch, s) : NO_REG;
+        if (home == NO_REG)
+            continue;
+        uint32_t v = IR_MAX_INSNS + s;
+        g->cur[s] = (uint16_t)v;
+        g->reg[v] = (int8_t)home;
+        g->gpr[home] = (uint16_t)v;
+    }
+
+    for (uint32_t n = 1; n < count; n++) {
+        struct ir_insn *i = &r->insns[n];
+        ir_ref args[4];
+        if (i->op == IR_NOP)
+            continue;
+        unsigned k = ir_args(i, args);
+        while (k--)
+            need(g, g->id[args[k]], n);
+        if (i->op == IR_GET) {
+            if (g->cur[i->aux])
+                g->id[n] = g->cur[i->aux];
+            else
+                g->cur[i->aux] = (uint16_t)n;
+            continue;
+        }
+        if (i->op == IR_PUT) {
+            unsigned s = i->aux;
+            uint32_t old = g->cur[s];
+            if (old && slot_point[s] > put_at[s])
+                need(g, old, (uint32_t)slot_point[s]);
+            g->cur[s] = g->id[i->a];
+            put_at[s] = n;
+            int home = target_home(arch, s);
+            if (home != NO_REG && g->cur[s] < IR_MAX_INSNS)
+                g->hint[g->cur[s]] = (int8_t)home;
+            continue;
+        }
+        uint64_t groups = observed_groups(g, i);
+        if (!groups)
+            continue;
+        for (unsigned s = 0; s < r->slot_count; s++)
+            if (r->slots[s].name && groups >> r->slots[s].group & 1)
+                slot_point[s] = n;
+        if (i->op == IR_CALL) {
+            uint64_t w = r->helpers[i->imm].writes;
+            for (unsigned s = 0; w && s < r->slot_count; s++)
+                if (r->slots[s].name && w >> r->slots[s].group & 1) {
+                    need(g, g->cur[s], n);
+                    g->cur[s] = 0;
+                    put_at[s] = n;
+                }
+        }
+    }
+    for (unsigned s = 0; s < r->slot_count; s++)
+        need(g, g->cur[s], count - 1);
+    /* Flags that anyone looks at exist in packed form. */
+    for (uint32_t n = 1; n < count; n++)
+        if (r->insns[n].type == IR_FL && g->last[n])
+            g->packed[n] = 1;
+    /* Pass hints back through conversions. */
+    for (uint32_t n = count - 1; n >= 1; n--) {
+        struct ir_insn *i = &r->insns[n];
+        if (g->hint[n] != NO_REG && (i->op == IR_ZEXT || i->op == IR_SEXT || i->op == IR_DEPOSIT) &&
+            g->hint[g->id[i->a]] == NO_REG && g->id[i->a] < IR_MAX_INSNS)
+            g->hint[g->id[i->a]] = g->hint[n];
+    }
+    /* Start state again: cur[] was used for the simulation. */
+    memset(g->cur, 0, sizeof g->cur);
+    for (unsigned s = 0; s < r->slot_count; s++)
+        if (r->slots[s].name && target_home(arch, s) != NO_REG)
+            g->cur[s] = (uint16_t)(IR_MAX_INSNS + s);
+}
+
+/* ---- memory places
+ * ------------------------------------------------------------------------------------------ */
+
+static int spill_place(struct cg *g, uint32_t v)
+{
+    for (int k = 0; k < CG_SPILLS; k++) {
+        if (!(g->spill_used >> k & 1)) {
+            g->spill_used |= UINT64_C(1) << k;
+            g->spill_owner[k] = (uint16_t)v;
+            return k;
+        }
+    }
+    g->failed = true;
+    return 0;
+}
+
+static bool is_const(const struct cg *g, uint32_t v)
+{
+    return v < IR_MAX_INSNS && g->r->insns[v].op == IR_CONST;
+}
+
+static int slot_of_value(const struct cg *g, uint32_t v)
+{
+    for (unsigned s = 0; s < g->r->slot_count; s++)
+        if (g->cur[s] == v)
+            return (int)s;
+    return -1;
+}
+
+/* The memory of slot s is about to be overwritten: whoever relies on it must have another place. */
+static void leave_slot_memory(struct cg *g, unsigned s, uint32_t except)
+{
+    uint32_t v = g->slot_owner[s];
+    if (!v || v == except)
+        return;
+    g->slot_owner[s] = 0;
+    if (g->mem[v] != (int)s)
+        return;
+    if (g->reg[v] == NO_REG && g->spill[v] < 0 && !is_const(g, v) && g->last[v] >= g->n) {
+        if (cg_is_xmm(g, v))
+            cg_xmm(g, (ir_ref)v);
+        else
+            cg_gpr(g, (ir_ref)v);
+    }
+    g->mem[v] = -1;
+}
+
+void cg_store_slot(struct cg *g, unsigned s)
+{
+    uint32_t v = g->cur[s];
+    const struct ir_slot *slot = &g->r->slots[s];
+    if (!v || g->mem[v] == (int)s)
+        return;
+    leave_slot_memory(g, s, v);
+    g->state_stores++;
+    if (slot->type == IR_V128) {
+        emit_vex_rm(&g->e, V_MOVDQU_STORE, cg_xmm(g, (ir_ref)v), NO_REG, cg_slot_mem(g, s));
+    } else {
+        int32_t imm;
+        if (is_const(g, v) && cg_imm32(g, (ir_ref)v, &imm))
+            emit_store_imm(&g->e, slot->type == IR_I64, cg_slot_mem(g, s), imm);
+        else
+            emit_store(&g->e, slot->type == IR_I64 ? 8 : 4, cg_gpr(g, (ir_ref)v),
+                       cg_slot_mem(g, s));
+    }
+    g->mem[v] = (int16_t)s;
+    g->slot_owner[s] = (uint16_t)v;
+}
+
+/* ---- registers
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void set_free(struct cg *g, bool xmm, int reg)
+{
+    uint32_t v = xmm ? g->xmm[reg] : g->gpr[reg];
+    if (!v)
+        return;
+    g->reg[v] = NO_REG;
+    if (xmm)
+        g->xmm[reg] = 0;
+    else
+        g->gpr[reg] = 0;
+}
+
+static bool needed_later(const struct cg *g, uint32_t v)
+{
+    return g->last[v] >= g->n;
+}
+
+/* Give a register's value another place in memory, then free the register. */
+static void evict(struct cg *g, bool xmm, int reg)
+{
+    uint32_t v = xmm ? g->xmm[reg] : g->gpr[reg];
+    if (v && needed_later(g, v) && g->mem[v] < 0 && g->spill[v] < 0 && !is_const(g, v)) {
+        int s = slot_of_value(g, v);
+        /* Flags and 32-bit slots are stored narrow: only whole values go to slot memory. */
+        if (s >= 0 && (g->r->slots[s].type == IR_I64 || g->r->slots[s].type == IR_V128 ||
+                       g->r->slots[s].type == IR_FL)) {
+            uint32_t owner = g->slot_owner[s];
+            bool in_use = owner && owner != v && g->mem[owner] == s && g->reg[owner] == NO_REG &&
+                          g->spill[owner] < 0 && needed_later(g, owner);
+            if (in_use)
+                s = -1;
+        } else {
+            s = -1;
+        }
+        if (s >= 0) {
+            if (g->slot_owner[s] && g->slot_owner[s] != v && g->mem[g->slot_owner[s]] == s)
+                g->mem[g->slot_owner[s]] = -1;
+            g->state_stores++;
+            if (xmm)
+                emit_vex_rm(&g->e, V_MOVDQU_STORE, reg, NO_REG, cg_slot_mem(g, (unsigned)s));
+            else
+                emit_store(&g->e, g->r->slots[s].type == IR_I64 ? 8 : 4, reg,
+                           cg_slot_mem(g, (unsigned)s));
+            g->mem[v] = (int16_t)s;
+            g->slot_owner[s] = (uint16_t)v;
+        } else {
+            int k = spill_place(g, v);
+            g->spill[v] = (int8_t)k;
+            if (xmm)
+                emit_vex_rm(&g->e, V_MOVDQU_STORE, reg, NO_REG, cg_spill_mem(k));
+            else
+                emit_store(&g->e, 8, reg, cg_spill_mem(k));
+        }
+    }
+    set_free(g, xmm, reg);
+}
+
+void cg_bind(struct cg *g, uint32_t value, int reg)
+{
+    bool xmm = cg_is_xmm(g, value);
+    uint32_t old = xmm ? g->xmm[reg] : g->gpr[reg];
+    if (old && old != value)
+        g->reg[old] = NO_REG;
+    g->reg[value] = (int8_t)reg;
+    if (xmm)
+        g->xmm[reg] = (uint16_t)value;
+    else
+        g->gpr[reg] = (uint16_t)value;
+}
+
+static bool gpr_is_free(const struct cg *g, int reg)
+{
+    return !(g->gpr_locked >> reg & 1) && (!g->gpr[reg] || !needed_later(g, g->gpr[reg]));
+}
+
+/* How bad it is to lose the value in reg. */
+static int evict_cost(const struct cg *g, bool xmm, int reg)
+{
+    uint32_t v = xmm ? g->xmm[reg] : g->gpr[reg];
+    int cost = 0;
+    if (g->mem[v] < 0 && g->spill[v] < 0 && !is_const(g, v))
+        cost += 4; /* a store */
+    if (!xmm && v >= IR_MAX_INSNS)
+        cost += 3; /* must come home at the end */
+    else if (!xmm && slot_of_value(g, v) >= 0 &&
+             target_home(g->tm->arch, (unsigned)slot_of_value(g, v)) == reg)
+        cost += 3;
+    int distance = (int)g->last[v] - (int)g->n;
+    return cost * 8 - (distance > 31 ? 31 : distance);
+}
+
+static int pick_gpr(struct cg *g, int prefer)
+{
+    int best = NO_REG, best_cost = 1 << 20;
+    if (prefer != NO_REG && gpr_is_free(g, prefer))
+        best = prefer;
+    for (unsigned k = 0; best == NO_REG && k < sizeof target_order; k++)
+        if (gpr_is_free(g, target_order[k]))
+            best = target_order[k];
+    if (best != NO_REG) {
+        set_free(g, false, best);
+        return best;
+    }
+    for (unsigned k = 0; k < sizeof target_order; k++) {
+        int reg = target_order[k];
+        if (g->gpr_locked >> reg & 1)
+            continue;
+        int cost = evict_cost(g, false, reg);
+        if (cost < best_cost) {
+            best_cost = cost;
+            best = reg;
+        }
+    }
+    if (best == NO_REG) {
+        g->failed = true;
+        return RAX;
+    }
+    evict(g, false, best);
+    return best;
+}
+
+static int pick_xmm(struct cg *g)
+{
+    int best = NO_REG, best_cost = 1 << 20;
+    for (int reg = 0; reg < 16; reg++) {
+        if (g->xmm_locked >> reg & 1)
+            continue;
+        if (!g->xmm[reg] || !needed_later(g, g->xmm[reg])) {
+            set_free(g, true, reg);
+            return reg;
+        }
+        int cost = evict_cost(g, true, reg);
+        if (cost < best_cost) {
+            best_cost = cost;
+            best = reg;
+        }
+    }
+    if (best == NO_REG) {
+        g->failed = true;
+        return 0;
+    }
+    evict(g, true, best);
+    return best;
+}
+
+int cg_temp(struct cg *g)
+{
+    int reg = pick_gpr(g, NO_REG);
+    g->gpr_locked |= 1u << reg;
+    return reg;
+}
+
+int cg_xmm_temp(struct cg *g)
+{
+    int reg = pick_xmm(g);
+    g->xmm_locked |= 1u << reg;
+    return reg;
+}
+
+void cg_take(struct cg *g, int reg)
+{
+    uint32_t v = g->gpr[reg];
+    if (v && needed_later(g, v)) {
+        g->gpr_locked |= 1u << reg;
+        int to = NO_REG;
+        for (unsigned k = 0; k < sizeof target_order && to == NO_REG; k++)
+            if (gpr_is_free(g, target_order[k]))
+                to = target_order[k];
+        if (to != NO_REG) {
+            set_free(g, false, to);
+            emit_mov(&g->e, true, to, reg);
+            g->gpr[reg] = 0;
+            g->gpr[to] = (uint16_t)v;
+            g->reg[v] = (int8_t)to;
+        } else {
+            evict(g, false, reg);
+        }
+    } else {
+        set_free(g, false, reg);
+    }
+    g->gpr_locked |= 1u << reg;
+}
+
+int cg_gpr(struct cg *g, ir_ref ref)
+{
+    uint32_t v = ref < IR_MAX_INSNS ? g->id[ref] : ref;
+    int reg = g->reg[v];
+    if (reg == NO_REG) {
+        reg = pick_gpr(g, g->hint[v]);
+        if (is_const(g, v)) {
+            emit_mov_imm(&g->e, reg, g->r->insns[v].imm);
+        } else if (g->spill[v] >= 0) {
+            emit_load(&g->e, true, reg, cg_spill_mem(g->spill[v]));
+        } else if (g->mem[v] >= 0) {
+            emit_load(&g->e, g->r->slots[g->mem[v]].type == IR_I64, reg,
+                      cg_slot_mem(g, (unsigned)g->mem[v]));
+            g->state_loads++;
+        } else {
+            g->failed = true;
+        }
+        cg_bind(g, v, reg);
+    }
+    g->gpr_locked |= 1u << reg;
+    return reg;
+}
+
+int cg_xmm(struct cg *g, ir_ref ref)
+{
+    uint32_t v = g->id[ref];
+    int reg = g->reg[v];
+    if (reg == NO_REG) {
+        reg = pick_xmm(g);
+        if (g->spill[v] >= 0) {
+            emit_vex_rm(&g->e, V_MOVDQU_LOAD, reg, NO_REG, cg_spill_mem(g->spill[v]));
+        } else if (g->mem[v] >= 0) {
+            emit_vex_rm(&g->e, V_MOVDQU_LOAD, reg, NO_REG, cg_slot_mem(g, (unsigned)g->mem[v]));
+            g->state_loads++;
+        } else {
+            g->failed = true;
+        }
+        cg_bind(g, v, reg);
+    }
+    g->xmm_locked |= 1u << reg;
+    return reg;
+}
+
+bool cg_in_memory(const struct cg *g, ir_ref ref, struct host_mem *m)
+{
+    uint32_t v = g->id[ref];
+    if (g->reg[v] != NO_REG || !cg_dies(g, v))
+        return false;
+    if (g->spill[v] >= 0)
+        *m = cg_spill_mem(g->spill[v]);
+    else if (g->mem[v] >= 0)
+        *m = cg_slot_mem(g, (unsigned)g->mem[v]);
+    else
+        return false;
+    return true;
+}
+
+bool cg_imm32(const struct cg *g, ir_ref ref, int32_t *imm)
+{
+    uint32_t v = ref < IR_MAX_INSNS ? g->id[ref] : ref;
+    if (!is_const(g, v))
+        return false;
+    const struct ir_insn *i = &g->r->insns[v];
+    *imm = (int32_t)i->imm;
+    /* The type of the use decides: an i32 constant used at 64 bits is zero-extended. */
+    return i->type == IR_I32 ? true : (int64_t)i->imm == (int32_t)i->imm;
+}
+
+int cg_pick_dst(struct cg *g, uint32_t reuse)
+{
+    int prefer = g->hint[g->n], reg = NO_REG;
+    for (int k = 0; k < 16; k++) {
+        if ((reuse >> k & 1) && g->gpr[k] && cg_dies(g, g->gpr[k]))
+            g->gpr_locked &= ~(1u << k);
+        else
+            reuse &= ~(1u << k);
+    }
+    /* The register where the value is wanted, else that of an argument that dies here. An occupant
+     * that is needed up to this very insn stays on record until the result is bound. */
+    if (prefer != NO_REG && !(g->gpr_locked >> prefer & 1) &&
+        (!g->gpr[prefer] || cg_dies(g, g->gpr[prefer])))
+        reg = prefer;
+    for (int k = 0; reg == NO_REG && k < 16; k++)
+        if (reuse >> k & 1)
+            reg = k;
+    if (reg == NO_REG)
+        reg = pick_gpr(g, NO_REG);
+    g->gpr_locked |= 1u << reg;
+    return reg;
+}
+
+int cg_pick_xmm_dst(struct cg *g, uint32_t reuse)
+{
+    int reg = NO_REG;
+    for (int k = 0; reg == NO_REG && k < 16; k++)
+        if ((reuse >> k & 1) && g->xmm[k] && cg_dies(g, g->xmm[k]))
+            reg = k;
+    if (reg == NO_REG)
+        reg = pick_xmm(g);
+    g->xmm_locked |= 1u << reg;
+    return reg;
+}
+
+int cg_dst(struct cg *g, uint32_t reuse)
+{
+    int reg = cg_pick_dst(g, reuse);
+    cg_bind(g, g->n, reg);
+    return reg;
+}
+
+int cg_xmm_dst(struct cg *g, uint32_t reuse)
+{
+    int reg = cg_pick_xmm_dst(g, reuse);
+    cg_bind(g, g->n, reg);
+    return reg;
+}
+
+void cg_unlock_all(struct cg *g)
+{
+    g->gpr_locked = g->xmm_locked = 0;
+}
+
+void cg_expire(struct cg *g)
+{
+    for (int k = 0; g->spill_used && k < CG_SPILLS; k++)
+        if ((g->spill_used >> k & 1) && g->last[g->spill_owner[k]] <= g->n)
+            g->spill_used &= ~(UINT64_C(1) << k);
+    for (int reg = 0; reg < 16; reg++) {
+        if (g->gpr[reg] && g->last[g->gpr[reg]] <= g->n)
+            set_free(g, false, reg);
+        if (g->xmm[reg] && g->last[g->xmm[reg]] <= g->n)
+            set_free(g, true, reg);
+    }
+}

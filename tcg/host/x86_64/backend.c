@@ -1,0 +1,490 @@
+/*
+ * The x86-64 back end: code memory (mapped twice: written in one place, executed in another),
+ * compiling a region, linking, and running.
+ *
+ * Block layout: `call DEAD` | entry (16-byte aligned) ... code ... stubs. Killing a block
+ * overwrites the first two bytes at its entry with a short jump back to that call, in one store.
+ */
+#include <cpuid.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xmmintrin.h>
+
+#include "core/util/error.h"
+#include "core/util/range.h"
+#include "tcg/host/x86_64/cg.h"
+#include "tcg/disas.h"
+
+enum { CODE_MARGIN = 4096, ENTRY_ALIGN = 16 };
+
+static bool supported(void)
+{
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX) ||
+        !(c & bit_POPCNT))
+        return false;
+    unsigned xcr0, high;
+    __asm__ volatile("xgetbv" : "=a"(xcr0), "=d"(high) : "c"(0));
+    if ((xcr0 & 6) != 6 || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        return false;
+    return (b & bit_AVX2) && (b & bit_BMI) && (b & bit_BMI2);
+}
+
+static void destroy(struct tcg_machine *tm)
+{
+    struct x86_backend *be = tm->backend_data;
+    if (!be)
+        return;
+    if (be->write)
+        munmap(be->write, be->size);
+    if (be->exec)
+        munmap(be->exec, be->size);
+    free(be->index);
+    free(be->cg);
+    free(be);
+    tm->backend_data = NULL;
+}
+
+static bool map_code(struct x86_backend *be, struct vemu_error **errp)
+{
+    int fd = memfd_create("vemu-code", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, (off_t)be->size) < 0) {
+        if (fd >= 0)
+            close(fd);
+        return error_set(errp, VEMU_ERROR_NO_MEMORY,
+                         "no memory for translated code (%" PRIu64 " MiB)", be->size >> 20);
+    }
+    be->write = mmap(NULL, be->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    be->exec = mmap(NULL, be->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    close(fd);
+    if (be->write == MAP_FAILED || be->exec == MAP_FAILED) {
+        if (be->write != MAP_FAILED)
+            munmap(be->write, be->size);
+        if (be->exec != MAP_FAILED)
+            munmap(be->exec, be->size);
+        be->write = be->exec = NULL;
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "the host does not allow executable memory for translated code; use "
+                         "-accel tcg,backend=interp");
+    }
+    return true;
+}
+
+static bool init(struct tcg_machine *tm, struct vemu_error **errp)
+{
+    struct x86_backend *be = calloc(1, sizeof *be);
+    if (!be)
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the translator");
+    tm->backend_data = be;
+    be->size = tm->cache_size;
+    be->cg = malloc(sizeof *be->cg);
+    if (!be->cg || !map_code(be, errp)) {
+        destroy(tm);
+        return errp && *errp
+                   ? false
+                   : error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the translator");
+    }
+    return thunks_emit(tm, be);
+}
+
+/* ---- C side of the thunks
+ * ---------------------------------------------------------------------------------- */
+
+static uint64_t c_load(void *env)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    return tcg_load(tc, tc->call_arg[0], 1u << (tc->call_attr & IR_MEM_SIZE), tc->call_attr);
+}
+
+static uint64_t c_store(void *env)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    unsigned size = 1u << (tc->call_attr & IR_MEM_SIZE);
+    tcg_store(tc, tc->call_arg[0], size, tc->call_arg[1] & mask_bits(8 * size), tc->call_attr);
+    return 0;
+}
+
+static uint64_t c_load_vec(void *env)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    tc->scratch[0] = tc->scratch[1] = 0;
+    tcg_load_bytes(tc, tc->call_arg[0], tc->scratch, 1u << (tc->call_attr & IR_MEM_SIZE),
+                   tc->call_attr);
+    return 0;
+}
+
+static uint64_t c_store_vec(void *env)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    tcg_store_bytes(tc, tc->call_arg[0], tc->scratch, 1u << (tc->call_attr & IR_MEM_SIZE),
+                    tc->call_attr);
+    return 0;
+}
+
+static uint64_t c_atomic(void *env)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    unsigned size = 1u << (tc->call_attr & IR_MEM_SIZE);
+    return tcg_atomic(tc, tc->call_arg[0], size, (enum tcg_atomic)(tc->call_attr >> 16),
+                      tc->call_arg[1] & mask_bits(8 * size), tc->call_arg[2] & mask_bits(8 * size),
+                      tc->call_attr & 0xffff);
+}
+
+static uint64_t c_call(void *env)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    const struct ir_helper *h = &tc->arch->helpers[tc->call_attr];
+    tc->counters.helper_calls++;
+    if (!(h->flags & HELPER_FP))
+        return h->fn(env, tc->call_arg[0], tc->call_arg[1], tc->call_arg[2], tc->call_arg[3]);
+    tc->guest_mxcsr = _mm_getcsr();
+    _mm_setcsr(tc->host_mxcsr);
+    tc->guest_fp = false;
+    uint64_t r = h->fn(env, tc->call_arg[0], tc->call_arg[1], tc->call_arg[2], tc->call_arg[3]);
+    tc->guest_fp = true;
+    _mm_setcsr(tc->guest_mxcsr);
+    return r;
+}
+
+static uint64_t c_trap(void *env)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    tc->arch->raise_trap(tc, tc->call_arg[0]);
+    return 0;
+}
+
+static bool vcpu_init(struct tcg_cpu *tc, struct vemu_error **errp)
+{
+    static uint64_t (*const entries[C_ENTRIES])(void *env) = {
+        [C_LOAD] = c_load,           [C_STORE] = c_store,   [C_LOAD_VEC] = c_load_vec,
+        [C_STORE_VEC] = c_store_vec, [C_ATOMIC] = c_atomic, [C_CALL] = c_call,
+        [C_TRAP] = c_trap,
+    };
+    (void)errp;
+    for (unsigned k = 0; k < C_ENTRIES; k++)
+        tc->thunk_fn[k] = entries[k];
+    return true;
+}
+
+static void vcpu_destroy(struct tcg_cpu *tc)
+{
+    (void)tc;
+}
+
+/* ---- compiling
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static bool keep_side_table(struct tcg_machine *tm, struct cg *g)
+{
+    struct side_table *t = cache_alloc(tm, sizeof *t);
+    if (!t)
+        return false;
+    t->snapshot_count = g->snapshot_count;
+    t->place_count = g->place_count;
+    t->const_count = g->const_count;
+    t->snapshots = cache_alloc(tm, g->snapshot_count * sizeof *t->snapshots + 1);
+    t->places = cache_alloc(tm, g->place_count * sizeof *t->places + 1);
+    t->consts = cache_alloc(tm, g->const_count * sizeof *t->consts + 1);
+    if (!t->snapshots || !t->places || !t->consts)
+        return false;
+    memcpy(t->snapshots, g->snapshots, g->snapshot_count * sizeof *t->snapshots);
+    memcpy(t->places, g->places, g->place_count * sizeof *t->places);
+    memcpy(t->consts, g->consts, g->const_count * sizeof *t->consts);
+    g->block->side = t;
+    return true;
+}
+
+static bool index_add(struct x86_backend *be, uint32_t offset, struct tcg_block *b)
+{
+    if (be->index_count == be->index_room) {
+        uint32_t room = be->index_room ? 2 * be->index_room : 4096;
+        struct code_index *bigger = realloc(be->index, room * sizeof *bigger);
+        if (!bigger)
+            return false;
+        be->index = bigger;
+        be->index_room = room;
+    }
+    be->index[be->index_count++] = (struct code_index){offset, b};
+    return true;
+}
+
+static void count_block(struct cg *g)
+{
+    /* add qword [counters], imm32 at the entry; the loads and stores of state are known only at the
+     * end */
+    struct {
+        size_t field;
+        uint32_t n;
+    } add[3] = {
+        {offsetof(struct tcg_cpu, counters.exec_insns), g->r->guest_insns},
+        {offsetof(struct tcg_cpu, counters.exec_state_loads), 0},
+        {offsetof(struct tcg_cpu, counters.exec_state_stores), 0},
+    };
+    for (unsigned k = 0; k < 3; k++) {
+        emit_rm(&g->e, 0x81 | OPC_W, 0,
+                mem_at(ENV, (int32_t)add[k].field - (int32_t)sizeof(struct tcg_cpu)));
+        emit_u32(&g->e, add[k].n);
+    }
+}
+
+static bool compile(struct tcg_machine *tm, struct tcg_block *b, struct ir_region *r)
+{
+    struct x86_backend *be = tm->backend_data;
+    struct cg *g = be->cg;
+    uint64_t start = ((be->used + 5 + ENTRY_ALIGN - 1) & ~(uint64_t)(ENTRY_ALIGN - 1));
+    uint8_t *counts = NULL;
+
+    if (start + 2 * CODE_MARGIN > be->size)
+        return false;
+    g->tm = tm;
+    g->be = be;
+    g->block = b;
+    g->r = r;
+    g->failed = false;
+    g->pc = b->offset;
+    g->e.p = be->write + start - 5;
+    g->e.start = be->write + start;
+    g->e.end = be->write + be->size - CODE_MARGIN;
+    emit_call_to(&g->e, cg_thunk(g, THUNK_DEAD));
+    if (tm->count) {
+        counts = g->e.p;
+        count_block(g);
+    }
+    if (b->page2) {
+        emit_rm(&g->e, 0x81, 7,
+                mem_at(CTX, (int32_t)(offsetof(struct tcg_ctx, links) +
+                                      4 * (b->guard_id % LINK_TABLE_SIZE))));
+        emit_u32(&g->e, b->guard_id);
+        emit_patch(emit_jcc(&g->e, CC_NE), g->e.start - 5);
+    }
+    cg_prepare(g);
+    for (g->n = 1; g->n < r->count && !g->failed; g->n++) {
+        if (emit_full(&g->e))
+            return false;
+        cg_unlock_all(g);
+        if (!select_insn(g)) {
+            g->failed = true;
+            break;
+        }
+        cg_expire(g);
+    }
+    for (uint32_t k = 0; k < g->stub_count && !g->failed; k++) {
+        if (emit_full(&g->e))
+            return false;
+        select_stub(g, &g->stubs[k]);
+    }
+    if (g->failed || !keep_side_table(tm, g) || !index_add(be, (uint32_t)start, b))
+        return false;
+    if (counts) {
+        memcpy(counts + 11 + 7, &g->state_loads, 4);
+        memcpy(counts + 22 + 7, &g->state_stores, 4);
+    }
+    b->code = be->exec + start;
+    b->code_size = (uint32_t)(g->e.p - g->e.start);
+    b->state_loads = g->state_loads;
+    b->state_stores = g->state_stores;
+    be->used = start + b->code_size;
+    return true;
+}
+
+/* ---- linking
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static uint8_t *writable(struct x86_backend *be, const struct tcg_block *b)
+{
+    return (uint8_t *)b->code - be->exec + be->write;
+}
+
+static void link_exit(struct tcg_machine *tm, struct tcg_block *from, unsigned number,
+                 struct tcg_block *to)
+{
+    struct x86_backend *be = tm->backend_data;
+    struct tcg_exit_site *x = &from->exits[number];
+    if (!x->patch)
+        return;
+    uint8_t *disp = writable(be, from) + x->patch;
+    const uint8_t *target = to ? writable(be, to) : writable(be, from) + x->unlinked;
+    __atomic_store_n((int32_t *)(void *)disp, (int32_t)(target - (disp + 4)), __ATOMIC_RELEASE);
+}
+
+static void kill_block(struct tcg_machine *tm, struct tcg_block *b)
+{
+    struct x86_backend *be = tm->backend_data;
+    /* EB F9: jmp to entry - 5, the call to DEAD */
+    __atomic_store_n((uint16_t *)(void *)writable(be, b), 0xf9eb, __ATOMIC_RELEASE);
+}
+
+static void flush(struct tcg_machine *tm)
+{
+    struct x86_backend *be = tm->backend_data;
+    be->used = be->thunks_end;
+    be->index_count = 0;
+}
+
+static void *jump_target(struct tcg_block *b)
+{
+    return b->code;
+}
+
+/* ---- running
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static struct tcg_block *block_at(struct x86_backend *be, uint64_t address)
+{
+    uint32_t offset = (uint32_t)(address - (uint64_t)(uintptr_t)be->exec), lo = 0,
+             hi = be->index_count;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (be->index[mid].offset <= offset)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo ? be->index[lo - 1].block : NULL;
+}
+
+static uint64_t place_value(struct tcg_cpu *tc, const struct side_table *t, const struct place *p,
+                            uint64_t out[2])
+{
+    const uint8_t *env = tcg_env(tc);
+    out[1] = 0;
+    switch (p->kind) {
+    case PLACE_GPR:
+        out[0] = tc->host_gpr[p->index];
+        break;
+    case PLACE_XMM:
+        memcpy(out, tc->host_xmm[p->index], 16);
+        break;
+    case PLACE_SPILL:
+        memcpy(out, tc->spills[p->index], 16);
+        break;
+    case PLACE_CONST:
+        out[0] = t->consts[p->index];
+        break;
+    default: {
+        const struct ir_slot *s = &tc->arch->slots[p->index];
+        memcpy(out, env + s->offset, s->type == IR_V128 ? 16 : s->type == IR_I64 ? 8 : 4);
+        break;
+    }
+    }
+    return out[0];
+}
+
+/* The state at an access that left the block: homes as saved, then what the snapshot lists. */
+static void restore_state(struct tcg_cpu *tc, struct tcg_block *b)
+{
+    const struct tcg_arch *arch = tc->arch;
+    const struct side_table *t = b->side;
+    uint8_t *env = tcg_env(tc);
+    uint32_t ret = (uint32_t)(tc->ret_addr - (uint64_t)(uintptr_t)b->code), lo = 0,
+             hi = t->snapshot_count;
+    uint64_t values[IR_MAX_SLOTS][2];
+
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (t->snapshots[mid].ret < ret)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo == t->snapshot_count || t->snapshots[lo].ret != ret) {
+        tcg_internal_error(tc, "no snapshot for an exit from translated code");
+        return;
+    }
+    const struct snapshot *s = &t->snapshots[lo];
+    const struct place *p = t->places + s->first;
+    for (unsigned k = 0; k < s->count; k++)
+        place_value(tc, t, &p[k], values[k]);
+    bool listed[IR_MAX_SLOTS] = {false};
+    for (unsigned k = 0; k < s->count; k++)
+        listed[p[k].slot] = true;
+    for (unsigned n = 0; n < arch->slot_count; n++) {
+        int home = arch->slots[n].name ? target_home(arch, n) : NO_REG;
+        if (home != NO_REG && !listed[n])
+            memcpy(env + arch->slots[n].offset, &tc->host_gpr[home],
+                   arch->slots[n].type == IR_I64 ? 8 : 4);
+    }
+    for (unsigned k = 0; k < s->count; k++) {
+        const struct ir_slot *slot = &arch->slots[p[k].slot];
+        memcpy(env + slot->offset, values[k],
+               slot->type == IR_V128  ? 16
+               : slot->type == IR_I64 ? 8
+                                      : 4);
+    }
+    arch->set_pc(tc, tc->pcb + (uint64_t)(int64_t)s->pc);
+}
+
+static struct tcg_exit run(struct tcg_cpu *tc, struct tcg_block *b)
+{
+    struct tcg_machine *tm = tc->tm;
+    struct x86_backend *be = tm->backend_data;
+    void (*enter)(void *env, const void *code);
+    struct tcg_exit out;
+
+    memcpy(&enter, &be->thunk[THUNK_ENTER], sizeof enter);
+    tc->guest_fp = true;
+    enter(tcg_env(tc), b->code);
+    tc->guest_fp = false;
+    out.kind = (enum tcg_exit_kind)tc->leave_kind;
+    out.number = 0;
+    out.block = NULL;
+    if (tc->ret_addr && out.kind != TCG_EXIT_EVENTS) {
+        pthread_mutex_lock(&tm->code_lock);
+        out.block = block_at(be, tc->ret_addr);
+        pthread_mutex_unlock(&tm->code_lock);
+    }
+    switch (out.kind) {
+    case TCG_EXIT_STATUS:
+        restore_state(tc, out.block);
+        break;
+    case TCG_EXIT_LINK: {
+        uint32_t ret = (uint32_t)(tc->ret_addr - (uint64_t)(uintptr_t)out.block->code);
+        while (out.number < out.block->exit_count && out.block->exits[out.number].ret != ret)
+            out.number++;
+        tc->arch->set_pc(tc, tc->pcb + (uint64_t)out.block->exits[out.number].target);
+        if (out.block->mode & TCG_MODE_SINGLE)
+            out.kind = TCG_EXIT_EVENTS;
+        break;
+    }
+    case TCG_EXIT_DYN:
+        if (tc->ret_addr) /* a dead block, or one whose second page must be checked */
+            tc->arch->set_pc(tc, tc->pcb + out.block->offset);
+        else if (b->mode & TCG_MODE_SINGLE)
+            out.kind = TCG_EXIT_EVENTS;
+        break;
+    default:
+        break;
+    }
+    return out;
+}
+
+static void disassemble(struct tcg_machine *tm, struct tcg_block *b)
+{
+    if (!tm->disas)
+        tm->disas = disas_open();
+    log_write(&tm->m->log, LOG_OUT_ASM, "OUT: %u bytes for %u of guest code", b->code_size, b->len);
+    disas_code(tm->disas, &tm->m->log, LOG_OUT_ASM, 64, (uint64_t)(uintptr_t)b->code, b->code,
+               b->code_size, NULL);
+}
+
+const struct tcg_backend tcg_backend_x86_64 = {
+    .name = "x86_64",
+    .supported = supported,
+    .init = init,
+    .destroy = destroy,
+    .vcpu_init = vcpu_init,
+    .vcpu_destroy = vcpu_destroy,
+    .compile = compile,
+    .run = run,
+    .link = link_exit,
+    .kill = kill_block,
+    .flush = flush,
+    .jump_target = jump_target,
+    .disassemble = disassemble,
+};

@@ -1,0 +1,244 @@
+/*
+ * The x86-64 code generator's state while one block is compiled. Private to tcg/host/x86_64.
+ *
+ *   target.h   which register is what          alloc.c   where each value is
+ *   select.c   integer ops, memory, control    vector.c  vector ops
+ *   flags.c    host flags <-> IR_FL values     exit.c    snapshots and transitions to the
+ * block-boundary convention thunk.c    shared code                     backend.c code memory,
+ * linking, entry
+ */
+#ifndef TCG_HOST_X86_64_CG_H
+#define TCG_HOST_X86_64_CG_H
+
+#include "tcg/host/x86_64/emit.h"
+#include "tcg/host/x86_64/target.h"
+#include "tcg/machine.h"
+#include "tcg/mmu/tlb.h"
+
+enum {
+    CG_VALUES = IR_MAX_INSNS + IR_MAX_SLOTS, /* insns, then the home values slots start with */
+    CG_SPILLS = 40,                          /* 16-byte stack places */
+    CG_MAX_STUBS = 1024,
+    CG_MAX_PLACES = 16384,
+};
+
+/* Where a slot's value is, when not where the convention has it. */
+enum place_kind {
+    PLACE_GPR,
+    PLACE_XMM,
+    PLACE_SPILL,
+    PLACE_CONST,
+    PLACE_SLOT /* memory of another slot */
+};
+struct place {
+    uint8_t slot;
+    uint8_t kind;
+    uint16_t index; /* register, spill place, constant number in the side table, slot */
+};
+
+/* Found by host return address when an access, trap or helper leaves the block. */
+struct snapshot {
+    uint32_t ret;          /* return address minus block->code */
+    int32_t pc;            /* of the instruction, minus PCB */
+    uint16_t first, count; /* places */
+};
+
+/* block->side */
+struct side_table {
+    uint32_t snapshot_count, place_count, const_count;
+    struct snapshot *snapshots; /* by rising ret */
+    struct place *places;
+    uint64_t *consts;
+};
+
+enum stub_kind { STUB_LOAD, STUB_STORE, STUB_TRAP, STUB_EXIT, STUB_INDIRECT };
+struct stub {
+    enum stub_kind kind;
+    uint8_t *jump; /* displacement of the jump to the stub */
+    uint8_t *back; /* where to go on */
+    uint16_t insn;
+    int8_t addr, data; /* registers */
+    bool xmm_live;
+    uint16_t first, count; /* places: of the snapshot, or of an exit's transition */
+    uint64_t imm;
+    int64_t pc; /* of the guest instruction, minus PCB */
+    uint16_t site;
+};
+
+struct cg {
+    struct tcg_machine *tm;
+    struct tcg_block *block;
+    struct ir_region *r;
+    struct x86_backend *be;
+    struct emit e;
+    uint32_t n; /* insn being compiled */
+    int64_t pc; /* of the guest instruction, minus PCB */
+    bool failed;
+
+    /* values */
+    ir_ref id[IR_MAX_INSNS];        /* the value an insn stands for (aliases resolved) */
+    uint16_t last[CG_VALUES];       /* last insn that needs it */
+    int8_t reg[CG_VALUES];          /* GPR or XMM by type; NO_REG */
+    int8_t spill[CG_VALUES];        /* -1: none */
+    int16_t mem[CG_VALUES];         /* slot whose memory holds it; -1 */
+    int8_t hint[CG_VALUES];         /* register it is wanted in */
+    uint8_t packed[IR_MAX_INSNS];   /* FL: must exist in packed form */
+    uint8_t deferred[IR_MAX_INSNS]; /* value not computed: folded into its only user */
+
+    uint16_t gpr[16], xmm[16]; /* value in a register; 0: free */
+    uint32_t gpr_locked, xmm_locked;
+    uint16_t cur[IR_MAX_SLOTS];        /* slot's present value; 0: in memory */
+    uint16_t slot_owner[IR_MAX_SLOTS]; /* value whose mem[] is this slot */
+    uint64_t spill_used;
+    uint16_t spill_owner[CG_SPILLS];
+    uint16_t host_flags; /* FL insn whose flags are in EFLAGS; 0: none */
+    unsigned exits_seen;
+
+    struct stub stubs[CG_MAX_STUBS];
+    uint32_t stub_count;
+    struct snapshot snapshots[CG_MAX_STUBS * 2];
+    uint32_t snapshot_count;
+    struct place places[CG_MAX_PLACES];
+    uint32_t place_count;
+    uint64_t consts[1024];
+    uint32_t const_count;
+    uint32_t state_loads, state_stores;
+};
+
+enum thunk {
+    THUNK_ENTER,
+    THUNK_LEAVE,
+    THUNK_LINK,
+    THUNK_DEAD,
+    THUNK_DYN,
+    THUNK_EVENTS,
+    THUNK_INDIRECT_MISS,
+    THUNK_C, /* + enum c_entry: C function called with only general registers saved */
+    THUNK_C_XMM = THUNK_C + 8, /* likewise, vector registers too */
+    THUNK_COUNT = THUNK_C_XMM + 8,
+};
+
+/* ---- alloc.c
+ * ------------------------------------------------------------------------------------------- */
+
+void cg_prepare(struct cg *g);
+static inline ir_ref cg_id(const struct cg *g, ir_ref v)
+{
+    return g->id[v];
+}
+static inline bool cg_is_xmm(const struct cg *g, uint32_t v)
+{
+    return v < IR_MAX_INSNS && g->r->insns[v].type == IR_V128;
+}
+static inline bool cg_dies(const struct cg *g, uint32_t v)
+{
+    return g->last[v] <= g->n;
+}
+/* Value in a register, locked until cg_unlock_all. */
+int cg_gpr(struct cg *g, ir_ref v);
+int cg_xmm(struct cg *g, ir_ref v);
+/* The constant behind v, when it fits a sign-extended imm32 (for the width of t). */
+bool cg_imm32(const struct cg *g, ir_ref v, int32_t *imm);
+/* A scratch register, locked. */
+int cg_temp(struct cg *g);
+int cg_xmm_temp(struct cg *g);
+/* Make a particular register free and lock it. */
+void cg_take(struct cg *g, int reg);
+/* Register for the result of insn n, locked and bound to it. Arguments that die at n and are named
+ * in `reuse` (bit mask of registers) may give theirs. */
+int cg_dst(struct cg *g, uint32_t reuse);
+int cg_xmm_dst(struct cg *g, uint32_t reuse);
+/* The register alone, locked: nothing is bound yet, so that places can be recorded in between; then
+ * cg_bind. */
+int cg_pick_dst(struct cg *g, uint32_t reuse);
+int cg_pick_xmm_dst(struct cg *g, uint32_t reuse);
+void cg_bind(struct cg *g, uint32_t value, int reg);
+void cg_unlock_all(struct cg *g);
+/* Free registers of values that are not needed after insn n. */
+void cg_expire(struct cg *g);
+/* The value that is a memory operand: [env+off] when not in a register but in its slot's memory or
+ * spilled. */
+bool cg_in_memory(const struct cg *g, ir_ref v, struct host_mem *m);
+/* Write slot s's present value to its memory. */
+void cg_store_slot(struct cg *g, unsigned s);
+static inline struct host_mem cg_slot_mem(const struct cg *g, unsigned s)
+{
+    return mem_at(ENV, g->r->slots[s].offset);
+}
+static inline struct host_mem cg_spill_mem(int k)
+{
+    return mem_at(ENV, TCG_ENV_OFFSET(spills) + 16 * k);
+}
+
+/* ---- flags.c
+ * ------------------------------------------------------------------------------------------- */
+
+/* The FL insn that an integer insn n of this kind can set as it computes: its ref, when its flags
+ * are wanted. */
+ir_ref fl_partner(struct cg *g, uint32_t n);
+void fl_define(struct cg *g); /* an FL_* insn */
+/* Host flags := value f (uses RAX when they must be unpacked). */
+void fl_to_host(struct cg *g, ir_ref f);
+/* Emit what makes cc testable over f; returns the host condition. */
+unsigned fl_condition(struct cg *g, ir_ref f, unsigned cc);
+/* CF := CF of f. */
+void fl_carry(struct cg *g, ir_ref f);
+static inline void fl_clobber(struct cg *g)
+{
+    g->host_flags = 0;
+}
+
+/* ---- exit.c
+ * -------------------------------------------------------------------------------------------- */
+
+/* Record where everything is that is not where the convention has it. */
+void exit_places(struct cg *g, uint16_t *first, uint16_t *count);
+/* A snapshot for a call whose return address is the present position. */
+void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc);
+/* Code that brings the recorded places to the convention. */
+void exit_transition(struct cg *g, uint16_t first, uint16_t count);
+void exit_direct(struct cg *g, unsigned site); /* after a transition: poll, guard, jump */
+void exit_branch(struct cg *g, unsigned host_cc, unsigned site);
+void exit_stub(struct cg *g, struct stub *s);
+struct stub *cg_stub(struct cg *g, enum stub_kind kind, uint8_t *jump);
+
+/* ---- select.c, vector.c
+ * -------------------------------------------------------------------------------- */
+
+bool select_insn(struct cg *g);
+bool vector_insn(struct cg *g); /* false: not a vector op */
+void select_stub(struct cg *g, struct stub *s);
+
+/* The call in a stub to C: arguments are in tcg_cpu already; records the snapshot. */
+void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s);
+
+/* ---- backend.c, thunk.c
+ * ---------------------------------------------------------------------------------- */
+
+/* tcg_cpu.thunk_fn */
+enum c_entry { C_LOAD, C_STORE, C_LOAD_VEC, C_STORE_VEC, C_ATOMIC, C_CALL, C_TRAP, C_ENTRIES };
+
+struct x86_backend {
+    uint8_t *write, *exec; /* the two mappings of the code memory */
+    uint64_t size, used, thunks_end;
+    const uint8_t *thunk[THUNK_COUNT]; /* in the executable view */
+    struct code_index {
+        uint32_t offset;
+        struct tcg_block *block;
+    } * index; /* blocks by rising code offset */
+    uint32_t index_count, index_room;
+    struct cg *cg;
+};
+
+bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be);
+static inline const uint8_t *cg_exec(const struct cg *g, const uint8_t *write_view)
+{
+    return write_view - g->be->write + g->be->exec;
+}
+/* Relative jumps are the same in both views; thunks are addressed in the writable one. */
+static inline const uint8_t *cg_thunk(const struct cg *g, enum thunk t)
+{
+    return g->be->thunk[t] - g->be->exec + g->be->write;
+}
+
+#endif

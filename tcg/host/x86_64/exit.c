@@ -1,0 +1,308 @@
+/*
+ * Leaving a block: snapshots (side-table data for the rare leave in the middle) and transitions
+ * (code that brings everything to the block-boundary convention), both made from the same list of
+ * places.
+ */
+#include "tcg/host/x86_64/cg.h"
+
+#include "core/util/range.h"
+
+static void add_place(struct cg *g, unsigned slot, unsigned kind, unsigned index)
+{
+    if (g->place_count >= CG_MAX_PLACES) {
+        g->failed = true;
+        return;
+    }
+    g->places[g->place_count++] = (struct place){(uint8_t)slot, (uint8_t)kind, (uint16_t)index};
+}
+
+static unsigned add_const(struct cg *g, uint64_t v)
+{
+    for (unsigned k = g->const_count; k-- > 0 && g->const_count - k < 16;)
+        if (g->consts[k] == v)
+            return k;
+    if (g->const_count >= ARRAY_SIZE(g->consts)) {
+        g->failed = true;
+        return 0;
+    }
+    g->consts[g->const_count] = v;
+    return g->const_count++;
+}
+
+void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
+{
+    const struct ir_region *r = g->r;
+    /* A value that is only in another slot's memory gets a register: a transition may write that
+     * memory. */
+    for (unsigned s = 0; s < r->slot_count; s++) {
+        uint32_t v = g->cur[s];
+        bool is_const = v && v < IR_MAX_INSNS && r->insns[v].op == IR_CONST;
+        if (!v || g->reg[v] != NO_REG || is_const || g->spill[v] >= 0 || g->mem[v] == (int)s)
+            continue;
+        uint32_t locked = g->gpr_locked, xlocked = g->xmm_locked;
+        if (cg_is_xmm(g, v))
+            cg_xmm(g, (ir_ref)v);
+        else
+            cg_gpr(g, (ir_ref)v);
+        g->gpr_locked = locked;
+        g->xmm_locked = xlocked;
+    }
+    *first = (uint16_t)g->place_count;
+
+    for (unsigned s = 0; s < r->slot_count; s++) {
+        if (!r->slots[s].name)
+            continue;
+        int home = target_home(g->tm->arch, s);
+        uint32_t v = g->cur[s];
+        if (home == NO_REG && (!v || g->mem[v] == (int)s))
+            continue;
+        if (home != NO_REG && v && g->reg[v] == home)
+            continue;
+        bool in_xmm = v && cg_is_xmm(g, v);
+        if (!v)
+            add_place(g, s, PLACE_SLOT, s); /* homed, but a helper wrote it in memory */
+        else if (g->reg[v] != NO_REG)
+            add_place(g, s, in_xmm ? PLACE_XMM : PLACE_GPR, (unsigned)g->reg[v]);
+        else if (v < IR_MAX_INSNS && r->insns[v].op == IR_CONST)
+            add_place(g, s, PLACE_CONST, add_const(g, r->insns[v].imm));
+        else if (g->spill[v] >= 0)
+            add_place(g, s, PLACE_SPILL, (unsigned)g->spill[v]);
+        else if (g->mem[v] >= 0)
+            add_place(g, s, PLACE_SLOT, (unsigned)g->mem[v]);
+        else
+            g->failed = true;
+    }
+    *count = (uint16_t)(g->place_count - *first);
+}
+
+void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc)
+{
+    if (g->snapshot_count >= ARRAY_SIZE(g->snapshots)) {
+        g->failed = true;
+        return;
+    }
+    g->snapshots[g->snapshot_count++] =
+        (struct snapshot){(uint32_t)(g->e.p - g->e.start), (int32_t)pc, first, count};
+}
+
+/* ---- transitions
+ * -------------------------------------------------------------------------------------------- */
+
+static void store_from_register(struct cg *g, const struct place *p)
+{
+    const struct ir_slot *s = &g->r->slots[p->slot];
+    g->state_stores++;
+    if (p->kind == PLACE_XMM)
+        emit_vex_rm(&g->e, V_MOVDQU_STORE, p->index, NO_REG, mem_at(ENV, s->offset));
+    else
+        emit_store(&g->e, s->type == IR_I64 ? 8 : 4, p->index, mem_at(ENV, s->offset));
+}
+
+/* Moves between registers into homes, any order, cycles by exchange. */
+static void parallel_moves(struct cg *g, int8_t *from) /* from[home] = source register or NO_REG */
+{
+    for (;;) {
+        bool pending = false, moved = false;
+        for (int to = 0; to < 16; to++) {
+            if (from[to] == NO_REG)
+                continue;
+            pending = true;
+            bool wanted = false; /* is `to` still somebody's source? */
+            for (int k = 0; k < 16; k++)
+                wanted |= k != to && from[k] == to;
+            if (wanted)
+                continue;
+            emit_mov(&g->e, true, to, from[to]);
+            from[to] = NO_REG;
+            moved = true;
+        }
+        if (!pending)
+            return;
+        if (moved)
+            continue;
+        for (int to = 0; to < 16; to++) {
+            if (from[to] == NO_REG)
+                continue;
+            int src = from[to]; /* only cycles are left */
+            emit_rr(&g->e, 0x87 | OPC_W, to, src);
+            from[to] = NO_REG;
+            for (int k = 0; k < 16; k++)
+                if (from[k] == to)
+                    from[k] = (int8_t)src;
+                else if (from[k] == src)
+                    from[k] = (int8_t)to;
+            for (int k = 0; k < 16; k++)
+                if (from[k] == k)
+                    from[k] = NO_REG;
+            break;
+        }
+    }
+}
+
+/* RCX and XMM0 are scratch once the moves are done; RAX keeps the target of an indirect exit. */
+static void late_place(struct cg *g, const struct place *p, int home)
+{
+    const struct ir_slot *s = &g->r->slots[p->slot];
+    struct host_mem to = mem_at(ENV, s->offset);
+    struct host_mem from = p->kind == PLACE_SPILL  ? cg_spill_mem(p->index)
+                           : p->kind == PLACE_SLOT ? cg_slot_mem(g, p->index)
+                                                   : mem_at(ENV, 0);
+    if (home != NO_REG) {
+        if (p->kind == PLACE_CONST) {
+            emit_mov_imm(&g->e, home, g->consts[p->index]);
+        } else {
+            emit_load(&g->e, s->type == IR_I64, home, from);
+            g->state_loads++;
+        }
+        return;
+    }
+    g->state_stores++;
+    if (s->type == IR_V128) {
+        emit_vex_rm(&g->e, V_MOVDQU_LOAD, 0, NO_REG, from);
+        emit_vex_rm(&g->e, V_MOVDQU_STORE, 0, NO_REG, to);
+        return;
+    }
+    uint64_t c = p->kind == PLACE_CONST ? g->consts[p->index] : 0;
+    if (p->kind == PLACE_CONST && (int64_t)c == (int32_t)c) {
+        emit_store_imm(&g->e, s->type == IR_I64, to, (int32_t)c);
+        return;
+    }
+    if (p->kind == PLACE_CONST)
+        emit_mov_imm(&g->e, RCX, c);
+    else
+        emit_load(&g->e, s->type == IR_I64, RCX, from);
+    emit_store(&g->e, s->type == IR_I64 ? 8 : 4, RCX, to);
+}
+
+void exit_transition(struct cg *g, uint16_t first, uint16_t count)
+{
+    const struct place *p = g->places + first, *end = p + count;
+    int8_t from[16];
+    memset(from, NO_REG, sizeof from);
+    /* A place that is another slot's memory is read before that memory is overwritten: the
+     * allocator never leaves such a pair (leave_slot_memory), except through the stores below; do
+     * those reads first. */
+    for (const struct place *q = p; q < end; q++) {
+        int home = target_home(g->tm->arch, q->slot);
+        bool foreign = q->kind == PLACE_SLOT && q->index != q->slot;
+        if (foreign && home == NO_REG)
+            late_place(g, q, home);
+    }
+    for (const struct place *q = p; q < end; q++) {
+        int home = target_home(g->tm->arch, q->slot);
+        if (q->kind == PLACE_GPR && home != NO_REG)
+            from[home] = (int8_t)q->index;
+        else if (q->kind == PLACE_GPR || q->kind == PLACE_XMM)
+            store_from_register(g, q);
+    }
+    parallel_moves(g, from);
+    for (const struct place *q = p; q < end; q++) {
+        int home = target_home(g->tm->arch, q->slot);
+        bool foreign = q->kind == PLACE_SLOT && q->index != q->slot;
+        if (q->kind != PLACE_GPR && q->kind != PLACE_XMM && !(foreign && home == NO_REG))
+            late_place(g, q, home);
+    }
+}
+
+/* ---- direct exits
+ * ------------------------------------------------------------------------------------------- */
+
+/* A jump whose displacement can be patched with one aligned store. */
+static uint8_t *aligned_jump(struct cg *g, int cc)
+{
+    unsigned opcode_len = cc < 0 ? 1 : 2;
+    while (((uintptr_t)g->e.p + opcode_len) & 3)
+        emit_u8(&g->e, 0x90);
+    return cc < 0 ? emit_jmp(&g->e) : emit_jcc(&g->e, (unsigned)cc);
+}
+
+static void site_jump(struct cg *g, unsigned site, int cc)
+{
+    struct tcg_exit_site *x = &g->block->exits[site];
+    uint8_t *disp = aligned_jump(g, cc);
+    x->patch = (uint32_t)(disp - g->e.start);
+    struct stub *s = cg_stub(g, STUB_EXIT, disp);
+    s->site = (uint16_t)site;
+    s->imm = 1; /* the jump that linking patches */
+}
+
+static void stub_jump(struct cg *g, unsigned site, unsigned cc)
+{
+    struct stub *s = cg_stub(g, STUB_EXIT, emit_jcc(&g->e, cc));
+    s->site = (uint16_t)site;
+    s->imm = 0;
+}
+
+void exit_direct(struct cg *g, unsigned site)
+{
+    struct tcg_exit_site *x = &g->block->exits[site];
+    if (x->flags & IR_EXIT_POLL) {
+        emit_rm(&g->e, 0x83, 7, mem_at(ENV, TCG_ENV_OFFSET(exit_request)));
+        emit_u8(&g->e, 0);
+        stub_jump(g, site, CC_NE);
+    }
+    if (x->flags & IR_EXIT_CROSS) {
+        int64_t delta = x->target & ~(int64_t)(MEM_PAGE_SIZE - 1);
+        int32_t where =
+            (int32_t)(offsetof(struct tcg_ctx, links) + 4 * (x->link_id % LINK_TABLE_SIZE));
+        emit_rm(&g->e, 0x81, 7, mem_at(CTX, where));
+        emit_u32(&g->e, x->link_id);
+        stub_jump(g, site, CC_NE);
+        emit_rm(&g->e, 0x81 | OPC_W, 0, mem_at(ENV, TCG_ENV_OFFSET(pcb)));
+        emit_u32(&g->e, (uint32_t)delta);
+    }
+    site_jump(g, site, -1);
+}
+
+void exit_branch(struct cg *g, unsigned cc, unsigned site)
+{
+    struct tcg_exit_site *x = &g->block->exits[site];
+    uint16_t first, count;
+    exit_places(g, &first, &count);
+    if (!count && !x->flags) {
+        site_jump(g, site, (int)cc);
+        return;
+    }
+    if (x->flags & IR_EXIT_POLL) { /* a loop's back edge: taken as a rule, so it stays in line */
+        uint8_t *skip = emit_jcc(&g->e, cc ^ 1);
+        exit_transition(g, first, count);
+        exit_direct(g, site);
+        emit_patch(skip, g->e.p);
+        return;
+    }
+    struct stub *s = cg_stub(g, STUB_EXIT, emit_jcc(&g->e, cc));
+    s->site = (uint16_t)site;
+    s->imm = 2; /* transition first */
+    s->first = first;
+    s->count = count;
+}
+
+/* The one call to the link thunk of a site: made by the first stub that needs it. */
+static void link_call(struct cg *g, struct tcg_exit_site *x, bool after_guard)
+{
+    if (after_guard && (x->flags & IR_EXIT_CROSS)) {
+        int64_t delta = x->target & ~(int64_t)(MEM_PAGE_SIZE - 1);
+        emit_rm(&g->e, 0x81 | OPC_W, 5, mem_at(ENV, TCG_ENV_OFFSET(pcb)));
+        emit_u32(&g->e, (uint32_t)delta);
+    }
+    if (x->ret) {
+        emit_jmp_to(&g->e, g->e.start + x->ret - 5);
+        return;
+    }
+    emit_call_to(&g->e, cg_thunk(g, THUNK_LINK));
+    x->ret = (uint32_t)(g->e.p - g->e.start);
+}
+
+void exit_stub(struct cg *g, struct stub *s)
+{
+    struct tcg_exit_site *x = &g->block->exits[s->site];
+    emit_patch(s->jump, g->e.p);
+    if (s->imm == 2) {
+        exit_transition(g, s->first, s->count);
+        exit_direct(g, s->site);
+        return;
+    }
+    if (s->imm == 1)
+        x->unlinked = (uint32_t)(g->e.p - g->e.start);
+    link_call(g, x, s->imm == 1);
+}

@@ -1,0 +1,293 @@
+/*
+ * Arithmetic flags: x86 guests' are the host's own. An IR_FL value exists either in EFLAGS
+ * (host_flags names the insn) or packed in a general register, as LAHF and SETO leave it in AX.
+ * Moves do not change EFLAGS, so values can be moved about while flags are live there.
+ */
+#include "tcg/host/x86_64/cg.h"
+
+static unsigned width_of(enum ir_type t)
+{
+    return t == IR_I32 ? IR_W32 : IR_W64;
+}
+
+static bool same(const struct cg *g, ir_ref a, ir_ref b)
+{
+    return a && b && g->id[a] == g->id[b];
+}
+
+static bool const_is(const struct cg *g, ir_ref v, uint64_t want, enum ir_type t)
+{
+    uint64_t c;
+    if (!ir_is_const(g->r, v, &c))
+        return false;
+    return t == IR_I32 ? (uint32_t)c == (uint32_t)want : c == want;
+}
+
+static bool partners(const struct cg *g, const struct ir_insn *i, ir_ref n, const struct ir_insn *f)
+{
+    uint64_t c, k;
+    if (f->aux != width_of(i->type))
+        return false;
+    switch (i->op) {
+    case IR_ADD:
+        if (f->op == IR_FL_ADD)
+            return (same(g, f->a, i->a) && same(g, f->b, i->b)) ||
+                   (same(g, f->a, i->b) && same(g, f->b, i->a));
+        if (f->op == IR_FL_INC)
+            return same(g, f->a, i->a) && const_is(g, i->b, 1, i->type);
+        if (f->op == IR_FL_DEC)
+            return same(g, f->a, i->a) && const_is(g, i->b, ~UINT64_C(0), i->type);
+        /* subtraction of a constant was folded into an addition */
+        if (f->op == IR_FL_SUB && same(g, f->a, i->a) && ir_is_const(g->r, i->b, &c) &&
+            ir_is_const(g->r, f->b, &k)) {
+            int32_t imm;
+            return (i->type == IR_I32 ? (uint32_t)(c + k) == 0 : c + k == 0) &&
+                   cg_imm32(g, f->b, &imm);
+        }
+        return false;
+    case IR_SUB:
+        return f->op == IR_FL_SUB && same(g, f->a, i->a) && same(g, f->b, i->b);
+    case IR_ADC:
+        return f->op == IR_FL_ADC && same(g, f->a, i->a) && same(g, f->b, i->b) &&
+               same(g, f->c, i->c);
+    case IR_SBB:
+        return f->op == IR_FL_SBB && same(g, f->a, i->a) && same(g, f->b, i->b) &&
+               same(g, f->c, i->c);
+    case IR_AND:
+    case IR_OR:
+    case IR_XOR:
+        return f->op == IR_FL_LOGIC && g->id[f->a] == n;
+    case IR_SHL:
+        return f->op == IR_FL_SHL && same(g, f->a, i->a) && same(g, f->b, i->b);
+    case IR_SHR:
+        return f->op == IR_FL_SHR && same(g, f->a, i->a) && same(g, f->b, i->b);
+    case IR_SAR:
+        return f->op == IR_FL_SAR && same(g, f->a, i->a) && same(g, f->b, i->b);
+    default:
+        return false;
+    }
+}
+
+ir_ref fl_partner(struct cg *g, uint32_t n)
+{
+    const struct ir_insn *i = &g->r->insns[n];
+    for (uint32_t m = n + 1, looked = 0; m < g->r->count && looked < 5; m++, looked++) {
+        const struct ir_insn *f = &g->r->insns[m];
+        if (f->type == IR_FL && f->op != IR_GET && g->packed[m] && partners(g, i, (ir_ref)n, f))
+            return (ir_ref)m;
+        if (f->op != IR_NOP && f->op != IR_PUT && f->op != IR_CONST && f->op != IR_TRUNC &&
+            f->op != IR_ZEXT && f->op != IR_GET)
+            break;
+        if (f->op == IR_ZEXT && g->id[m] == m)
+            break; /* emits code; harmless, but the value is then complete */
+    }
+    return 0;
+}
+
+/* EFLAGS -> packed form in the register of insn n. */
+static void pack(struct cg *g)
+{
+    cg_take(g, RAX);
+    emit_rr(&g->e, X_SETCC | CC_O, 0, RAX);
+    emit_u8(&g->e, 0x9f); /* lahf */
+    g->gpr_locked &= ~(1u << RAX);
+    int dst = cg_dst(g, 1u << RAX);
+    emit_mov(&g->e, false, dst, RAX);
+    g->host_flags = (uint16_t)g->n;
+}
+
+void fl_to_host(struct cg *g, ir_ref f)
+{
+    f = g->id[f];
+    if (g->host_flags == f && f)
+        return;
+    cg_take(g, RAX);
+    int r = cg_gpr(g, f);
+    emit_mov(&g->e, false, RAX, r);
+    emit_u8(&g->e, 0x04); /* add al, 0x7f: OF from bit 0 */
+    emit_u8(&g->e, 0x7f);
+    emit_u8(&g->e, 0x9e); /* sahf */
+    g->host_flags = f;
+}
+
+void fl_carry(struct cg *g, ir_ref f)
+{
+    f = g->id[f];
+    if (g->host_flags == f)
+        return;
+    int r = cg_gpr(g, f);
+    emit_rr(&g->e, 0xba | MAP_0F, 4, r); /* bt r, 8 */
+    emit_u8(&g->e, 8);
+    fl_clobber(g);
+}
+
+unsigned fl_condition(struct cg *g, ir_ref f, unsigned cc)
+{
+    static const uint16_t bits[8] = {IR_FL_OF, IR_FL_CF, IR_FL_ZF, IR_FL_CF | IR_FL_ZF,
+                                     IR_FL_SF, IR_FL_PF, 0,        0};
+    f = g->id[f];
+    if (g->host_flags == f)
+        return cc;
+    if (!bits[cc >> 1]) {
+        fl_to_host(g, f);
+        return cc;
+    }
+    int r = cg_gpr(g, f);
+    emit_rr(&g->e, 0xf7, 0, r); /* test r32, imm32 */
+    emit_u32(&g->e, bits[cc >> 1]);
+    fl_clobber(g);
+    return cc & 1 ? CC_E : CC_NE;
+}
+
+/* A copy of v in a scratch register. */
+static int copy(struct cg *g, ir_ref v)
+{
+    int r = cg_gpr(g, v), t = cg_temp(g);
+    emit_mov(&g->e, true, t, r);
+    return t;
+}
+
+static void alu_operand(struct cg *g, unsigned size, uint32_t op, int group, int dst, ir_ref b)
+{
+    int32_t imm;
+    if (cg_imm32(g, b, &imm))
+        emit_alu_imm(&g->e, size, group, dst,
+                     size == 1   ? (int8_t)imm
+                     : size == 2 ? (int16_t)imm
+                                 : imm);
+    else
+        emit_alu(&g->e, size, op, dst, cg_gpr(g, b));
+}
+
+/* Shift, rotate and double shift flags when the value was not computed alongside. */
+static void shift_flags(struct cg *g, const struct ir_insn *i, unsigned size)
+{
+    static const uint8_t groups[] = {
+        [IR_FL_SHL - IR_FL_SHL] = G_SHL, [IR_FL_SHR - IR_FL_SHL] = G_SHR,
+        [IR_FL_SAR - IR_FL_SHL] = G_SAR, [IR_FL_ROL - IR_FL_SHL] = G_ROL,
+        [IR_FL_ROR - IR_FL_SHL] = G_ROR,
+    };
+    bool twin = i->op == IR_FL_SHLD || i->op == IR_FL_SHRD;
+    ir_ref count = twin ? i->c : i->b, old = twin ? i->d : i->c;
+    cg_take(g, RCX);
+    cg_take(g, RAX);
+    int rc = cg_gpr(g, count);
+    emit_mov(&g->e, false, RCX, rc);
+    int t = copy(g, i->a), b = twin ? cg_gpr(g, i->b) : 0;
+    fl_to_host(g, old);
+    if (twin)
+        emit_rr(&g->e, (i->op == IR_FL_SHLD ? X_SHLD : X_SHRD) | w_bit(size == 8), b, t);
+    else
+        emit_shift_cl(&g->e, size, groups[i->op - IR_FL_SHL], t);
+}
+
+/* Flags that are plain bit arithmetic on the packed form. */
+static bool define_packed(struct cg *g, const struct ir_insn *i)
+{
+    struct emit *e = &g->e;
+    if (i->op == IR_FL_FROM) {
+        int a = cg_gpr(g, i->a), dst = cg_dst(g, 1u << a);
+        emit_mov(e, false, dst, a);
+        emit_alu_imm(e, 4, G_AND, dst, IR_FL_MASK);
+    } else if (i->op == IR_FL_SETCF) {
+        int old = cg_gpr(g, i->b), t = copy(g, i->a);
+        int dst = cg_dst(g, 1u << old);
+        emit_mov(e, false, dst, old);
+        emit_alu_imm(e, 4, G_AND, t, 1);
+        emit_alu_imm(e, 4, G_AND, dst, (int32_t) ~(uint32_t)IR_FL_CF);
+        emit_shift_imm(e, 4, G_SHL, t, 8);
+        emit_alu(e, 4, X_OR, dst, t);
+    } else if (i->op == IR_FL_CO) {
+        int a = cg_gpr(g, i->a), dst = cg_dst(g, 1u << a);
+        emit_mov(e, false, dst, a);
+        emit_alu_imm(e, 4, G_AND, dst, 1);
+        emit_rr(e, 0x69, dst, dst); /* imul: bit 0 and bit 8 */
+        emit_u32(e, 0x101);
+    } else {
+        return false;
+    }
+    fl_clobber(g);
+    return true;
+}
+
+void fl_define(struct cg *g)
+{
+    const struct ir_insn *i = &g->r->insns[g->n];
+    unsigned size = 1u << i->aux;
+    struct emit *e = &g->e;
+    int t;
+
+    if (!g->packed[g->n] || define_packed(g, i))
+        return;
+    if (g->host_flags == g->n) {
+        pack(g);
+        return;
+    }
+    switch (i->op) {
+    case IR_FL_ADD:
+        t = copy(g, i->a);
+        alu_operand(g, size, X_ADD, G_ADD, t, i->b);
+        break;
+    case IR_FL_SUB:
+        alu_operand(g, size, X_CMP, G_CMP, cg_gpr(g, i->a), i->b);
+        break;
+    case IR_FL_ADC:
+    case IR_FL_SBB: {
+        int32_t imm;
+        t = copy(g, i->a);
+        if (!cg_imm32(g, i->b, &imm))
+            cg_gpr(g, i->b);
+        fl_carry(g, i->c);
+        alu_operand(g, size, i->op == IR_FL_ADC ? X_ADC : X_SBB, i->op == IR_FL_ADC ? G_ADC : G_SBB,
+                    t, i->b);
+        break;
+    }
+    case IR_FL_LOGIC: {
+        ir_ref v = g->id[i->a];
+        const struct ir_insn *x = &g->r->insns[v < IR_MAX_INSNS ? v : 0];
+        int32_t imm;
+        if (v < IR_MAX_INSNS && g->deferred[v]) { /* TEST: the AND is computed for its flags only */
+            int a = cg_gpr(g, x->a);
+            if (cg_imm32(g, x->b, &imm)) {
+                if (size == 1) {
+                    emit_rr(e, 0xf6 | OPC_BYTE, 0, a);
+                    emit_u8(e, (uint8_t)imm);
+                } else {
+                    /* a 16-bit operand: the test at 32 bits would see more bits */
+                    emit_rr(e, 0xf7 | (size == 2 ? PP_66 : w_bit(size == 8)), 0, a);
+                    emit_u8(e, (uint8_t)imm);
+                    emit_u8(e, (uint8_t)(imm >> 8));
+                    if (size != 2) {
+                        emit_u8(e, (uint8_t)(imm >> 16));
+                        emit_u8(e, (uint8_t)(imm >> 24));
+                    }
+                }
+            } else {
+                emit_alu(e, size, X_TEST, cg_gpr(g, x->b), a);
+            }
+        } else {
+            t = cg_gpr(g, i->a);
+            emit_alu(e, size, X_TEST, t, t);
+        }
+        break;
+    }
+    case IR_FL_INC:
+    case IR_FL_DEC:
+        t = copy(g, i->a);
+        fl_carry(g, i->b);
+        emit_rr(e, size == 1 ? 0xfe | OPC_BYTE : 0xff | (size == 2 ? PP_66 : w_bit(size == 8)),
+                i->op == IR_FL_INC ? 0 : 1, t);
+        break;
+    case IR_FL_COMIS:
+        emit_vex_rr(e, (i->imm ? 0x2e : 0x2f) | MAP_0F | (i->aux == IR_W64 ? PP_66 : 0),
+                    cg_xmm(g, i->a), NO_REG, cg_xmm(g, i->b));
+        break;
+    case IR_FL_PTEST:
+        emit_vex_rr(e, 0x17 | MAP_0F38 | PP_66, cg_xmm(g, i->a), NO_REG, cg_xmm(g, i->b));
+        break;
+    default:
+        shift_flags(g, i, size);
+        break;
+    }
+    pack(g);
+}

@@ -1,0 +1,203 @@
+/*
+ * Shared code: entering and leaving compiled code, calls into C, dynamic lookup. Emitted once per
+ * machine at the start of the code memory.
+ *
+ * ENTER(env, code)   loads homes, flags, the context and the guest's FP control, jumps to code
+ * LEAVE              stores homes and flags, restores the host's FP control and registers, returns
+ * C + n              saves every register that values live in, calls thunk_fn[n](env); status set:
+ * leaves with TCG_EXIT_STATUS and the return address, from which C finds the snapshot
+ */
+#include "tcg/host/x86_64/cg.h"
+
+#include "core/util/error.h"
+
+#define ENV_MEM(field) mem_at(ENV, TCG_ENV_OFFSET(field))
+
+static const int8_t callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
+
+static void push(struct emit *e, int reg)
+{
+    emit_opcode(e, 0x50 | (unsigned)(reg & 7), 0, NO_REG, reg, false);
+}
+static void pop(struct emit *e, int reg)
+{
+    emit_opcode(e, 0x58 | (unsigned)(reg & 7), 0, NO_REG, reg, false);
+}
+
+/* op: X_MOV_LOAD or X_MOV_STORE; every home and the flags. */
+static void move_homes(struct emit *e, const struct tcg_arch *arch, bool load)
+{
+    for (unsigned s = 0; s < arch->slot_count; s++) {
+        int home = arch->slots[s].name ? target_home(arch, s) : NO_REG;
+        if (home == NO_REG)
+            continue;
+        bool wide = arch->slots[s].type == IR_I64;
+        struct host_mem m = mem_at(ENV, arch->slots[s].offset);
+        if (load)
+            emit_load(e, wide, home, m);
+        else
+            emit_store(e, wide ? 8 : 4, home, m);
+    }
+}
+
+static void mxcsr(struct emit *e, bool store, struct host_mem m)
+{
+    emit_vex_rm(e, 0xae | MAP_0F, store ? 3 : 2, NO_REG, m);
+}
+
+static void enter(struct emit *e, const struct tcg_arch *arch)
+{
+    for (unsigned k = 0; k < sizeof callee_saved; k++)
+        push(e, callee_saved[k]);
+    emit_alu_imm(e, 8, G_SUB, RSP, 8); /* aligned to 16 here, as compiled code keeps it */
+    emit_mov(e, true, ENV, RDI);
+    emit_mov(e, true, RAX, RSI);
+    mxcsr(e, false, ENV_MEM(guest_mxcsr));
+    emit_load(e, true, CTX, ENV_MEM(ctx));
+    move_homes(e, arch, true);
+    emit_rr(e, 0xff, 4, RAX); /* jmp rax */
+}
+
+/* Registers of the host again, return to C. */
+static void return_to_c(struct emit *e)
+{
+    mxcsr(e, true, ENV_MEM(guest_mxcsr));
+    mxcsr(e, false, ENV_MEM(host_mxcsr));
+    emit_alu_imm(e, 8, G_ADD, RSP, 8);
+    for (unsigned k = sizeof callee_saved; k-- > 0;)
+        pop(e, callee_saved[k]);
+    emit_u8(e, 0xc3);
+}
+
+static void leave(struct emit *e, const struct tcg_arch *arch)
+{
+    move_homes(e, arch, false);
+    return_to_c(e);
+}
+
+/* A call from a block that does not return: its address tells who. */
+static void leave_from_call(struct emit *e, const uint8_t *leave_code, enum tcg_exit_kind kind)
+{
+    pop(e, RAX);
+    emit_store(e, 8, RAX, ENV_MEM(ret_addr));
+    emit_store_imm(e, false, ENV_MEM(leave_kind), (int32_t)kind);
+    emit_jmp_to(e, leave_code);
+}
+
+static const int8_t saved[] = {RAX, RCX, RDX, RBX, RSI, RDI, R8, R9, R10, R11, R12, R13, R14};
+
+static bool caller_saved(int reg)
+{
+    return reg == RAX || reg == RCX || reg == RDX || reg == RSI || reg == RDI ||
+           (reg >= R8 && reg <= R11);
+}
+
+static struct host_mem gpr_mem(int reg)
+{
+    return mem_at(ENV, TCG_ENV_OFFSET(host_gpr) + 8 * reg);
+}
+static struct host_mem xmm_mem(int reg)
+{
+    return mem_at(ENV, TCG_ENV_OFFSET(host_xmm) + 16 * reg);
+}
+
+static void call_c(struct emit *e, unsigned fn, bool xmm)
+{
+    for (unsigned k = 0; k < sizeof saved; k++)
+        emit_store(e, 8, saved[k], gpr_mem(saved[k]));
+    for (int k = 0; xmm && k < 16; k++)
+        emit_vex_rm(e, V_MOVDQU_STORE, k, NO_REG, xmm_mem(k));
+    emit_load(e, true, RAX, mem_at(RSP, 0));
+    emit_store(e, 8, RAX, ENV_MEM(ret_addr));
+    emit_alu_imm(e, 8, G_SUB, RSP, 8);
+    emit_mov(e, true, RDI, ENV);
+    emit_rm(e, 0xff, 2, mem_at(ENV, TCG_ENV_OFFSET(thunk_fn) + 8 * (int)fn));
+    emit_alu_imm(e, 8, G_ADD, RSP, 8);
+    emit_rm(e, 0x83, 7, ENV_MEM(status));
+    emit_u8(e, 0);
+    uint8_t *fault = emit_jcc(e, CC_NE);
+    emit_store(e, 8, RAX, mem_at(ENV, TCG_ENV_OFFSET(call_arg)));
+    for (int k = 0; xmm && k < 16; k++)
+        emit_vex_rm(e, V_MOVDQU_LOAD, k, NO_REG, xmm_mem(k));
+    for (unsigned k = 0; k < sizeof saved; k++)
+        if (caller_saved(saved[k]))
+            emit_load(e, true, saved[k], gpr_mem(saved[k]));
+    emit_u8(e, 0xc3);
+    emit_patch(fault, e->p);
+    emit_store_imm(e, false, ENV_MEM(leave_kind), TCG_EXIT_STATUS);
+    pop(e, RAX);
+    return_to_c(e);
+}
+
+/* The jump cache, for the PC in the register file and whatever mode a helper left behind. */
+static void dyn(struct emit *e, const struct tcg_arch *arch, const uint8_t *leave_code)
+{
+    uint8_t *out[4];
+    emit_load(e, true, CTX, ENV_MEM(ctx));
+    emit_rm(e, 0x83, 7, ENV_MEM(exit_request));
+    emit_u8(e, 0);
+    out[0] = emit_jcc(e, CC_NE);
+    emit_load(e, true, RCX, ENV_MEM(mode));
+    emit_rm(e, X_CMP | OPC_W, RCX, mem_at(CTX, offsetof(struct tcg_ctx, jump_mode)));
+    out[1] = emit_jcc(e, CC_NE);
+    emit_mov_imm(e, RDX, arch->flat_pc_mode);
+    emit_alu(e, 8, X_AND, RCX, RDX);
+    emit_alu(e, 8, X_CMP, RCX, RDX);
+    out[2] = emit_jcc(e, CC_NE);
+    emit_load(e, true, RAX, mem_at(ENV, arch->slots[arch->slot_pc].offset));
+    emit_mov(e, true, RCX, RAX);
+    emit_shift_imm(e, 8, G_SHR, RCX, 8);
+    emit_alu(e, 4, X_XOR, RCX, RAX);
+    emit_alu_imm(e, 4, G_AND, RCX, JUMP_CACHE_SIZE - 1);
+    emit_shift_imm(e, 4, G_SHL, RCX, 4);
+    emit_rm(e, X_CMP | OPC_W, RAX, mem_index(CTX, RCX, 0, offsetof(struct tcg_ctx, jumps)));
+    out[3] = emit_jcc(e, CC_NE);
+    emit_alu_imm(e, 8, G_AND, RAX, -(int32_t)MEM_PAGE_SIZE);
+    emit_store(e, 8, RAX, ENV_MEM(pcb));
+    emit_rm(e, 0xff, 4,
+            mem_index(CTX, RCX, 0,
+                      offsetof(struct tcg_ctx, jumps) + offsetof(struct jump_entry, code)));
+    for (unsigned k = 0; k < 4; k++)
+        emit_patch(out[k], e->p);
+    emit_store_imm(e, true, ENV_MEM(ret_addr), 0);
+    emit_store_imm(e, false, ENV_MEM(leave_kind), TCG_EXIT_DYN);
+    emit_jmp_to(e, leave_code);
+}
+
+bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be)
+{
+    const struct tcg_arch *arch = tm->arch;
+    struct emit e = {.p = be->write, .start = be->write, .end = be->write + 16384};
+    const uint8_t *at[THUNK_COUNT];
+    struct host_mem pc = mem_at(ENV, arch->slots[arch->slot_pc].offset);
+
+    at[THUNK_ENTER] = e.p;
+    enter(&e, arch);
+    at[THUNK_LEAVE] = e.p;
+    leave(&e, arch);
+    at[THUNK_LINK] = e.p;
+    leave_from_call(&e, at[THUNK_LEAVE], TCG_EXIT_LINK);
+    at[THUNK_DEAD] = e.p;
+    leave_from_call(&e, at[THUNK_LEAVE], TCG_EXIT_DYN);
+    at[THUNK_DYN] = e.p;
+    dyn(&e, arch, at[THUNK_LEAVE]);
+    at[THUNK_EVENTS] = e.p;
+    emit_store_imm(&e, true, ENV_MEM(ret_addr), 0);
+    emit_store_imm(&e, false, ENV_MEM(leave_kind), TCG_EXIT_EVENTS);
+    emit_jmp_to(&e, at[THUNK_LEAVE]);
+    at[THUNK_INDIRECT_MISS] = e.p;
+    emit_store(&e, 8, RAX, pc);
+    emit_store_imm(&e, true, ENV_MEM(ret_addr), 0);
+    emit_store_imm(&e, false, ENV_MEM(leave_kind), TCG_EXIT_DYN);
+    emit_jmp_to(&e, at[THUNK_LEAVE]);
+    for (unsigned k = 0; k < 8; k++) {
+        at[THUNK_C + k] = e.p;
+        call_c(&e, k, false);
+        at[THUNK_C_XMM + k] = e.p;
+        call_c(&e, k, true);
+    }
+    for (unsigned k = 0; k < THUNK_COUNT; k++)
+        be->thunk[k] = at[k] - be->write + be->exec;
+    be->thunks_end = be->used = (uint64_t)(e.p - be->write + 63) & ~UINT64_C(63);
+    return true;
+}
