@@ -40,13 +40,27 @@ void tr_xadd(struct x86_trans *x, const struct x86_insn *i)
     x86_put_flags(x, ir_fl(r, IR_FL_ADD, w, a, b, 0, 0));
 }
 
+/* The register destination of CMPXCHG. */
+static void put_reg_if_equal(struct x86_trans *x, const struct x86_insn *i, unsigned w, ir_ref src,
+                             ir_ref old, ir_ref fl)
+{
+    struct ir_region *r = x->ir;
+    if (w >= IR_W32) {
+        ir_ref full = ir_get(r, SLOT_GPR + i->rm);
+        ir_put(
+            r, SLOT_GPR + i->rm,
+            ir_emit(r, IR_SELCC, IR_I64, IR_CC_E, x86_merge_reg(x, i->rm, w, src), full, fl, 0, 0));
+    } else {
+        x86_put_reg(x, i, i->rm, w, ir_emit(r, IR_SELCC, IR_I32, IR_CC_E, src, old, fl, 0, 0));
+    }
+}
+
 void tr_cmpxchg(struct x86_trans *x, const struct x86_insn *i)
 {
     struct ir_region *r = x->ir;
     unsigned w = i->opsize;
     enum ir_type t = x86_type(w);
-    ir_ref acc = x86_get_gpr(x, X86_RAX, w), src = x86_get_reg(x, i, i->reg, w), old, fl,
-           stored = 0;
+    ir_ref acc = x86_get_gpr(x, X86_RAX, w), src = x86_get_reg(x, i, i->reg, w), old, fl;
 
     if (x86_needs_atomic(x, i)) {
         old = ir_emit(r, IR_CMPXCHG, t, 0, x86_ea(x, i, x86_bytes(w), true),
@@ -55,17 +69,16 @@ void tr_cmpxchg(struct x86_trans *x, const struct x86_insn *i)
     } else {
         old = x86_load_rm_rmw(x, i, w);
         fl = ir_fl(r, IR_FL_SUB, w, acc, old, 0, 0);
-        stored = ir_emit(r, IR_SELCC, t, IR_CC_E, src, old, fl, 0, 0);
         if (i->mem)
-            x86_store_rm(x, i, w, stored);
+            x86_store_rm(x, i, w, ir_emit(r, IR_SELCC, t, IR_CC_E, src, old, fl, 0, 0));
     }
-    /* the accumulator is written only when the comparison failed: with 32 bits its upper half then
-     * clears */
+    /* One of accumulator and destination register is written, the other one not at all: with 32
+     * bits its upper half stays. */
     ir_ref rax = ir_get(r, SLOT_GPR + X86_RAX);
     ir_put(r, SLOT_GPR + X86_RAX,
            ir_emit(r, IR_SELCC, IR_I64, IR_CC_E, rax, x86_merge_reg(x, X86_RAX, w, old), fl, 0, 0));
     if (!i->mem)
-        x86_put_reg(x, i, i->rm, w, stored);
+        put_reg_if_equal(x, i, w, src, old, fl);
     x86_put_flags(x, fl);
 }
 

@@ -61,8 +61,14 @@ void tr_enter(struct x86_trans *x, const struct x86_insn *i)
             v = ir_zext(r, IR_I64, v, sw);
         x86_stack_store(x, w, -size * (int32_t)(level + 1), v);
     }
-    x86_put_gpr(x, X86_RBP, sw, frame);
-    x86_add_sp(x, -(int64_t)size * (level ? level + 1 : 1) - (i->imm & 0xffff));
+    int64_t down = (int64_t)size * (level ? level + 1 : 1) + (i->imm & 0xffff);
+    /* the last step: the new top of the stack must be writable */
+    ir_ld(r, x86_type(w), x86_stack_address(x, X86_RSP, -down, (unsigned)size, true),
+          w | IR_MEM_RMW);
+    if (w == IR_W64 && sw != IR_W64)
+        frame = ir_zext(r, IR_I64, frame, sw);
+    x86_put_gpr(x, X86_RBP, w, frame);
+    x86_add_sp(x, -down);
 }
 
 void tr_leave(struct x86_trans *x, const struct x86_insn *i)
