@@ -1,0 +1,49 @@
+# Bare-metal guest tests: every tests/guest/NAME.c becomes the multiboot image tests/guest/NAME.img
+# (64-bit; names that end in 32 are 32-bit) and one run of run-guests.sh.
+#   make check-guest           under the vemu-system-x86_64 just built
+#   make check-guest-qemu      under the distribution's emulator, as a black box
+#   make docs-guest-tests      both, and writes the table docs/guest-tests.md
+ifeq ($(HOST_ARCH),x86_64)
+GUEST_CC ?= $(CC)
+guest_src := $(call find,tests/guest/*.c)
+guest_img := $(guest_src:.c=.img)
+guest_lib_src := $(call find,tests/guest/lib/*.c tests/guest/lib/*.S)
+guest_lib = $(addprefix obj/,$(addsuffix .$(1).o,$(basename $(guest_lib_src))))
+guest_flags = -std=gnu11 -m$(1) -O2 -g0 -ffreestanding -fno-pie -fno-pic -fno-stack-protector \
+    -fno-asynchronous-unwind-tables -fcf-protection=none -fno-builtin -mgeneral-regs-only \
+    -mno-red-zone -Wall -Wextra -Wshadow -Wno-missing-prototypes -Werror -I$(srcdir)/tests/guest
+
+define guest_width
+obj/tests/guest/%.$(1).o: $(srcdir)/tests/guest/%.c lists/flags
+	@mkdir -p $$(@D)
+	$$(call say,GUESTCC,$$*.c)$$(GUEST_CC) $$(call guest_flags,$(1)) -MMD -MP -c $$< -o $$@
+obj/tests/guest/%.$(1).o: $(srcdir)/tests/guest/%.S lists/flags
+	@mkdir -p $$(@D)
+	$$(call say,GUESTAS,$$*.S)$$(GUEST_CC) $$(call guest_flags,$(1)) -MMD -MP -c $$< -o $$@
+$(filter $(if $(filter 32,$(1)),%32.img,%.img),$(if $(filter 32,$(1)),$(guest_img),$(filter-out %32.img,$(guest_img)))): \
+    %.img: obj/%.$(1).o $$(call guest_lib,$(1)) $(srcdir)/tests/guest/lib/link.ld
+	@mkdir -p $$(@D)
+	$$(call say,GUEST,$$@)$$(GUEST_CC) -m$(1) -nostdlib -static -no-pie -Wl,--build-id=none \
+	    -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
+	    -T $(srcdir)/tests/guest/lib/link.ld -o $$@.elf \
+	    $$(filter %.o,$$^) && $(OBJCOPY) -O elf32-i386 $$@.elf $$@
+endef
+$(eval $(call guest_width,32))
+$(eval $(call guest_width,64))
+
+TESTS_guest += $(srcdir)/tests/guest/run-guests.sh
+TIMEOUT_guest := 900
+.PHONY: guest-images check-guest-qemu docs-guest-tests
+.SECONDARY: $(foreach w,32 64,$(call guest_lib,$(w))) $(patsubst %.img,obj/%.32.o,$(guest_img)) \
+    $(patsubst %.img,obj/%.64.o,$(guest_img))
+guest-images: $(guest_img)
+check-guest check-programs: $(guest_img)
+check-guest-qemu: $(guest_img)
+	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) EMULATOR="$${EMULATOR:-qemu-system-x86_64 -accel tcg}" \
+	    sh $(srcdir)/tests/guest/run-guests.sh
+docs-guest-tests: all $(guest_img)
+	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) sh $(srcdir)/tests/guest/compare.sh
+-include $(wildcard obj/tests/guest/*.d obj/tests/guest/lib/*.d)
+else
+TESTS_guest += skip:the_guest_tests_are_built_on_an_x86-64_host
+endif
