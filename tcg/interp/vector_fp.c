@@ -1,0 +1,282 @@
+/* Vector floating-point operations, lane by lane over softfp. Intel SDM vol. 2, the instruction
+ * named at each operation in tcg/ir/ir.h. */
+#include "tcg/interp/softfp.h"
+#include "tcg/interp/vector_int.h"
+
+#include "core/util/range.h"
+
+typedef uint64_t binary_fn(struct softfp_env *env, unsigned w, uint64_t a, uint64_t b);
+
+static unsigned lanes_of(unsigned w, bool scalar)
+{
+    return scalar ? 1 : 16u >> w;
+}
+
+static void arithmetic(struct softfp_env *env, const struct ir_insn *i, binary_fn *fn,
+                       const union lanes *a, const union lanes *b, union lanes *r)
+{
+    unsigned w = i->aux;
+    *r = *a;
+    for (unsigned n = 0; n < lanes_of(w, i->imm & 1); n++)
+        lane_set(r, w, n, fn(env, w, lane_get(a, w, n), lane_get(b, w, n)));
+}
+
+static void square_root(struct softfp_env *env, const struct ir_insn *i, const union lanes *a,
+                        const union lanes *b, union lanes *r)
+{
+    *r = *a;
+    for (unsigned n = 0; n < lanes_of(i->aux, i->imm & 1); n++)
+        lane_set(r, i->aux, n, softfp_sqrt(env, i->aux, lane_get(b, i->aux, n)));
+}
+
+/* RCP, RSQRT: what the bits of the approximation are is the processor's business. */
+static uint32_t approximate(enum ir_op op, uint32_t v)
+{
+#if defined(__x86_64__)
+    uint32_t r;
+    if (op == IR_VF_RCP)
+        __asm__("movd %1, %%xmm0\n\trcpss %%xmm0, %%xmm0\n\tmovd %%xmm0, %0"
+                : "=r"(r)
+                : "r"(v)
+                : "xmm0");
+    else
+        __asm__("movd %1, %%xmm0\n\trsqrtss %%xmm0, %%xmm0\n\tmovd %%xmm0, %0"
+                : "=r"(r)
+                : "r"(v)
+                : "xmm0");
+    return r;
+#else
+    return op == IR_VF_RCP ? softfp_rcp_approx(v) : softfp_rsqrt_approx(v);
+#endif
+}
+
+static void reciprocal(const struct ir_insn *i, const union lanes *a, const union lanes *b,
+                       union lanes *r)
+{
+    *r = *a;
+    for (unsigned n = 0; n < lanes_of(IR_W32, i->imm & 1); n++)
+        r->u32[n] = approximate(i->op, b->u32[n]);
+}
+
+/* ---- comparisons ---------------------------------------------------------------------------- */
+
+/*
+ * Predicates 0-31 as VEX.CMPPS numbers them. Bits 0-2: 0 EQ, 1 LT, 2 LE, 3 UNORD, 4-7 the
+ * opposites; bit 3: what unordered operands give turned over (and TRUE, FALSE); bit 4: the other
+ * behaviour for quiet NaNs.
+ */
+static bool compare(struct softfp_env *env, unsigned w, unsigned predicate, uint64_t a, uint64_t b)
+{
+    /* Bit by relation: less 1, equal 2, greater 4, unordered 8. */
+    static const uint8_t holds[16] = {
+        [0] = 2,      [1] = 1,         [2] = 1 | 2, [3] = 8,     [4] = 1 | 4 | 8,  [5] = 2 | 4 | 8,
+        [6] = 4 | 8,  [7] = 1 | 2 | 4, [8] = 2 | 8, [9] = 1 | 8, [10] = 1 | 2 | 8, [11] = 0,
+        [12] = 1 | 4, [13] = 2 | 4,    [14] = 4,    [15] = 15,
+    };
+    unsigned k = predicate & 15;
+    bool signals = (k & 3) == 1 || (k & 3) == 2;
+    if (predicate & 16)
+        signals = !signals;
+    return holds[k] >> softfp_compare(env, w, a, b, signals) & 1;
+}
+
+static void compare_lanes(struct softfp_env *env, const struct ir_insn *i, const union lanes *a,
+                          const union lanes *b, union lanes *r)
+{
+    unsigned w = i->aux;
+    *r = *a;
+    for (unsigned n = 0; n < lanes_of(w, i->imm & 1); n++) {
+        bool yes =
+            compare(env, w, (unsigned)i->imm >> 8 & 31, lane_get(a, w, n), lane_get(b, w, n));
+        lane_set(r, w, n, yes ? ~UINT64_C(0) : 0);
+    }
+}
+
+uint32_t vector_fp_compare_flags(const struct ir_insn *i, const union lanes *a,
+                                 const union lanes *b, uint32_t *mxcsr)
+{
+    static const uint32_t flags[] = {
+        [SOFTFP_LESS] = IR_FL_CF,
+        [SOFTFP_EQUAL] = IR_FL_ZF,
+        [SOFTFP_GREATER] = 0,
+        [SOFTFP_UNORDERED] = IR_FL_ZF | IR_FL_PF | IR_FL_CF,
+    };
+    struct softfp_env env = softfp_env_of(*mxcsr);
+    enum softfp_relation rel =
+        softfp_compare(&env, i->aux, lane_get(a, i->aux, 0), lane_get(b, i->aux, 0), !i->imm);
+    *mxcsr |= env.flags;
+    return flags[rel];
+}
+
+/* ---- combinations of neighbours ------------------------------------------------------------- */
+
+static void horizontal(struct softfp_env *env, const struct ir_insn *i, const union lanes *a,
+                       const union lanes *b, union lanes *r)
+{
+    unsigned w = i->aux, half = 8u >> w;
+    for (unsigned n = 0; n < 2 * half; n++) {
+        const union lanes *s = n < half ? a : b;
+        uint64_t x = lane_get(s, w, 2 * (n % half)), y = lane_get(s, w, 2 * (n % half) + 1);
+        lane_set(r, w, n,
+                 i->op == IR_VF_HADD ? softfp_add(env, w, x, y) : softfp_sub(env, w, x, y));
+    }
+}
+
+static void add_subtract(struct softfp_env *env, unsigned w, const union lanes *a,
+                         const union lanes *b, union lanes *r)
+{
+    for (unsigned n = 0; n < 16u >> w; n++) {
+        uint64_t x = lane_get(a, w, n), y = lane_get(b, w, n);
+        lane_set(r, w, n, n & 1 ? softfp_add(env, w, x, y) : softfp_sub(env, w, x, y));
+    }
+}
+
+/* Immediate: which products count in the high half, which lanes get the sum in the low one. */
+static void dot_product(struct softfp_env *env, const struct ir_insn *i, const union lanes *a,
+                        const union lanes *b, union lanes *r)
+{
+    unsigned w = i->aux, count = 16u >> w;
+    uint64_t t[4] = {0};
+    for (unsigned n = 0; n < count; n++)
+        if (i->imm >> (4 + n) & 1)
+            t[n] = softfp_mul(env, w, lane_get(a, w, n), lane_get(b, w, n));
+    uint64_t sum = softfp_add(env, w, t[0], t[1]);
+    if (w == IR_W32)
+        sum = softfp_add(env, w, sum, softfp_add(env, w, t[2], t[3]));
+    for (unsigned n = 0; n < count; n++)
+        lane_set(r, w, n, i->imm >> n & 1 ? sum : 0);
+}
+
+/* ---- conversions ---------------------------------------------------------------------------- */
+
+/* SSE4.1 rounding control: bits 0-1 mode, bit 2 use MXCSR's, bit 3 no inexact flag. */
+static void round_lanes(struct softfp_env *env, const struct ir_insn *i, const union lanes *a,
+                        const union lanes *b, union lanes *r)
+{
+    unsigned w = i->aux, control = (unsigned)i->imm >> 8;
+    enum softfp_rounding mode = control & 4 ? env->rounding : (enum softfp_rounding)(control & 3);
+    *r = *a;
+    for (unsigned n = 0; n < lanes_of(w, i->imm & 1); n++)
+        lane_set(r, w, n, softfp_round(env, w, lane_get(b, w, n), mode, control & 8));
+}
+
+static void from_int32(struct softfp_env *env, unsigned w, const union lanes *a, union lanes *r)
+{
+    for (unsigned n = 0; n < 16u >> w; n++)
+        lane_set(r, w, n, softfp_from_int(env, w, a->s32[n]));
+}
+
+static void to_int32(struct softfp_env *env, const struct ir_insn *i, const union lanes *a,
+                     union lanes *r)
+{
+    for (unsigned n = 0; n < 16u >> i->aux; n++)
+        r->u32[n] = (uint32_t)softfp_to_int(env, i->aux, lane_get(a, i->aux, n), 32, i->imm & 1);
+}
+
+static void convert_packed(struct softfp_env *env, unsigned from, const union lanes *a,
+                           union lanes *r)
+{
+    unsigned to = from == IR_W32 ? IR_W64 : IR_W32;
+    for (unsigned n = 0; n < 2; n++)
+        lane_set(r, to, n, softfp_convert(env, from, to, lane_get(a, from, n)));
+}
+
+static void convert_scalar(struct softfp_env *env, unsigned from, const union lanes *a,
+                           const union lanes *b, union lanes *r)
+{
+    unsigned to = from == IR_W32 ? IR_W64 : IR_W32;
+    *r = *a;
+    lane_set(r, to, 0, softfp_convert(env, from, to, lane_get(b, from, 0)));
+}
+
+uint64_t vector_fp_to_int(const struct ir_insn *i, const union lanes *a, uint32_t *mxcsr)
+{
+    struct softfp_env env = softfp_env_of(*mxcsr);
+    uint64_t r = softfp_to_int(&env, i->aux, lane_get(a, i->aux, 0), i->type == IR_I64 ? 64 : 32,
+                               i->imm & 1);
+    *mxcsr |= env.flags;
+    return r;
+}
+
+static bool convert(struct softfp_env *env, const struct ir_insn *i, const union lanes *a,
+                    const union lanes *b, uint64_t x, union lanes *r)
+{
+    switch (i->op) {
+    case IR_VF_ROUND:
+        round_lanes(env, i, a, b, r);
+        break;
+    case IR_VF_FROMI32:
+        from_int32(env, i->aux, a, r);
+        break;
+    case IR_VF_TOI32:
+        to_int32(env, i, a, r);
+        break;
+    case IR_VF_CVT:
+        convert_packed(env, i->aux, a, r);
+        break;
+    case IR_VF_CVTS:
+        convert_scalar(env, i->aux, a, b, r);
+        break;
+    case IR_VF_SFROMI: {
+        int64_t v = i->imm == IR_I64 ? (int64_t)x : (int32_t)x;
+        *r = *a;
+        lane_set(r, i->aux, 0, softfp_from_int(env, i->aux, v));
+        break;
+    }
+    default:
+        return false;
+    }
+    return true;
+}
+
+bool vector_fp(const struct ir_insn *i, const union lanes *a, const union lanes *b, uint64_t x,
+               uint32_t *mxcsr, union lanes *r)
+{
+    struct softfp_env env = softfp_env_of(*mxcsr);
+    bool known = true;
+    switch (i->op) {
+    case IR_VF_ADD:
+        arithmetic(&env, i, softfp_add, a, b, r);
+        break;
+    case IR_VF_SUB:
+        arithmetic(&env, i, softfp_sub, a, b, r);
+        break;
+    case IR_VF_MUL:
+        arithmetic(&env, i, softfp_mul, a, b, r);
+        break;
+    case IR_VF_DIV:
+        arithmetic(&env, i, softfp_div, a, b, r);
+        break;
+    case IR_VF_MIN:
+        arithmetic(&env, i, softfp_min, a, b, r);
+        break;
+    case IR_VF_MAX:
+        arithmetic(&env, i, softfp_max, a, b, r);
+        break;
+    case IR_VF_SQRT:
+        square_root(&env, i, a, b, r);
+        break;
+    case IR_VF_RCP:
+    case IR_VF_RSQRT:
+        reciprocal(i, a, b, r);
+        break;
+    case IR_VF_CMP:
+        compare_lanes(&env, i, a, b, r);
+        break;
+    case IR_VF_ADDSUB:
+        add_subtract(&env, i->aux, a, b, r);
+        break;
+    case IR_VF_HADD:
+    case IR_VF_HSUB:
+        horizontal(&env, i, a, b, r);
+        break;
+    case IR_VF_DP:
+        dot_product(&env, i, a, b, r);
+        break;
+    default:
+        known = convert(&env, i, a, b, x, r);
+        break;
+    }
+    *mxcsr |= env.flags;
+    return known;
+}
