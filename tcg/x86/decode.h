@@ -76,10 +76,11 @@ enum x86_map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, X86_MAP_COUNT };
     X(NONE)                                                                                        \
     X(Eb)                                                                                          \
     X(Ew)                                                                                          \
-    X(Ed) X(Eq) X(Ev) X(Ey) X(Gb) X(Gw) X(Gd) X(Gq) X(Gv) X(Gy) X(M) X(Mb) X(Mw) X(Md) X(Mq) X(Mx) \
-        X(My) X(Mv) X(Mp) X(Ma) X(Ms) X(Rd) X(Rq) X(Ry) X(Rv) X(Sw) X(Cr) X(Dr) X(Ib) X(Ibs) X(Iw) \
-            X(Iz) X(Iv) X(I1) X(Jb) X(Jz) X(Ap) X(Ob) X(Ov) X(AL) X(AX) X(rAX) X(eAX) X(CL) X(DX)  \
-                X(Zb) X(Zv) X(ES) X(CS) X(SS) X(DS) X(FS) X(GS) X(Xb) X(Xv) X(Yb)                  \
+    X(Ed)                                                                                          \
+    X(Eq) X(Ev) X(Ey) X(Gb) X(Gw) X(Gd) X(Gq) X(Gv) X(Gy) X(M) X(Mb) X(Mw) X(Md) X(Mq) X(Mx) X(My) \
+        X(Mv) X(Mp) X(Ma) X(Ms) X(Rd) X(Rq) X(Ry) X(Rv) X(Sw) X(Cr) X(Dr) X(Ib) X(Ibs) X(Iw) X(Iz) \
+            X(Iv) X(I1) X(Jb) X(Jz) X(Ap) X(Ob) X(Ov) X(AL) X(AX) X(rAX) X(eAX) X(CL) X(DX) X(Zb)  \
+                X(Zv) X(ES) X(CS) X(SS) X(DS) X(FS) X(GS) X(Xb) X(Xv) X(Yb)                        \
                     X(Yv) /* x87: register stack and memory formats */                             \
         X(ST0) X(STi) X(Mf32) X(Mf64) X(Mf80) X(Mi16) X(Mi32) X(Mi64)                              \
             X(Mbcd) /* MMX and SSE; XMM0 the implicit mask */                                      \
@@ -302,7 +303,8 @@ enum x86_decode_status {
 enum x86_decode_status x86_decode(struct x86_insn *insn, const uint8_t *buf, size_t len,
                                   uint64_t mode, const uint32_t *features);
 
-/* The row's mnemonic with the condition put in; then also the operands, as the log prints them. */
+/* The row's mnemonic with the condition put in; then also the operands, as the log prints them.
+ * Only after X86_DECODE_OK. */
 void x86_insn_name(const struct x86_insn *insn, char *buf, size_t len);
 void x86_insn_format(const struct x86_insn *insn, uint64_t pc, char *buf, size_t len);
 
@@ -310,5 +312,7 @@ void x86_insn_format(const struct x86_insn *insn, uint64_t pc, char *buf, size_t
 void x86_row_format(const struct x86_row *row, char *buf, size_t len);
 /* "SSE2", "" when none. */
 const char *x86_feature_name(uint16_t feature);
+/* All rows, in the order of the tables: a line "feature<TAB>row" each. */
+void x86_print_tables(void (*line)(void *opaque, const char *text), void *opaque);
 
 #endif

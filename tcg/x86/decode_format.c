@@ -375,3 +375,15 @@ void x86_row_format(const struct x86_row *row, char *buf, size_t len)
     for (unsigned k = 0; k < 4 && row->ops[k]; k++)
         put(&t, "%s%s", k ? "," : " ", operand_names[row->ops[k]]);
 }
+
+void x86_print_tables(void (*line)(void *opaque, const char *text), void *opaque)
+{
+    for (const struct x86_row_table *const *t = x86_tables; *t; t++)
+        for (unsigned n = 0; n < (*t)->count; n++) {
+            const struct x86_row *row = &(*t)->rows[n];
+            char text[128], buf[160];
+            x86_row_format(row, text, sizeof text);
+            snprintf(buf, sizeof buf, "%s\t%s", x86_feature_name(row->feature), text);
+            line(opaque, buf);
+        }
+}
