@@ -7,6 +7,9 @@
 #include "core/cpu/x86.h"
 #include "core/state/state.h"
 #include "core/util/endian.h"
+#include "hw/misc/pc_testdev.h"
+#include "hw/pci/pci.h"
+#include "hw/pci/pci_testdev.h"
 #include "hw/x86/boards.h"
 #include "hw/x86/x86_common.h"
 #include "tests/device/board_machine.h"
@@ -214,5 +217,92 @@ Test(x86_boards, power_button_is_there_when_acpi_is)
         cr_expect(x86_power_button(&m));
         machine_unlock(&m);
         machine_destroy(&m);
+    }
+}
+
+static struct device *plugged(struct vemu_machine *m, const struct board_class *cls,
+                              const struct device_class *dev_class)
+{
+    struct vemu_error *err = NULL;
+    machine_lock(m);
+    struct device *dev = made(device_new(m, dev_class, NULL, &err), err);
+    cr_assert(cls->plug(m, dev, &err), "%s", err ? vemu_error_message(err) : "");
+    machine_unlock(m);
+    return dev;
+}
+
+Test(x86_boards, a_plugged_pci_function_gets_a_slot_and_boots_find_its_bars_assigned)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct vemu_machine m;
+        char *kernel = kernel_file();
+        struct board_config cfg = {.ram_size = 64 * MIB, .cpus = 1, .kernel = kernel};
+        board_machine(&m, boards[i], &cfg);
+        struct pci_device *pci = (struct pci_device *)plugged(&m, boards[i], &pci_testdev_class);
+        cr_expect_neq(pci->devfn, 0);
+        machine_lock(&m);
+        machine_reset(&m);
+        machine_unlock(&m);
+        unsigned bars = 0;
+        for (unsigned n = 0; n < PCI_BARS; n++) {
+            if (!pci->bars[n].region)
+                continue;
+            bars++;
+            cr_expect(pci->bars[n].mapped, "%s BAR %u", boards[i]->name, n);
+        }
+        cr_expect_geq(bars, 2);
+        machine_destroy(&m);
+        unlink(kernel);
+        free(kernel);
+    }
+}
+
+Test(x86_boards, a_pci_function_on_a_board_without_pci_is_one_sentence)
+{
+    struct vemu_machine m;
+    struct vemu_error *err = NULL;
+    struct board_config cfg = {.ram_size = 64 * MIB, .cpus = 1};
+    board_machine(&m, &microvm_board_class, &cfg);
+    machine_lock(&m);
+    struct device *dev = made(device_new(&m, &pci_testdev_class, NULL, &err), err);
+    cr_expect_not(x86_plug(&m, dev, &err));
+    cr_expect(strstr(vemu_error_message(err), "no PCI bus"));
+    vemu_error_free(err);
+    device_free(dev);
+    machine_unlock(&m);
+    machine_destroy(&m);
+}
+
+Test(x86_boards, test_lines_reach_the_8259)
+{
+    struct vemu_machine m;
+    struct board_config cfg = {.ram_size = 64 * MIB, .cpus = 1};
+    board_machine(&m, &pc_board_class, &cfg);
+    plugged(&m, &pc_board_class, &pc_testdev_class);
+    out8(&m, 0x2005, 1);
+    out8(&m, 0x20, 0x0a); /* OCW3: read the request register */
+    cr_expect(in8(&m, 0x20) & 1 << 5);
+    out8(&m, 0x2005, 0);
+    machine_destroy(&m);
+}
+
+Test(x86_boards, every_device_of_a_board_survives_a_state_round_trip)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        struct vemu_machine a, b;
+        struct board_config cfg = {.ram_size = 64 * MIB, .cpus = 2};
+        board_machine(&a, boards[i], &cfg);
+        board_machine(&b, boards[i], &cfg);
+        struct list *node = b.devices.next;
+        list_for_each(dev, &a.devices, struct device, node)
+        {
+            struct device *twin = list_entry(node, struct device, node);
+            cr_assert_eq(dev->cls, twin->cls);
+            if (dev->cls->state)
+                assert_round_trip(dev, twin);
+            node = node->next;
+        }
+        machine_destroy(&a);
+        machine_destroy(&b);
     }
 }
