@@ -350,8 +350,7 @@ uint64_t x86_helper_x87_cmov(void *env, uint64_t desc, uint64_t rip, uint64_t c,
                                          X86_FLAG_PF};
         bool wanted = (desc >> 8 & 7) == DA;
         if (((flags & tests[desc >> 3 & 3]) != 0) == wanted)
-            memmove(st(r, 0), st(r, i), 10);
-        r->fsw &= (uint16_t)~FSW_C1;
+            memmove(st(r, 0), st(r, i), 10); /* C1 stays, as processors have it */
     } else {
         run_full(r, reg_stub(desc), NULL, flags | X86_FLAG_1);
     }
@@ -372,7 +371,7 @@ uint64_t x86_helper_x87_comi(void *env, uint64_t desc, uint64_t rip, uint64_t c,
     if (all_masked(r) && in_use(r, 0) && in_use(r, i)) {
         begin(r);
         uint64_t out = x87_host_comi(st(r, 0), st(r, i), st1_stub(DB, reg));
-        finish(r, (uint16_t)out, FSW_C1);
+        finish(r, (uint16_t)out, 0); /* C1 stays, as processors have it */
         flags = out >> 32;
         if ((desc >> 8 & 7) == DF)
             pop(r);
