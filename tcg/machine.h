@@ -25,6 +25,11 @@ struct tcg_exit {
     unsigned number;
 };
 
+enum tcg_compiled {
+    TCG_COMPILED,
+    TCG_CODE_FULL, /* out of code memory: flush, try again */
+    TCG_TOO_BIG,   /* over a limit of the back end: try with fewer instructions */
+};
 struct tcg_backend {
     const char *name;
     bool (*supported)(void);
@@ -34,7 +39,8 @@ struct tcg_backend {
     void (*vcpu_destroy)(struct tcg_cpu *tc);
     /* Make block->code from the region; false: out of code memory (flush and try again). code_lock
      * held. */
-    bool (*compile)(struct tcg_machine *tm, struct tcg_block *block, struct ir_region *r);
+    enum tcg_compiled (*compile)(struct tcg_machine *tm, struct tcg_block *block,
+                                 struct ir_region *r);
     /* Run from block on; on return every register is in the register file and PC is set. */
     struct tcg_exit (*run)(struct tcg_cpu *tc, struct tcg_block *block);
     /* Exit `number` of `from` jumps to `to`, or (NULL) back to the run loop. code_lock held. */
@@ -69,6 +75,7 @@ struct tcg_machine {
     struct tcg_cache cache;
     struct ir_insn *ir_storage; /* the region being built, under code_lock */
     struct ir_region *region;
+    const char *compile_limit;    /* which limit the last TCG_TOO_BIG hit, for messages */
     struct disas *disas;          /* opened by the first log that wants it */
     struct tcg_counters counters; /* translation counters, under code_lock */
 

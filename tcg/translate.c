@@ -110,7 +110,7 @@ static void log_region(struct tcg_cpu *tc, const struct ir_region *r);
 
 static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation *x,
                                     struct tcg_page *page, uint32_t offset, uint64_t mode,
-                                    uint64_t pc)
+                                    uint64_t pc, bool *too_big)
 {
     struct tcg_machine *tm = tc->tm;
     struct ir_region *r = tm->region;
@@ -156,7 +156,9 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
     if (b->page2)
         b->guard_id = ++tm->cache.next_link_id;
     log_region(tc, r);
-    if (!tm->backend->compile(tm, b, r))
+    enum tcg_compiled done = tm->backend->compile(tm, b, r);
+    *too_big = done == TCG_TOO_BIG;
+    if (done != TCG_COMPILED)
         return NULL;
     if (log_enabled(&tm->m->log, LOG_OUT_ASM) && tm->backend->disassemble)
         tm->backend->disassemble(tm, b);
@@ -197,6 +199,7 @@ static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *
         x.t.page = tc->fetch_page;
     }
     do {
+        bool too_big = false;
         ir_region_init(tm->region, tm->ir_storage, tm->arch->slots, tm->arch->slot_count,
                        tm->arch->helpers, tm->arch->helper_count);
         tm->region->guest_pc = pc;
@@ -209,16 +212,25 @@ static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *
         }
         if (tcg_faulted(tc))
             return NULL;
-        if (tm->region->overflow && x.t.max_insns > 1)
-            x.t.max_insns /= 2; /* does not fit: translate fewer instructions */
-        else
+        b = NULL;
+        if (!tm->region->overflow)
+            b = make_block(tc, &x, page, offset, mode, pc, &too_big);
+        if (b || tcg_faulted(tc))
             break;
+        if (!tm->region->overflow && !too_big) {
+            *full = true;
+            return NULL;
+        }
+        if (x.t.max_insns == 1) {
+            tcg_internal_error(
+                tc, "the instruction at 0x%llx is over a limit of the %s back end (%s)",
+                (unsigned long long)pc, tm->backend->name, too_big ? tm->compile_limit : "IR size");
+            return NULL;
+        }
+        x.t.max_insns = tm->region->guest_insns > 1 ? tm->region->guest_insns / 2 : 1;
     } while (true);
-    b = make_block(tc, &x, page, offset, mode, pc);
-    if (!b) {
-        *full = !tcg_faulted(tc);
+    if (!b)
         return NULL;
-    }
     if (page)
         cache_insert(tm, b);
     clock_gettime(CLOCK_MONOTONIC, &t1);

@@ -73,16 +73,16 @@ static void interp_vcpu_destroy(struct tcg_cpu *tc)
     tc->backend = NULL;
 }
 
-static bool interp_compile(struct tcg_machine *tm, struct tcg_block *b, struct ir_region *r)
+static enum tcg_compiled interp_compile(struct tcg_machine *tm, struct tcg_block *b, struct ir_region *r)
 {
     struct interp_program *p;
     ir_ref *map = malloc(r->count * sizeof *map);
     size_t size = sizeof *p + r->count * sizeof(struct ir_insn);
     if (!map)
-        return false;
+        return TCG_CODE_FULL;
     if (tm->cache.arena_bytes + size > tm->cache_size || !(p = cache_alloc(tm, size))) {
         free(map);
-        return false;
+        return TCG_CODE_FULL;
     }
     p->count = 1;
     memset(&p->insns[0], 0, sizeof p->insns[0]);
@@ -110,7 +110,7 @@ static bool interp_compile(struct tcg_machine *tm, struct tcg_block *b, struct i
     b->code = p;
     b->code_size = (uint32_t)(p->count * sizeof(struct ir_insn));
     tm->cache.arena_bytes += size;
-    return true;
+    return TCG_COMPILED;
 }
 
 static void interp_link(struct tcg_machine *tm, struct tcg_block *from, unsigned number,

@@ -47,20 +47,14 @@ static uint64_t observed_groups(const struct cg *g, const struct ir_insn *i)
     }
 }
 
-static void assign_ids(struct cg *g)
+/* The value that insn n stands for: conversions that need no code share their argument's. In order. */
+static void assign_id(struct cg *g, uint32_t n)
 {
-    struct ir_region *r = g->r;
-    for (uint32_t n = 1; n < r->count; n++) {
-        struct ir_insn *i = &r->insns[n];
-        g->id[n] = (ir_ref)n;
-        if (i->op == IR_TRUNC)
-            g->id[n] = g->id[i->a];
-        else if (i->op == IR_ZEXT && i->type == IR_I64 && i->aux == IR_W32 &&
-                 zero_extended(r, i->a))
-            g->id[n] = g->id[i->a];
-        else if (i->op == IR_FL_PACK)
-            g->id[n] = g->id[i->a];
-    }
+    const struct ir_region *r = g->r;
+    const struct ir_insn *i = &r->insns[n];
+    bool alias = i->op == IR_TRUNC || i->op == IR_FL_PACK ||
+                 (i->op == IR_ZEXT && i->type == IR_I64 && i->aux == IR_W32 && zero_extended(r, i->a));
+    g->id[n] = alias ? g->id[i->a] : (ir_ref)n;
 }
 
 void cg_prepare(struct cg *g)
@@ -95,7 +89,6 @@ void cg_prepare(struct cg *g)
     g->exits_seen = 0;
     g->stub_count = g->snapshot_count = g->place_count = g->const_count = 0;
     g->state_loads = g->state_stores = 0;
-    assign_ids(g);
 
     for (unsigned s = 0; s < r->slot_count; s++) {
         int home = r->slots[s].name ? target_home(arch, s) : NO_REG;
@@ -112,6 +105,7 @@ void cg_prepare(struct cg *g)
         ir_ref args[4];
         if (i->op == IR_NOP)
             continue;
+        assign_id(g, n);
         unsigned k = ir_args(i, args);
         while (k--)
             need(g, g->id[args[k]], n);
@@ -182,7 +176,7 @@ static int spill_place(struct cg *g, uint32_t v)
             return k;
         }
     }
-    g->failed = true;
+    cg_fail(g, __func__);
     return 0;
 }
 
@@ -357,7 +351,7 @@ static int pick_gpr(struct cg *g, int prefer)
         }
     }
     if (best == NO_REG) {
-        g->failed = true;
+        cg_fail(g, __func__);
         return RAX;
     }
     evict(g, false, best);
@@ -381,7 +375,7 @@ static int pick_xmm(struct cg *g)
         }
     }
     if (best == NO_REG) {
-        g->failed = true;
+        cg_fail(g, __func__);
         return 0;
     }
     evict(g, true, best);
@@ -428,7 +422,7 @@ void cg_take(struct cg *g, int reg)
 
 int cg_gpr(struct cg *g, ir_ref ref)
 {
-    uint32_t v = ref < IR_MAX_INSNS ? g->id[ref] : ref;
+    uint32_t v = cg_id(g, ref);
     int reg = g->reg[v];
     if (reg == NO_REG) {
         reg = pick_gpr(g, g->hint[v]);
@@ -441,7 +435,7 @@ int cg_gpr(struct cg *g, ir_ref ref)
                       cg_slot_mem(g, (unsigned)g->mem[v]));
             g->state_loads++;
         } else {
-            g->failed = true;
+            cg_fail(g, __func__);
         }
         cg_bind(g, v, reg);
     }
@@ -451,7 +445,7 @@ int cg_gpr(struct cg *g, ir_ref ref)
 
 int cg_xmm(struct cg *g, ir_ref ref)
 {
-    uint32_t v = g->id[ref];
+    uint32_t v = cg_id(g, ref);
     int reg = g->reg[v];
     if (reg == NO_REG) {
         reg = pick_xmm(g);
@@ -461,7 +455,7 @@ int cg_xmm(struct cg *g, ir_ref ref)
             emit_vex_rm(&g->e, V_MOVDQU_LOAD, reg, NO_REG, cg_slot_mem(g, (unsigned)g->mem[v]));
             g->state_loads++;
         } else {
-            g->failed = true;
+            cg_fail(g, __func__);
         }
         cg_bind(g, v, reg);
     }
@@ -471,7 +465,7 @@ int cg_xmm(struct cg *g, ir_ref ref)
 
 bool cg_in_memory(const struct cg *g, ir_ref ref, struct host_mem *m)
 {
-    uint32_t v = g->id[ref];
+    uint32_t v = cg_id(g, ref);
     if (g->reg[v] != NO_REG || !cg_dies(g, v))
         return false;
     if (g->spill[v] >= 0)
@@ -485,7 +479,7 @@ bool cg_in_memory(const struct cg *g, ir_ref ref, struct host_mem *m)
 
 bool cg_imm32(const struct cg *g, ir_ref ref, int32_t *imm)
 {
-    uint32_t v = ref < IR_MAX_INSNS ? g->id[ref] : ref;
+    uint32_t v = cg_id(g, ref);
     if (!is_const(g, v))
         return false;
     const struct ir_insn *i = &g->r->insns[v];

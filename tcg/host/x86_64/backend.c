@@ -231,7 +231,7 @@ static void count_block(struct cg *g)
     }
 }
 
-static bool compile(struct tcg_machine *tm, struct tcg_block *b, struct ir_region *r)
+static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, struct ir_region *r)
 {
     struct x86_backend *be = tm->backend_data;
     struct cg *g = be->cg;
@@ -239,12 +239,12 @@ static bool compile(struct tcg_machine *tm, struct tcg_block *b, struct ir_regio
     uint8_t *counts = NULL;
 
     if (start + 2 * CODE_MARGIN > be->size)
-        return false;
+        return TCG_CODE_FULL;
     g->tm = tm;
     g->be = be;
     g->block = b;
     g->r = r;
-    g->failed = false;
+    g->failed = NULL;
     g->pc = b->offset;
     g->e.p = be->write + start - 5;
     g->e.start = be->write + start;
@@ -264,21 +264,25 @@ static bool compile(struct tcg_machine *tm, struct tcg_block *b, struct ir_regio
     cg_prepare(g);
     for (g->n = 1; g->n < r->count && !g->failed; g->n++) {
         if (emit_full(&g->e))
-            return false;
+            return TCG_CODE_FULL;
         cg_unlock_all(g);
         if (!select_insn(g)) {
-            g->failed = true;
+            cg_fail(g, ir_ops[r->insns[g->n].op].name);
             break;
         }
         cg_expire(g);
     }
     for (uint32_t k = 0; k < g->stub_count && !g->failed; k++) {
         if (emit_full(&g->e))
-            return false;
+            return TCG_CODE_FULL;
         select_stub(g, &g->stubs[k]);
     }
-    if (g->failed || !keep_side_table(tm, g) || !index_add(be, (uint32_t)start, b))
-        return false;
+    if (g->failed) {
+        tm->compile_limit = g->failed;
+        return TCG_TOO_BIG;
+    }
+    if (!keep_side_table(tm, g) || !index_add(be, (uint32_t)start, b))
+        return TCG_CODE_FULL;
     if (counts) {
         memcpy(counts + 11 + 7, &g->state_loads, 4);
         memcpy(counts + 22 + 7, &g->state_stores, 4);
@@ -288,7 +292,7 @@ static bool compile(struct tcg_machine *tm, struct tcg_block *b, struct ir_regio
     b->state_loads = g->state_loads;
     b->state_stores = g->state_stores;
     be->used = start + b->code_size;
-    return true;
+    return TCG_COMPILED;
 }
 
 /* ---- linking
@@ -301,7 +305,7 @@ static uint8_t *writable(struct x86_backend *be, const struct tcg_block *b)
 }
 
 static void link_exit(struct tcg_machine *tm, struct tcg_block *from, unsigned number,
-                 struct tcg_block *to)
+                      struct tcg_block *to)
 {
     struct x86_backend *be = tm->backend_data;
     struct tcg_exit_site *x = &from->exits[number];

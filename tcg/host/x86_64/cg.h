@@ -71,9 +71,9 @@ struct cg {
     struct ir_region *r;
     struct x86_backend *be;
     struct emit e;
-    uint32_t n; /* insn being compiled */
-    int64_t pc; /* of the guest instruction, minus PCB */
-    bool failed;
+    uint32_t n;         /* insn being compiled */
+    int64_t pc;         /* of the guest instruction, minus PCB */
+    const char *failed; /* where the first limit was hit, NULL: none */
 
     /* values */
     ir_ref id[IR_MAX_INSNS];        /* the value an insn stands for (aliases resolved) */
@@ -118,13 +118,19 @@ enum thunk {
     THUNK_COUNT = THUNK_C_XMM + 8,
 };
 
+static inline void cg_fail(struct cg *g, const char *where)
+{
+    if (!g->failed)
+        g->failed = where;
+}
+
 /* ---- alloc.c
  * ------------------------------------------------------------------------------------------- */
 
 void cg_prepare(struct cg *g);
 static inline ir_ref cg_id(const struct cg *g, ir_ref v)
 {
-    return g->id[v];
+    return v < IR_MAX_INSNS ? g->id[v] : v;
 }
 static inline bool cg_is_xmm(const struct cg *g, uint32_t v)
 {

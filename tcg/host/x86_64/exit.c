@@ -10,7 +10,7 @@
 static void add_place(struct cg *g, unsigned slot, unsigned kind, unsigned index)
 {
     if (g->place_count >= CG_MAX_PLACES) {
-        g->failed = true;
+        cg_fail(g, __func__);
         return;
     }
     g->places[g->place_count++] = (struct place){(uint8_t)slot, (uint8_t)kind, (uint16_t)index};
@@ -22,7 +22,7 @@ static unsigned add_const(struct cg *g, uint64_t v)
         if (g->consts[k] == v)
             return k;
     if (g->const_count >= ARRAY_SIZE(g->consts)) {
-        g->failed = true;
+        cg_fail(g, __func__);
         return 0;
     }
     g->consts[g->const_count] = v;
@@ -70,7 +70,7 @@ void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
         else if (g->mem[v] >= 0)
             add_place(g, s, PLACE_SLOT, (unsigned)g->mem[v]);
         else
-            g->failed = true;
+            cg_fail(g, __func__);
     }
     *count = (uint16_t)(g->place_count - *first);
 }
@@ -78,7 +78,7 @@ void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
 void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc)
 {
     if (g->snapshot_count >= ARRAY_SIZE(g->snapshots)) {
-        g->failed = true;
+        cg_fail(g, __func__);
         return;
     }
     g->snapshots[g->snapshot_count++] =

@@ -98,7 +98,7 @@ static void pack(struct cg *g)
 
 void fl_to_host(struct cg *g, ir_ref f)
 {
-    f = g->id[f];
+    f = cg_id(g, f);
     if (g->host_flags == f && f)
         return;
     cg_take(g, RAX);
@@ -112,7 +112,7 @@ void fl_to_host(struct cg *g, ir_ref f)
 
 void fl_carry(struct cg *g, ir_ref f)
 {
-    f = g->id[f];
+    f = cg_id(g, f);
     if (g->host_flags == f)
         return;
     int r = cg_gpr(g, f);
@@ -125,7 +125,7 @@ unsigned fl_condition(struct cg *g, ir_ref f, unsigned cc)
 {
     static const uint16_t bits[8] = {IR_FL_OF, IR_FL_CF, IR_FL_ZF, IR_FL_CF | IR_FL_ZF,
                                      IR_FL_SF, IR_FL_PF, 0,        0};
-    f = g->id[f];
+    f = cg_id(g, f);
     if (g->host_flags == f)
         return cc;
     if (!bits[cc >> 1]) {

@@ -11,7 +11,7 @@ static bool is_wide(const struct ir_insn *i)
 struct stub *cg_stub(struct cg *g, enum stub_kind kind, uint8_t *jump)
 {
     if (g->stub_count >= CG_MAX_STUBS) {
-        g->failed = true;
+        cg_fail(g, __func__);
         g->stub_count = 0;
     }
     struct stub *s = &g->stubs[g->stub_count++];
