@@ -464,6 +464,8 @@ static struct x86_event pending_event(struct tcg_cpu *tc)
     /* In real mode no error code is pushed. */
     ev.has_error = tc->exc_has_error && (r->cr0 & X86_CR0_PE);
     ev.error = tc->exc_error;
+    if (ev.vector == X86_GP && tc->exc_addr && x86_is_stack_access(tc, tc->exc_addr))
+        ev.vector = X86_SS_FAULT;
     /* Faults push RF; #DB here is the instruction breakpoint or DR access (a fault), traps come by
      * take_events. */
     ev.push_rf = ev.vector != X86_DB;

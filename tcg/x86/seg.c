@@ -221,7 +221,8 @@ uint64_t x86_helper_load_seg(void *env, uint64_t seg, uint64_t selector, uint64_
     } else {
         x86_set_real_segment(r, (enum x86_seg)seg, (uint16_t)selector);
     }
-    if (seg == X86_SS && mov)
+    /* of several instructions in a row that hold interrupts off only the first does */
+    if (seg == X86_SS && mov && !(tc->mode & MODE_STI_SHADOW))
         r->sti_shadow = 2;
     if (!x86_is_code64(r) || seg == X86_SS)
         tcg_mode_changed(tc);

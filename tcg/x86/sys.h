@@ -220,6 +220,9 @@ uint64_t x86_xcr0_supported(const struct x86_cpu_model *model);
 
 bool x86_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsigned mmu_index,
               bool quiet, struct tcg_walk *out);
+/* Was the non-canonical address of the present instruction one of the stack segment?
+ * (stack_fault.c) */
+bool x86_is_stack_access(struct tcg_cpu *tc, uint64_t addr);
 bool x86_deliver_exception(struct tcg_cpu *tc);
 enum tcg_event x86_take_events(struct tcg_cpu *tc);
 

@@ -301,8 +301,11 @@ bool x86_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsign
         return identity(r, vaddr, out);
     if (x86_is_long(r)) {
         if (!x86_canonical(r, vaddr)) {
-            if (!quiet)
+            if (!quiet) {
                 x86_raise_error(tc, X86_GP, 0);
+                if (access != TCG_FETCH)
+                    tc->exc_addr = vaddr; /* delivery looks whether it was the stack's: #SS */
+            }
             return false;
         }
     } else {

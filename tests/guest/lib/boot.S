@@ -48,6 +48,7 @@ enter:
         mov %eax, %ds
         mov %eax, %es
         mov %edi, %edi
+        fninit                          /* reset leaves a full stack and all unmasked */
         call cpu_main
 #else
         mov $0x00000033, %eax           /* NE, ET, MP, PE */
@@ -56,6 +57,7 @@ enter:
         mov %eax, %cr4
         push %edi
         push %edi
+        fninit                          /* reset leaves a full stack and all unmasked */
         call cpu_main
 #endif
 3:      hlt
