@@ -88,6 +88,9 @@ uint64_t x86_helper_sysret(void *env, uint64_t opsize, uint64_t b, uint64_t c, u
     else
         x86_set_rflags(tc, x86_get_rflags(tc) | X86_FLAG_IF);
     r->rip = to64 ? r->gpr[X86_RCX] : r->gpr[X86_RCX] & 0xffffffff;
+    /* unlike IRET, restoring TF traps at once, before the next instruction */
+    if (r->rflags & X86_FLAG_TF)
+        tc->step_pending |= X86_PENDING_STEP;
     enter(tc, (to64 ? selector + 16 : selector) | 3, (selector + 8) | 3, to64, 3);
     return 0;
 }
