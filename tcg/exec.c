@@ -160,15 +160,21 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
     struct tcg_cpu *tc = tcg_cpu_of_vcpu(cpu);
     struct tcg_exit out = {.kind = TCG_EXIT_EVENTS};
     enum vcpu_exit why = VCPU_EXIT_STOP;
+    bool stepped = false;
 
     cpu->error[0] = 0;
+    cpu->debug_hit = NULL;
     tcg_enter_code(tc);
     tcg_mode_changed(tc);
     for (;;) {
         if (tc->status && !handle_status(tc, &why))
             break;
         if (tc->status)
-            continue; /* the single instruction or the delivery had a fault of its own */
+            continue;  /* the single instruction or the delivery had a fault of its own */
+        if (stepped) { /* the instruction is complete, or its exception delivered */
+            why = VCPU_EXIT_DEBUG;
+            break;
+        }
         if ((out.kind == TCG_EXIT_EVENTS || out.kind == TCG_EXIT_STATUS ||
              __atomic_load_n(&tc->exit_request, __ATOMIC_ACQUIRE))) {
             if (!poll(tc, &why))
@@ -191,6 +197,7 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
         }
         tc->counters.exits++;
         out = tc->tm->backend->run(tc, b);
+        stepped = cpu->single_step;
     }
     tcg_leave_code(tc);
     return why;
