@@ -192,7 +192,16 @@ static void attach(struct gdb_server *g)
 
 static const struct gdb_breakpoint *find_hit(const struct gdb_server *g, struct vcpu *cpu)
 {
-    uint64_t pc = cpu_debug_pc(cpu);
+    const struct cpu_register *reg = cpu_register_find(cpu->arch, "rip");
+    uint64_t pc = cpu_debug_pc(cpu), seen = 0;
+
+    /* gdb looks for its breakpoint where its $pc is, which is an offset: with a segment base the
+     * two differ, and a stop that gdb does not recognise as its own is better than one it thinks
+     * long removed and goes on from. */
+    if (reg)
+        cpu_register_read(cpu, reg, &seen);
+    if (seen != pc)
+        return NULL;
 
     for (unsigned i = 0; i < g->breakpoint_count; i++) {
         if (g->breakpoints[i].bp.kind == CPU_BP_EXEC && g->breakpoints[i].bp.addr == pc)
