@@ -131,20 +131,28 @@ static void add_subtract(struct softfp_env *env, unsigned w, const union lanes *
     }
 }
 
-/* Immediate: which products count in the high half, which lanes get the sum in the low one. */
+/*
+ * Immediate: which products count in the high half, which lanes get the sum in the low one. Every
+ * lane forms the sum itself; in which order shows where two products are NaNs. It is that of
+ * Intel's processors: the manual leaves it open.
+ */
 static void dot_product(struct softfp_env *env, const struct ir_insn *i, const union lanes *a,
                         const union lanes *b, union lanes *r)
 {
     unsigned w = i->aux, count = 16u >> w;
-    uint64_t t[4] = {0};
+    uint64_t t[4] = {0}, sum[4];
     for (unsigned n = 0; n < count; n++)
         if (i->imm >> (4 + n) & 1)
             t[n] = softfp_mul(env, w, lane_get(a, w, n), lane_get(b, w, n));
-    uint64_t sum = softfp_add(env, w, t[0], t[1]);
-    if (w == IR_W32)
-        sum = softfp_add(env, w, sum, softfp_add(env, w, t[2], t[3]));
+    for (unsigned distance = 1; distance < count; distance *= 2) {
+        unsigned first = 2 * distance == count ? 0 : distance;
+        for (unsigned n = 0; n < count; n++)
+            sum[n] = softfp_add(env, w, t[n ^ first], t[n ^ first ^ distance]);
+        for (unsigned n = 0; n < count; n++)
+            t[n] = sum[n];
+    }
     for (unsigned n = 0; n < count; n++)
-        lane_set(r, w, n, i->imm >> n & 1 ? sum : 0);
+        lane_set(r, w, n, i->imm >> n & 1 ? t[n] : 0);
 }
 
 /* ---- conversions ---------------------------------------------------------------------------- */

@@ -1,0 +1,419 @@
+/*
+ * Every vector operation of the IR against the host CPU's own instruction: random operands, half of
+ * the floating-point ones NaN, infinity, zero, denormal or at a boundary, and random MXCSR
+ * (rounding, DAZ, FTZ). Results and exception flags must be equal bit for bit. PCMPxSTRx, which is
+ * a helper, is compared in the same way.
+ *
+ * One test a case. The seed is fixed; another one can be given as the argument.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#if defined(__x86_64__)
+#include "core/util/range.h"
+#include "tcg/cpu.h"
+#include "tcg/interp/vector.h"
+#include "tcg/x86/helpers.h"
+#include "tests/oracle/vector_ops.h"
+
+enum { ROUNDS = 40000, MXCSR_MASKS = 0x1f80, MXCSR_FLAGS = 0x3f };
+
+/* What the emitted code works on; RDI points to it. */
+struct run {
+    struct x86_vec a, b, c, r;
+    uint64_t x, out, flags;
+    uint32_t mxcsr;
+};
+
+struct host {
+    uint8_t *code;
+    uint64_t seed;
+};
+
+static uint64_t next_random(struct host *h)
+{
+    uint64_t z = h->seed += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* ---- the host's instruction ------------------------------------------------------------------ */
+
+static void emit_operation(struct emit *e, const struct vector_case *k, unsigned imm)
+{
+    bool has_imm = k->immediate != NO_IMM;
+    switch ((enum shape)k->shape) {
+    case SHAPE_AB:
+        emit_vex_rr(e, k->opcode, 0, 1, 2);
+        break;
+    case SHAPE_A:
+        emit_vex_rr(e, k->opcode, 0, NO_REG, 1);
+        break;
+    case SHAPE_B:
+        emit_vex_rr(e, k->opcode, 0, NO_REG, 2);
+        break;
+    case SHAPE_ABC:
+        emit_vex_rr(e, k->opcode, 0, 1, 2);
+        emit_u8(e, 3 << 4);
+        break;
+    case SHAPE_GROUP:
+        emit_vex_rr(e, k->opcode, k->ext, 0, 1);
+        break;
+    case SHAPE_FROM:
+        emit_vex_rr(e, k->opcode, 0, NO_REG, RAX);
+        break;
+    case SHAPE_INSERT:
+        emit_vex_rr(e, k->opcode, 0, 1, RAX);
+        break;
+    case SHAPE_LANE:
+        emit_vex_rr(e, k->opcode, 1, NO_REG, RCX);
+        break;
+    case SHAPE_TO:
+        emit_vex_rr(e, k->opcode, RCX, NO_REG, 1);
+        break;
+    case SHAPE_FLAGS:
+        emit_vex_rr(e, k->opcode, 1, NO_REG, 2);
+        break;
+    }
+    if (has_imm)
+        emit_u8(e, imm);
+}
+
+#define AT(field) mem_at(RDI, (int32_t)offsetof(struct run, field))
+
+static struct emit emit_prologue(struct host *h)
+{
+    struct emit e = {.p = h->code, .start = h->code, .end = h->code + 4096};
+    emit_vex_rm(&e, V_MOVDQU_LOAD, 0, NO_REG, AT(r));
+    emit_vex_rm(&e, V_MOVDQU_LOAD, 1, NO_REG, AT(a));
+    emit_vex_rm(&e, V_MOVDQU_LOAD, 2, NO_REG, AT(b));
+    emit_vex_rm(&e, V_MOVDQU_LOAD, 3, NO_REG, AT(c));
+    emit_load(&e, true, RAX, AT(x));
+    emit_rm(&e, 0xae | MAP_0F, 2, AT(mxcsr)); /* ldmxcsr */
+    return e;
+}
+
+static void emit_epilogue(struct emit *e)
+{
+    emit_u8(e, 0x9f); /* lahf */
+    emit_rr(e, X_SETCC | CC_O, 0, RAX);
+    emit_store(e, 8, RAX, AT(flags));
+    emit_store(e, 8, RCX, AT(out));
+    emit_rm(e, 0xae | MAP_0F, 3, AT(mxcsr)); /* stmxcsr */
+    emit_vex_rm(e, V_MOVDQU_STORE, 0, NO_REG, AT(r));
+    emit_u8(e, 0xc3);
+}
+
+static void emit_case(struct host *h, const struct vector_case *k, unsigned imm)
+{
+    struct emit e = emit_prologue(h);
+    emit_operation(&e, k, imm);
+    emit_epilogue(&e);
+}
+
+static void call_host(const struct host *h, struct run *run)
+{
+    uint32_t saved = __builtin_ia32_stmxcsr();
+    void (*fn)(struct run *);
+    memcpy(&fn, &h->code, sizeof fn);
+    fn(run);
+    __builtin_ia32_ldmxcsr(saved);
+}
+
+/* ---- operands -------------------------------------------------------------------------------- */
+
+/* A floating-point value: special, or random with an exponent that is often near the middle. */
+static uint64_t random_fp(struct host *h, unsigned frac_bits, unsigned exp_bits)
+{
+    uint64_t v = next_random(h), frac = v & mask_bits(frac_bits), max = mask_bits(exp_bits);
+    uint64_t exp, bias = max >> 1, sign = v >> 63;
+    switch (v >> 40 & 31) {
+    case 0: /* NaN, quiet or signaling */
+    case 1:
+    case 2:
+        exp = max;
+        frac |= v >> 50 & 1;
+        break;
+    case 3:
+    case 4:
+        exp = max;
+        frac = 0;
+        break;
+    case 5: /* denormal, of any size */
+    case 6:
+    case 7:
+        exp = 0;
+        frac >>= (v >> 50) % frac_bits;
+        break;
+    case 8:
+    case 9:
+        exp = 0;
+        frac = 0;
+        break;
+    case 10: /* the ends of the normal numbers */
+        exp = v >> 50 & 1 ? 1 : max - 1;
+        frac = v >> 51 & 1 ? 0 : v >> 52 & 1 ? mask_bits(frac_bits) : frac;
+        break;
+    case 11:
+    case 12: /* a power of two, and the numbers beside it */
+        exp = bias + (v >> 50 & 63) - 32;
+        frac = (0 - (v >> 57 & 1) + (v >> 58 & 1)) & mask_bits(frac_bits);
+        break;
+    case 13:
+    case 14:
+    case 15: /* near the limits of integers */
+        exp = bias + (v >> 50 & 1 ? 31 : 63) - (v >> 51 & 1);
+        frac = v >> 52 & 1 ? 0 : v >> 53 & 1 ? mask_bits(frac_bits) : frac;
+        break;
+    case 16:
+    case 17:
+    case 18:
+    case 19: /* few fraction bits: ties and exact results */
+        exp = bias + (v >> 50 & 31) - 8;
+        frac &= ~mask_bits(frac_bits - 6);
+        break;
+    case 20:
+    case 21:
+    case 22:
+    case 23:
+    case 24:
+    case 25:
+        exp = bias + (v >> 50 & 7) - 4;
+        break;
+    case 26: /* results near the bottom */
+        exp = 1 + (v >> 50 & 31);
+        break;
+    default:
+        exp = (v >> 50) & max;
+        break;
+    }
+    return sign << (frac_bits + exp_bits) | exp << frac_bits | frac;
+}
+
+static struct x86_vec random_vec(struct host *h, enum operands kind)
+{
+    struct x86_vec v = {{next_random(h), next_random(h)}};
+    uint64_t how = next_random(h);
+    for (unsigned n = 0; n < 2; n++) {
+        if (kind == FP64)
+            v.u64[n] = random_fp(h, 52, 11);
+        else if (kind == FP32)
+            v.u64[n] = random_fp(h, 23, 8) | random_fp(h, 23, 8) << 32;
+        else if (kind == COUNT && how & 3)
+            v.u64[n] &= how & 4 ? 0x7f : 0xff00000000;
+        else if (!(how >> 3 & 7)) /* lanes at their limits */
+            v.u64[n] = (v.u64[n] & UINT64_C(0x8080808080808080)) ^
+                       (how >> 6 & 1 ? UINT64_C(0x7fff7fff7fff7fff) : 0);
+    }
+    return v;
+}
+
+static uint32_t random_mxcsr(struct host *h)
+{
+    uint64_t v = next_random(h);
+    uint32_t m = MXCSR_MASKS | (v & 3) << 13;
+    if (!(v & 12))
+        m |= 1 << 6;
+    if (!(v & 48))
+        m |= 1 << 15;
+    return v & 64 ? m : m | (v >> 8 & MXCSR_FLAGS);
+}
+
+/* ---- comparison ------------------------------------------------------------------------------ */
+
+static void print_run(const struct vector_case *k, unsigned imm, const struct run *in,
+                      const struct run *host, const struct run *ours)
+{
+    fprintf(stderr,
+            "%s imm %02x mxcsr %04x\n  a    %016llx_%016llx\n  b    %016llx_%016llx\n"
+            "  c    %016llx_%016llx x %llx\n"
+            "  host %016llx_%016llx out %llx flags %04llx mxcsr %04x\n"
+            "  ours %016llx_%016llx out %llx flags %04llx mxcsr %04x\n",
+            k->name, imm, in->mxcsr, (unsigned long long)in->a.u64[1],
+            (unsigned long long)in->a.u64[0], (unsigned long long)in->b.u64[1],
+            (unsigned long long)in->b.u64[0], (unsigned long long)in->c.u64[1],
+            (unsigned long long)in->c.u64[0], (unsigned long long)in->x,
+            (unsigned long long)host->r.u64[1], (unsigned long long)host->r.u64[0],
+            (unsigned long long)host->out, (unsigned long long)host->flags, host->mxcsr,
+            (unsigned long long)ours->r.u64[1], (unsigned long long)ours->r.u64[0],
+            (unsigned long long)ours->out, (unsigned long long)ours->flags, ours->mxcsr);
+}
+
+static struct ir_insn insn_of(const struct vector_case *k, unsigned imm)
+{
+    struct ir_insn i = {.op = k->op, .type = k->type, .aux = k->aux, .imm = k->imm};
+    if (k->immediate == IMM)
+        i.imm |= imm;
+    else if (k->immediate == IMM_HIGH)
+        i.imm |= imm << 8;
+    return i;
+}
+
+static bool run_ours(const struct ir_insn *i, const struct run *in, const struct run *host,
+                     struct run *ours)
+{
+    *ours = *in;
+    if (i->type == IR_V128) {
+        uint64_t x = in->x;
+        if (i->op == IR_V_FROM && i->aux == IR_W32)
+            x = (uint32_t)x;
+        ours->r = interp_vector(i, in->a, in->b, in->c, x, &ours->mxcsr);
+        return !memcmp(&ours->r, &host->r, 16) && ours->mxcsr == host->mxcsr;
+    }
+    uint64_t v = interp_vector_to_int(i, in->a, in->b, &ours->mxcsr);
+    if (i->type == IR_FL) {
+        ours->flags = v;
+        return !((v ^ host->flags) & IR_FL_MASK) && ours->mxcsr == host->mxcsr;
+    }
+    ours->out = i->type == IR_I32 ? (uint32_t)v : v;
+    return ours->out == host->out && ours->mxcsr == host->mxcsr;
+}
+
+static bool check_round(struct host *h, const struct vector_case *k, unsigned imm)
+{
+    struct ir_insn i = insn_of(k, imm);
+    struct run in = {.a = random_vec(h, k->operands), .x = next_random(h)}, host, ours;
+    in.b = next_random(h) & 7 ? random_vec(h, k->operands) : in.a;
+    in.c = random_vec(h, ANY);
+    in.mxcsr = random_mxcsr(h);
+    if (!(next_random(h) & 3))
+        in.x = (uint64_t)((int64_t)in.x >> (in.x & 63));
+    host = in;
+    call_host(h, &host);
+    if (run_ours(&i, &in, &host, &ours))
+        return true;
+    print_run(k, imm, &in, &host, &ours);
+    return false;
+}
+
+static bool check_case(struct host *h, const struct vector_case *k)
+{
+    unsigned imms = k->immediate == NO_IMM ? 1 : k->mask + 1u, failures = 0;
+    for (unsigned imm = 0; imm < imms && failures < 3; imm++) {
+        emit_case(h, k, imm);
+        for (unsigned n = 0; n < (imms > 32 ? ROUNDS / 64 : ROUNDS / imms) && failures < 3; n++)
+            failures += !check_round(h, k, imm);
+    }
+    return !failures;
+}
+
+/* ---- string comparisons -----------------------------------------------------------------------
+ */
+
+/* The helper works on a vCPU's scratch space and register file alone. */
+struct fake_cpu {
+    struct tcg_cpu tc;
+    struct x86_regs regs;
+};
+
+/* Few different characters, so that there is something to find; sometimes a terminator. */
+static struct x86_vec random_string(struct host *h)
+{
+    uint64_t how = next_random(h);
+    uint64_t mask = how & 1 ? UINT64_C(0x0003000300030003) : UINT64_C(0x0303030303030303);
+    struct x86_vec v = {{next_random(h), next_random(h)}};
+    if (!(how & 14))
+        return v;
+    for (unsigned n = 0; n < 2; n++) {
+        v.u64[n] &= mask;
+        if (how & 16) /* no zero */
+            v.u64[n] |= mask & UINT64_C(0x0101010101010101);
+        if (how & 32)
+            v.u64[n] ^= UINT64_C(0x8080808080808080);
+    }
+    return v;
+}
+
+static bool check_string(struct host *h, struct fake_cpu *cpu, unsigned op, unsigned imm)
+{
+    /* pcmpXstrX xmm1, xmm2, imm with lengths in RAX and RDX, REX.W: the legacy form writes XMM0 */
+    struct emit e = emit_prologue(h);
+    uint64_t len2 = next_random(h) % 41 - 20;
+    emit_mov_imm(&e, RDX, len2);
+    emit_rr(&e, op | MAP_0F3A | PP_66 | OPC_W, 1, 2);
+    emit_u8(&e, imm);
+    emit_epilogue(&e);
+
+    struct run in = {.a = random_string(h), .b = random_string(h), .x = next_random(h) % 41 - 20};
+    in.mxcsr = MXCSR_MASKS;
+    struct run host = in, ours = in;
+    call_host(h, &host);
+
+    uint64_t what = imm | (op & 2 ? 0 : X86_PCMPSTR_EXPLICIT);
+    memcpy(&cpu->tc.scratch[0], &in.a, 16);
+    memcpy(&cpu->tc.scratch[2], &in.b, 16);
+    uint64_t r = op & 1 ? x86_helper_pcmpstri(&cpu->regs, what, in.x, len2, 0)
+                        : x86_helper_pcmpstrm(&cpu->regs, what, in.x, len2, 0);
+    ours.flags = r >> 32;
+    ours.r = cpu->regs.vec_lo[0];
+    ours.out = (uint32_t)r;
+    bool same = op & 1 ? ours.out == host.out : !memcmp(&ours.r, &host.r, 16);
+    if (same && !((ours.flags ^ host.flags) & IR_FL_MASK))
+        return true;
+    print_run(&(struct vector_case){.name = op & 1 ? "pcmpstri" : "pcmpstrm"}, imm, &in, &host,
+              &ours);
+    return false;
+}
+
+static bool check_strings(struct host *h, unsigned op)
+{
+    struct fake_cpu *cpu = aligned_alloc(128, align_up(sizeof *cpu, 128));
+    unsigned failures = 0;
+    if (!cpu)
+        return false;
+    memset(cpu, 0, sizeof *cpu);
+    for (unsigned imm = 0; imm < 256; imm++)
+        for (unsigned n = 0; n < 400 && failures < 3; n++)
+            failures += !check_string(h, cpu, op, imm);
+    free(cpu);
+    return !failures;
+}
+
+/* ---- main -------------------------------------------------------------------------------------
+ */
+
+int main(int argc, char **argv)
+{
+    static const char *const strings[] = {"pcmpestrm", "pcmpestri", "pcmpistrm", "pcmpistri"};
+    struct host h = {.seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 20260701};
+    unsigned count = 0, failed = 0;
+
+    if (!__builtin_cpu_supports("avx")) {
+        printf("1..0 # SKIP the host CPU has no AVX\n");
+        return 0;
+    }
+    h.code =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (h.code == MAP_FAILED) {
+        printf("1..0 # SKIP the host allows no memory that is writable and executable\n");
+        return 0;
+    }
+    fprintf(stderr, "seed %llu\n", (unsigned long long)h.seed);
+    printf("1..%zu\n", ARRAY_SIZE(vector_cases) + ARRAY_SIZE(strings));
+    for (size_t n = 0; n < ARRAY_SIZE(vector_cases); n++) {
+        bool ok = check_case(&h, &vector_cases[n]);
+        printf("%sok %u - %s\n", ok ? "" : "not ", ++count, vector_cases[n].name);
+        failed += !ok;
+    }
+    for (unsigned n = 0; n < ARRAY_SIZE(strings); n++) {
+        bool ok = check_strings(&h, 0x60 + n);
+        printf("%sok %u - %s\n", ok ? "" : "not ", ++count, strings[n]);
+        failed += !ok;
+    }
+    fflush(stdout);
+    munmap(h.code, 4096);
+    return failed != 0;
+}
+
+#else
+
+int main(void)
+{
+    printf("1..0 # SKIP the reference is an x86-64 host\n");
+    return 0;
+}
+
+#endif
