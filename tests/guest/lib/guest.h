@@ -376,6 +376,12 @@ static inline void wrmsr(u32 msr, u64 v)
 {
     asm volatile("wrmsr" ::"c"(msr), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
 }
+/* The manuals differ: AMD finds a non-canonical RIP at the target, and has no SYSENTER in long
+ * mode. */
+static inline bool is_amd(void)
+{
+    return cpuid(0, 0).b == 0x68747541;
+}
 /* Accesses that may fault: the vector, or -1 when it went well. */
 int wrmsr_safe(u32 msr, u64 v);
 int rdmsr_safe(u32 msr, u64 *v);
