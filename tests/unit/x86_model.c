@@ -1,4 +1,5 @@
 /* core/cpu/x86_model.c: what names and features give, and CPUID. */
+#include <stdio.h>
 #include <criterion/criterion.h>
 #include <string.h>
 
