@@ -227,8 +227,10 @@ static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *
                 (unsigned long long)pc, tm->backend->name, too_big ? tm->compile_limit : "IR size");
             return NULL;
         }
-                log_msg(&tm->m->log, LOG_OUT_ASM, "region at 0x%llx with %u instructions: over a limit (%s), trying fewer",
-                (unsigned long long)pc, tm->region->guest_insns, too_big ? tm->compile_limit : "IR size");
+        log_msg(&tm->m->log, LOG_OUT_ASM,
+                "region at 0x%llx with %u instructions: over a limit (%s), trying fewer",
+                (unsigned long long)pc, tm->region->guest_insns,
+                too_big ? tm->compile_limit : "IR size");
         x.t.max_insns = tm->region->guest_insns > 1 ? tm->region->guest_insns / 2 : 1;
     } while (true);
     if (!b)

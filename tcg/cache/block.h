@@ -30,10 +30,10 @@ struct tcg_exit_site {
     struct list in; /* in to->incoming while linked */
     uint32_t
         link_id; /* cross-page: value in ctx->links[link_id % LINK_TABLE_SIZE] when valid; else 0 */
-    uint32_t ret;         /* back end: return address of its call to the link thunk, minus code */
-    uint32_t unlinked;    /* back end: where the jump goes while not linked, minus code */
-    uint32_t patch; /* back end: where to patch */
-    uint8_t flags;  /* enum ir_exit_flags */
+    uint32_t ret;      /* back end: return address of its call to the link thunk, minus code */
+    uint32_t unlinked; /* back end: where the jump goes while not linked, minus code */
+    uint32_t patch;    /* back end: where to patch */
+    uint8_t flags;     /* enum ir_exit_flags */
 };
 
 struct tcg_block {

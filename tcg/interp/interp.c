@@ -73,7 +73,8 @@ static void interp_vcpu_destroy(struct tcg_cpu *tc)
     tc->backend = NULL;
 }
 
-static enum tcg_compiled interp_compile(struct tcg_machine *tm, struct tcg_block *b, struct ir_region *r)
+static enum tcg_compiled interp_compile(struct tcg_machine *tm, struct tcg_block *b,
+                                        struct ir_region *r)
 {
     struct interp_program *p;
     ir_ref *map = malloc(r->count * sizeof *map);

@@ -97,232 +97,192 @@ enum ir_exit_flags {
  * argument kinds: i  integer of the insn's type     w  i32     q  i64     x  any integer     f
  * flags     v  v128 r  a ref to another instruction   -  none
  */
-#define IR_OPS(X)                                                                                  \
-    /* constants and slots */                                                                      \
-    X(NOP, '0', "----", "")                                                                        \
-    X(CONST, 'T', "----", "imm")                                                                   \
-    X(VCONST, 'V', "----", "imm = low and high 64 bits alike")                                     \
-    X(GET, '*', "----", "aux = slot; result has the slot's type")                                  \
-    X(PUT, '0', "*---", "aux = slot")                                                              \
-    X(LDENV, '*', "----", "imm = offset in the register file; raw field, type i32, i64 or v128")   \
-    X(STENV, '0', "*---", "imm = offset, aux = enum ir_width")                                     \
-    X(INSN, '0', "----", "imm = PC minus PCB, aux = length in bytes: a guest instruction starts")  \
-    /* integer */                                                                                  \
-    X(ADD, 'T', "ii--", "")                                                                        \
-    X(SUB, 'T', "ii--", "")                                                                        \
-    X(ADC, 'T', "iif-", "a + b + CF")                                                              \
-    X(SBB, 'T', "iif-", "a - b - CF")                                                              \
-    X(MUL, 'T', "ii--", "low half")                                                                \
-    X(UMULX, 'T', "ii--", "low half; the high half is IR_HI of it")                                \
-    X(SMULX, 'T', "ii--", "")                                                                      \
-    X(UDIVX, 'T', "iii-", "(b:a) / c, cannot overflow (checked before); remainder is IR_HI of it") \
-    X(SDIVX, 'T', "iii-", "")                                                                      \
-    X(HI, 'T', "r---", "second result of the instruction just before")                             \
-    X(AND, 'T', "ii--", "")                                                                        \
-    X(OR, 'T', "ii--", "")                                                                         \
-    X(XOR, 'T', "ii--", "")                                                                        \
-    X(ANDN, 'T', "ii--", "~a & b")                                                                 \
-    X(NOT, 'T', "i---", "")                                                                        \
-    X(NEG, 'T', "i---", "")                                                                        \
-    X(SHL, 'T', "iw--", "count modulo the width of the type, as SHR SAR ROL ROR")                  \
-    X(SHR, 'T', "iw--", "")                                                                        \
-    X(SAR, 'T', "iw--", "")                                                                        \
-    X(ROL, 'T', "iw--", "")                                                                        \
-    X(ROR, 'T', "iw--", "")                                                                        \
-    X(ROLW, 'T', "iw--", "i32: rotate the low 16 (aux IR_W16) or 8 (IR_W8) bits left; rest 0")     \
-    X(FSHL, 'T', "iiw-", "SHLD: high part of (a:b) << c, c modulo width")                          \
-    X(FSHR, 'T', "iiw-", "SHRD: low part of (b:a) >> c")                                           \
-    X(LEA, 'T', "ii--", "a + (b << aux) + imm; b may be none; aux 0-3; imm signed 32 bits")        \
-    X(ZEXT, 'T', "x---", "zero-extend the low aux (IR_W8 IR_W16 IR_W32) bits of a")                \
-    X(SEXT, 'T', "x---", "")                                                                       \
-    X(TRUNC, 'T', "q---", "i64 -> i32")                                                            \
-    X(DEPOSIT, 'T', "ix--", "a with bits [pos, pos+len) from b's low bits; imm = pos | len << 8")  \
-    X(EXTRACT, 'T', "x---", "bits [pos, pos+len) of a, zero-extended; imm = pos | len << 8")       \
-    X(BSWAP, 'T', "i---", "")                                                                      \
-    X(CLZ, 'T', "i---", "width when a is 0")                                                       \
-    X(CTZ, 'T', "i---", "")                                                                        \
-    X(POPCNT, 'T', "i---", "")                                                                     \
-    X(PDEP, 'T', "ii--", "")                                                                       \
-    X(PEXT, 'T', "ii--", "")                                                                       \
-    X(CRC32C, 'T', "wx--", "result i32: CRC32C of a with aux-wide data b")                         \
-    X(SETC, 'W', "xx--", "i32 1 or 0: a aux(cc) b, both of one type given in imm (enum ir_type)")  \
-    X(SETCC, 'W', "f---", "i32 1 or 0: condition aux over flags")                                  \
-    X(SELCC, 'T', "iif-", "condition aux over c ? a : b")                                          \
-    X(SELNZ, 'T', "iix-", "c != 0 ? a : b")                                                        \
-    /* flags; aux = enum ir_width of the operands */                                               \
-    X(FL_ADD, 'F', "xx--", "")                                                                     \
-    X(FL_ADC, 'F', "xxf-", "")                                                                     \
-    X(FL_SUB, 'F', "xx--", "")                                                                     \
-    X(FL_SBB, 'F', "xxf-", "")                                                                     \
-    X(FL_LOGIC, 'F', "x---", "of result a: CF = OF = AF = 0")                                      \
-    X(FL_INC, 'F', "xf--", "of operand a; CF from b")                                              \
-    X(FL_DEC, 'F', "xf--", "")                                                                     \
-    X(FL_SHL, 'F', "xwf-", "operand a, count b (already masked as the guest does); 0: flags c")    \
-    X(FL_SHR, 'F', "xwf-", "")                                                                     \
-    X(FL_SAR, 'F', "xwf-", "")                                                                     \
-    X(FL_ROL, 'F', "xwf-", "CF and OF only; OF as for a count of 1")                               \
-    X(FL_ROR, 'F', "xwf-", "")                                                                     \
-    X(FL_SHLD, 'F', "xxwf", "32 and 64 bits")                                                      \
-    X(FL_SHRD, 'F', "xxwf", "")                                                                    \
-    X(FL_SETCF, 'F', "xf--", "CF = bit 0 of a, the rest of b")                                     \
-    X(FL_CO, 'F', "x---", "CF = OF = bit 0 of a, the rest 0")                                      \
-    X(FL_FROM, 'F', "w---", "from the packed form")                                                \
-    X(FL_PACK, 'W', "f---", "i32: to the packed form")                                             \
-    X(FL_COMIS, 'F', "vv--", "aux IR_W32/IR_W64: ordered compare of lane 0; imm 1: UCOMIS")        \
-    X(FL_PTEST, 'F', "vv--", "ZF = (a & b) == 0, CF = (~a & b) == 0")                              \
-    /* memory: a = linear address (i64), imm = enum ir_mem */                                      \
-    X(LD, '*', "q---", "i32, i64 or v128 (4, 8 and 16 bytes; upper lanes 0)")                      \
-    X(ST, '0', "q*r-", "b = value; c = the IR_LD when IR_MEM_RMW")                                 \
-    X(XCHG, 'T', "qi--", "atomic exchange; returns the old value, zero-extended, as all atomics")  \
-    X(FETCH_ADD, 'T', "qi--", "")                                                                  \
-    X(FETCH_AND, 'T', "qi--", "")                                                                  \
-    X(FETCH_OR, 'T', "qi--", "")                                                                   \
-    X(FETCH_XOR, 'T', "qi--", "")                                                                  \
-    X(CMPXCHG, 'T', "qii-", "b = expected, c = new; returns the old value")                        \
-    X(FENCE, '0', "----", "full memory barrier")                                                   \
-    /* control */                                                                                  \
-    X(CALL, '*', "xxxx",                                                                           \
-      "imm = helper number; integer arguments, widened to u64 by zero-extension")                  \
-    X(TRAPNZ, '0', "x---", "a != 0: raise exception; imm = vector | (error code + 1) << 8")        \
-    X(TRAPCC, '0', "f---", "condition aux over a: likewise")                                       \
-    X(BRCC, '0', "f---", "aux = cc: leave to PCB + imm when true; d = exit flags (not a ref)")     \
-    X(BRNZ, '0', "x---", "leave to PCB + imm when a != 0; d = exit flags (not a ref)")             \
-    X(EXIT, '0', "----", "leave to PCB + imm; aux = exit flags")                                   \
-    X(EXIT_IND, '0', "q---", "leave to the PC in a (not a mode change)")                           \
-    X(EXIT_DYN, '0', "----",                                                                       \
-      "leave to the PC in the register file; mode may have changed; "                              \
-      "aux 1: look at interrupts first")                                                           \
-    /* general registers <-> vectors; aux = lane width */                                          \
-    X(V_FROM, 'V', "x---", "i32 or i64 (aux) into lane 0, rest 0")                                 \
-    X(V_LANE, 'T', "v---", "lane imm, zero-extended")                                              \
-    X(V_INS, 'V', "vx--", "a with lane imm from b")                                                \
-    X(V_MOVMSK, 'W', "v---", "i32: top bits of the lanes")                                         \
-    /* bitwise and moves */                                                                        \
-    X(V_AND, 'V', "vv--", "")                                                                      \
-    X(V_OR, 'V', "vv--", "")                                                                       \
-    X(V_XOR, 'V', "vv--", "")                                                                      \
-    X(V_ANDN, 'V', "vv--", "~a & b")                                                               \
-    X(V_MOVLANE, 'V', "vv--",                                                                      \
-      "a with lane 0 (aux W32 or W64) of b: MOVSS, MOVSD") /* integer lanes; aux = lane width */   \
-        X(V_ADD, 'V', "vv--", "") X(V_SUB, 'V', "vv--", "") X(V_ADDS, 'V', "vv--",                 \
-                                                              "saturating signed")                 \
-            X(V_ADDUS, 'V', "vv--", "") X(V_SUBS, 'V', "vv--", "") X(V_SUBUS, 'V', "vv--", "") X(  \
-                V_MULLO, 'V', "vv--", "W16, W32") X(V_MULHI, 'V', "vv--", "W16 signed")            \
-                X(V_MULHIU, 'V', "vv--", "W16") X(V_MULHRS, 'V', "vv--", "W16, PMULHRSW") X(       \
-                    V_MULU, 'V', "vv--", "PMULUDQ") X(V_MULS, 'V', "vv--",                         \
-                                                      "PMULDQ") X(V_MADD, 'V', "vv--", "PMADDWD")  \
-                    X(V_MADDUBS, 'V', "vv--", "PMADDUBSW") X(V_SAD, 'V', "vv--", "PSADBW") X(      \
-                        V_AVG,                                                                     \
-                        'V', "vv--", "W8, W16") X(V_MIN, 'V', "vv--", "signed")                    \
-                        X(V_MAX, 'V', "vv--", "") X(V_MINU, 'V', "vv--", "") X(                    \
-                            V_MAXU,                                                                \
-                            'V', "vv--", "") X(V_CMPEQ, 'V', "vv--", "")                           \
-                            X(V_CMPGT, 'V', "vv--", "signed") X(V_ABS, 'V', "v---", "") X(         \
-                                V_SIGN,                                                            \
-                                'V', "vv--", "PSIGN") X(V_HADD, 'V', "vv--", "PHADDW/D")           \
-                                X(V_HSUB, 'V', "vv--", "") X(V_HADDS, 'V', "vv--", "")             \
-                                    X(V_HSUBS, 'V', "vv--",                                        \
-                                      "") X(V_SHL, 'V', "vv--",                                    \
-                                            "count = low 64 bits of b, >= width: 0") X(V_SHR, 'V', \
-                                                                                       "vv--", "") \
-                                        X(V_SAR, 'V', "vv--", ">= width: sign") X(                 \
-                                            V_SHLI,                                                \
-                                            'V', "v---", "count = imm") X(V_SHRI, 'V', "v---", "") \
-                                            X(V_SARI, 'V', "v---", "") X(                          \
-                                                V_SHLB,                                            \
-                                                'V', "v---",                                       \
-                                                "whole register by imm bytes") X(V_SHRB,           \
-                                                                                 'V', "v---", "")  \
-                                                X(V_ALIGN, 'V', "vv--",                            \
-                                                  "PALIGNR: (a:b) >> imm "                         \
-                                                  "bytes") X(V_PACKS, 'V', "vv--",                 \
-                                                             "aux = source "                       \
-                                                             "width; signed "                      \
-                                                             "saturation")                         \
-                                                    X(V_PACKUS, 'V', "vv--", "") X(                \
-                                                        V_UNPKL, 'V',                              \
-                                                        "vv--",                                    \
-                                                        "") X(V_UNPKH, 'V', "vv--", "")            \
-                                                        X(V_SHUFB, 'V', "vv--", "PSHUFB") X(       \
-                                                            V_SHUFD,                               \
-                                                            'V', "v---", "PSHUFD imm")             \
-                                                            X(V_SHUFLW, 'V', "v---",               \
-                                                              "") X(V_SHUFHW, 'V', "v---", "")     \
-                                                                X(V_SHUFPS, 'V', "vv--",           \
-                                                                  "aux W32: SHUFPS, W64: SHUFPD; " \
-                                                                  "imm") X(V_MOVSX, 'V', "v---",   \
-                                                                           "aux = source width, "  \
-                                                                           "imm = target width")   \
-                                                                    X(V_MOVZX, 'V', "v---",        \
-                                                                      "") X(V_BLENDV, 'V', "vvv-", \
-                                                                            "top bit of the lane " \
-                                                                            "of "                  \
-                                                                            "c ? b : a; W8 W32 "   \
-                                                                            "W64") X(V_BLENDI,     \
-                                                                                     'V', "vv--",  \
-                                                                                     "bit of imm " \
-                                                                                     "? b : a; "   \
-                                                                                     "W16 W32 "    \
-                                                                                     "W64")        \
-                                                                        X(V_MPSAD, 'V', "vv--",    \
-                                                                          "MPSAD"                  \
-                                                                          "BW "                    \
-                                                                          "imm") X(V_HMINPOS, 'V', \
-                                                                                   "v---",         \
-                                                                                   "PHMINPOSUW")   \
-                                                                            X(V_INSERTPS, 'V',     \
-                                                                              "vv--", "imm")       \
-                                                                                X(V_MOVDUP, 'V',   \
-                                                                                  "v---",          \
-                                                                                  "aux "           \
-                                                                                  "W64: "          \
-                                                                                  "MOVDDUP;"       \
-                                                                                  " W32 "          \
-                                                                                  "imm 0: "        \
-                                                                                  "MOVSLDUP"       \
-                                                                                  ", 1: "          \
-                                                                                  "MOVSHDU"        \
-                                                                                  "P") /* floating \
-                                                                                          point    \
-                                                                                          lanes    \
-                                                                                          as       \
-                                                                                          x86      \
-                                                                                          SSE      \
-                                                                                          does     \
-                                                                                          them;    \
-                                                                                          aux      \
-                                                                                          W32/W64, \
-                                                                                          imm      \
-                                                                                          1:       \
-                                                                                          lane     \
-                                                                                          0        \
-                                                                                          only,    \
-                                                                                          rest     \
-                                                                                          from     \
-                                                                                          a        \
-                                                                                        */         \
-        X(VF_ADD, 'V', "vv--", "") X(VF_SUB, 'V', "vv--", "") X(VF_MUL, 'V', "vv--", "") X(        \
-            VF_DIV, 'V', "vv--", "") X(VF_MIN, 'V', "vv--", "") X(VF_MAX, 'V', "vv--", "")         \
-            X(VF_SQRT, 'V', "vv--",                                                                \
-              "of b; rest from a") X(VF_RCP, 'V', "vv--", "likewise") X(VF_RSQRT, 'V', "vv--", "") \
-                X(VF_CMP, 'V', "vv--",                                                             \
-                  "imm bit 0: lane 0 only; imm >> 8: predicate 0-31 (VEX "                         \
-                  "numbering)") X(VF_ADDSUB, 'V', "vv--", "") X(VF_HADD, 'V', "vv--", "")          \
-                    X(VF_HSUB, 'V', "vv--", "") X(VF_DP, 'V', "vv--", "DPPS/DPPD imm") X(          \
-                        VF_ROUND,                                                                  \
-                        'V', "vv--",                                                               \
-                        "of b; imm bit 0: lane 0 only; imm >> 8: SSE4.1 rounding control")         \
-                        X(VF_FROMI32, 'V', "v---", "CVTDQ2PS (W32), CVTDQ2PD (W64)") X(            \
-                            VF_TOI32,                                                              \
-                            'V', "v---", "CVTPS2DQ (W32), CVTPD2DQ (W64); imm 1: truncating")      \
-                            X(VF_CVT, 'V', "v---", "packed: aux W32: CVTPS2PD, W64: CVTPD2PS") X(  \
-                                VF_CVTS, 'V',                                                      \
-                                "vv--",                                                            \
-                                "lane 0 of b converted into a: aux W32: CVTSS2SD, W64: CVTSD2SS")  \
-                                X(VF_SFROMI, 'V', "vx--",                                          \
-                                  "lane 0 = integer b (imm = IR_I32/IR_I64): CVTSI2SS/SD")         \
-                                    X(VF_STOI, 'T', "v---",                                        \
-                                      "lane 0 to i32/i64: CVTSS2SI/SD2SI; imm 1: truncating")
+/* clang-format off */
+#define IR_OPS(X)                                                                                 \
+    /* constants and slots */                                                                     \
+    X(NOP, '0', "----", "")                                                                       \
+    X(CONST, 'T', "----", "imm")                                                                  \
+    X(VCONST, 'V', "----", "imm = low and high 64 bits alike")                                    \
+    X(GET, '*', "----", "aux = slot; result has the slot's type")                                 \
+    X(PUT, '0', "*---", "aux = slot")                                                             \
+    X(LDENV, '*', "----", "imm = offset in the register file; raw field, type i32, i64 or v128")  \
+    X(STENV, '0', "*---", "imm = offset, aux = enum ir_width")                                    \
+    X(INSN, '0', "----", "imm = PC minus PCB, aux = length in bytes: a guest instruction starts") \
+    /* integer */                                                                                 \
+    X(ADD, 'T', "ii--", "")                                                                       \
+    X(SUB, 'T', "ii--", "")                                                                       \
+    X(ADC, 'T', "iif-", "a + b + CF")                                                             \
+    X(SBB, 'T', "iif-", "a - b - CF")                                                             \
+    X(MUL, 'T', "ii--", "low half")                                                               \
+    X(UMULX, 'T', "ii--", "low half; the high half is IR_HI of it")                               \
+    X(SMULX, 'T', "ii--", "")                                                                     \
+    X(UDIVX, 'T', "iii-",                                                                         \
+      "(b:a) / c, cannot overflow (checked before); remainder is IR_HI of it")                    \
+    X(SDIVX, 'T', "iii-", "")                                                                     \
+    X(HI, 'T', "r---", "second result of the instruction just before")                            \
+    X(AND, 'T', "ii--", "")                                                                       \
+    X(OR, 'T', "ii--", "")                                                                        \
+    X(XOR, 'T', "ii--", "")                                                                       \
+    X(ANDN, 'T', "ii--", "~a & b")                                                                \
+    X(NOT, 'T', "i---", "")                                                                       \
+    X(NEG, 'T', "i---", "")                                                                       \
+    X(SHL, 'T', "iw--", "count modulo the width of the type, as SHR SAR ROL ROR")                 \
+    X(SHR, 'T', "iw--", "")                                                                       \
+    X(SAR, 'T', "iw--", "")                                                                       \
+    X(ROL, 'T', "iw--", "")                                                                       \
+    X(ROR, 'T', "iw--", "")                                                                       \
+    X(ROLW, 'T', "iw--", "i32: rotate the low 16 (aux IR_W16) or 8 (IR_W8) bits left; rest 0")    \
+    X(FSHL, 'T', "iiw-", "SHLD: high part of (a:b) << c, c modulo width")                         \
+    X(FSHR, 'T', "iiw-", "SHRD: low part of (b:a) >> c")                                          \
+    X(LEA, 'T', "ii--", "a + (b << aux) + imm; b may be none; aux 0-3; imm signed 32 bits")       \
+    X(ZEXT, 'T', "x---", "zero-extend the low aux (IR_W8 IR_W16 IR_W32) bits of a")               \
+    X(SEXT, 'T', "x---", "")                                                                      \
+    X(TRUNC, 'T', "q---", "i64 -> i32")                                                           \
+    X(DEPOSIT, 'T', "ix--", "a with bits [pos, pos+len) from b's low bits; imm = pos | len << 8") \
+    X(EXTRACT, 'T', "x---", "bits [pos, pos+len) of a, zero-extended; imm = pos | len << 8")      \
+    X(BSWAP, 'T', "i---", "")                                                                     \
+    X(CLZ, 'T', "i---", "width when a is 0")                                                      \
+    X(CTZ, 'T', "i---", "")                                                                       \
+    X(POPCNT, 'T', "i---", "")                                                                    \
+    X(PDEP, 'T', "ii--", "")                                                                      \
+    X(PEXT, 'T', "ii--", "")                                                                      \
+    X(CRC32C, 'T', "wx--", "result i32: CRC32C of a with aux-wide data b")                        \
+    X(SETC, 'W', "xx--", "i32 1 or 0: a aux(cc) b, both of one type given in imm (enum ir_type)") \
+    X(SETCC, 'W', "f---", "i32 1 or 0: condition aux over flags")                                 \
+    X(SELCC, 'T', "iif-", "condition aux over c ? a : b")                                         \
+    X(SELNZ, 'T', "iix-", "c != 0 ? a : b")                                                       \
+    /* flags; aux = enum ir_width of the operands */                                              \
+    X(FL_ADD, 'F', "xx--", "")                                                                    \
+    X(FL_ADC, 'F', "xxf-", "")                                                                    \
+    X(FL_SUB, 'F', "xx--", "")                                                                    \
+    X(FL_SBB, 'F', "xxf-", "")                                                                    \
+    X(FL_LOGIC, 'F', "x---", "of result a: CF = OF = AF = 0")                                     \
+    X(FL_INC, 'F', "xf--", "of operand a; CF from b")                                             \
+    X(FL_DEC, 'F', "xf--", "")                                                                    \
+    X(FL_SHL, 'F', "xwf-", "operand a, count b (already masked as the guest does); 0: flags c")   \
+    X(FL_SHR, 'F', "xwf-", "")                                                                    \
+    X(FL_SAR, 'F', "xwf-", "")                                                                    \
+    X(FL_ROL, 'F', "xwf-", "CF and OF only; OF as for a count of 1")                              \
+    X(FL_ROR, 'F', "xwf-", "")                                                                    \
+    X(FL_SHLD, 'F', "xxwf", "32 and 64 bits")                                                     \
+    X(FL_SHRD, 'F', "xxwf", "")                                                                   \
+    X(FL_SETCF, 'F', "xf--", "CF = bit 0 of a, the rest of b")                                    \
+    X(FL_CO, 'F', "x---", "CF = OF = bit 0 of a, the rest 0")                                     \
+    X(FL_FROM, 'F', "w---", "from the packed form")                                               \
+    X(FL_PACK, 'W', "f---", "i32: to the packed form")                                            \
+    X(FL_COMIS, 'F', "vv--", "aux IR_W32/IR_W64: ordered compare of lane 0; imm 1: UCOMIS")       \
+    X(FL_PTEST, 'F', "vv--", "ZF = (a & b) == 0, CF = (~a & b) == 0")                             \
+    /* memory: a = linear address (i64), imm = enum ir_mem */                                     \
+    X(LD, '*', "q---", "i32, i64 or v128 (4, 8 and 16 bytes; upper lanes 0)")                     \
+    X(ST, '0', "q*r-", "b = value; c = the IR_LD when IR_MEM_RMW")                                \
+    X(XCHG, 'T', "qi--", "atomic exchange; returns the old value, zero-extended, as all atomics") \
+    X(FETCH_ADD, 'T', "qi--", "")                                                                 \
+    X(FETCH_AND, 'T', "qi--", "")                                                                 \
+    X(FETCH_OR, 'T', "qi--", "")                                                                  \
+    X(FETCH_XOR, 'T', "qi--", "")                                                                 \
+    X(CMPXCHG, 'T', "qii-", "b = expected, c = new; returns the old value")                       \
+    X(FENCE, '0', "----", "full memory barrier")                                                  \
+    /* control */                                                                                 \
+    X(CALL, '*', "xxxx",                                                                          \
+      "imm = helper number; integer arguments, widened to u64 by zero-extension")                 \
+    X(TRAPNZ, '0', "x---", "a != 0: raise exception; imm = vector | (error code + 1) << 8")       \
+    X(TRAPCC, '0', "f---", "condition aux over a: likewise")                                      \
+    X(BRCC, '0', "f---", "aux = cc: leave to PCB + imm when true; d = exit flags (not a ref)")    \
+    X(BRNZ, '0', "x---", "leave to PCB + imm when a != 0; d = exit flags (not a ref)")            \
+    X(EXIT, '0', "----", "leave to PCB + imm; aux = exit flags")                                  \
+    X(EXIT_IND, '0', "q---", "leave to the PC in a (not a mode change)")                          \
+    X(EXIT_DYN, '0', "----",                                                                      \
+      "leave to the PC in the register file; mode may have changed; aux 1: look at interrupts "   \
+      "first")                                                                                    \
+    /* general registers <-> vectors; aux = lane width */                                         \
+    X(V_FROM, 'V', "x---", "i32 or i64 (aux) into lane 0, rest 0")                                \
+    X(V_LANE, 'T', "v---", "lane imm, zero-extended")                                             \
+    X(V_INS, 'V', "vx--", "a with lane imm from b")                                               \
+    X(V_MOVMSK, 'W', "v---", "i32: top bits of the lanes")                                        \
+    /* bitwise and moves */                                                                       \
+    X(V_AND, 'V', "vv--", "")                                                                     \
+    X(V_OR, 'V', "vv--", "")                                                                      \
+    X(V_XOR, 'V', "vv--", "")                                                                     \
+    X(V_ANDN, 'V', "vv--", "~a & b")                                                              \
+    X(V_MOVLANE, 'V', "vv--", "a with lane 0 (aux W32 or W64) of b: MOVSS, MOVSD")                \
+    /* integer lanes; aux = lane width */                                                         \
+    X(V_ADD, 'V', "vv--", "")                                                                     \
+    X(V_SUB, 'V', "vv--", "")                                                                     \
+    X(V_ADDS, 'V', "vv--", "saturating signed")                                                   \
+    X(V_ADDUS, 'V', "vv--", "")                                                                   \
+    X(V_SUBS, 'V', "vv--", "")                                                                    \
+    X(V_SUBUS, 'V', "vv--", "")                                                                   \
+    X(V_MULLO, 'V', "vv--", "W16, W32")                                                           \
+    X(V_MULHI, 'V', "vv--", "W16 signed")                                                         \
+    X(V_MULHIU, 'V', "vv--", "W16")                                                               \
+    X(V_MULHRS, 'V', "vv--", "W16, PMULHRSW")                                                     \
+    X(V_MULU, 'V', "vv--", "PMULUDQ")                                                             \
+    X(V_MULS, 'V', "vv--", "PMULDQ")                                                              \
+    X(V_MADD, 'V', "vv--", "PMADDWD")                                                             \
+    X(V_MADDUBS, 'V', "vv--", "PMADDUBSW")                                                        \
+    X(V_SAD, 'V', "vv--", "PSADBW")                                                               \
+    X(V_AVG, 'V', "vv--", "W8, W16")                                                              \
+    X(V_MIN, 'V', "vv--", "signed")                                                               \
+    X(V_MAX, 'V', "vv--", "")                                                                     \
+    X(V_MINU, 'V', "vv--", "")                                                                    \
+    X(V_MAXU, 'V', "vv--", "")                                                                    \
+    X(V_CMPEQ, 'V', "vv--", "")                                                                   \
+    X(V_CMPGT, 'V', "vv--", "signed")                                                             \
+    X(V_ABS, 'V', "v---", "")                                                                     \
+    X(V_SIGN, 'V', "vv--", "PSIGN")                                                               \
+    X(V_HADD, 'V', "vv--", "PHADDW/D")                                                            \
+    X(V_HSUB, 'V', "vv--", "")                                                                    \
+    X(V_HADDS, 'V', "vv--", "")                                                                   \
+    X(V_HSUBS, 'V', "vv--", "")                                                                   \
+    X(V_SHL, 'V', "vv--", "count = low 64 bits of b, >= width: 0")                                \
+    X(V_SHR, 'V', "vv--", "")                                                                     \
+    X(V_SAR, 'V', "vv--", ">= width: sign")                                                       \
+    X(V_SHLI, 'V', "v---", "count = imm")                                                         \
+    X(V_SHRI, 'V', "v---", "")                                                                    \
+    X(V_SARI, 'V', "v---", "")                                                                    \
+    X(V_SHLB, 'V', "v---", "whole register by imm bytes")                                         \
+    X(V_SHRB, 'V', "v---", "")                                                                    \
+    X(V_ALIGN, 'V', "vv--", "PALIGNR: (a:b) >> imm bytes")                                        \
+    X(V_PACKS, 'V', "vv--", "aux = source width; signed saturation")                              \
+    X(V_PACKUS, 'V', "vv--", "")                                                                  \
+    X(V_UNPKL, 'V', "vv--", "")                                                                   \
+    X(V_UNPKH, 'V', "vv--", "")                                                                   \
+    X(V_SHUFB, 'V', "vv--", "PSHUFB")                                                             \
+    X(V_SHUFD, 'V', "v---", "PSHUFD imm")                                                         \
+    X(V_SHUFLW, 'V', "v---", "")                                                                  \
+    X(V_SHUFHW, 'V', "v---", "")                                                                  \
+    X(V_SHUFPS, 'V', "vv--", "aux W32: SHUFPS, W64: SHUFPD; imm")                                 \
+    X(V_MOVSX, 'V', "v---", "aux = source width, imm = target width")                             \
+    X(V_MOVZX, 'V', "v---", "")                                                                   \
+    X(V_BLENDV, 'V', "vvv-", "top bit of the lane of c ? b : a; W8 W32 W64")                      \
+    X(V_BLENDI, 'V', "vv--", "bit of imm ? b : a; W16 W32 W64")                                   \
+    X(V_MPSAD, 'V', "vv--", "MPSADBW imm")                                                        \
+    X(V_HMINPOS, 'V', "v---", "PHMINPOSUW")                                                       \
+    X(V_INSERTPS, 'V', "vv--", "imm")                                                             \
+    X(V_MOVDUP, 'V', "v---", "aux W64: MOVDDUP; W32 imm 0: MOVSLDUP, 1: MOVSHDUP")                \
+    /* floating point lanes as x86 SSE does them; aux W32/W64, imm 1: lane 0 only, rest from a */ \
+    X(VF_ADD, 'V', "vv--", "")                                                                    \
+    X(VF_SUB, 'V', "vv--", "")                                                                    \
+    X(VF_MUL, 'V', "vv--", "")                                                                    \
+    X(VF_DIV, 'V', "vv--", "")                                                                    \
+    X(VF_MIN, 'V', "vv--", "")                                                                    \
+    X(VF_MAX, 'V', "vv--", "")                                                                    \
+    X(VF_SQRT, 'V', "vv--", "of b; rest from a")                                                  \
+    X(VF_RCP, 'V', "vv--", "likewise")                                                            \
+    X(VF_RSQRT, 'V', "vv--", "")                                                                  \
+    X(VF_CMP, 'V', "vv--", "imm bit 0: lane 0 only; imm >> 8: predicate 0-31 (VEX numbering)")    \
+    X(VF_ADDSUB, 'V', "vv--", "")                                                                 \
+    X(VF_HADD, 'V', "vv--", "")                                                                   \
+    X(VF_HSUB, 'V', "vv--", "")                                                                   \
+    X(VF_DP, 'V', "vv--", "DPPS/DPPD imm")                                                        \
+    X(VF_ROUND, 'V', "vv--", "of b; imm bit 0: lane 0 only; imm >> 8: SSE4.1 rounding control")   \
+    X(VF_FROMI32, 'V', "v---", "CVTDQ2PS (W32), CVTDQ2PD (W64)")                                  \
+    X(VF_TOI32, 'V', "v---", "CVTPS2DQ (W32), CVTPD2DQ (W64); imm 1: truncating")                 \
+    X(VF_CVT, 'V', "v---", "packed: aux W32: CVTPS2PD, W64: CVTPD2PS")                            \
+    X(VF_CVTS, 'V', "vv--", "lane 0 of b converted into a: aux W32: CVTSS2SD, W64: CVTSD2SS")     \
+    X(VF_SFROMI, 'V', "vx--", "lane 0 = integer b (imm = IR_I32/IR_I64): CVTSI2SS/SD")            \
+    X(VF_STOI, 'T', "v---", "lane 0 to i32/i64: CVTSS2SI/SD2SI; imm 1: truncating")
+/* clang-format on */
 
 enum ir_op {
 #define X(name, res, args, doc) IR_##name,

@@ -276,8 +276,9 @@ static void x86_raise_trap(struct tcg_cpu *tc, uint64_t imm)
 }
 
 static const uint8_t home_slots[] = {
-    SLOT_GPR + X86_RAX, SLOT_GPR + X86_RCX, SLOT_GPR + X86_RDX, SLOT_GPR + X86_RBX, SLOT_GPR + X86_RSP,
-    SLOT_GPR + X86_RBP, SLOT_GPR + X86_RSI, SLOT_GPR + X86_RDI, SLOT_GPR + X86_R8,
+    SLOT_GPR + X86_RAX, SLOT_GPR + X86_RCX, SLOT_GPR + X86_RDX,
+    SLOT_GPR + X86_RBX, SLOT_GPR + X86_RSP, SLOT_GPR + X86_RBP,
+    SLOT_GPR + X86_RSI, SLOT_GPR + X86_RDI, SLOT_GPR + X86_R8,
 };
 
 const struct tcg_arch tcg_arch_x86 = {

@@ -72,19 +72,17 @@ enum x86_map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, X86_MAP_COUNT };
  * operand size but at most 32; y 32 or 64 by REX.W. Memory sizes of V/W kinds are what a memory
  * operand accesses.
  */
-#define X86_OPERANDS(X)                                                                            \
-    X(NONE)                                                                                        \
-    X(Eb)                                                                                          \
-    X(Ew)                                                                                          \
-    X(Ed)                                                                                          \
-    X(Eq) X(Ev) X(Ey) X(Gb) X(Gw) X(Gd) X(Gq) X(Gv) X(Gy) X(M) X(Mb) X(Mw) X(Md) X(Mq) X(Mx) X(My) \
-        X(Mv) X(Mp) X(Ma) X(Ms) X(Rd) X(Rq) X(Ry) X(Rv) X(Sw) X(Cr) X(Dr) X(Ib) X(Ibs) X(Iw) X(Iz) \
-            X(Iv) X(I1) X(Jb) X(Jz) X(Ap) X(Ob) X(Ov) X(AL) X(AX) X(rAX) X(eAX) X(CL) X(DX) X(Zb)  \
-                X(Zv) X(ES) X(CS) X(SS) X(DS) X(FS) X(GS) X(Xb) X(Xv) X(Yb)                        \
-                    X(Yv) /* x87: register stack and memory formats */                             \
-        X(ST0) X(STi) X(Mf32) X(Mf64) X(Mf80) X(Mi16) X(Mi32) X(Mi64)                              \
-            X(Mbcd) /* MMX and SSE; XMM0 the implicit mask */                                      \
-        X(Pq) X(Qq) X(Qd) X(Nq) X(Vx) X(Wx) X(Wq) X(Wd) X(Ww) X(Ux) X(XMM0)
+/* clang-format off */
+#define X86_OPERANDS(X)                                                                           \
+    X(NONE) X(Eb) X(Ew) X(Ed) X(Eq) X(Ev) X(Ey) X(Gb) X(Gw) X(Gd) X(Gq) X(Gv) X(Gy) X(M) X(Mb)    \
+    X(Mw) X(Md) X(Mq) X(Mx) X(My) X(Mv) X(Mp) X(Ma) X(Ms) X(Rd) X(Rq) X(Ry) X(Rv) X(Sw) X(Cr)     \
+    X(Dr) X(Ib) X(Ibs) X(Iw) X(Iz) X(Iv) X(I1) X(Jb) X(Jz) X(Ap) X(Ob) X(Ov) X(AL) X(AX) X(rAX)   \
+    X(eAX) X(CL) X(DX) X(Zb) X(Zv) X(ES) X(CS) X(SS) X(DS) X(FS) X(GS) X(Xb) X(Xv) X(Yb) X(Yv)    \
+    /* x87: register stack and memory formats */                                                  \
+    X(ST0) X(STi) X(Mf32) X(Mf64) X(Mf80) X(Mi16) X(Mi32) X(Mi64) X(Mbcd)                         \
+    /* MMX and SSE; XMM0 the implicit mask */                                                     \
+    X(Pq) X(Qq) X(Qd) X(Nq) X(Vx) X(Wx) X(Wq) X(Wd) X(Ww) X(Ux) X(XMM0)
+/* clang-format on */
 
 enum x86_operand {
 #define X(name) OP_##name,

@@ -118,9 +118,10 @@ ir_ref x86_linear(struct x86_trans *x, unsigned seg, ir_ref offset, unsigned byt
                           : offset;
     else if (x->mode & MODE_FLAT_DATA && (seg == X86_DS || seg == X86_ES || seg == X86_SS))
         v = offset;
-    else if ((seg == X86_FS && (x->mode & MODE_WIDE_FS)) || (seg == X86_GS && (x->mode & MODE_WIDE_GS)))
-        v = ir_zext(r, IR_I64,
-                    ir_op2(r, IR_ADD, IR_I64, ir_get(r, SLOT_SEG_BASE + seg), offset), IR_W32);
+    else if ((seg == X86_FS && (x->mode & MODE_WIDE_FS)) ||
+             (seg == X86_GS && (x->mode & MODE_WIDE_GS)))
+        v = ir_zext(r, IR_I64, ir_op2(r, IR_ADD, IR_I64, ir_get(r, SLOT_SEG_BASE + seg), offset),
+                    IR_W32);
     else if (!(x->mode & MODE_PROTECTED) || x->mode & MODE_V86)
         v = linear_real(x, seg, offset, bytes);
     else

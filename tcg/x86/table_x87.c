@@ -1,6 +1,7 @@
 /*
- * Decode table: x87, and the instructions that save and restore FPU and SSE state (Intel SDM vol. 2; appendix "Opcode
- * Map", escape opcodes). Opcodes that the manual leaves out but every processor has as aliases are here too.
+ * Decode table: x87, and the instructions that save and restore FPU and SSE state (Intel SDM vol.
+ * 2; appendix "Opcode Map", escape opcodes). Opcodes that the manual leaves out but every processor
+ * has as aliases are here too.
  */
 #include <stddef.h>
 

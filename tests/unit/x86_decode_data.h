@@ -1,7 +1,7 @@
 /*
- * Encodings of integer and system instructions with the length and mnemonic that binutils' disassembler gives
- * them (objdump -D -b binary -M intel, size suffixes taken off), made from a systematic list of opcodes, prefixes and
- * ModRM bytes.
+ * Encodings of integer and system instructions with the length and mnemonic that binutils'
+ * disassembler gives them (objdump -D -b binary -M intel, size suffixes taken off), made from a
+ * systematic list of opcodes, prefixes and ModRM bytes.
  */
 #ifndef TESTS_UNIT_X86_DECODE_DATA_H
 #define TESTS_UNIT_X86_DECODE_DATA_H

@@ -47,13 +47,15 @@ static uint64_t observed_groups(const struct cg *g, const struct ir_insn *i)
     }
 }
 
-/* The value that insn n stands for: conversions that need no code share their argument's. In order. */
+/* The value that insn n stands for: conversions that need no code share their argument's. In order.
+ */
 static void assign_id(struct cg *g, uint32_t n)
 {
     const struct ir_region *r = g->r;
     const struct ir_insn *i = &r->insns[n];
-    bool alias = i->op == IR_TRUNC || i->op == IR_FL_PACK ||
-                 (i->op == IR_ZEXT && i->type == IR_I64 && i->aux == IR_W32 && zero_extended(r, i->a));
+    bool alias =
+        i->op == IR_TRUNC || i->op == IR_FL_PACK ||
+        (i->op == IR_ZEXT && i->type == IR_I64 && i->aux == IR_W32 && zero_extended(r, i->a));
     g->id[n] = alias ? g->id[i->a] : (ir_ref)n;
 }
 

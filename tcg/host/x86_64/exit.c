@@ -37,7 +37,8 @@ void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
     for (unsigned s = 0; s < r->slot_count; s++) {
         uint32_t v = g->cur[s];
         bool is_const = v && v < IR_MAX_INSNS && r->insns[v].op == IR_CONST;
-                if (!v || g->last[v] < g->n || g->reg[v] != NO_REG || is_const || g->spill[v] >= 0 || g->mem[v] == (int)s)
+        if (!v || g->last[v] < g->n || g->reg[v] != NO_REG || is_const || g->spill[v] >= 0 ||
+            g->mem[v] == (int)s)
             continue;
         uint32_t locked = g->gpr_locked, xlocked = g->xmm_locked;
         if (cg_is_xmm(g, v))
@@ -54,7 +55,7 @@ void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
             continue;
         int home = target_home(g->tm->arch, s);
         uint32_t v = g->cur[s];
-                if (home == NO_REG && (!v || g->mem[v] == (int)s))
+        if (home == NO_REG && (!v || g->mem[v] == (int)s))
             continue;
         if (v && g->last[v] < g->n)
             continue; /* overwritten before anyone looks */
