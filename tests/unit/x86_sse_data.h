@@ -1,7 +1,8 @@
 /*
- * Encodings of MMX and SSE instructions with the length and mnemonic that binutils' disassembler gives them (objdump
- * -D -b binary -M intel; comparison pseudo-operations named by their instruction), one with a register and one with
- * memory for each opcode and prefix. Those without REX.W are the same in 32-bit code.
+ * Encodings of MMX and SSE instructions with the length and mnemonic that binutils' disassembler
+ * gives them (objdump -D -b binary -M intel; comparison pseudo-operations named by their
+ * instruction), one with a register and one with memory for each opcode and prefix. Those without
+ * REX.W are the same in 32-bit code.
  */
 #ifndef TESTS_UNIT_X86_SSE_DATA_H
 #define TESTS_UNIT_X86_SSE_DATA_H
