@@ -129,7 +129,7 @@ static void flagged_store(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t addr
             __atomic_store_n(&page->code, false, __ATOMIC_SEQ_CST); /* data again */
         e->write &= ~(uint64_t)TLB_CODE;
         memcpy(host, data, size);
-    } else if (!cache_covers(ram, offset, size)) {
+    } else if (!cache_overlaps(page, offset, size)) {
         memcpy(host, data, size);
     } else if (must_be_single(tc)) {
         memcpy(host, data, size);
@@ -186,14 +186,12 @@ static bool misaligned(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigne
 uint64_t tcg_load(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned attr)
 {
     struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
-    struct tlb_entry *e = tlb_slot(ctx, addr);
+    const struct tlb_fast *f = (attr & IR_MEM_RMW ? ctx->wr : ctx->rd) + tlb_index(addr);
     uint64_t v = 0;
 
-    /* A read that a write follows must be writable: tested by the write tag, which has the same
-     * page. */
-    if ((attr & IR_MEM_RMW ? e->write : e->read) == ((addr + size - 1) & ~(MEM_PAGE_SIZE - 1)) &&
-        (e->read & TLB_FLAGS) == 0) {
-        memcpy(&v, (void *)(uintptr_t)(addr + e->addend), size); /* NOLINT */
+    /* A read that a write follows must be writable: it goes by the stores' table. */
+    if (f->tag == ((addr + size - 1) & ~(MEM_PAGE_SIZE - 1))) {
+        memcpy(&v, (void *)(uintptr_t)(addr + f->addend), size); /* NOLINT */
         return v;
     }
     tc->counters.tlb_slow++;
@@ -216,10 +214,10 @@ uint64_t tcg_load(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned att
 void tcg_store(struct tcg_cpu *tc, uint64_t addr, unsigned size, uint64_t value, unsigned attr)
 {
     struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
-    struct tlb_entry *e = tlb_slot(ctx, addr);
+    const struct tlb_fast *f = ctx->wr + tlb_index(addr);
 
-    if (e->write == ((addr + size - 1) & ~(MEM_PAGE_SIZE - 1))) {
-        memcpy((void *)(uintptr_t)(addr + e->addend), &value, size); /* NOLINT */
+    if (f->tag == ((addr + size - 1) & ~(MEM_PAGE_SIZE - 1))) {
+        memcpy((void *)(uintptr_t)(addr + f->addend), &value, size); /* NOLINT */
         return;
     }
     tc->counters.tlb_slow++;
@@ -237,6 +235,9 @@ bool tcg_probe(struct tcg_cpu *tc, uint64_t addr, unsigned len, enum tcg_access 
 {
     struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
     uint64_t last = addr + len - 1;
+    /* An address range that leaves the canonical half faults as such before any page does. */
+    if ((~addr & last) >> 47 & 1 && !tlb_lookup(tc, ctx, align_down(last, MEM_PAGE_SIZE), access))
+        return false;
     for (uint64_t page = align_down(addr, MEM_PAGE_SIZE);; page += MEM_PAGE_SIZE) {
         if (!tlb_lookup(tc, ctx, page == align_down(addr, MEM_PAGE_SIZE) ? addr : page, access))
             return false;
