@@ -39,19 +39,18 @@ void tr_cvts2si(struct x86_trans *x, const struct x86_insn *i)
                 sse_fp_to_int(x, sse_aux(i), src, x86_type(i->opsize), i->row->arg2 & SSE_ONE));
 }
 
-/* CVTPI2PS, CVTPI2PD. The latter touches no MMX state when its operand is in memory. */
+/* CVTPI2PS, CVTPI2PD. With the operand in memory there is no MMX state to touch. */
 void tr_cvt_from_mmx(struct x86_trans *x, const struct x86_insn *i)
 {
     unsigned w = sse_aux(i);
-    bool mmx = !i->mem || w == IR_W32;
-    if (mmx)
+    if (!i->mem)
         mmx_begin(x);
     ir_ref src = i->mem ? x86_load_vec_mem(x, i, IR_W64, 0) : mmx_get(x, i->rm);
     ir_ref v = sse_fp(x, IR_VF_FROMI32, w, src, 0, 0);
     if (w == IR_W32)
         v = sse_emit(x, IR_V_MOVLANE, IR_W64, x86_get_xmm(x, i->reg), v, 0);
     x86_put_xmm(x, i->reg, v);
-    if (mmx)
+    if (!i->mem)
         mmx_end(x);
 }
 
