@@ -1,4 +1,4 @@
-/* Boots a kernel and prints its console:  boot KERNEL [INITRD] */
+/* Boots a kernel and prints its console:  boot KERNEL [INITRD [COMMAND-LINE]] */
 #include <stdio.h>
 #include <vemu/vemu.h>
 
@@ -18,13 +18,14 @@ int main(int argc, char **argv)
     size_t n;
 
     if (argc < 2) {
-        fprintf(stderr, "usage: boot KERNEL [INITRD]\n");
+        fprintf(stderr, "usage: boot KERNEL [INITRD [COMMAND-LINE]]\n");
         return 1;
     }
     if (!vemu_config_parse(cfg, "-M pc -m 512M -no-reboot -append 'console=ttyS0 panic=-1'",
                            &err) ||
         !vemu_config_set(cfg, "kernel", argv[1], &err) ||
-        (argc > 2 && !vemu_config_set(cfg, "initrd", argv[2], &err)))
+        (argc > 2 && !vemu_config_set(cfg, "initrd", argv[2], &err)) ||
+        (argc > 3 && !vemu_config_set(cfg, "append", argv[3], &err)))
         return fail(err);
     m = vemu_machine_create(cfg, NULL, &err);
     if (!m || !vemu_machine_realize(m, &err) || !vemu_machine_start(m, &err))

@@ -1,4 +1,6 @@
-/* Two machines at once in one process, their consoles side by side:  two_machines KERNEL [INITRD]
+/*
+ * Two machines at once in one process, their consoles side by side:
+ *     two_machines KERNEL [INITRD [COMMAND-LINE]]
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +13,8 @@ static struct vemu_machine *start(const char *name, const char *options, char **
     struct vemu_machine *m = NULL;
 
     if (vemu_config_parse(cfg, options, &err) && vemu_config_set(cfg, "kernel", argv[1], &err) &&
-        (argc < 3 || vemu_config_set(cfg, "initrd", argv[2], &err)))
+        (argc < 3 || vemu_config_set(cfg, "initrd", argv[2], &err)) &&
+        (argc < 4 || vemu_config_set(cfg, "append", argv[3], &err)))
         m = vemu_machine_create(cfg, NULL, &err);
     vemu_config_free(cfg);
     if (m && vemu_machine_realize(m, &err) && vemu_machine_start(m, &err))
@@ -51,7 +54,7 @@ int main(int argc, char **argv)
     int running = 2;
 
     if (argc < 2) {
-        fprintf(stderr, "usage: two_machines KERNEL [INITRD]\n");
+        fprintf(stderr, "usage: two_machines KERNEL [INITRD [COMMAND-LINE]]\n");
         return 1;
     }
     for (int i = 0; i < 2; i++) {
