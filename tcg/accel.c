@@ -47,7 +47,10 @@ static void memory_changed(void *opaque, struct mem_space *space)
 static void ram_written(void *opaque, struct ram_block *ram, uint64_t offset, uint64_t len)
 {
     struct tcg_machine *tm = opaque;
-    if (!ram->tcg || !cache_covers(ram, offset, len))
+    /* Not "is a block there": one may be in the making from the bytes that were there before. What
+     * turns into code after this look is read after the write. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!cache_has_code(ram, offset, len))
         return;
     pthread_mutex_lock(&tm->code_lock);
     cache_invalidate(tm, ram, offset, len);
@@ -94,7 +97,7 @@ static bool machine_init_tcg(struct vemu_machine *m, struct vemu_error **errp)
     tm->cache_size = default_cache_size;
     tm->max_insns = REGION_MAX_INSNS;
     tm->jump_cache = true;
-#ifndef NDEBUG
+#ifdef CONFIG_DEBUG
     tm->verify = true;
 #endif
     pthread_mutex_init(&tm->code_lock, NULL);

@@ -65,11 +65,28 @@ struct tcg_block *cache_find(struct tcg_machine *tm, const struct tcg_page *page
 /* ---- pages
  * ------------------------------------------------------------------------------------------ */
 
-/* ram->tcg: an array of page records, made when the first page of the block becomes code. */
+/* ram->tcg: an array of page records, made when a TLB first maps a page of the block: an entry that
+ * outlives the page's becoming code finds the record there. */
 struct tcg_page **cache_page_slot(struct ram_block *ram, uint64_t offset)
 {
     struct tcg_page **table = __atomic_load_n((struct tcg_page ***)&ram->tcg, __ATOMIC_ACQUIRE);
     return table ? &table[offset >> MEM_PAGE_BITS] : NULL;
+}
+
+struct tcg_page **cache_page_slot_make(struct ram_block *ram, uint64_t offset)
+{
+    struct tcg_page **slot = cache_page_slot(ram, offset), **none = NULL;
+    if (slot)
+        return slot;
+    struct tcg_page **table = calloc(ram->size >> MEM_PAGE_BITS, sizeof *table);
+    if (!table)
+        return NULL;
+    if (!__atomic_compare_exchange_n((struct tcg_page ***)&ram->tcg, &none, table, false,
+                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        free(table); /* another vCPU was faster */
+        table = none;
+    }
+    return &table[offset >> MEM_PAGE_BITS];
 }
 
 struct tcg_page *cache_page(struct ram_block *ram, uint64_t offset)
@@ -81,14 +98,9 @@ struct tcg_page *cache_page(struct ram_block *ram, uint64_t offset)
 struct tcg_page *cache_page_make(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset)
 {
     (void)tm;
-    struct tcg_page **slot = cache_page_slot(ram, offset);
-    if (!slot) {
-        struct tcg_page **table = calloc(ram->size >> MEM_PAGE_BITS, sizeof *table);
-        if (!table)
-            return NULL;
-        __atomic_store_n((struct tcg_page ***)&ram->tcg, table, __ATOMIC_RELEASE);
-        slot = &table[offset >> MEM_PAGE_BITS];
-    }
+    struct tcg_page **slot = cache_page_slot_make(ram, offset);
+    if (!slot)
+        return NULL;
     if (!*slot) {
         struct tcg_page *p = calloc(1, sizeof *p);
         if (!p)
@@ -160,6 +172,30 @@ bool cache_covers(struct ram_block *ram, uint64_t offset, uint64_t len)
         uint64_t lo = MAX(offset, p) - p, hi = MIN(offset + len, p + MEM_PAGE_SIZE) - p;
         if (page && (__atomic_load_n(&page->lines, __ATOMIC_ACQUIRE) &
                      extent_lines((uint32_t)lo, (uint32_t)hi)))
+            return true;
+    }
+    return false;
+}
+
+bool cache_overlaps(const struct tcg_page *page, uint64_t offset, uint64_t len)
+{
+    uint32_t lo = (uint32_t)(offset - page->offset), hi = lo + (uint32_t)len;
+    if (!(page->lines & extent_lines(lo, hi)))
+        return false;
+    for (const struct tcg_block *b = page->blocks; b; b = b->page_next[page_index(b, page)]) {
+        uint32_t blo, bhi;
+        block_extent(b, page, &blo, &bhi);
+        if (range_overlaps(lo, len, blo, bhi - blo))
+            return true;
+    }
+    return false;
+}
+
+bool cache_has_code(struct ram_block *ram, uint64_t offset, uint64_t len)
+{
+    for (uint64_t p = align_down(offset, MEM_PAGE_SIZE); p < offset + len; p += MEM_PAGE_SIZE) {
+        struct tcg_page *page = cache_page(ram, p);
+        if (page && __atomic_load_n(&page->code, __ATOMIC_SEQ_CST))
             return true;
     }
     return false;

@@ -91,6 +91,8 @@ void cache_insert(struct tcg_machine *tm, struct tcg_block *b);
 /* The page record, NULL when there is none; and make it (code_lock held). */
 struct tcg_page *cache_page(struct ram_block *ram, uint64_t offset);
 struct tcg_page **cache_page_slot(struct ram_block *ram, uint64_t offset);
+/* Where the record will be, with no lock held; NULL: no memory. */
+struct tcg_page **cache_page_slot_make(struct ram_block *ram, uint64_t offset);
 struct tcg_page *cache_page_make(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset);
 void cache_link(struct tcg_machine *tm, struct tcg_exit_site *site, struct tcg_block *to);
 /* Remove every block that covers a byte of [offset, offset+len) of ram. Returns how many. code_lock
@@ -99,6 +101,11 @@ unsigned cache_invalidate(struct tcg_machine *tm, struct ram_block *ram, uint64_
                           uint64_t len);
 /* Does any block cover a byte there? Lock-free, may say yes too often. */
 bool cache_covers(struct ram_block *ram, uint64_t offset, uint64_t len);
+/* Is a page of these code, so that its bytes may just be being translated? Lock-free; for who wrote
+ * the bytes already, with a full barrier in between. */
+bool cache_has_code(struct ram_block *ram, uint64_t offset, uint64_t len);
+/* Exactly, for bytes within one page; code_lock held. */
+bool cache_overlaps(const struct tcg_page *page, uint64_t offset, uint64_t len);
 /* Drop everything; exclusive. */
 void cache_flush(struct tcg_machine *tm);
 void cache_ram_freed(struct tcg_machine *tm, struct ram_block *ram);

@@ -308,7 +308,7 @@ struct ir_op_info {
 };
 extern const struct ir_op_info ir_ops[IR_OP_COUNT];
 
-enum { IR_MAX_INSNS = 4000, IR_MAX_SLOTS = 128 };
+enum { IR_MAX_INSNS = 4000, IR_MAX_SLOTS = 64 };
 
 /* What a slot is; a const table per guest architecture. */
 struct ir_slot {

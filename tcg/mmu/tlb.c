@@ -12,7 +12,10 @@
 
 static void ctx_clear_l1(struct tcg_ctx *ctx)
 {
-    memset(ctx->l1, 0xff, sizeof ctx->l1);
+    memset(ctx->rd, 0xff, sizeof ctx->rd);
+    memset(ctx->wr, 0xff, sizeof ctx->wr);
+    memset(ctx->rd_global, 0, sizeof ctx->rd_global);
+    memset(ctx->wr_global, 0, sizeof ctx->wr_global);
 }
 
 static void ctx_clear_jumps(struct tcg_ctx *ctx)
@@ -128,9 +131,12 @@ static void root_flush_nonglobal(struct tcg_cpu *tc, struct tcg_root *root)
         struct tcg_ctx *ctx = root->ctx[i];
         if (!ctx)
             continue;
-        for (unsigned n = 0; n < TLB_L1_SIZE; n++)
-            if (!(ctx->l1[n].info & TLB_INFO_GLOBAL))
-                ctx->l1[n].read = ctx->l1[n].write = TLB_INVALID;
+        for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
+            if (!(ctx->rd_global[n / 64] >> n % 64 & 1))
+                ctx->rd[n].tag = TLB_INVALID;
+            if (!(ctx->wr_global[n / 64] >> n % 64 & 1))
+                ctx->wr[n].tag = TLB_INVALID;
+        }
         if (ctx->exec_bloom)
             ctx_clear_jumps(ctx);
         ctx->generation = ++tc->mmu->next_generation;
@@ -157,9 +163,11 @@ static void ctx_flush_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vad
         ctx_flush(tc, ctx);
         return;
     }
-    struct tlb_entry *e = tlb_slot(ctx, vpage);
-    if (align_down(e->read, MEM_PAGE_SIZE) == vpage || align_down(e->write, MEM_PAGE_SIZE) == vpage)
-        e->read = e->write = TLB_INVALID;
+        unsigned n = tlb_index(vpage);
+    if (align_down(ctx->rd[n].tag, MEM_PAGE_SIZE) == vpage)
+        ctx->rd[n].tag = TLB_INVALID;
+    if (align_down(ctx->wr[n].tag, MEM_PAGE_SIZE) == vpage)
+        ctx->wr[n].tag = TLB_INVALID;
     struct tlb_l2_entry *l2 =
         &tc->mmu->l2[(vpage >> MEM_PAGE_BITS ^ ctx->generation * 0x9e5) & (TLB_L2_SIZE - 1)];
     if (l2->vpage == vpage && l2->generation == ctx->generation)
@@ -296,39 +304,44 @@ static bool entry_allows(const struct tlb_entry *e, enum tcg_access access)
                                             : TLB_INFO_EXEC);
 }
 
-static bool entry_is_for(const struct tlb_entry *e, uint64_t vpage)
+static void set_global(uint64_t *bits, unsigned n, bool global)
 {
-    return (e->read != TLB_INVALID && align_down(e->read, MEM_PAGE_SIZE) == vpage) ||
-           (e->write != TLB_INVALID && align_down(e->write, MEM_PAGE_SIZE) == vpage);
+    uint64_t bit = UINT64_C(1) << n % 64;
+    bits[n / 64] = global ? bits[n / 64] | bit : bits[n / 64] & ~bit;
 }
 
-/* Level 1 takes an entry up from level 2, which is not told when a page becomes code. */
-static void l2_take(struct tlb_entry *e, struct tlb_l2_entry *l2)
+/* Level 1 learns of the entry, for this kind of access. */
+static void take_up(struct tcg_ctx *ctx, const struct tlb_l2_entry *l2, enum tcg_access access)
 {
-    *e = l2->entry;
-    if (l2->page_table && e->write != TLB_INVALID) {
-        struct tcg_page *page = __atomic_load_n(l2->page_table, __ATOMIC_ACQUIRE);
-        if (page && __atomic_load_n(&page->code, __ATOMIC_ACQUIRE))
-            e->write |= TLB_CODE;
+    unsigned n = tlb_index(l2->vpage);
+    bool global = l2->entry.info & TLB_INFO_GLOBAL;
+    if (access == TCG_READ) {
+        ctx->rd[n] = (struct tlb_fast){l2->entry.read, l2->entry.addend};
+        set_global(ctx->rd_global, n, global);
+    } else if (access == TCG_WRITE) {
+        ctx->wr[n] = (struct tlb_fast){l2->entry.write, l2->entry.addend};
+        set_global(ctx->wr_global, n, global);
     }
 }
 
-struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr,
-                             enum tcg_access access)
+struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr, enum tcg_access access)
 {
     uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
-    struct tlb_entry *e = tlb_slot(ctx, vpage);
-    struct tlb_l2_entry *l2;
+    struct tlb_l2_entry *l2 =
+        &tc->mmu->l2[(vpage >> MEM_PAGE_BITS ^ ctx->generation * 0x9e5) & (TLB_L2_SIZE - 1)];
+    struct tlb_entry *e = &l2->entry;
     struct tcg_walk w;
 
     if (access == TCG_FETCH)
         ctx->exec_bloom |= UINT64_C(1) << ((vpage >> MEM_PAGE_BITS) & 63);
-    if (entry_is_for(e, vpage) && entry_allows(e, access))
-        return e;
-    l2 = &tc->mmu->l2[(vpage >> MEM_PAGE_BITS ^ ctx->generation * 0x9e5) & (TLB_L2_SIZE - 1)];
-    if (l2->vpage == vpage && l2->generation == ctx->generation &&
-        entry_allows(&l2->entry, access)) {
-        l2_take(e, l2);
+    if (l2->vpage == vpage && l2->generation == ctx->generation && entry_allows(e, access)) {
+        /* Level 2 is not told when a page becomes code: it asks the page's record. */
+        if (access == TCG_WRITE && l2->page_table) {
+            struct tcg_page *page = __atomic_load_n(l2->page_table, __ATOMIC_ACQUIRE);
+            if (page && __atomic_load_n(&page->code, __ATOMIC_ACQUIRE))
+                e->write |= TLB_CODE;
+        }
+        take_up(ctx, l2, access);
         return e;
     }
     tc->counters.tlb_fills++;
@@ -337,10 +350,9 @@ struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t v
     entry_fill(tc, e, vpage, &w, &l2->page_table);
     l2->vpage = vpage;
     l2->generation = ctx->generation;
-    l2->entry = *e;
+    take_up(ctx, l2, access);
     if (w.page_bits > MEM_PAGE_BITS) {
-        uint64_t size = UINT64_C(1) << w.page_bits, lo = align_down(vaddr, size),
-                 hi = lo + size - 1;
+        uint64_t size = UINT64_C(1) << w.page_bits, lo = align_down(vaddr, size), hi = lo + size - 1;
         bool none = ctx->large_lo > ctx->large_hi;
         if (none || lo < ctx->large_lo)
             ctx->large_lo = lo;
@@ -360,14 +372,12 @@ void tlb_protect_host_page(struct tcg_cpu *tc, const uint8_t *host_page)
             if (!ctx)
                 continue;
             for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
-                struct tlb_entry *e = &ctx->l1[n];
-                if (e->write != TLB_INVALID &&
-                    align_down(e->write, MEM_PAGE_SIZE) + e->addend == host)
-                    e->write |= TLB_CODE;
+                struct tlb_fast *f = &ctx->wr[n];
+                if (f->tag != TLB_INVALID && align_down(f->tag, MEM_PAGE_SIZE) + f->addend == host)
+                    f->tag |= TLB_CODE;
             }
         }
     }
-    /* Level 2 entries are checked against the page record when they are taken up (l2_take). */
 }
 
 void tcg_mode_changed(struct tcg_cpu *tc)

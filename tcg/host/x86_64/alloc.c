@@ -59,13 +59,56 @@ static void assign_id(struct cg *g, uint32_t n)
     g->id[n] = alias ? g->id[i->a] : (ir_ref)n;
 }
 
+void cg_init(struct cg *g, struct tcg_machine *tm)
+{
+    const struct tcg_arch *arch = tm->arch;
+    memset(g, 0, sizeof *g);
+    g->tm = tm;
+    memset(g->home, NO_REG, sizeof g->home);
+    memset(g->home_slot, -1, sizeof g->home_slot);
+    for (unsigned s = 0; s < arch->slot_count; s++) {
+        if (!arch->slots[s].name)
+            continue;
+        g->group_slots[arch->slots[s].group] |= UINT64_C(1) << s;
+        g->home[s] = (int8_t)target_home(arch, s);
+        if (g->home[s] != NO_REG) {
+            g->homed |= UINT64_C(1) << s;
+            g->home_slot[g->home[s]] = (int8_t)s;
+        }
+    }
+}
+
+uint64_t cg_slots(const struct cg *g, uint64_t groups)
+{
+    uint64_t slots = 0;
+    for (; groups; groups &= groups - 1)
+        slots |= g->group_slots[__builtin_ctzll(groups)];
+    return slots;
+}
+
+/* The state a block starts in: homes in their registers, everything else in memory. */
+static void start_state(struct cg *g)
+{
+    memset(g->cur, 0, sizeof g->cur);
+    cg_for_each_slot(s, g->homed) g->cur[s] = (uint16_t)(IR_MAX_INSNS + s);
+}
+
+static void prepare_call(struct cg *g, uint32_t n, const struct ir_helper *h, uint32_t *put_at)
+{
+    cg_for_each_slot(s, cg_slots(g, h->writes))
+    {
+        need(g, g->cur[s], n);
+        g->cur[s] = 0;
+        put_at[s] = n;
+    }
+}
+
 void cg_prepare(struct cg *g)
 {
     struct ir_region *r = g->r;
-    const struct tcg_arch *arch = g->tm->arch;
-    uint32_t count = r->count;
+    uint32_t count = r->count, point = 0;    /* last insn that looked at every slot */
+    uint32_t slot_point[IR_MAX_SLOTS] = {0}; /* or at this one */
     uint32_t put_at[IR_MAX_SLOTS] = {0};
-    uint64_t slot_point[IR_MAX_SLOTS] = {0}; /* last point that looked at the slot */
 
     /* only what this region uses: insns, and the home values behind IR_MAX_INSNS */
     struct {
@@ -83,23 +126,21 @@ void cg_prepare(struct cg *g)
     memset(g->deferred, 0, count);
     memset(g->gpr, 0, sizeof g->gpr);
     memset(g->xmm, 0, sizeof g->xmm);
-    memset(g->cur, 0, sizeof g->cur);
     memset(g->slot_owner, 0, sizeof g->slot_owner);
     g->gpr_locked = g->xmm_locked = 0;
+    g->gpr_used = g->xmm_used = 0;
+    g->touched = 0;
     g->spill_used = 0;
     g->host_flags = 0;
     g->exits_seen = 0;
     g->stub_count = g->snapshot_count = g->place_count = g->const_count = 0;
     g->state_loads = g->state_stores = 0;
-
-    for (unsigned s = 0; s < r->slot_count; s++) {
-        int home = r->slots[s].name ? target_home(arch, s) : NO_REG;
-        if (home == NO_REG)
-            continue;
-        uint32_t v = IR_MAX_INSNS + s;
-        g->cur[s] = (uint16_t)v;
-        g->reg[v] = (int8_t)home;
-        g->gpr[home] = (uint16_t)v;
+    start_state(g);
+    cg_for_each_slot(s, g->homed)
+    {
+        g->reg[IR_MAX_INSNS + s] = g->home[s];
+        g->gpr[g->home[s]] = (uint16_t)(IR_MAX_INSNS + s);
+        g->gpr_used |= 1u << g->home[s];
     }
 
     for (uint32_t n = 1; n < count; n++) {
@@ -120,50 +161,35 @@ void cg_prepare(struct cg *g)
         }
         if (i->op == IR_PUT) {
             unsigned s = i->aux;
-            uint32_t old = g->cur[s];
-            if (old && slot_point[s] > put_at[s])
-                need(g, old, (uint32_t)slot_point[s]);
+            uint32_t looked = slot_point[s] > point ? slot_point[s] : point;
+            if (looked > put_at[s])
+                need(g, g->cur[s], looked);
             g->cur[s] = g->id[i->a];
             put_at[s] = n;
-            int home = target_home(arch, s);
-            if (home != NO_REG && g->cur[s] < IR_MAX_INSNS)
-                g->hint[g->cur[s]] = (int8_t)home;
+            if (g->home[s] != NO_REG && g->cur[s] < IR_MAX_INSNS)
+                g->hint[g->cur[s]] = g->home[s];
             continue;
         }
         uint64_t groups = observed_groups(g, i);
-        if (!groups)
-            continue;
-        for (unsigned s = 0; s < r->slot_count; s++)
-            if (r->slots[s].name && groups >> r->slots[s].group & 1)
-                slot_point[s] = n;
-        if (i->op == IR_CALL) {
-            uint64_t w = r->helpers[i->imm].writes;
-            for (unsigned s = 0; w && s < r->slot_count; s++)
-                if (r->slots[s].name && w >> r->slots[s].group & 1) {
-                    need(g, g->cur[s], n);
-                    g->cur[s] = 0;
-                    put_at[s] = n;
-                }
-        }
+        if (groups == HELPER_ALL_GROUPS)
+            point = n;
+        else if (groups)
+            cg_for_each_slot(s, cg_slots(g, groups)) slot_point[s] = n;
+        if (i->op == IR_CALL)
+            prepare_call(g, n, &r->helpers[i->imm], put_at);
     }
     for (unsigned s = 0; s < r->slot_count; s++)
         need(g, g->cur[s], count - 1);
-    /* Flags that anyone looks at exist in packed form. */
-    for (uint32_t n = 1; n < count; n++)
-        if (r->insns[n].type == IR_FL && g->last[n])
-            g->packed[n] = 1;
-    /* Pass hints back through conversions. */
+    /* Flags that anyone looks at exist in packed form; hints pass back through conversions. */
     for (uint32_t n = count - 1; n >= 1; n--) {
         struct ir_insn *i = &r->insns[n];
+        if (i->type == IR_FL && g->last[n])
+            g->packed[n] = 1;
         if (g->hint[n] != NO_REG && (i->op == IR_ZEXT || i->op == IR_SEXT || i->op == IR_DEPOSIT) &&
             g->hint[g->id[i->a]] == NO_REG && g->id[i->a] < IR_MAX_INSNS)
             g->hint[g->id[i->a]] = g->hint[n];
     }
-    /* Start state again: cur[] was used for the simulation. */
-    memset(g->cur, 0, sizeof g->cur);
-    for (unsigned s = 0; s < r->slot_count; s++)
-        if (r->slots[s].name && target_home(arch, s) != NO_REG)
-            g->cur[s] = (uint16_t)(IR_MAX_INSNS + s);
+    start_state(g); /* cur[] was used for the simulation */
 }
 
 /* ---- memory places
@@ -189,9 +215,11 @@ static bool is_const(const struct cg *g, uint32_t v)
 
 static int slot_of_value(const struct cg *g, uint32_t v)
 {
-    for (unsigned s = 0; s < g->r->slot_count; s++)
+    cg_for_each_slot(s, g->touched | g->homed)
+    {
         if (g->cur[s] == v)
             return (int)s;
+    }
     return -1;
 }
 
@@ -239,16 +267,27 @@ void cg_store_slot(struct cg *g, unsigned s)
  * ------------------------------------------------------------------------------------------------
  */
 
+/* A home register's content changes. */
+static void touch_register(struct cg *g, int reg)
+{
+    if (g->home_slot[reg] >= 0)
+        g->touched |= UINT64_C(1) << g->home_slot[reg];
+}
+
 static void set_free(struct cg *g, bool xmm, int reg)
 {
     uint32_t v = xmm ? g->xmm[reg] : g->gpr[reg];
     if (!v)
         return;
     g->reg[v] = NO_REG;
-    if (xmm)
+    if (xmm) {
         g->xmm[reg] = 0;
-    else
+        g->xmm_used &= ~(1u << reg);
+    } else {
         g->gpr[reg] = 0;
+        g->gpr_used &= ~(1u << reg);
+        touch_register(g, reg);
+    }
 }
 
 static bool needed_later(const struct cg *g, uint32_t v)
@@ -303,10 +342,14 @@ void cg_bind(struct cg *g, uint32_t value, int reg)
     if (old && old != value)
         g->reg[old] = NO_REG;
     g->reg[value] = (int8_t)reg;
-    if (xmm)
+    if (xmm) {
         g->xmm[reg] = (uint16_t)value;
-    else
+        g->xmm_used |= 1u << reg;
+    } else {
         g->gpr[reg] = (uint16_t)value;
+        g->gpr_used |= 1u << reg;
+        touch_register(g, reg);
+    }
 }
 
 static bool gpr_is_free(const struct cg *g, int reg)
@@ -324,7 +367,7 @@ static int evict_cost(const struct cg *g, bool xmm, int reg)
     if (!xmm && v >= IR_MAX_INSNS)
         cost += 3; /* must come home at the end */
     else if (!xmm && slot_of_value(g, v) >= 0 &&
-             target_home(g->tm->arch, (unsigned)slot_of_value(g, v)) == reg)
+             g->home[slot_of_value(g, v)] == reg)
         cost += 3;
     int distance = (int)g->last[v] - (int)g->n;
     return cost * 8 - (distance > 31 ? 31 : distance);
@@ -410,9 +453,8 @@ void cg_take(struct cg *g, int reg)
         if (to != NO_REG) {
             set_free(g, false, to);
             emit_mov(&g->e, true, to, reg);
-            g->gpr[reg] = 0;
-            g->gpr[to] = (uint16_t)v;
-            g->reg[v] = (int8_t)to;
+            set_free(g, false, reg);
+            cg_bind(g, v, to);
         } else {
             evict(g, false, reg);
         }
@@ -549,10 +591,14 @@ void cg_expire(struct cg *g)
     for (int k = 0; g->spill_used && k < CG_SPILLS; k++)
         if ((g->spill_used >> k & 1) && g->last[g->spill_owner[k]] <= g->n)
             g->spill_used &= ~(UINT64_C(1) << k);
-    for (int reg = 0; reg < 16; reg++) {
-        if (g->gpr[reg] && g->last[g->gpr[reg]] <= g->n)
+    for (uint32_t m = g->gpr_used; m; m &= m - 1) {
+        int reg = __builtin_ctz(m);
+        if (g->last[g->gpr[reg]] <= g->n)
             set_free(g, false, reg);
-        if (g->xmm[reg] && g->last[g->xmm[reg]] <= g->n)
+    }
+    for (uint32_t m = g->xmm_used; m; m &= m - 1) {
+        int reg = __builtin_ctz(m);
+        if (g->last[g->xmm[reg]] <= g->n)
             set_free(g, true, reg);
     }
 }

@@ -87,6 +87,7 @@ static bool init(struct tcg_machine *tm, struct vemu_error **errp)
                    ? false
                    : error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the translator");
     }
+    cg_init(be->cg, tm);
     return thunks_emit(tm, be);
 }
 
@@ -240,7 +241,6 @@ static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, st
 
     if (start + 2 * CODE_MARGIN > be->size)
         return TCG_CODE_FULL;
-    g->tm = tm;
     g->be = be;
     g->block = b;
     g->r = r;

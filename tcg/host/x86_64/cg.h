@@ -15,6 +15,8 @@
 #include "tcg/machine.h"
 #include "tcg/mmu/tlb.h"
 
+_Static_assert(IR_MAX_SLOTS <= 64, "slots fit a mask");
+
 enum {
     CG_VALUES = IR_MAX_INSNS + IR_MAX_SLOTS, /* insns, then the home values slots start with */
     CG_SPILLS = 40,                          /* 16-byte stack places */
@@ -89,6 +91,12 @@ struct cg {
     uint32_t gpr_locked, xmm_locked;
     uint16_t cur[IR_MAX_SLOTS];        /* slot's present value; 0: in memory */
     uint16_t slot_owner[IR_MAX_SLOTS]; /* value whose mem[] is this slot */
+    uint64_t touched;            /* slots that may be elsewhere than the convention has them */
+    uint32_t gpr_used, xmm_used; /* registers that hold a value */
+    uint64_t homed;              /* slots with a home register */
+    uint64_t group_slots[64];    /* slots of a helper group */
+    int8_t home[IR_MAX_SLOTS];   /* home register of a slot, or NO_REG */
+    int8_t home_slot[16];        /* slot whose home a register is, or -1 */
     uint64_t spill_used;
     uint16_t spill_owner[CG_SPILLS];
     uint16_t host_flags; /* FL insn whose flags are in EFLAGS; 0: none */
@@ -127,7 +135,14 @@ static inline void cg_fail(struct cg *g, const char *where)
 /* ---- alloc.c
  * ------------------------------------------------------------------------------------------- */
 
+/* Once: what depends on the architecture only. */
+void cg_init(struct cg *g, struct tcg_machine *tm);
 void cg_prepare(struct cg *g);
+/* Slots of the groups in a helper's mask. */
+uint64_t cg_slots(const struct cg *g, uint64_t groups);
+#define cg_for_each_slot(s, mask)                                                                  \
+    for (uint64_t m_##s = (mask); m_##s; m_##s &= m_##s - 1)                                        \
+        for (unsigned s = (unsigned)__builtin_ctzll(m_##s), once_##s = 1; once_##s; once_##s = 0)
 static inline ir_ref cg_id(const struct cg *g, ir_ref v)
 {
     return v < IR_MAX_INSNS ? g->id[v] : v;

@@ -32,15 +32,14 @@ static unsigned add_const(struct cg *g, uint64_t v)
 void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
 {
     const struct ir_region *r = g->r;
-    /* A value that is only in another slot's memory gets a register: a transition may write that
-     * memory. */
-    for (unsigned s = 0; s < r->slot_count; s++) {
+    uint32_t locked = g->gpr_locked, xlocked = g->xmm_locked;
+    /* A value that is only in another slot's memory gets a register: a transition may write that memory. */
+    cg_for_each_slot(s, g->touched)
+    {
         uint32_t v = g->cur[s];
         bool is_const = v && v < IR_MAX_INSNS && r->insns[v].op == IR_CONST;
-        if (!v || g->last[v] < g->n || g->reg[v] != NO_REG || is_const || g->spill[v] >= 0 ||
-            g->mem[v] == (int)s)
+        if (!v || g->last[v] < g->n || g->reg[v] != NO_REG || is_const || g->spill[v] >= 0 || g->mem[v] == (int)s)
             continue;
-        uint32_t locked = g->gpr_locked, xlocked = g->xmm_locked;
         if (cg_is_xmm(g, v))
             cg_xmm(g, (ir_ref)v);
         else
@@ -49,11 +48,9 @@ void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
         g->xmm_locked = xlocked;
     }
     *first = (uint16_t)g->place_count;
-
-    for (unsigned s = 0; s < r->slot_count; s++) {
-        if (!r->slots[s].name)
-            continue;
-        int home = target_home(g->tm->arch, s);
+    cg_for_each_slot(s, g->touched)
+    {
+        int home = g->home[s];
         uint32_t v = g->cur[s];
         if (home == NO_REG && (!v || g->mem[v] == (int)s))
             continue;
@@ -186,13 +183,13 @@ void exit_transition(struct cg *g, uint16_t first, uint16_t count)
      * allocator never leaves such a pair (leave_slot_memory), except through the stores below; do
      * those reads first. */
     for (const struct place *q = p; q < end; q++) {
-        int home = target_home(g->tm->arch, q->slot);
+        int home = g->home[q->slot];
         bool foreign = q->kind == PLACE_SLOT && q->index != q->slot;
         if (foreign && home == NO_REG)
             late_place(g, q, home);
     }
     for (const struct place *q = p; q < end; q++) {
-        int home = target_home(g->tm->arch, q->slot);
+        int home = g->home[q->slot];
         if (q->kind == PLACE_GPR && home != NO_REG)
             from[home] = (int8_t)q->index;
         else if (q->kind == PLACE_GPR || q->kind == PLACE_XMM)
@@ -200,7 +197,7 @@ void exit_transition(struct cg *g, uint16_t first, uint16_t count)
     }
     parallel_moves(g, from);
     for (const struct place *q = p; q < end; q++) {
-        int home = target_home(g->tm->arch, q->slot);
+        int home = g->home[q->slot];
         bool foreign = q->kind == PLACE_SLOT && q->index != q->slot;
         if (q->kind != PLACE_GPR && q->kind != PLACE_XMM && !(foreign && home == NO_REG))
             late_place(g, q, home);

@@ -473,18 +473,18 @@ static void trap(struct cg *g, const struct ir_insn *i)
 static uint8_t *tlb_check(struct cg *g, int addr, unsigned size, bool write, int t, int u)
 {
     struct emit *e = &g->e;
-    size_t tag = write ? offsetof(struct tlb_entry, write) : offsetof(struct tlb_entry, read);
-    emit_vex_rr(e, V_RORX | OPC_W, t, NO_REG, addr); /* index: bits 12 up, times 32 */
-    emit_u8(e, MEM_PAGE_BITS - 5);
+    size_t table = write ? offsetof(struct tcg_ctx, wr) : offsetof(struct tcg_ctx, rd);
+    emit_vex_rr(e, V_RORX | OPC_W, t, NO_REG, addr); /* index: bits 12 up, times 16 */
+    emit_u8(e, MEM_PAGE_BITS - 4);
     if (size > 1)
         emit_rm(e, X_LEA | OPC_W, u, mem_at(addr, (int32_t)size - 1));
     else
         emit_mov(e, true, u, addr);
-    emit_alu_imm(e, 4, G_AND, t, (TLB_L1_SIZE - 1) * (int)sizeof(struct tlb_entry));
+    emit_alu_imm(e, 4, G_AND, t, (TLB_L1_SIZE - 1) * (int)sizeof(struct tlb_fast));
     emit_alu_imm(e, 8, G_AND, u, -(int32_t)MEM_PAGE_SIZE);
-    emit_rm(e, X_CMP | OPC_W, u, mem_index(CTX, t, 0, (int32_t)tag));
+    emit_rm(e, X_CMP | OPC_W, u, mem_index(CTX, t, 0, (int32_t)table));
     uint8_t *slow = emit_jcc(e, CC_NE);
-    emit_load(e, true, t, mem_index(CTX, t, 0, offsetof(struct tlb_entry, addend)));
+    emit_load(e, true, t, mem_index(CTX, t, 0, (int32_t)(table + offsetof(struct tlb_fast, addend))));
     return slow;
 }
 
@@ -686,40 +686,38 @@ static void call(struct cg *g, const struct ir_insn *i)
 {
     const struct ir_helper *h = &g->r->helpers[i->imm];
     const ir_ref args[4] = {i->a, i->b, i->c, i->d};
-    for (unsigned s = 0; h->reads && s < g->r->slot_count; s++) {
-        if (g->r->slots[s].name && h->reads >> g->r->slots[s].group & 1) {
-            cg_store_slot(g, s);
-            cg_unlock_all(g);
-        }
+    uint64_t writes = cg_slots(g, h->writes);
+    cg_for_each_slot(s, cg_slots(g, h->reads))
+    {
+        cg_store_slot(g, s);
+        cg_unlock_all(g);
     }
     for (unsigned k = 0; k < 4; k++)
         if (args[k])
             store_arg(g, k, args[k]);
     emit_store_imm(&g->e, false, attr_mem(), (int32_t)i->imm);
     /* A value that is needed later must not live in slot memory that the helper writes. */
-    for (unsigned s = 0; h->writes && s < g->r->slot_count; s++) {
+    cg_for_each_slot(s, writes)
+    {
         uint32_t v = g->slot_owner[s];
-        if (!g->r->slots[s].name || !(h->writes >> g->r->slots[s].group & 1) || !v ||
-            g->mem[v] != (int)s)
+        if (!v || g->mem[v] != (int)s || g->last[v] <= g->n || g->reg[v] != NO_REG || g->spill[v] >= 0)
             continue;
-        if (g->last[v] > g->n && g->reg[v] == NO_REG && g->spill[v] < 0) {
-            if (cg_is_xmm(g, v))
-                cg_xmm(g, (ir_ref)v);
-            else
-                cg_gpr(g, (ir_ref)v);
-            cg_unlock_all(g);
-        }
+        if (cg_is_xmm(g, v))
+            cg_xmm(g, (ir_ref)v);
+        else
+            cg_gpr(g, (ir_ref)v);
+        cg_unlock_all(g);
     }
     inline_call(g, C_CALL);
-    for (unsigned s = 0; h->writes && s < g->r->slot_count; s++) {
-        if (!g->r->slots[s].name || !(h->writes >> g->r->slots[s].group & 1))
-            continue;
+    cg_for_each_slot(s, writes)
+    {
         uint32_t v = g->slot_owner[s];
         if (v && g->mem[v] == (int)s)
             g->mem[v] = -1;
         g->slot_owner[s] = 0;
         g->cur[s] = 0;
     }
+    g->touched |= writes;
     if (i->type != IR_VOID && g->last[g->n]) {
         int dst = cg_dst(g, 0);
         emit_load(&g->e, is_wide(i), dst, arg_mem(0));
@@ -737,6 +735,7 @@ static void get(struct cg *g, const struct ir_insn *i)
     g->mem[g->n] = (int16_t)s;
     g->slot_owner[s] = (uint16_t)g->n;
     g->cur[s] = (uint16_t)g->n;
+    g->touched |= UINT64_C(1) << s;
 }
 
 static void env_access(struct cg *g, const struct ir_insn *i)
@@ -854,6 +853,7 @@ bool select_insn(struct cg *g)
         return true;
     case IR_PUT:
         g->cur[i->aux] = g->id[i->a];
+        g->touched |= UINT64_C(1) << i->aux;
         return true;
     case IR_LDENV:
     case IR_STENV:
