@@ -1,0 +1,12 @@
+# Stock kernels to their shell and to power-off.
+#   make boot-loop [BOOT_COUNT=50 BOOT_FEW=5]    the long run; its last result is in docs/status.md
+TESTS_boot += $(srcdir)/tests/boot/boots.sh $(srcdir)/tests/boot/quickstart.sh
+TIMEOUT_boot := 600
+check-boot check-programs: guests
+
+BOOT_COUNT ?= 50
+BOOT_FEW ?= 5
+.PHONY: boot-loop
+boot-loop: all guests
+	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
+	    sh $(srcdir)/tests/boot/loop.sh $(BOOT_COUNT) $(BOOT_FEW)
