@@ -1,8 +1,7 @@
 /*
  * Vector operations of the IR in portable C, lane by lane: the interpreter's, and the reference
- * that compiled code is compared with. FP operations use the host's FP environment: the caller has
- * set rounding, and the status flags that are raised collect there; DAZ and FTZ are done here, from
- * `mxcsr`.
+ * that compiled code is compared with. Floating point is done in integers (softfp.h): the host's FP
+ * environment is neither looked at nor changed.
  */
 #ifndef TCG_INTERP_VECTOR_H
 #define TCG_INTERP_VECTOR_H
