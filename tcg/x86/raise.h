@@ -1,6 +1,6 @@
 /*
- * Raising exceptions from helpers and translate functions (tcg/x86/exception.c). Each sets the pending
- * exception in struct tcg_cpu and status TCG_EXCEPTION; the caller returns at once.
+ * Raising exceptions from helpers and translate functions (tcg/x86/exception.c). Each sets the
+ * pending exception in struct tcg_cpu and status TCG_EXCEPTION; the caller returns at once.
  */
 #ifndef TCG_X86_RAISE_H
 #define TCG_X86_RAISE_H
@@ -14,7 +14,8 @@ static inline struct x86_regs *x86_regs_of(struct tcg_cpu *tc)
 {
     return tcg_env(tc);
 }
-/* RFLAGS whole: arithmetic flags from tc->fl, the rest from regs->rflags; and back. Neither tells the mode. */
+/* RFLAGS whole: arithmetic flags from tc->fl, the rest from regs->rflags; and back. Neither tells
+ * the mode. */
 uint64_t x86_get_rflags(struct tcg_cpu *tc);
 void x86_set_rflags(struct tcg_cpu *tc, uint64_t rflags);
 /* imm of IR_TRAPNZ / IR_TRAPCC */
