@@ -660,9 +660,9 @@ static enum tcg_event take_next(struct tcg_cpu *tc)
         take_sipi(tc);
         return TCG_EVENT_DELIVERED;
     }
+    /* A SIPI nobody waits for is ignored; one that came since may follow an INIT that did too. */
     if (bits & (CPU_INT_SIPI | CPU_INT_POLL))
-        cpu_clear_interrupt(cpu,
-                            CPU_INT_SIPI | CPU_INT_POLL); /* a SIPI nobody waits for is ignored */
+        cpu_clear_interrupt(cpu, bits & (CPU_INT_SIPI | CPU_INT_POLL));
     if (r->pending_valid)
         return take_saved(tc);
     if (tc->step_pending && take_debug_trap(tc, &result))
@@ -684,6 +684,11 @@ enum tcg_event x86_take_events(struct tcg_cpu *tc)
     /* the block that ran in the shadow cleared the field */
     if ((tc->mode & MODE_STI_SHADOW) && !r->sti_shadow)
         tcg_mode_changed(tc);
+    /* The board moved the A20 gate: entries made since then went to the root of before. */
+    if (__atomic_load_n(&r->a20_off, __ATOMIC_ACQUIRE) != !!(tc->mode & MODE_A20_OFF)) {
+        tcg_mmu_flush(tc, false);
+        tcg_mmu_set_root(tc, tc->arch->mmu_root(tc), false);
+    }
     enum tcg_event result = take_next(tc);
     if (result == TCG_EVENT_NONE && r->halted)
         result = TCG_EVENT_HALT;

@@ -38,6 +38,20 @@ static const uint8_t triple_fault[] = {
     0x0f, 0x01, 0x1e, 0x00, 0x00, /* lidt [0]: zero memory, so a limit of 0 */
     0xcd, 0x03,                   /* int 3 */
 };
+/* Bytes 0x11 at 0x100 and 0x22 at 0x100100, the latter read with the A20 gate shut, then open. */
+static const uint8_t a20_gate[] = {
+    0xea, 0x05, 0x00, 0x00, 0xf0,       /* jmp 0xf000:5, where the gate does not matter */
+    0xb8, 0xff, 0xff, 0x8e, 0xd8,       /* mov ax, 0xffff; mov ds, ax */
+    0x31, 0xc0, 0x8e, 0xc0,             /* xor ax, ax; mov es, ax */
+    0x26, 0xc6, 0x06, 0x00, 0x01, 0x11, /* mov byte es:[0x100], 0x11 */
+    0xc6, 0x06, 0x10, 0x01, 0x22,       /* mov byte [0x110], 0x22 */
+    0xb0, 0x00, 0xe6, 0x92,             /* mov al, 0; out 0x92, al */
+    0x8a, 0x1e, 0x10, 0x01,             /* mov bl, [0x110] */
+    0xb0, 0x02, 0xe6, 0x92,             /* mov al, 2; out 0x92, al */
+    0x8a, 0x3e, 0x10, 0x01,             /* mov bh, [0x110] */
+    0xba, 0xf4, 0x00, 0xee,             /* mov dx, 0xf4; out dx, al */
+    0xf4, 0xeb, 0xfd,
+};
 
 /* The ROM as a file; *path names it while the descriptor is open. */
 static int rom_file(const uint8_t *code, size_t len, char path[64])
@@ -201,6 +215,16 @@ static void state_is_saved_and_loaded(void)
     vemu_machine_destroy(m);
 }
 
+static void a20_gate_masks_at_once(void)
+{
+    struct vemu_machine *m = machine(a20_gate, sizeof a20_gate, "", true);
+
+    tap(m && vemu_machine_run(m, NULL) == VEMU_EXIT_STATUS && (reg(m, "rbx") & 0xff) == 0x11,
+        "with the A20 gate shut an address above 1 MiB wraps");
+    tap((reg(m, "rbx") >> 8 & 0xff) == 0x22, "with the gate open again it does not");
+    vemu_machine_destroy(m);
+}
+
 static void embedder_drives_the_loop(void)
 {
     struct vemu_machine_options options = VEMU_MACHINE_OPTIONS_INIT;
@@ -264,6 +288,7 @@ int main(void)
     start_pause_resume();
     resets_end_or_restart();
     state_is_saved_and_loaded();
+    a20_gate_masks_at_once();
     embedder_drives_the_loop();
     two_machines_run_at_once();
     many_machines_one_after_another();
