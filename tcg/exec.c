@@ -76,8 +76,9 @@ static void run_single(struct tcg_cpu *tc)
     if (exclusive) {
         tcg_exclusive_end(tc->tm, tc);
         b = tcg_lookup(tc, true);
+        uint64_t era = tc->tm->cache.flush_count;
         tcg_exclusive_begin(tc->tm, tc);
-        if (b && __atomic_load_n(&b->dead, __ATOMIC_ACQUIRE))
+        if (b && (era != tc->tm->cache.flush_count || b->dead))
             b = NULL; /* gone meanwhile: the caller comes back here */
     } else {
         b = tcg_lookup(tc, true);
@@ -184,16 +185,17 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
             if (tc->status)
                 continue;
         }
+        uint64_t era = tc->tm->cache.flush_count;
         struct tcg_block *b = tcg_lookup(tc, transient(tc) || tc->tm->one_insn);
         if (!b) {
             out.kind = TCG_EXIT_STATUS;
             continue;
         }
         if (!transient(tc) && !tc->tm->one_insn) {
-            if (out.kind == TCG_EXIT_LINK)
-                try_link(tc, &out, b);
-            else
+            if (out.kind != TCG_EXIT_LINK)
                 fill_jump_cache(tc, b);
+            else if (era == tc->tm->cache.flush_count) /* else the block it came from is no more */
+                try_link(tc, &out, b);
         }
         tc->counters.exits++;
         out = tc->tm->backend->run(tc, b);

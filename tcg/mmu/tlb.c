@@ -272,7 +272,7 @@ static void entry_fill(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t vpage,
         } else {
             bool rom = range->region->kind == MEM_ROM || ram->read_only;
             struct tcg_page *page = cache_page(ram, offset);
-            *page_table = cache_page_slot(ram, offset);
+            *page_table = cache_page_slot_make(ram, offset);
             e->info |= rom ? TLB_INFO_ROM : TLB_INFO_RAM;
             e->addend = (uint64_t)(uintptr_t)(ram->host + offset) - vpage;
             if (rom)
@@ -349,7 +349,8 @@ struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t v
         return NULL;
     entry_fill(tc, e, vpage, &w, &l2->page_table);
     l2->vpage = vpage;
-    l2->generation = ctx->generation;
+    /* RAM without a page record's place cannot be checked when it is taken up again. */
+    l2->generation = (e->info & TLB_INFO_RAM) && !l2->page_table ? 0 : ctx->generation;
     take_up(ctx, l2, access);
     if (w.page_bits > MEM_PAGE_BITS) {
         uint64_t size = UINT64_C(1) << w.page_bits, lo = align_down(vaddr, size), hi = lo + size - 1;
