@@ -1,5 +1,7 @@
 /* The translator as an accelerator: machine and vCPU life, options, hooks into core, counters as
  * text. */
+#include "config.h"
+
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -65,11 +67,79 @@ static void ram_freed(void *opaque, struct ram_block *ram)
 /* ---- machine
  * ---------------------------------------------------------------------------------------- */
 
+/* ---- counters ---- */
+
+static void add_counters(struct tcg_counters *to, const struct tcg_counters *from)
+{
+    uint64_t *t = (uint64_t *)to;
+    const uint64_t *f = (const uint64_t *)from;
+    for (size_t k = 0; k < sizeof *to / sizeof *t; k++)
+        t[k] += f[k];
+}
+
+static size_t info_text(struct vemu_machine *m, char *buf, size_t len)
+{
+    struct tcg_machine *tm = m->accel_state;
+    const struct tcg_counters *t = &tm->counters;
+    struct tcg_counters s = tm->ended;
+    for (unsigned n = 0; n < m->vcpu_count; n++)
+        if (m->vcpus[n] && m->vcpus[n]->accel_data)
+            add_counters(&s, &tcg_cpu_of_vcpu(m->vcpus[n])->counters);
+    double insns = t->guest_insns ? (double)t->guest_insns : 1,
+           bytes = t->guest_bytes ? (double)t->guest_bytes : 1;
+    return (size_t)snprintf(
+        buf, len,
+        "back end                 %s\n"
+        "blocks translated        %" PRIu64 " (live %" PRIu64 ")\n"
+        "guest instructions       %" PRIu64 " translated, %" PRIu64 " bytes\n"
+        "translation              %.0f ns per guest instruction, %.1f ms in all\n"
+        "code expansion           %.1fx (%.1f MB of host code)\n"
+        "IR                       %.1f per guest instruction\n"
+        "links                    %" PRIu64 " made, %" PRIu64 " broken\n"
+        "invalidated blocks       %" PRIu64 "\n"
+        "cache flushes            %" PRIu64 "\n"
+        "exits to the run loop    %" PRIu64 "\n"
+        "lookups                  %" PRIu64 " (%" PRIu64 " jump cache fills)\n"
+        "re-executed alone        %" PRIu64 "\n"
+        "exceptions               %" PRIu64 "\n"
+        "interrupts               %" PRIu64 "\n"
+        "TLB                      %" PRIu64 " slow accesses, %" PRIu64 " walks, %" PRIu64
+        " flushes\n"
+        "address-space switches   %" PRIu64 " (%" PRIu64 " without a cached context)\n"
+        "device accesses          %" PRIu64 "\n"
+        "executed (count=on)      %" PRIu64
+        " instructions, %.3f state loads and %.3f state stores each\n",
+        tm->backend->name, t->blocks, tm->cache.block_count, t->guest_insns, t->guest_bytes,
+        (double)t->translate_ns / insns, (double)t->translate_ns / 1e6,
+        (double)t->host_bytes / bytes, (double)t->host_bytes / 1e6, (double)t->ir_insns / insns,
+        t->links, t->link_breaks, t->invalidations, t->cache_flushes, s.exits, s.lookups,
+        s.jump_cache_fills, s.reexecutions, s.exceptions, s.interrupts, s.tlb_slow, s.tlb_fills,
+        s.tlb_flushes, s.ctx_switches, s.ctx_recycled, s.io_accesses, s.exec_insns,
+        (double)s.exec_state_loads / (s.exec_insns ? (double)s.exec_insns : 1),
+        (double)s.exec_state_stores / (s.exec_insns ? (double)s.exec_insns : 1));
+}
+
+/* count=on: the counters go to the log when the machine ends. */
+static void log_counters(struct vemu_machine *m)
+{
+    char text[4096];
+    info_text(m, text, sizeof text);
+    for (char *line = text, *end; *line; line = end + 1) {
+        end = strchr(line, '\n');
+        if (!end)
+            break;
+        *end = 0;
+        log_write(&m->log, LOG_WARN, "%s", line);
+    }
+}
+
 static void machine_destroy_tcg(struct vemu_machine *m)
 {
     struct tcg_machine *tm = m->accel_state;
     if (!tm)
         return;
+    if (tm->count)
+        log_counters(m);
     m->rams.block_freed = NULL;
     list_for_each(ram, &m->rams.blocks, struct ram_block, node) cache_ram_freed(tm, ram);
     if (tm->backend_data)
@@ -97,9 +167,7 @@ static bool machine_init_tcg(struct vemu_machine *m, struct vemu_error **errp)
     tm->cache_size = default_cache_size;
     tm->max_insns = REGION_MAX_INSNS;
     tm->jump_cache = true;
-#ifdef CONFIG_DEBUG
-    tm->verify = true;
-#endif
+    tm->verify = CONFIG_DEBUG;
     pthread_mutex_init(&tm->code_lock, NULL);
     pthread_mutex_init(&tm->exclusive_lock, NULL);
     pthread_cond_init(&tm->exclusive_cond, NULL);
@@ -187,6 +255,7 @@ static void vcpu_destroy_tcg(struct vcpu *cpu)
     if (!tc)
         return;
     struct tcg_machine *tm = tc->tm;
+    add_counters(&tm->ended, &tc->counters);
     if (tm->backend_data)
         tm->backend->vcpu_destroy(tc);
     tlb_free(tc);
@@ -282,54 +351,6 @@ static bool vcpu_debug_translate(struct vcpu *cpu, uint64_t vaddr, uint64_t *pad
 static void features_tcg(struct vemu_machine *m, uint32_t *words)
 {
     tcg_machine_of(m)->arch->features(words);
-}
-
-/* ---- counters
- * ----------------------------------------------------------------------------------------- */
-
-static size_t info_text(struct vemu_machine *m, char *buf, size_t len)
-{
-    struct tcg_machine *tm = m->accel_state;
-    const struct tcg_counters *t = &tm->counters;
-    struct tcg_counters s = {0};
-    for (unsigned n = 0; n < m->vcpu_count; n++) {
-        const struct tcg_counters *c = &tcg_cpu_of_vcpu(m->vcpus[n])->counters;
-        uint64_t *to = (uint64_t *)&s;
-        for (size_t k = 0; k < sizeof s / sizeof *to; k++)
-            to[k] += ((const uint64_t *)c)[k];
-    }
-    double insns = t->guest_insns ? (double)t->guest_insns : 1,
-           bytes = t->guest_bytes ? (double)t->guest_bytes : 1;
-    return (size_t)snprintf(
-        buf, len,
-        "back end                 %s\n"
-        "blocks translated        %" PRIu64 " (live %" PRIu64 ")\n"
-        "guest instructions       %" PRIu64 " translated, %" PRIu64 " bytes\n"
-        "translation              %.0f ns per guest instruction, %.1f ms in all\n"
-        "code expansion           %.1fx (%.1f MB of host code)\n"
-        "IR                       %.1f per guest instruction\n"
-        "links                    %" PRIu64 " made, %" PRIu64 " broken\n"
-        "invalidated blocks       %" PRIu64 "\n"
-        "cache flushes            %" PRIu64 "\n"
-        "exits to the run loop    %" PRIu64 "\n"
-        "lookups                  %" PRIu64 " (%" PRIu64 " jump cache fills)\n"
-        "re-executed alone        %" PRIu64 "\n"
-        "exceptions               %" PRIu64 "\n"
-        "interrupts               %" PRIu64 "\n"
-        "TLB                      %" PRIu64 " slow accesses, %" PRIu64 " walks, %" PRIu64
-        " flushes\n"
-        "address-space switches   %" PRIu64 " (%" PRIu64 " without a cached context)\n"
-        "device accesses          %" PRIu64 "\n"
-        "executed (count=on)      %" PRIu64
-        " instructions, %.3f state loads and %.3f state stores each\n",
-        tm->backend->name, t->blocks, tm->cache.block_count, t->guest_insns, t->guest_bytes,
-        (double)t->translate_ns / insns, (double)t->translate_ns / 1e6,
-        (double)t->host_bytes / bytes, (double)t->host_bytes / 1e6, (double)t->ir_insns / insns,
-        t->links, t->link_breaks, t->invalidations, t->cache_flushes, s.exits, s.lookups,
-        s.jump_cache_fills, s.reexecutions, s.exceptions, s.interrupts, s.tlb_slow, s.tlb_fills,
-        s.tlb_flushes, s.ctx_switches, s.ctx_recycled, s.io_accesses, s.exec_insns,
-        (double)s.exec_state_loads / (s.exec_insns ? (double)s.exec_insns : 1),
-        (double)s.exec_state_stores / (s.exec_insns ? (double)s.exec_insns : 1));
 }
 
 static const struct accel tcg_accel_table = {

@@ -37,7 +37,7 @@ static void without_capstone(struct log *log, enum log_category category, unsign
     }
 }
 
-#ifdef CONFIG_CAPSTONE
+#if CONFIG_CAPSTONE
 #include <capstone/capstone.h>
 
 struct disas {

@@ -597,7 +597,8 @@ static struct tcg_exit run_block(struct tcg_cpu *tc, struct tcg_block *b, struct
                 if (i->op == IR_V_FROM && i->aux == IR_W32)
                     x = (uint32_t)x;
                 v[n].v = interp_vector(i, v[i->a].v, v[i->b].v, v[i->c].v, x, &tc->guest_mxcsr);
-            } else if (i->op == IR_V_LANE || i->op == IR_V_MOVMSK || i->op == IR_VF_STOI) {
+            } else if (i->op == IR_V_LANE || i->op == IR_V_MOVMSK || i->op == IR_V_PCMPISTR ||
+                       i->op == IR_VF_STOI) {
                 v[n].u = truncate_to(
                     i->type, interp_vector_to_int(i, v[i->a].v, v[i->b].v, &tc->guest_mxcsr));
             } else {

@@ -1,5 +1,6 @@
 /* Which part of the vector interpreter executes an insn, and results that are no vectors. */
 #include "tcg/interp/vector.h"
+#include "tcg/interp/vector_string.h"
 
 #include "core/util/range.h"
 #include "tcg/interp/vector_int.h"
@@ -39,7 +40,12 @@ uint64_t interp_vector_to_int(const struct ir_insn *i, struct x86_vec a, struct 
     switch (i->op) {
     case IR_V_LANE:
         return lane_get(&la, i->aux, (unsigned)i->imm & ((16u >> i->aux) - 1));
+    case IR_V_PCMPISTR: {
+        const struct x86_vec operand[2] = {a, b};
+        return vector_string_index(operand, (unsigned)i->imm, NULL);
+    }
     case IR_V_MOVMSK:
+
         return top_bits(&la, i->aux);
     case IR_VF_STOI:
         return vector_fp_to_int(i, &la, mxcsr);

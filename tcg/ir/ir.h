@@ -258,7 +258,8 @@ enum ir_exit_flags {
     X(V_BLENDI, 'V', "vv--", "bit of imm ? b : a; W16 W32 W64")                                   \
     X(V_MPSAD, 'V', "vv--", "MPSADBW imm")                                                        \
     X(V_HMINPOS, 'V', "v---", "PHMINPOSUW")                                                       \
-    X(V_INSERTPS, 'V', "vv--", "imm")                                                             \
+    X(V_INSERTPS, 'V', "vv--", "imm")                                                              \
+    X(V_PCMPISTR, 'T', "vv--", "PCMPISTRI imm: i64, index in the low half, packed flags high")                                                             \
     X(V_MOVDUP, 'V', "v---", "aux W64: MOVDDUP; W32 imm 0: MOVSLDUP, 1: MOVSHDUP")                \
     /* floating point lanes as x86 SSE does them; aux W32/W64, imm 1: lane 0 only, rest from a */ \
     X(VF_ADD, 'V', "vv--", "")                                                                    \

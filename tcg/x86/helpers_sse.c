@@ -5,6 +5,7 @@
 #include <string.h>
 #include "core/util/range.h"
 #include "tcg/interp/vector.h"
+#include "tcg/interp/vector_string.h"
 #include "tcg/x86/raise.h"
 
 /* ---- floating point with exceptions ---------------------------------------------------------- */
@@ -51,143 +52,38 @@ uint64_t x86_helper_sse_fp(void *env, uint64_t what, uint64_t imm, uint64_t x, u
     return result;
 }
 
-/* ---- PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM: SDM vol. 1, the SSE4.2 chapter ----------------
+/* ---- PCMPESTRI, PCMPESTRM, PCMPISTRM ----------------------------------------------------------
  */
 
-/* The immediate: bit 0 words (else bytes), bit 1 signed, bits 2-3 the aggregation, bits 4-5 the
- * polarity, bit 6 the last index (mask: whole elements). */
-enum { EQUAL_ANY, RANGES, EQUAL_EACH, EQUAL_ORDERED };
-
-struct string_pair {
-    uint8_t bytes[2][16];
-    unsigned count;  /* elements of a register: 16 or 8 */
-    unsigned len[2]; /* valid ones */
-    bool words, is_signed;
-};
-
-static int element(const struct string_pair *s, unsigned which, unsigned n)
+/* The operands were left in the scratch area. */
+static void string_operands(const struct tcg_cpu *tc, struct x86_vec operand[2])
 {
-    const uint8_t *p = s->bytes[which];
-    unsigned v = s->words ? p[2 * n] | (unsigned)p[2 * n + 1] << 8 : p[n];
-    if (s->is_signed)
-        return s->words ? (int16_t)v : (int8_t)v;
-    return (int)v;
-}
-
-static unsigned explicit_length(uint64_t v, unsigned count)
-{
-    uint64_t n = (int64_t)v < 0 ? 0 - v : v;
-    return (unsigned)MIN(n, (uint64_t)count);
-}
-
-static unsigned implicit_length(const struct string_pair *s, unsigned which)
-{
-    unsigned n = 0;
-    while (n < s->count && element(s, which, n))
-        n++;
-    return n;
-}
-
-/* First string: the set or the pairs of bounds; second: what is looked at, element n. */
-static bool in_set(const struct string_pair *s, unsigned n, bool ranges)
-{
-    int v = element(s, 1, n);
-    if (n >= s->len[1])
-        return false;
-    if (!ranges) {
-        for (unsigned k = 0; k < s->len[0]; k++)
-            if (element(s, 0, k) == v)
-                return true;
-        return false;
-    }
-    for (unsigned k = 0; k + 1 < s->len[0]; k += 2)
-        if (v >= element(s, 0, k) && v <= element(s, 0, k + 1))
-            return true;
-    return false;
-}
-
-static bool same_at(const struct string_pair *s, unsigned n)
-{
-    bool valid0 = n < s->len[0], valid1 = n < s->len[1];
-    return valid0 && valid1 ? element(s, 0, n) == element(s, 1, n) : valid0 == valid1;
-}
-
-/* Does the first string begin at element n of the second? What goes past the register's end counts
- * as found. */
-static bool begins_at(const struct string_pair *s, unsigned n)
-{
-    for (unsigned k = 0; k < s->len[0] && n + k < s->count; k++)
-        if (n + k >= s->len[1] || element(s, 0, k) != element(s, 1, n + k))
-            return false;
-    return true;
-}
-
-/* IntRes2: a bit for each element of the second string. */
-static unsigned compare_strings(const struct string_pair *s, unsigned imm)
-{
-    unsigned r = 0, all = (1u << s->count) - 1;
-    for (unsigned n = 0; n < s->count; n++) {
-        bool yes;
-        switch (imm >> 2 & 3) {
-        case EQUAL_ANY:
-            yes = in_set(s, n, false);
-            break;
-        case RANGES:
-            yes = in_set(s, n, true);
-            break;
-        case EQUAL_EACH:
-            yes = same_at(s, n);
-            break;
-        default:
-            yes = begins_at(s, n);
-            break;
-        }
-        r |= (unsigned)yes << n;
-    }
-    if (imm & 0x10)
-        r ^= imm & 0x20 ? (1u << s->len[1]) - 1 : all;
-    return r;
-}
-
-static unsigned string_result(struct tcg_cpu *tc, uint64_t what, uint64_t len1, uint64_t len2,
-                              uint32_t *flags, unsigned *count)
-{
-    unsigned imm = what & 0xff;
-    struct string_pair s = {.words = imm & 1, .is_signed = imm & 2, .count = imm & 1 ? 8 : 16};
-    memcpy(s.bytes, tc->scratch, sizeof s.bytes);
-    for (unsigned k = 0; k < 2; k++)
-        s.len[k] = what & X86_PCMPSTR_EXPLICIT ? explicit_length(k ? len2 : len1, s.count)
-                                               : implicit_length(&s, k);
-    unsigned r = compare_strings(&s, imm);
-    *count = s.count;
-    *flags = (r ? IR_FL_CF : 0) | (r & 1 ? IR_FL_OF : 0) | (s.len[0] < s.count ? IR_FL_SF : 0) |
-             (s.len[1] < s.count ? IR_FL_ZF : 0);
-    return r;
+    memcpy(operand, tc->scratch, 2 * sizeof *operand);
 }
 
 uint64_t x86_helper_pcmpstri(void *env, uint64_t what, uint64_t len1, uint64_t len2,
                              uint64_t unused)
 {
-    uint32_t flags;
-    unsigned count, index;
-    unsigned r = string_result(tcg_cpu_of(env), what, len1, len2, &flags, &count);
+    const uint64_t lengths[2] = {len1, len2};
+    struct x86_vec operand[2];
     (void)unused;
-    if (!r)
-        index = count;
-    else
-        index = what & 0x40 ? 31u - (unsigned)__builtin_clz(r) : (unsigned)__builtin_ctz(r);
-    return index | (uint64_t)flags << 32;
+    string_operands(tcg_cpu_of(env), operand);
+    return vector_string_index(operand, what & 0xff, what & X86_PCMPSTR_EXPLICIT ? lengths : NULL);
 }
 
 uint64_t x86_helper_pcmpstrm(void *env, uint64_t what, uint64_t len1, uint64_t len2,
                              uint64_t unused)
 {
+    const uint64_t lengths[2] = {len1, len2};
     struct x86_regs *regs = env;
+    struct x86_vec operand[2];
     uint32_t flags;
     unsigned count;
-    unsigned r = string_result(tcg_cpu_of(env), what, len1, len2, &flags, &count);
-    struct x86_vec v = {{r, 0}};
     (void)unused;
+    string_operands(tcg_cpu_of(env), operand);
+    unsigned r = vector_string_compare(
+        operand, what & 0xff, what & X86_PCMPSTR_EXPLICIT ? lengths : NULL, &flags, &count);
+    struct x86_vec v = {{r, 0}};
     if (what & 0x40) { /* whole elements */
         uint8_t bytes[16];
         for (unsigned n = 0; n < 16; n++)

@@ -140,6 +140,14 @@ void tr_pcmpstr(struct x86_trans *x, const struct x86_insn *i)
     bool index = i->op & 1, lengths = !(i->op & 2);
     ir_ref len[2] = {0, 0};
 
+    if (index && !lengths) {
+        ir_ref both = ir_emit(r, IR_V_PCMPISTR, IR_I64, 0, sse_dest(x, i), sse_source(x, i), 0, 0,
+                              i->imm & 0xff);
+        x86_put_gpr(x, X86_RCX, IR_W32, ir_trunc(r, both));
+        x86_put_flags(x, ir_op1(r, IR_FL_FROM, IR_FL,
+                                ir_trunc(r, ir_op2(r, IR_SHR, IR_I64, both, ir_i32(r, 32)))));
+        return;
+    }
     sse_to_scratch(x, sse_dest(x, i), sse_source(x, i));
     for (unsigned k = 0; k < 2 && lengths; k++) {
         len[k] = ir_get(r, SLOT_GPR + (k ? X86_RDX : X86_RAX));

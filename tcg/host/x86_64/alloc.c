@@ -366,8 +366,7 @@ static int evict_cost(const struct cg *g, bool xmm, int reg)
         cost += 4; /* a store */
     if (!xmm && v >= IR_MAX_INSNS)
         cost += 3; /* must come home at the end */
-    else if (!xmm && slot_of_value(g, v) >= 0 &&
-             g->home[slot_of_value(g, v)] == reg)
+    else if (!xmm && slot_of_value(g, v) >= 0 && g->home[slot_of_value(g, v)] == reg)
         cost += 3;
     int distance = (int)g->last[v] - (int)g->n;
     return cost * 8 - (distance > 31 ? 31 : distance);

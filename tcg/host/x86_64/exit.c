@@ -33,12 +33,14 @@ void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
 {
     const struct ir_region *r = g->r;
     uint32_t locked = g->gpr_locked, xlocked = g->xmm_locked;
-    /* A value that is only in another slot's memory gets a register: a transition may write that memory. */
+    /* A value that is only in another slot's memory gets a register: a transition may write that
+     * memory. */
     cg_for_each_slot(s, g->touched)
     {
         uint32_t v = g->cur[s];
         bool is_const = v && v < IR_MAX_INSNS && r->insns[v].op == IR_CONST;
-        if (!v || g->last[v] < g->n || g->reg[v] != NO_REG || is_const || g->spill[v] >= 0 || g->mem[v] == (int)s)
+        if (!v || g->last[v] < g->n || g->reg[v] != NO_REG || is_const || g->spill[v] >= 0 ||
+            g->mem[v] == (int)s)
             continue;
         if (cg_is_xmm(g, v))
             cg_xmm(g, (ir_ref)v);

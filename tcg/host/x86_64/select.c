@@ -484,7 +484,8 @@ static uint8_t *tlb_check(struct cg *g, int addr, unsigned size, bool write, int
     emit_alu_imm(e, 8, G_AND, u, -(int32_t)MEM_PAGE_SIZE);
     emit_rm(e, X_CMP | OPC_W, u, mem_index(CTX, t, 0, (int32_t)table));
     uint8_t *slow = emit_jcc(e, CC_NE);
-    emit_load(e, true, t, mem_index(CTX, t, 0, (int32_t)(table + offsetof(struct tlb_fast, addend))));
+    emit_load(e, true, t,
+              mem_index(CTX, t, 0, (int32_t)(table + offsetof(struct tlb_fast, addend))));
     return slow;
 }
 
@@ -700,7 +701,8 @@ static void call(struct cg *g, const struct ir_insn *i)
     cg_for_each_slot(s, writes)
     {
         uint32_t v = g->slot_owner[s];
-        if (!v || g->mem[v] != (int)s || g->last[v] <= g->n || g->reg[v] != NO_REG || g->spill[v] >= 0)
+        if (!v || g->mem[v] != (int)s || g->last[v] <= g->n || g->reg[v] != NO_REG ||
+            g->spill[v] >= 0)
             continue;
         if (cg_is_xmm(g, v))
             cg_xmm(g, (ir_ref)v);

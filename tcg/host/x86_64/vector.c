@@ -280,6 +280,22 @@ static void scalar_to_int(struct cg *g, const struct ir_insn *i)
     emit_vex_rr(&g->e, op | w_bit(i->type == IR_I64), dst, NO_REG, a);
 }
 
+/* ECX and the flags in one value. */
+static void compare_strings(struct cg *g, const struct ir_insn *i)
+{
+    cg_take(g, RCX);
+    cg_take(g, RAX);
+    int a = cg_xmm(g, i->a), b = cg_xmm(g, i->b);
+    emit_vex_rr(&g->e, M3(0x63), a, NO_REG, b);
+    emit_u8(&g->e, (unsigned)i->imm);
+    emit_rr(&g->e, X_SETCC | CC_O, 0, RAX);
+    emit_u8(&g->e, 0x9f); /* lahf */
+    emit_shift_imm(&g->e, 8, G_SHL, RAX, 32);
+    emit_alu(&g->e, 8, X_OR, RAX, RCX);
+    fl_clobber(g);
+    cg_bind(g, g->n, RAX);
+}
+
 bool vector_insn(struct cg *g)
 {
     const struct ir_insn *i = &g->r->insns[g->n];
@@ -297,6 +313,9 @@ bool vector_insn(struct cg *g)
         return true;
     case IR_V_INS:
         insert(g, i);
+        return true;
+    case IR_V_PCMPISTR:
+        compare_strings(g, i);
         return true;
     case IR_V_MOVMSK:
         movmsk(g, i);
