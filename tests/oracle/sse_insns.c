@@ -276,8 +276,7 @@ static bool evaluate(struct test *t)
             if (i->type == IR_V128) {
                 uint64_t x = i->op == IR_V_FROM ? v[i->a].u : v[i->b].u;
                 v[n].v = interp_vector(i, v[i->a].v, v[i->b].v, v[i->c].v, x, mxcsr);
-            } else if (i->op == IR_V_LANE || i->op == IR_V_MOVMSK || i->op == IR_VF_STOI ||
-                       i->op == IR_FL_COMIS || i->op == IR_FL_PTEST) {
+            } else if (ir_ops[i->op].args[0] == 'v') {
                 v[n].u = cut(i->type, interp_vector_to_int(i, v[i->a].v, v[i->b].v, mxcsr));
             } else {
                 v[n].u = cut(i->type, integer_op(i, v[i->a].u, v[i->b].u, &known));
