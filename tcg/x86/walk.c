@@ -313,7 +313,11 @@ bool x86_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsign
     }
     unsigned token;
     struct mem_space *space = tc->vcpu->machine->memory;
-    struct walk w = {.tc = tc, .r = r, .view = mem_view_enter(space, &token)};
+    struct walk w; /* not cleared whole: this is the TLB's miss path */
+    w.tc = tc;
+    w.r = r;
+    w.view = mem_view_enter(space, &token);
+    w.range = NULL;
     w.a20_mask = r->a20_off ? ~(UINT64_C(1) << 20) : ~UINT64_C(0);
     int result;
     do {
