@@ -156,14 +156,10 @@ void tcg_mmu_flush(struct tcg_cpu *tc, bool keep_global)
     tc->counters.tlb_flushes++;
 }
 
-static void ctx_flush_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr)
+/* What is cached of one 4 KiB page, without the rest of a large page it may be part of. */
+static void ctx_drop_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vpage)
 {
-    uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
-    if (ctx->large_lo <= ctx->large_hi && vaddr >= ctx->large_lo && vaddr <= ctx->large_hi) {
-        ctx_flush(tc, ctx);
-        return;
-    }
-        unsigned n = tlb_index(vpage);
+    unsigned n = tlb_index(vpage);
     if (align_down(ctx->rd[n].tag, MEM_PAGE_SIZE) == vpage)
         ctx->rd[n].tag = TLB_INVALID;
     if (align_down(ctx->wr[n].tag, MEM_PAGE_SIZE) == vpage)
@@ -172,6 +168,16 @@ static void ctx_flush_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vad
         &tc->mmu->l2[(vpage >> MEM_PAGE_BITS ^ ctx->generation * 0x9e5) & (TLB_L2_SIZE - 1)];
     if (l2->vpage == vpage && l2->generation == ctx->generation)
         l2->generation = 0;
+}
+
+static void ctx_flush_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr)
+{
+    uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
+    if (ctx->large_lo <= ctx->large_hi && vaddr >= ctx->large_lo && vaddr <= ctx->large_hi) {
+        ctx_flush(tc, ctx);
+        return;
+    }
+    ctx_drop_page(tc, ctx, vpage);
     if (ctx->exec_bloom >> ((vpage >> MEM_PAGE_BITS) & 63) & 1)
         ctx_clear_jumps(ctx);
 }
@@ -324,7 +330,8 @@ static void take_up(struct tcg_ctx *ctx, const struct tlb_l2_entry *l2, enum tcg
     }
 }
 
-struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr, enum tcg_access access)
+struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr,
+                             enum tcg_access access)
 {
     uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
     struct tlb_l2_entry *l2 =
@@ -345,15 +352,22 @@ struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t v
         return e;
     }
     tc->counters.tlb_fills++;
-    if (!tc->arch->walk(tc, vaddr, access, ctx->mmu_index, false, &w))
+    if (!tc->arch->walk(tc, vaddr, access, ctx->mmu_index, false, &w)) {
+        /* A page fault drops what is cached of its page, for every kind of access, global or not.
+         */
+        for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
+            if (tc->mmu->root->ctx[i])
+                ctx_drop_page(tc, tc->mmu->root->ctx[i], vpage);
         return NULL;
+    }
     entry_fill(tc, e, vpage, &w, &l2->page_table);
     l2->vpage = vpage;
     /* RAM without a page record's place cannot be checked when it is taken up again. */
     l2->generation = (e->info & TLB_INFO_RAM) && !l2->page_table ? 0 : ctx->generation;
     take_up(ctx, l2, access);
     if (w.page_bits > MEM_PAGE_BITS) {
-        uint64_t size = UINT64_C(1) << w.page_bits, lo = align_down(vaddr, size), hi = lo + size - 1;
+        uint64_t size = UINT64_C(1) << w.page_bits, lo = align_down(vaddr, size),
+                 hi = lo + size - 1;
         bool none = ctx->large_lo > ctx->large_hi;
         if (none || lo < ctx->large_lo)
             ctx->large_lo = lo;

@@ -39,8 +39,8 @@ enum {
 };
 #define TLB_INVALID (~UINT64_C(0))
 
-/* Level 1, as compiled code probes it: one table for loads, one for stores, so that a copy's source and
- * destination do not fight for an entry. Layout is known to the back ends. */
+/* Level 1, as compiled code probes it: one table for loads, one for stores, so that a copy's source
+ * and destination do not fight for an entry. Layout is known to the back ends. */
 struct tlb_fast {
     uint64_t tag;    /* virtual page with flag bits, or TLB_INVALID */
     uint64_t addend; /* host address = guest address + addend */
@@ -68,7 +68,8 @@ struct jump_entry {
 #define JUMP_EMPTY UINT64_C(0x8000000000000001) /* not canonical: no PC is equal */
 
 struct tcg_ctx {
-        struct tlb_fast rd[TLB_L1_SIZE], wr[TLB_L1_SIZE]; /* first: reached through the pinned pointer */
+    struct tlb_fast rd[TLB_L1_SIZE],
+        wr[TLB_L1_SIZE]; /* first: reached through the pinned pointer */
     uint64_t rd_global[TLB_L1_SIZE / 64], wr_global[TLB_L1_SIZE / 64]; /* entries of global pages */
     struct jump_entry jumps[JUMP_CACHE_SIZE];
     uint32_t links[LINK_TABLE_SIZE]; /* link id when validated for this context */
@@ -123,8 +124,9 @@ static inline unsigned tlb_index(uint64_t vaddr)
     return (unsigned)(vaddr >> MEM_PAGE_BITS) & (TLB_L1_SIZE - 1);
 }
 /*
- * The entry that translates vaddr for the access, filled if needed, and taken up in level 1; NULL: fault (status
- * set, unless quiet). The permission is checked; flags in the tag are the caller's to obey. Valid until the next lookup.
+ * The entry that translates vaddr for the access, filled if needed, and taken up in level 1; NULL:
+ * fault (status set, unless quiet). The permission is checked; flags in the tag are the caller's to
+ * obey. Valid until the next lookup.
  */
 struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr,
                              enum tcg_access access);
