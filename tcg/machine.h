@@ -77,7 +77,7 @@ struct tcg_machine {
     struct ir_region *region;
     const char *compile_limit;    /* which limit the last TCG_TOO_BIG hit, for messages */
     struct disas *disas;          /* opened by the first log that wants it */
-        struct tcg_counters counters; /* translation counters, under code_lock */
+    struct tcg_counters counters; /* translation counters, under code_lock */
     struct tcg_counters ended;    /* of vCPUs that are gone */
 
     /* safe points: a vCPU is `in_code` while it may hold pointers into blocks or use its TLB */

@@ -141,7 +141,7 @@ void cg_prepare(struct cg *g);
 /* Slots of the groups in a helper's mask. */
 uint64_t cg_slots(const struct cg *g, uint64_t groups);
 #define cg_for_each_slot(s, mask)                                                                  \
-    for (uint64_t m_##s = (mask); m_##s; m_##s &= m_##s - 1)                                        \
+    for (uint64_t m_##s = (mask); m_##s; m_##s &= m_##s - 1)                                       \
         for (unsigned s = (unsigned)__builtin_ctzll(m_##s), once_##s = 1; once_##s; once_##s = 0)
 static inline ir_ref cg_id(const struct cg *g, ir_ref v)
 {
