@@ -51,7 +51,6 @@ static void ram_written(void *opaque, struct ram_block *ram, uint64_t offset, ui
     struct tcg_machine *tm = opaque;
     /* Not "is a block there": one may be in the making from the bytes that were there before. What
      * turns into code after this look is read after the write. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (!cache_has_code(ram, offset, len))
         return;
     pthread_mutex_lock(&tm->code_lock);

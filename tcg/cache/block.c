@@ -195,7 +195,10 @@ bool cache_has_code(struct ram_block *ram, uint64_t offset, uint64_t len)
 {
     for (uint64_t p = align_down(offset, MEM_PAGE_SIZE); p < offset + len; p += MEM_PAGE_SIZE) {
         struct tcg_page *page = cache_page(ram, p);
-        if (page && __atomic_load_n(&page->code, __ATOMIC_SEQ_CST))
+        bool code = false;
+        /* Read-modify-write here and where it is set: a barrier between the bytes and the flag. */
+        if (page && !__atomic_compare_exchange_n(&page->code, &code, false, false, __ATOMIC_SEQ_CST,
+                                                 __ATOMIC_SEQ_CST))
             return true;
     }
     return false;

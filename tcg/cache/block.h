@@ -102,7 +102,7 @@ unsigned cache_invalidate(struct tcg_machine *tm, struct ram_block *ram, uint64_
 /* Does any block cover a byte there? Lock-free, may say yes too often. */
 bool cache_covers(struct ram_block *ram, uint64_t offset, uint64_t len);
 /* Is a page of these code, so that its bytes may just be being translated? Lock-free; for who wrote
- * the bytes already, with a full barrier in between. */
+ * the bytes already. */
 bool cache_has_code(struct ram_block *ram, uint64_t offset, uint64_t len);
 /* Exactly, for bytes within one page; code_lock held. */
 bool cache_overlaps(const struct tcg_page *page, uint64_t offset, uint64_t len);

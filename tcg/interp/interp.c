@@ -547,7 +547,7 @@ static struct tcg_exit run_block(struct tcg_cpu *tc, struct tcg_block *b, struct
                 return leave_status(&f);
             break;
         case IR_FENCE:
-            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+            __sync_synchronize();
             break;
         case IR_CALL:
             v[n].u = call_helper(&f, i);

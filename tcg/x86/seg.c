@@ -182,7 +182,7 @@ void x86_drop_inner_segments(struct x86_regs *r, unsigned cpl)
         struct x86_segment *s = &r->seg[which[i]];
         bool conforming = (s->attr & (X86_SEG_S | 0xc)) == (X86_SEG_S | 0xc);
         if ((s->attr & X86_SEG_P) && !conforming &&
-            (s->attr & X86_SEG_DPL) >> X86_SEG_DPL_SHIFT < cpl)
+            (unsigned)(s->attr & X86_SEG_DPL) >> X86_SEG_DPL_SHIFT < cpl)
             x86_set_null_segment(r, which[i], 0);
     }
 }
