@@ -55,7 +55,7 @@ static struct tcg_page *protect_page(struct tcg_cpu *tc, const struct code_place
     pthread_mutex_lock(&tm->code_lock);
     if (!page->code) {
         const uint8_t *host = place->ram->host + align_down(place->offset, MEM_PAGE_SIZE);
-        __atomic_exchange_n(&page->code, true, __ATOMIC_SEQ_CST);
+        (void)__atomic_exchange_n(&page->code, true, __ATOMIC_SEQ_CST);
         for (unsigned n = 0; n < tm->m->vcpu_count; n++)
             tlb_protect_host_page(tcg_cpu_of_vcpu(tm->m->vcpus[n]), host);
     }
