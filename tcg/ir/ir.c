@@ -69,14 +69,15 @@ bool ir_has_side_effect(const struct ir_insn *i, const struct ir_region *r)
     case IR_BRNZ:
     case IR_EXIT:
     case IR_EXIT_IND:
-    case IR_EXIT_DYN:
+        case IR_EXIT_DYN:
+    case IR_FL_COMIS: /* floating point sets sticky exception flags even when the result is dead */
         return true;
     case IR_CALL: {
         const struct ir_helper *h = &r->helpers[i->imm];
         return h->writes || h->flags || h->result == IR_VOID;
     }
     default:
-        return ir_may_fault(i, r);
+        return (i->op >= IR_VF_ADD && i->op <= IR_VF_STOI) || ir_may_fault(i, r);
     }
 }
 

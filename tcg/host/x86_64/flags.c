@@ -217,7 +217,8 @@ void fl_define(struct cg *g)
     struct emit *e = &g->e;
     int t;
 
-    if (!g->packed[g->n] || define_packed(g, i))
+        bool sets_fp_flags = i->op == IR_FL_COMIS;
+    if ((!g->packed[g->n] && !sets_fp_flags) || define_packed(g, i))
         return;
     if (g->host_flags == g->n) {
         pack(g);
@@ -285,9 +286,11 @@ void fl_define(struct cg *g)
     case IR_FL_PTEST:
         emit_vex_rr(e, 0x17 | MAP_0F38 | PP_66, cg_xmm(g, i->a), NO_REG, cg_xmm(g, i->b));
         break;
-    default:
+        default:
         shift_flags(g, i, size);
         break;
     }
-    pack(g);
+    fl_clobber(g);
+    if (g->packed[g->n])
+        pack(g);
 }
