@@ -22,7 +22,7 @@ static bool zero_extended(const struct ir_region *r, ir_ref v)
            op != IR_FSHR;
 }
 
-static void need(struct cg *g, uint32_t value, uint32_t at)
+void cg_need(struct cg *g, uint32_t value, uint32_t at)
 {
     if (value && g->last[value] < at)
         g->last[value] = (uint16_t)at;
@@ -47,16 +47,18 @@ static uint64_t observed_groups(const struct cg *g, const struct ir_insn *i)
     }
 }
 
+bool cg_is_alias(const struct ir_region *r, uint32_t n)
+{
+    const struct ir_insn *i = &r->insns[n];
+    return i->op == IR_TRUNC || i->op == IR_FL_PACK ||
+           (i->op == IR_ZEXT && i->type == IR_I64 && i->aux == IR_W32 && zero_extended(r, i->a));
+}
+
 /* The value that insn n stands for: conversions that need no code share their argument's. In order.
  */
-static void assign_id(struct cg *g, uint32_t n)
+void cg_assign_id(struct cg *g, uint32_t n)
 {
-    const struct ir_region *r = g->r;
-    const struct ir_insn *i = &r->insns[n];
-    bool alias =
-        i->op == IR_TRUNC || i->op == IR_FL_PACK ||
-        (i->op == IR_ZEXT && i->type == IR_I64 && i->aux == IR_W32 && zero_extended(r, i->a));
-    g->id[n] = alias ? g->id[i->a] : (ir_ref)n;
+    g->id[n] = cg_is_alias(g->r, n) ? g->id[g->r->insns[n].a] : (ir_ref)n;
 }
 
 void cg_init(struct cg *g, struct tcg_machine *tm)
@@ -97,7 +99,7 @@ static void prepare_call(struct cg *g, uint32_t n, const struct ir_helper *h, ui
 {
     cg_for_each_slot(s, cg_slots(g, h->writes))
     {
-        need(g, g->cur[s], n);
+        cg_need(g, g->cur[s], n);
         g->cur[s] = 0;
         put_at[s] = n;
     }
@@ -123,6 +125,7 @@ void cg_prepare(struct cg *g)
         memset(g->hint + from, NO_REG, len);
     }
     memset(g->packed, 0, count);
+    memset(g->fused, 0, count * sizeof g->fused[0]);
     memset(g->deferred, 0, count);
     memset(g->gpr, 0, sizeof g->gpr);
     memset(g->xmm, 0, sizeof g->xmm);
@@ -148,10 +151,11 @@ void cg_prepare(struct cg *g)
         ir_ref args[4];
         if (i->op == IR_NOP)
             continue;
-        assign_id(g, n);
-        unsigned k = ir_args(i, args);
+        cg_assign_id(g, n);
+        unsigned k = g->fused[n] ? 0 : ir_args(i, args);
         while (k--)
-            need(g, g->id[args[k]], n);
+            cg_need(g, g->id[args[k]], n);
+        fl_fuse(g, n);
         if (i->op == IR_GET) {
             if (g->cur[i->aux])
                 g->id[n] = g->cur[i->aux];
@@ -163,7 +167,7 @@ void cg_prepare(struct cg *g)
             unsigned s = i->aux;
             uint32_t looked = slot_point[s] > point ? slot_point[s] : point;
             if (looked > put_at[s])
-                need(g, g->cur[s], looked);
+                cg_need(g, g->cur[s], looked);
             g->cur[s] = g->id[i->a];
             put_at[s] = n;
             if (g->home[s] != NO_REG && g->cur[s] < IR_MAX_INSNS)
@@ -179,7 +183,7 @@ void cg_prepare(struct cg *g)
             prepare_call(g, n, &r->helpers[i->imm], put_at);
     }
     for (unsigned s = 0; s < r->slot_count; s++)
-        need(g, g->cur[s], count - 1);
+        cg_need(g, g->cur[s], count - 1);
     /* Flags that anyone looks at exist in packed form; hints pass back through conversions. */
     for (uint32_t n = count - 1; n >= 1; n--) {
         struct ir_insn *i = &r->insns[n];

@@ -17,6 +17,7 @@
 #include "core/util/range.h"
 #include "tcg/host/x86_64/cg.h"
 #include "tcg/disas.h"
+#include "tcg/perfmap.h"
 
 enum { CODE_MARGIN = 4096, ENTRY_ALIGN = 16 };
 
@@ -88,7 +89,10 @@ static bool init(struct tcg_machine *tm, struct vemu_error **errp)
                    : error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the translator");
     }
     cg_init(be->cg, tm);
-    return thunks_emit(tm, be);
+    if (!thunks_emit(tm, be))
+        return false;
+    perfmap_add(tm, be->exec, be->used, "vemu_thunks");
+    return true;
 }
 
 /* ---- C side of the thunks

@@ -78,13 +78,15 @@ struct cg {
     const char *failed; /* where the first limit was hit, NULL: none */
 
     /* values */
-    ir_ref id[IR_MAX_INSNS];        /* the value an insn stands for (aliases resolved) */
-    uint16_t last[CG_VALUES];       /* last insn that needs it */
-    int8_t reg[CG_VALUES];          /* GPR or XMM by type; NO_REG */
-    int8_t spill[CG_VALUES];        /* -1: none */
-    int16_t mem[CG_VALUES];         /* slot whose memory holds it; -1 */
-    int8_t hint[CG_VALUES];         /* register it is wanted in */
-    uint8_t packed[IR_MAX_INSNS];   /* FL: must exist in packed form */
+    ir_ref id[IR_MAX_INSNS];      /* the value an insn stands for (aliases resolved) */
+    uint16_t last[CG_VALUES];     /* last insn that needs it */
+    int8_t reg[CG_VALUES];        /* GPR or XMM by type; NO_REG */
+    int8_t spill[CG_VALUES];      /* -1: none */
+    int16_t mem[CG_VALUES];       /* slot whose memory holds it; -1 */
+    int8_t hint[CG_VALUES];       /* register it is wanted in */
+    uint8_t packed[IR_MAX_INSNS]; /* FL: must exist in packed form */
+    uint16_t
+        fused[IR_MAX_INSNS]; /* FL: the integer insn whose host instruction sets these flags too */
     uint8_t deferred[IR_MAX_INSNS]; /* value not computed: folded into its only user */
 
     uint16_t gpr[16], xmm[16]; /* value in a register; 0: free */
@@ -138,6 +140,12 @@ static inline void cg_fail(struct cg *g, const char *where)
 /* Once: what depends on the architecture only. */
 void cg_init(struct cg *g, struct tcg_machine *tm);
 void cg_prepare(struct cg *g);
+/* The value is needed until insn `at`. */
+void cg_need(struct cg *g, uint32_t value, uint32_t at);
+/* The value insn n stands for; its arguments' are known. */
+void cg_assign_id(struct cg *g, uint32_t n);
+/* A conversion that needs no code. */
+bool cg_is_alias(const struct ir_region *r, uint32_t n);
 /* Slots of the groups in a helper's mask. */
 uint64_t cg_slots(const struct cg *g, uint64_t groups);
 #define cg_for_each_slot(s, mask)                                                                  \
@@ -197,6 +205,8 @@ static inline struct host_mem cg_spill_mem(int k)
 /* The FL insn that an integer insn n of this kind can set as it computes: its ref, when its flags
  * are wanted. */
 ir_ref fl_partner(struct cg *g, uint32_t n);
+/* While preparing: note that an FL insn behind n will come with it. */
+void fl_fuse(struct cg *g, uint32_t n);
 void fl_define(struct cg *g); /* an FL_* insn */
 /* Host flags := value f (uses RAX when they must be unpacked). */
 void fl_to_host(struct cg *g, ir_ref f);

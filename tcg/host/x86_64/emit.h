@@ -319,6 +319,20 @@ static inline void emit_store_imm(struct emit *e, bool wide, struct host_mem m, 
     emit_rm(e, 0xc7 | w_bit(wide), 0, m);
     emit_u32(e, (uint32_t)imm);
 }
+/* One instruction that does nothing, 0 to 3 bytes. */
+static inline void emit_nop(struct emit *e, unsigned bytes)
+{
+    if (bytes == 3) {
+        emit_u8(e, 0x0f);
+        emit_u8(e, 0x1f);
+        emit_u8(e, 0x00);
+    } else {
+        if (bytes == 2)
+            emit_u8(e, 0x66);
+        if (bytes)
+            emit_u8(e, 0x90);
+    }
+}
 /* Jumps: the position of the displacement is returned for emit_patch_here/emit_patch. */
 static inline uint8_t *emit_jcc(struct emit *e, unsigned cc)
 {

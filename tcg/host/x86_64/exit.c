@@ -213,8 +213,7 @@ void exit_transition(struct cg *g, uint16_t first, uint16_t count)
 static uint8_t *aligned_jump(struct cg *g, int cc)
 {
     unsigned opcode_len = cc < 0 ? 1 : 2;
-    while (((uintptr_t)g->e.p + opcode_len) & 3)
-        emit_u8(&g->e, 0x90);
+    emit_nop(&g->e, (unsigned)-((uintptr_t)g->e.p + opcode_len) & 3);
     return cc < 0 ? emit_jmp(&g->e) : emit_jcc(&g->e, (unsigned)cc);
 }
 

@@ -68,19 +68,38 @@ static bool partners(const struct cg *g, const struct ir_insn *i, ir_ref n, cons
     }
 }
 
-ir_ref fl_partner(struct cg *g, uint32_t n)
+void fl_fuse(struct cg *g, uint32_t n)
 {
     const struct ir_insn *i = &g->r->insns[n];
-    for (uint32_t m = n + 1, looked = 0; m < g->r->count && looked < 5; m++, looked++) {
+    if (i->op < IR_ADD || i->op > IR_SAR)
+        return;
+    for (uint32_t m = n + 1; m < g->r->count && m < n + 6; m++) {
         const struct ir_insn *f = &g->r->insns[m];
-        if (f->type == IR_FL && f->op != IR_GET && g->packed[m] && partners(g, i, (ir_ref)n, f))
-            return (ir_ref)m;
+        if (f->type == IR_FL && f->op != IR_GET) {
+            if (partners(g, i, (ir_ref)n, f)) {
+                g->fused[m] = (uint16_t)n;
+                /* old flags that go in are wanted when the integer insn is computed */
+                if (f->op == IR_FL_INC || f->op == IR_FL_DEC)
+                    cg_need(g, g->id[f->b], n);
+                else if (f->op == IR_FL_SHL || f->op == IR_FL_SHR || f->op == IR_FL_SAR)
+                    cg_need(g, g->id[f->c], n);
+            }
+            return;
+        }
+        /* only what emits no code may stand between */
         if (f->op != IR_NOP && f->op != IR_PUT && f->op != IR_CONST && f->op != IR_TRUNC &&
-            f->op != IR_ZEXT && f->op != IR_GET)
-            break;
-        if (f->op == IR_ZEXT && g->id[m] == m)
-            break; /* emits code; harmless, but the value is then complete */
+            !(f->op == IR_ZEXT && cg_is_alias(g->r, m)))
+            return;
+        if (f->op != IR_NOP)
+            cg_assign_id(g, m);
     }
+}
+
+ir_ref fl_partner(struct cg *g, uint32_t n)
+{
+    for (uint32_t m = n + 1; m < g->r->count && m < n + 6; m++)
+        if (g->fused[m] == n)
+            return g->packed[m] ? (ir_ref)m : 0;
     return 0;
 }
 
@@ -217,7 +236,7 @@ void fl_define(struct cg *g)
     struct emit *e = &g->e;
     int t;
 
-        bool sets_fp_flags = i->op == IR_FL_COMIS;
+    bool sets_fp_flags = i->op == IR_FL_COMIS;
     if ((!g->packed[g->n] && !sets_fp_flags) || define_packed(g, i))
         return;
     if (g->host_flags == g->n) {
@@ -286,7 +305,7 @@ void fl_define(struct cg *g)
     case IR_FL_PTEST:
         emit_vex_rr(e, 0x17 | MAP_0F38 | PP_66, cg_xmm(g, i->a), NO_REG, cg_xmm(g, i->b));
         break;
-        default:
+    default:
         shift_flags(g, i, size);
         break;
     }

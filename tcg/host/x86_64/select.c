@@ -569,18 +569,42 @@ static void load(struct cg *g, const struct ir_insn *i)
     s->back = e->p;
 }
 
+/* mov [m], imm of 1, 2, 4 or 8 bytes */
+static void store_const(struct cg *g, unsigned size, int32_t imm, struct host_mem m)
+{
+    struct emit *e = &g->e;
+    if (size == 1) {
+        emit_rm(e, 0xc6, 0, m);
+        emit_u8(e, (uint8_t)imm);
+    } else if (size == 2) {
+        emit_rm(e, 0xc7 | PP_66, 0, m);
+        emit_u8(e, (uint8_t)imm);
+        emit_u8(e, (uint8_t)(imm >> 8));
+    } else {
+        emit_store_imm(e, size == 8, m, imm);
+    }
+}
+
 static void store(struct cg *g, const struct ir_insn *i)
 {
     unsigned width = i->imm & IR_MEM_SIZE;
     bool vec = g->r->insns[i->b].type == IR_V128;
-    int addr = cg_gpr(g, i->a), data = vec ? cg_xmm(g, i->b) : cg_gpr(g, i->b), base;
+    int32_t imm = 0;
+    bool constant = !vec && cg_imm32(g, i->b, &imm) && !(i->imm & IR_MEM_IDX);
+    int addr = cg_gpr(g, i->a),
+        data = constant ? NO_REG
+               : vec    ? cg_xmm(g, i->b)
+                        : cg_gpr(g, i->b),
+        base;
     struct stub *s = access_check(g, i, STUB_STORE, addr, &base);
     struct emit *e = &g->e;
 
     s->data = (int8_t)data;
     if (base != NO_REG) {
         struct host_mem m = mem_index(base, addr, 0, 0);
-        if (vec)
+        if (constant)
+            store_const(g, 1u << width, imm, m);
+        else if (vec)
             emit_vex_rm(e,
                         width == IR_W128  ? V_MOVDQU_STORE
                         : width == IR_W64 ? V_MOVQ_STORE
@@ -622,7 +646,10 @@ static void memory_stub(struct cg *g, struct stub *s, const struct ir_insn *i)
     emit_store(e, 8, s->addr, arg_mem(0));
     emit_store_imm(e, false, attr_mem(), (int32_t)i->imm);
     if (!is_load) {
-        if (vec)
+        int32_t imm;
+        if (s->data == NO_REG && cg_imm32(g, i->b, &imm))
+            emit_store_imm(e, true, arg_mem(1), imm);
+        else if (vec)
             emit_vex_rm(e, V_MOVDQU_STORE, s->data, NO_REG, scratch_mem());
         else
             emit_store(e, 8, s->data, arg_mem(1));
