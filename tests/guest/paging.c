@@ -36,6 +36,7 @@ static void reset_entries(u64 bits)
         *entry[l] = (*entry[l] & 0xffffffffff000) | PTE_P | PTE_W | PTE_U;
     *entry[1] = (u64)target | bits;
     write_cr3(read_cr3());
+    invlpg(VA); /* it may be global */
 }
 
 static const char *access_code(int access)
@@ -312,7 +313,9 @@ static void accessed_dirty(void)
 
 static void large_pages(void)
 {
-    u8 *area = (u8 *)0x2000000; /* 32 MiB: 2 MiB aligned RAM above what page_alloc() gave so far */
+    volatile u8 *area =
+        (volatile u8
+             *)0x2000000; /* 32 MiB: 2 MiB aligned RAM above what page_alloc() gave so far */
     volatile u8 *va = (volatile u8 *)(VA + 0x40000000);
     u64 *pde = pte_at((ul)va, 2);
     *pde = (u64)area | PTE_P | PTE_W | PTE_PS;

@@ -41,6 +41,7 @@ enum {
     VEC_PF,
     VEC_MF = 16,
     VEC_AC,
+    VEC_MC,
     VEC_XM,
     VEC_PIC = 0x20, /* IRQ 0-15 of the 8259 pair */
     VEC_DONE = 0x40,

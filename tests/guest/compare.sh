@@ -1,0 +1,72 @@
+#!/bin/sh
+# Runs every guest test under vemu (both back ends) and under the distribution's QEMU and writes the
+# table docs/guest-tests.md. What the manuals say about each difference stands in
+# tests/guest/differences.txt: "IMAGE: NAME = decision".
+set -u
+build=${VEMU_BUILD:-.}
+out=$VEMU_SRC/docs/guest-tests.md
+run() { # NAME COMMAND
+    GUEST_LOGS=$build/tests/logs/$1 EMULATOR=$2 sh "$VEMU_SRC/tests/guest/run-guests.sh" >"$build/tests/guest-$1.tap"
+    echo "$1: $(grep -c '^ok' "$build/tests/guest-$1.tap") ok, $(grep -c '^not ok' "$build/tests/guest-$1.tap") not ok" >&2
+}
+run jit "$build/vemu-system-x86_64 -accel tcg"
+run interp "$build/vemu-system-x86_64 -accel tcg,backend=interp"
+run qemu "qemu-system-x86_64 -accel tcg"
+qemu=$(qemu-system-x86_64 --version | sed -n '1s/.*version \([^ ]*\).*/\1/p')
+awk -v qemu="$qemu" -v dir="$build/tests/guest-" -v decisions="$VEMU_SRC/tests/guest/differences.txt" '
+    function result(line) {
+        return line ~ /^not/ ? "**no**" : line ~ /# SKIP/ ? "skip" : "ok"
+    }
+    function name(line) {
+        sub(/^(not )?ok [0-9]+ - /, "", line); sub(/ *# SKIP.*/, "", line)
+        return line
+    }
+    BEGIN {
+        n = split("jit interp qemu", who)
+        for (i = 1; i <= n; i++)
+            while ((getline line < (dir who[i] ".tap")) > 0)
+                if (line ~ /^(not )?ok /) {
+                    k = name(line)
+                    if (!(k in seen)) { seen[k] = 1; order[++total] = k }
+                    r[who[i], k] = result(line)
+                    if (result(line) == "ok") good[who[i]]++
+                    else if (result(line) == "**no**") bad[who[i]]++
+                    else skipped[who[i]]++
+                }
+        while ((getline line < decisions) > 0)
+            if (line !~ /^#/ && (p = index(line, " = ")))
+                why[substr(line, 1, p - 1)] = substr(line, p + 3)
+        print "# Guest tests"
+        print ""
+        print "Written by `make docs-guest-tests`. Small bare-metal programs (`tests/guest`) run under vemu with"
+        print "its two back ends and under QEMU " qemu " (Debian) as a black box. What they expect is what the"
+        print "manuals say; the second table says so for each difference."
+        print ""
+        print "| emulator | ok | not ok | skipped |"
+        print "|---|---|---|---|"
+        for (i = 1; i <= n; i++)
+            print "| " (who[i] == "qemu" ? "QEMU " qemu : "vemu " who[i]) " | " good[who[i]] + 0 " | " bad[who[i]] + 0 " | " skipped[who[i]] + 0 " |"
+        print ""
+        print "## Differences"
+        print ""
+        print "| test | vemu jit | vemu interp | QEMU | decided |"
+        print "|---|---|---|---|---|"
+        for (t = 1; t <= total; t++) {
+            k = order[t]
+            a = r["jit", k]; b = r["interp", k]; c = r["qemu", k]
+            if (a == "") a = "not reached"
+            if (b == "") b = "not reached"
+            if (c == "") c = "not reached"
+            if (a != b || b != c)
+                print "| " k " | " a " | " b " | " c " | " (k in why ? why[k] : c == "not reached" ? "QEMU ended before it" : c == "skip" || a == "skip" ? "the CPU models differ" : "") " |"
+        }
+        print ""
+        print "## All tests"
+        print ""
+        print "| test | vemu jit | vemu interp | QEMU |"
+        print "|---|---|---|---|"
+        for (t = 1; t <= total; t++) {
+            k = order[t]
+            print "| " k " | " r["jit", k] " | " r["interp", k] " | " r["qemu", k] " |"
+        }
+    }' >"$out.new" && mv "$out.new" "$out"

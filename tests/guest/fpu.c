@@ -1,0 +1,270 @@
+/* x87 and SSE state: device-not-available, unmasked exceptions, save formats. */
+#include "lib/guest.h"
+
+static u8 *area; /* 64-byte aligned */
+
+CODE(x87_op, "fld1");
+CODE(mmx_op, "paddb %mm0,%mm1");
+CODE(sse_op, "addps %xmm0,%xmm1");
+CODE(fwait_op, "fwait");
+CODE(fxsave_op, "fxsave (%rsi)");
+CODE(div0_x87, "fninit\n fldcw (%rsi)\n fld1\n fldz\n fdivrp\n fwait");
+CODE(div0_late, "fninit\n fldcw (%rsi)\n fld1\n fldz\n fdivrp\n nop\n nop\n fld1");
+CODE(div0_quiet,
+     "fninit\n fldcw (%rsi)\n fld1\n fldz\n fdivrp\n fnstsw %ax\n fnclex\n fwait\n fninit");
+LABEL(div0_sse_at);
+CODE(div0_sse, "ldmxcsr (%rsi)\n mov $1,%eax\n cvtsi2ss %eax,%xmm0\n xorps %xmm1,%xmm1\n"
+               ".globl div0_sse_at\ndiv0_sse_at: divss %xmm1,%xmm0\n inc %rbx");
+CODE(sse_masked, "ldmxcsr (%rsi)\n mov $1,%eax\n cvtsi2ss %eax,%xmm0\n xorps %xmm1,%xmm1\n"
+                 "divss %xmm1,%xmm0\n movd %xmm0,%eax\n stmxcsr 4(%rsi)\n mov 4(%rsi),%ecx");
+CODE(ldmxcsr_op, "ldmxcsr (%rsi)");
+CODE(fxrstor_op, "fxrstor64 (%rsi)");
+
+static void not_available(void)
+{
+    static const struct {
+        ul set, clear;
+        const char *name;
+        int x87, mmx, sse, wait; /* vectors, -1: runs */
+    } t[] = {
+        {CR0_TS | CR0_MP, CR0_EM, "TS and MP", VEC_NM, VEC_NM, VEC_NM, VEC_NM},
+        {CR0_TS, CR0_EM | CR0_MP, "TS", VEC_NM, VEC_NM, VEC_NM, -1},
+        {CR0_EM, CR0_TS, "EM", VEC_NM, VEC_UD, VEC_UD, -1},
+        {CR0_EM | CR0_TS | CR0_MP, 0, "EM, TS and MP", VEC_NM, VEC_UD, VEC_UD, VEC_NM},
+        {CR0_MP, CR0_EM | CR0_TS, "MP", -1, -1, -1, -1},
+    };
+    ul cr0 = read_cr0();
+    for (unsigned i = 0; i < sizeof t / sizeof *t; i++) {
+        const char *const code[] = {x87_op, mmx_op, sse_op, fwait_op};
+        const int want[] = {t[i].x87, t[i].mmx, t[i].sse, t[i].wait};
+        for (unsigned k = 0; k < 4; k++) {
+            struct regs r;
+            asm volatile("fninit");
+            write_cr0((cr0 & ~t[i].clear) | t[i].set);
+            regs_init(&r, code[k], 3);
+            run(&r);
+            write_cr0(cr0 & ~(ul)(CR0_TS | CR0_EM));
+            int got = r.vec == VEC_DONE ? -1 : (int)r.vec;
+            if (got != want[k])
+                complain("%s: vector %d, expected %d",
+                         k == 0   ? "x87"
+                         : k == 1 ? "MMX"
+                         : k == 2 ? "SSE"
+                                  : "FWAIT",
+                         got, want[k]);
+        }
+        check("CR0 %s: x87, MMX, SSE, FWAIT", t[i].name);
+    }
+    struct regs r;
+    write_cr4(read_cr4() & ~(ul)CR4_OSFXSR);
+    regs_init(&r, sse_op, 3);
+    run_expect(&r, VEC_UD);
+    write_cr4(read_cr4() | CR4_OSFXSR);
+    check("SSE without CR4.OSFXSR is #UD");
+    write_cr0(read_cr0() | CR0_TS);
+    asm volatile("clts");
+    equal("TS", read_cr0() & CR0_TS, 0);
+    check("CLTS");
+}
+
+static void exceptions(void)
+{
+    struct regs r;
+    u16 *cw = (u16 *)area;
+    u32 *mxcsr = (u32 *)area;
+    *cw = 0x037f & ~4; /* zero divide unmasked */
+    regs_init(&r, div0_x87, 3);
+    r.rsi = USER(area);
+    run_expect(&r, VEC_MF);
+    equal("rip", r.rip - USER(div0_x87), 11 - 1);
+    check("an unmasked x87 exception is #MF at the next waiting instruction");
+    regs_init(&r, div0_late, 3);
+    r.rsi = USER(area);
+    run_expect(&r, VEC_MF);
+    equal("rip", r.rip - USER(div0_late), 12);
+    check("not before it");
+    regs_init(&r, div0_quiet, 3);
+    r.rsi = USER(area);
+    run_expect(&r, VEC_DONE);
+    equal("status", r.rax & 0x84, 0x84);
+    check("FNSTSW shows it, FNCLEX clears it");
+    asm volatile("fninit");
+    *mxcsr = 0x1f80 & ~0x200;
+    regs_init(&r, div0_sse, 3);
+    r.rsi = USER(area);
+    ul rbx = r.rbx;
+    run_expect(&r, VEC_XM);
+    equal("rip", r.rip, USER(div0_sse_at));
+    equal("rbx", r.rbx, rbx);
+    u32 now;
+    asm volatile("stmxcsr %0" : "=m"(now));
+    equal("MXCSR", now, (0x1f80 & ~0x200) | 4);
+    check("an unmasked SSE exception is #XM at the instruction, with its flag set");
+    write_cr4(read_cr4() & ~(ul)CR4_OSXMMEXCPT);
+    *mxcsr = 0x1f80 & ~0x200;
+    regs_init(&r, div0_sse, 3);
+    r.rsi = USER(area);
+    run_expect(&r, VEC_UD);
+    write_cr4(read_cr4() | CR4_OSXMMEXCPT);
+    check("without CR4.OSXMMEXCPT it is #UD");
+    *mxcsr = 0x1f80;
+    regs_init(&r, sse_masked, 3);
+    r.rsi = USER(area);
+    run_expect(&r, VEC_DONE);
+    equal("1 / 0", (u32)r.rax, 0x7f800000);
+    equal("MXCSR", (u32)r.rcx, 0x1f84);
+    check("a masked one gives infinity and the flag");
+    *mxcsr = 0x10000;
+    regs_init(&r, ldmxcsr_op, 3);
+    r.rsi = USER(area);
+    run_expect(&r, VEC_GP);
+    check("LDMXCSR with a reserved bit is #GP(0)");
+}
+
+static void fxsave(void)
+{
+    struct regs r;
+    memset(area, 0xcc, 512);
+    CODE(make_state,
+         "fninit\n fld1\n fldpi\n mov $0x11223344,%eax\n movd %eax,%xmm0\n movd %eax,%xmm15\n"
+         "fxsave64 (%rsi)");
+    u32 mx = 0x1f80;
+    asm volatile("ldmxcsr %0" ::"m"(mx));
+    regs_init(&r, make_state, 3);
+    r.rsi = USER(area);
+    run_expect(&r, VEC_DONE);
+    equal("FCW", *(u16 *)area, 0x37f);
+    equal("FSW", *(u16 *)(area + 2), 0x3000);
+    equal("abridged tag word", area[4], 0xc0);
+    equal("MXCSR", *(u32 *)(area + 24), 0x1f80);
+    equal("ST0 (pi)", *(u64 *)(area + 32), 0xc90fdaa22168c235);
+    equal("ST0 exponent", *(u16 *)(area + 40), 0x4000);
+    equal("ST1 (1)", *(u64 *)(area + 48), 0x8000000000000000);
+    equal("XMM0", *(u64 *)(area + 160), 0x11223344);
+    equal("XMM15", *(u64 *)(area + 160 + 15 * 16), 0x11223344);
+    equal("MXCSR mask", *(u32 *)(area + 28) & 0xffbf, 0xffbf);
+    equal("software bytes untouched", *(u64 *)(area + 464), 0xcccccccccccccccc);
+    check("FXSAVE's format");
+    asm volatile("fninit");
+    area[160] = 0x99;
+    memset(area + 512, 0xcc, 512); /* reserved bytes may stay as they are */
+    asm volatile("fxrstor64 %0; fxsave64 %1" ::"m"(*(u8(*)[512])area),
+                 "m"(*(u8(*)[512])(area + 512))
+                 : "memory");
+    memset(area + 512 + 464, 0xcc, 48);
+    equal("difference", (u64)memcmp(area, area + 512, 416), 0);
+    check("FXRSTOR and FXSAVE give the same image");
+    for (unsigned i = 1; i < 16; i += 7) {
+        regs_init(&r, fxsave_op, 3);
+        r.rsi = USER(area) + i;
+        run_expect(&r, VEC_GP);
+    }
+    *(u32 *)(area + 24) = 0x10000;
+    regs_init(&r, fxrstor_op, 3);
+    r.rsi = USER(area);
+    run_expect(&r, VEC_GP);
+    *(u32 *)(area + 24) = 0x1f80;
+    check("FXSAVE unaligned and FXRSTOR with a bad MXCSR are #GP(0)");
+    CODE(mmx_tags,
+         "fninit\n mov $0x55,%eax\n movd %eax,%mm3\n fxsave64 (%rsi)\n emms\n fxsave64 512(%rsi)");
+    regs_init(&r, mmx_tags, 3);
+    r.rsi = USER(area);
+    run_expect(&r, VEC_DONE);
+    equal("tags after MMX", area[4], 0xff);
+    equal("FSW after MMX", *(u16 *)(area + 2) & 0x3800, 0);
+    equal("MM3", *(u64 *)(area + 32 + 48), 0x55);
+    equal("its exponent", *(u16 *)(area + 32 + 56), 0xffff);
+    equal("tags after EMMS", area[512 + 4], 0);
+    check("MMX in the x87 registers");
+}
+
+static void xsave(void)
+{
+    if (!(cpuid(1, 0).c >> 26 & 1)) {
+        skip("XSAVE", "not in CPUID");
+        return;
+    }
+    struct regs r;
+    CODE(xsave_op, "xsave64 (%rsi)");
+    CODE(xrstor_op, "xrstor64 (%rsi)");
+    CODE(xgetbv_op, "xgetbv");
+    CODE(xsetbv_op, "xsetbv");
+    regs_init(&r, xsave_op, 3);
+    r.rsi = USER(area);
+    run_expect(&r, VEC_UD);
+    check("XSAVE without CR4.OSXSAVE is #UD");
+    write_cr4(read_cr4() | CR4_OSXSAVE);
+    regs_init(&r, xgetbv_op, 3);
+    r.rcx = 0;
+    run_expect(&r, VEC_DONE);
+    equal("XCR0 at the start", r.rax & 1, 1);
+    struct cpuid c = cpuid(0xd, 0);
+    static const struct {
+        ul value;
+        bool good;
+    } v[] = {{1, true}, {3, true}, {0, false}, {2, false}, {5, false}, {1ul << 63, false}};
+    for (unsigned i = 0; i < 6; i++) {
+        regs_init(&r, xsetbv_op, 0);
+        r.rcx = 0, r.rax = (u32)v[i].value, r.rdx = v[i].value >> 32;
+        run_expect(&r, v[i].good ? VEC_DONE : VEC_GP);
+    }
+    regs_init(&r, xsetbv_op, 3);
+    r.rcx = 0, r.rax = 3, r.rdx = 0;
+    run_expect(&r, VEC_GP);
+    regs_init(&r, xsetbv_op, 0);
+    r.rcx = 1, r.rax = 3, r.rdx = 0;
+    run_expect(&r, VEC_GP);
+    check("XSETBV takes valid values at level 0 only");
+    regs_init(&r, xsetbv_op, 0);
+    r.rcx = 0, r.rax = 3, r.rdx = 0;
+    run_expect(&r, VEC_DONE);
+    equal("size for x87 and SSE", cpuid(0xd, 0).b, 576);
+    equal("XCR0 bits 0 and 1 supported", c.a & 3, 3);
+    check("CPUID leaf 0D");
+    memset(area, 0, 1024);
+    memset(area + 416, 0xee, 96);
+    asm volatile("fninit");
+    CODE(xs_state,
+         "fninit\n fld1\n pcmpeqb %xmm5,%xmm5\n mov $3,%eax\n xor %edx,%edx\n xsave64 (%rsi)");
+    regs_init(&r, xs_state, 3);
+    r.rsi = USER(area);
+    run_expect(&r, VEC_DONE);
+    equal("XSTATE_BV", *(u64 *)(area + 512), 3);
+    equal("ST0", *(u64 *)(area + 32), 0x8000000000000000);
+    equal("XMM5", *(u64 *)(area + 160 + 5 * 16), ~0ull);
+    check("XSAVE's format");
+    /* A component that is clear in XSTATE_BV goes to its initial state. */
+    *(u64 *)(area + 512) = 1;
+    CODE(xr_then_look,
+         "mov $3,%eax\n xor %edx,%edx\n xrstor64 (%rsi)\n movq %xmm5,%rbx\n fnstsw %ax");
+    regs_init(&r, xr_then_look, 3);
+    r.rsi = USER(area);
+    run_expect(&r, VEC_DONE);
+    equal("XMM5", r.rbx, 0);
+    equal("FSW", r.rax & 0x3800, 0x3800);
+    check("XRSTOR initialises what XSTATE_BV leaves out");
+    *(u64 *)(area + 512) = 8;
+    regs_init(&r, xrstor_op, 3);
+    r.rsi = USER(area), r.rax = 3, r.rdx = 0;
+    run_expect(&r, VEC_GP);
+    *(u64 *)(area + 512) = 3;
+    area[530] = 1;
+    regs_init(&r, xrstor_op, 3);
+    r.rsi = USER(area), r.rax = 3, r.rdx = 0;
+    run_expect(&r, VEC_GP);
+    area[530] = 0;
+    regs_init(&r, xsave_op, 3);
+    r.rsi = USER(area) + 32;
+    run_expect(&r, VEC_GP);
+    check("XSAVE and XRSTOR check alignment and header");
+    write_cr4(read_cr4() & ~(ul)CR4_OSXSAVE);
+}
+
+void test_main(void)
+{
+    area = page_alloc();
+    not_available();
+    exceptions();
+    fxsave();
+    xsave();
+}

@@ -1,0 +1,276 @@
+/*
+ * Timers against each other, with loose bounds: every clock runs, at about its rate, and its
+ * interrupt comes.
+ */
+#include "lib/guest.h"
+
+static u64 tsc_per_ms;
+
+static u32 div64(u64 a, u32 b)
+{
+    return (u32)(a / b);
+}
+
+/* Within a factor: emulators are late, never early by much. */
+static void about(const char *what, u64 got, u64 want)
+{
+    if (got < want / 2 || got > want * 30)
+        complain("%s is %lu, expected about %lu", what, (ul)got, (ul)want);
+}
+
+static void tsc(void)
+{
+    u64 a = rdtsc();
+    bool back = false;
+    for (unsigned i = 0; i < 10000; i++) {
+        u64 b = rdtsc();
+        back |= b < a;
+        a = b;
+    }
+    equal("went back", back, 0);
+    a = rdtsc();
+    delay_us(20000);
+    u64 d = rdtsc() - a;
+    tsc_per_ms = d / 20;
+    if (d < 1000000)
+        complain("20 ms are %lu cycles", (ul)d);
+    check("the TSC counts up");
+    wrmsr(MSR_TSC, 0x123456789a);
+    u64 v = rdtsc();
+    if (v < 0x123456789a || v - 0x123456789a > 1000 * tsc_per_ms)
+        complain("after WRMSR it is %lx", (ul)v);
+    check("the TSC can be written");
+}
+
+static void pit(void)
+{
+    u16 last, now;
+    pit_program(0, 2, 0);
+    last = pit_read(0);
+    u64 t = rdtsc();
+    unsigned down = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        now = pit_read(0);
+        down += (u16)(last - now) < 0x8000;
+        last = now;
+    }
+    equal("reads that count down", down, 1000);
+    check("PIT channel 0 counts down");
+    (void)t;
+    set_handler(VEC_PIC, count_irq);
+    pic_init(0xfffe);
+    apic_write(APIC_LVT_LINT0, 0x700);
+    u32 before = irq_count[VEC_PIC];
+    pit_program(0, 2, 1193); /* 1 ms */
+    t = rdtsc();
+    sti();
+    while (irq_count[VEC_PIC] - before < 50)
+        asm volatile("hlt");
+    cli();
+    about("50 periods in ms", div64(rdtsc() - t, (u32)tsc_per_ms), 50);
+    check("PIT channel 0 interrupts periodically");
+    before = irq_count[VEC_PIC];
+    pit_program(0, 0, 5000);
+    sti();
+    delay_us(30000);
+    cli();
+    equal("interrupts", irq_count[VEC_PIC] - before, 1);
+    check("PIT mode 0 interrupts once");
+    /* Read-back: status of channel 0 */
+    pit_program(0, 3, 1000);
+    outb(0x43, 0xe2);
+    u8 status = inb(0x40);
+    equal("mode and access", status & 0x3f, 0x36);
+    check("PIT read-back shows the mode");
+    pic_init(0xffff);
+    pit_program(0, 0, 1);
+    delay_us(100);
+    outb(0x61, inb(0x61) & ~1);
+    pit_program(2, 0, 1000);
+    delay_us(1000); /* turns the gate on again */
+    check("PIT channel 2 has a gate");
+}
+
+static void apic(void)
+{
+    set_handler(VEC_TIMER, count_irq);
+    apic_write(APIC_LVT_TIMER, VEC_TIMER | 1 << 16);
+    apic_write(APIC_TIMER_DIV, 0xb);
+    apic_write(APIC_TIMER_INIT, 0xffffffff);
+    delay_us(10000);
+    u32 ticks = 0xffffffff - apic_read(APIC_TIMER_NOW);
+    apic_write(APIC_TIMER_INIT, 0);
+    if (ticks < 1000)
+        complain("10 ms are %u ticks", ticks);
+    equal("stopped", apic_read(APIC_TIMER_NOW), 0);
+    check("the local APIC's timer counts down and stops");
+    apic_write(APIC_TIMER_DIV, 3); /* by 16 */
+    apic_write(APIC_TIMER_INIT, 0xffffffff);
+    delay_us(10000);
+    u32 slow = 0xffffffff - apic_read(APIC_TIMER_NOW);
+    apic_write(APIC_TIMER_INIT, 0);
+    if (slow < ticks / 64 || slow > ticks / 4)
+        complain("%u ticks undivided, %u divided by 16", ticks, slow);
+    check("its divider divides");
+    apic_write(APIC_TIMER_DIV, 0xb);
+    u32 before = irq_count[VEC_TIMER];
+    apic_write(APIC_LVT_TIMER, VEC_TIMER);
+    apic_write(APIC_TIMER_INIT, ticks / 10);
+    sti();
+    delay_us(20000);
+    cli();
+    equal("interrupts", irq_count[VEC_TIMER] - before, 1);
+    check("one-shot mode interrupts once");
+    before = irq_count[VEC_TIMER];
+    apic_write(APIC_LVT_TIMER, VEC_TIMER | 1 << 17);
+    u64 t = rdtsc();
+    apic_write(APIC_TIMER_INIT, ticks / 10); /* 1 ms */
+    sti();
+    while (irq_count[VEC_TIMER] - before < 50)
+        asm volatile("hlt");
+    cli();
+    about("50 periods in ms", div64(rdtsc() - t, (u32)tsc_per_ms), 50);
+    apic_write(APIC_TIMER_INIT, 0);
+    check("periodic mode interrupts again and again");
+    before = irq_count[VEC_TIMER];
+    apic_write(APIC_LVT_TIMER, VEC_TIMER | 1 << 16);
+    apic_write(APIC_TIMER_INIT, 100);
+    sti();
+    delay_us(2000);
+    cli();
+    equal("interrupts", irq_count[VEC_TIMER] - before, 0);
+    check("a masked timer does not interrupt");
+
+    if (!(cpuid(1, 0).c >> 24 & 1)) {
+        skip("TSC-deadline", "not in CPUID");
+        return;
+    }
+    apic_write(APIC_LVT_TIMER, VEC_TIMER | 2 << 17);
+    asm volatile("mfence");
+    before = irq_count[VEC_TIMER];
+    u64 due = rdtsc() + 5 * tsc_per_ms;
+    wrmsr(MSR_TSC_DEADLINE, due);
+    equal("armed", rdmsr(MSR_TSC_DEADLINE), due);
+    sti();
+    while (irq_count[VEC_TIMER] == before)
+        asm volatile("hlt");
+    cli();
+    equal("early", rdtsc() < due, 0);
+    equal("disarmed", rdmsr(MSR_TSC_DEADLINE), 0);
+    before = irq_count[VEC_TIMER];
+    wrmsr(MSR_TSC_DEADLINE, 1); /* long past: at once */
+    sti();
+    delay_us(1000);
+    cli();
+    equal("interrupts for the past", irq_count[VEC_TIMER] - before, 1);
+    wrmsr(MSR_TSC_DEADLINE, rdtsc() + 5 * tsc_per_ms);
+    wrmsr(MSR_TSC_DEADLINE, 0);
+    sti();
+    delay_us(10000);
+    cli();
+    equal("interrupts after disarming", irq_count[VEC_TIMER] - before, 1);
+    check("TSC-deadline mode");
+    apic_write(APIC_LVT_TIMER, 1 << 16);
+}
+
+static u8 cmos(u8 reg)
+{
+    outb(0x70, reg);
+    return inb(0x71);
+}
+static void cmos_write(u8 reg, u8 v)
+{
+    outb(0x70, reg);
+    outb(0x71, v);
+}
+
+static volatile u32 rtc_irqs;
+static volatile u8 rtc_cause;
+static bool on_rtc(struct frame *f)
+{
+    rtc_cause = cmos(0x0c);
+    rtc_irqs++;
+    return count_irq(f);
+}
+
+static void rtc(void)
+{
+    u64 t = rdtsc();
+    u8 s0 = cmos(0);
+    while (cmos(0) == s0 && rdtsc() - t < 3000 * tsc_per_ms)
+        ;
+    u64 a = rdtsc();
+    s0 = cmos(0);
+    while (cmos(0) == s0 && rdtsc() - a < 3000 * tsc_per_ms)
+        ;
+    about("one second in ms", div64(rdtsc() - a, (u32)tsc_per_ms), 1000);
+    equal("valid RAM and time", cmos(0x0d) & 0x80, 0x80);
+    check("the RTC's seconds count");
+    set_handler(VEC_PIC + 8, on_rtc);
+    pic_init((u16) ~(1 << 8 | 1 << 2));
+    cmos_write(0x0a, 0x26); /* 1,024 Hz */
+    cmos_write(0x0b, (u8)(cmos(0x0b) | 0x40));
+    cmos(0x0c);
+    a = rdtsc();
+    sti();
+    while (rtc_irqs < 100 && rdtsc() - a < 5000 * tsc_per_ms)
+        asm volatile("pause");
+    cli();
+    about("100 periodic interrupts in ms", div64(rdtsc() - a, (u32)tsc_per_ms), 98);
+    equal("cause", rtc_cause & 0xc0, 0xc0);
+    cmos_write(0x0b, (u8)(cmos(0x0b) & ~0x40));
+    cmos(0x0c);
+    pic_init(0xffff);
+    check("the RTC's periodic interrupt");
+    cmos_write(0x50, 0x5a);
+    cmos_write(0x51, 0xa5);
+    equal("CMOS 50", cmos(0x50), 0x5a);
+    equal("CMOS 51", cmos(0x51), 0xa5);
+    check("CMOS RAM holds its bytes");
+}
+
+static void hpet(void)
+{
+    volatile u32 *h = (volatile u32 *)0xfed00000ul;
+    u32 id = h[0], period = h[1];
+    if ((id >> 16) != 0x8086 || !period || period > 100000000) {
+        complain("id %x period %u", id, period);
+        check("HPET");
+        return;
+    }
+    h[4] = 0; /* stop */
+    h[0xf0 / 4] = 0, h[0xf4 / 4] = 0;
+    equal("stopped counter", h[0xf0 / 4], 0);
+    h[4] = 1;
+    delay_us(10000);
+    u32 ticks = h[0xf0 / 4];
+    about("10 ms in ticks", ticks, (u64)10 * 1000000000000ull / period);
+    check("the HPET's main counter counts at its period");
+    /* Timer 0, one-shot, legacy replacement route: ISA interrupt 0. */
+    set_handler(VEC_PIC, count_irq);
+    pic_init(0xfffe);
+    u32 before = irq_count[VEC_PIC];
+    h[4] = 0;
+    h[0xf0 / 4] = 0, h[0xf4 / 4] = 0;
+    h[0x100 / 4] = 1 << 2; /* interrupt, edge */
+    h[0x108 / 4] = ticks / 2, h[0x10c / 4] = 0;
+    h[4] = 3;
+    sti();
+    delay_us(20000);
+    cli();
+    equal("interrupts", irq_count[VEC_PIC] - before, 1);
+    h[4] = 0;
+    h[0x100 / 4] = 0;
+    pic_init(0xffff);
+    check("an HPET comparator interrupts once in legacy mode");
+}
+
+void test_main(void)
+{
+    apic_enable();
+    tsc();
+    pit();
+    apic();
+    rtc();
+    hpet();
+}
