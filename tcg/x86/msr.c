@@ -445,6 +445,15 @@ uint64_t x86_helper_rdpmc(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_
     return 0;
 }
 
+/* CPUID's APIC bit follows the enable bit of IA32_APIC_BASE. */
+static bool apic_enabled(struct tcg_cpu *tc)
+{
+    const struct vcpu *cpu = tc->vcpu;
+    uint64_t base = 0;
+    return is_intc(tc, MSR_APIC_BASE) &&
+           cpu->intc_ops->read_msr(cpu->intc, MSR_APIC_BASE, &base) && (base & 1 << 11);
+}
+
 uint64_t x86_helper_cpuid(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
@@ -453,6 +462,8 @@ uint64_t x86_helper_cpuid(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_
     UNUSED(a, b, c, d);
     x86_cpuid(x86_model_of(tc), r, tc->vcpu->apic_id, (uint32_t)r->gpr[X86_RAX],
               (uint32_t)r->gpr[X86_RCX], out);
+    if ((uint32_t)r->gpr[X86_RAX] == 1 && !apic_enabled(tc))
+        out[3] &= ~(1u << 9);
     r->gpr[X86_RAX] = out[0];
     r->gpr[X86_RBX] = out[1];
     r->gpr[X86_RCX] = out[2];
