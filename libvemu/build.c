@@ -29,14 +29,14 @@ static bool build_accel(struct lib_machine *lm, struct vemu_error **errp)
         m->accel = NULL;
         return false;
     }
-    if (!lm->accel_node)
-        return true;
-    list_for_each(opt, &lm->accel_node->children, struct config_node, sibling)
-    {
-        if (strcmp(opt->key, "accel") != 0 && !tcg_set_option(m, opt->key, opt->value, errp))
-            return false;
+    if (lm->accel_node) {
+        list_for_each(opt, &lm->accel_node->children, struct config_node, sibling)
+        {
+            if (strcmp(opt->key, "accel") != 0 && !tcg_set_option(m, opt->key, opt->value, errp))
+                return false;
+        }
     }
-    return true;
+    return !config_flag(lm->config, "perfmap", false) || tcg_set_option(m, "perfmap", "on", errp);
 }
 
 /* ---- character back ends --------------------------------------------------------------------- */

@@ -86,6 +86,12 @@ const struct option_desc option_table[] = {
      .help = "the same as -gdb tcp::1234"},
     {.run = "d", .system = "d", .aliases = "log", .key = "log"},
     {.run = "D", .system = "D", .aliases = "logfile", .key = "logfile"},
+    {.run = "perfmap",
+     .system = "perfmap",
+     .action = OPTION_FIXED,
+     .key = "perfmap",
+     .value = "on",
+     .help = "name translated code for perf in /tmp/perf-PID.map"},
     GROUP("Help"),
     {.run = "help",
      .system = "h",
@@ -119,7 +125,7 @@ const struct option_missing option_missing_table[] = {
     {"acpitable|smbios|option-rom|fw_cfg|prom-env|global|set|readconfig|writeconfig|add-fd|compat",
      NULL},
     {"no-acpi|no-hpet|acpi", "the machine's properties are listed by -machine help"},
-    {"trace|plugin|perfmap|jitdump|dfilter|seed|msg|preconfig|semihosting|semihosting-config|"
+    {"trace|plugin|jitdump|dfilter|seed|msg|preconfig|semihosting|semihosting-config|"
      "realtime|echr|virtioconsole|bt|balloon|clock|localtime|startdate|xen-domid|xen-attach|"
      "xen-domid-restrict|enable-sync-profile|enable-fips|action|no-kvm|tdf|hax|L",
      NULL},

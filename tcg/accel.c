@@ -10,10 +10,12 @@
 #include <sys/mman.h>
 
 #include "core/util/error.h"
+#include "core/util/range.h"
 #include "core/util/size.h"
 #include "tcg/disas.h"
 #include "tcg/exec.h"
 #include "tcg/mmu/tlb.h"
+#include "tcg/perfmap.h"
 #include "tcg/tcg.h"
 
 enum { REGION_MAX_INSNS = 64 };
@@ -72,8 +74,10 @@ static void add_counters(struct tcg_counters *to, const struct tcg_counters *fro
 {
     uint64_t *t = (uint64_t *)to;
     const uint64_t *f = (const uint64_t *)from;
+    uint64_t poll_distance = MAX(to->poll_distance, from->poll_distance);
     for (size_t k = 0; k < sizeof *to / sizeof *t; k++)
         t[k] += f[k];
+    to->poll_distance = poll_distance;
 }
 
 static size_t info_text(struct vemu_machine *m, char *buf, size_t len)
@@ -106,16 +110,18 @@ static size_t info_text(struct vemu_machine *m, char *buf, size_t len)
         " flushes\n"
         "address-space switches   %" PRIu64 " (%" PRIu64 " without a cached context)\n"
         "device accesses          %" PRIu64 "\n"
+        "helper calls             %" PRIu64 "\n"
         "executed (count=on)      %" PRIu64
-        " instructions, %.3f state loads and %.3f state stores each\n",
+        " instructions, %.3f state loads and %.3f state stores each\n"
+        "poll distance (count=on) %" PRIu64 " instructions at most (interpreter)\n",
         tm->backend->name, t->blocks, tm->cache.block_count, t->guest_insns, t->guest_bytes,
         (double)t->translate_ns / insns, (double)t->translate_ns / 1e6,
         (double)t->host_bytes / bytes, (double)t->host_bytes / 1e6, (double)t->ir_insns / insns,
         t->links, t->link_breaks, t->invalidations, t->cache_flushes, s.exits, s.lookups,
         s.jump_cache_fills, s.reexecutions, s.exceptions, s.interrupts, s.tlb_slow, s.tlb_fills,
-        s.tlb_flushes, s.ctx_switches, s.ctx_recycled, s.io_accesses, s.exec_insns,
+        s.tlb_flushes, s.ctx_switches, s.ctx_recycled, s.io_accesses, s.helper_calls, s.exec_insns,
         (double)s.exec_state_loads / (s.exec_insns ? (double)s.exec_insns : 1),
-        (double)s.exec_state_stores / (s.exec_insns ? (double)s.exec_insns : 1));
+        (double)s.exec_state_stores / (s.exec_insns ? (double)s.exec_insns : 1), s.poll_distance);
 }
 
 /* count=on: the counters go to the log when the machine ends. */
@@ -145,6 +151,7 @@ static void machine_destroy_tcg(struct vemu_machine *m)
         tm->backend->destroy(tm);
     cache_free(tm);
     disas_close(tm->disas);
+    perfmap_close(tm);
 
     free(tm->ir_storage);
     free(tm->region);
@@ -234,9 +241,18 @@ bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
         return set_bool(&tm->one_insn, key, value, errp);
     if (!strcmp(key, "verify"))
         return set_bool(&tm->verify, key, value, errp);
+    if (!strcmp(key, "perfmap")) {
+        bool on;
+        if (!set_bool(&on, key, value, errp))
+            return false;
+        if (on)
+            return perfmap_open(tm, errp);
+        perfmap_close(tm);
+        return true;
+    }
     return error_set(errp, VEMU_ERROR_INVALID,
                      "-accel tcg: unknown option \"%s\"; known are backend, thread, tb-size, "
-                     "count, one-insn, verify",
+                     "count, one-insn, verify, perfmap",
                      key);
 }
 

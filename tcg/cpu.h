@@ -43,6 +43,9 @@ struct tcg_counters {
     uint64_t state_loads,
         state_stores; /* static counts weighted by executions when counting is on */
     uint64_t exec_insns, exec_state_loads, exec_state_stores; /* with -accel tcg,count=on */
+    /* The most guest instructions between two looks at exit_request; count=on with the interpreter.
+     * A maximum, not a sum: the last field. */
+    uint64_t poll_distance;
 };
 
 struct tcg_cpu {
@@ -79,6 +82,7 @@ struct tcg_cpu {
     uint32_t leave_kind; /* enum tcg_exit_kind, set by the leaving thunk */
     uint64_t (*thunk_fn[8])(void *env);
 
+    uint64_t unpolled; /* guest instructions since the last poll, for counters.poll_distance */
     uint8_t fetch_buffer[16]; /* code bytes read from the bus, when code is not in RAM or ROM */
     uint8_t fetch_page[MEM_PAGE_SIZE];
     uint64_t scratch[8]
@@ -255,6 +259,11 @@ struct tcg_arch {
     void (*raise_alignment)(struct tcg_cpu *tc, uint64_t addr); /* IR_MEM_ALIGN violated */
     void (*raise_trap)(struct tcg_cpu *tc, uint64_t imm); /* IR_TRAPNZ / IR_TRAPCC with this imm */
     void (*translate)(struct tcg_translation *t);
+    /* For the logs: 16, 32 or 64, the kind of code that a mode word says, and one instruction as
+     * text by the front end's own tables; returns its length, 0 when there is none (tcg/disas.h). */
+    unsigned (*code_bits)(uint64_t mode);
+    unsigned (*format_insn)(const uint8_t *code, size_t len, unsigned bits, uint64_t address,
+                            char *buf, size_t size);
     /* Deliver the exception in exc_*: may end in a double or triple fault (returns false:
      * shutdown). */
     bool (*deliver_exception)(struct tcg_cpu *tc);

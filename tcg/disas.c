@@ -25,7 +25,7 @@ static void without_capstone(struct log *log, enum log_category category, unsign
 {
     char text[96];
     while (len) {
-        unsigned n = mnemonic ? mnemonic(code, len, bits, text, sizeof text) : 0;
+        unsigned n = mnemonic ? mnemonic(code, len, bits, address, text, sizeof text) : 0;
         if (!n || n > len) {
             n = len > 8 ? 8 : (unsigned)len;
             snprintf(text, sizeof text, "(bytes)");
@@ -107,7 +107,7 @@ void disas_code(struct disas *d, struct log *log, enum log_category category, un
         address += used;
         if (len) { /* something it does not know */
             char text[96];
-            unsigned n = mnemonic ? mnemonic(p, len, bits, text, sizeof text) : 0;
+            unsigned n = mnemonic ? mnemonic(p, len, bits, address, text, sizeof text) : 0;
             if (!n || n > len) {
                 n = 1;
                 snprintf(text, sizeof text, "(bytes)");

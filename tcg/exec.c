@@ -29,12 +29,28 @@ static bool transient(const struct tcg_cpu *tc)
     return (tc->mode & tc->arch->transient_modes) != 0;
 }
 
+/* With -d exec every block comes from the run loop, which logs it: nothing is linked or cached. */
+static bool log_exec(const struct tcg_cpu *tc)
+{
+    return log_enabled(&tc->vcpu->machine->log, LOG_EXEC);
+}
+
+static struct tcg_exit run_block(struct tcg_cpu *tc, struct tcg_block *b)
+{
+    if (log_exec(tc))
+        log_write(&tc->vcpu->machine->log, LOG_EXEC,
+                  "cpu %u: pc 0x%016llx mode 0x%llx (%u-bit) block %p%s", tc->vcpu->index,
+                  (unsigned long long)tc->arch->get_pc(tc), (unsigned long long)tc->mode,
+                  tc->arch->code_bits(tc->mode), b->code, tc->single_insn ? ", alone" : "");
+    return tc->tm->backend->run(tc, b);
+}
+
 /* So that the next indirect jump to this PC finds the block without leaving compiled code. */
 static void fill_jump_cache(struct tcg_cpu *tc, struct tcg_block *b)
 {
     uint64_t pc = tc->arch->get_pc(tc);
     struct jump_entry *j = &tc->ctx->jumps[jump_hash(pc)];
-    if (!b->page || transient(tc) || !tc->tm->jump_cache)
+    if (!b->page || transient(tc) || !tc->tm->jump_cache || log_exec(tc))
         return;
     j->pc = pc;
     j->code = tc->tm->backend->jump_target(b);
@@ -48,7 +64,7 @@ static void try_link(struct tcg_cpu *tc, const struct tcg_exit *out, struct tcg_
     struct tcg_exit_site *site = &out->block->exits[out->number];
     bool cross = site->flags & IR_EXIT_CROSS;
 
-    if (!to->page || to->mode != out->block->mode || transient(tc) || tm->one_insn)
+    if (!to->page || to->mode != out->block->mode || transient(tc) || tm->one_insn || log_exec(tc))
         return;
     if (!cross && to->page != out->block->page)
         return; /* the mapping of the page changed while we were in it */
@@ -84,7 +100,7 @@ static void run_single(struct tcg_cpu *tc)
         b = tcg_lookup(tc, true);
     }
     if (b)
-        tc->tm->backend->run(tc, b);
+        run_block(tc, b);
     tc->single_insn = tc->exclusive_insn = false;
     if (exclusive)
         tcg_exclusive_end(tc->tm, tc);
@@ -103,7 +119,6 @@ static bool handle_status(struct tcg_cpu *tc, enum vcpu_exit *why)
     switch (tc->status) {
     case TCG_EXCEPTION:
         tc->status = TCG_OK;
-        tc->counters.exceptions++;
         if (!tc->arch->deliver_exception(tc)) {
             *why = VCPU_EXIT_SHUTDOWN;
             return false;
@@ -198,7 +213,7 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
                 try_link(tc, &out, b);
         }
         tc->counters.exits++;
-        out = tc->tm->backend->run(tc, b);
+        out = run_block(tc, b);
         stepped = cpu->single_step;
     }
     tcg_leave_code(tc);

@@ -70,6 +70,7 @@ struct tcg_machine {
     bool jump_cache;     /* the back end takes code pointers from the jump cache */
     bool verify;         /* run the IR verifier on every region */
     bool parallel;       /* more than one vCPU */
+    struct perfmap *perfmap; /* tcg/perfmap.h; NULL: not asked for */
 
     pthread_mutex_t code_lock; /* insert, link, invalidate */
     struct tcg_cache cache;

@@ -10,7 +10,9 @@
 #include <time.h>
 
 #include "core/util/range.h"
+#include "tcg/disas.h"
 #include "tcg/mmu/tlb.h"
+#include "tcg/perfmap.h"
 
 /* Where a page of code was found. */
 struct code_place {
@@ -106,6 +108,28 @@ bool tcg_fetch_next_page(struct tcg_translation *t)
     return true;
 }
 
+/* -d in_asm: the guest code of a region that was just translated. */
+static void log_code(struct tcg_cpu *tc, const struct translation *x, uint64_t mode, uint64_t pc)
+{
+    struct tcg_machine *tm = tc->tm;
+    struct log *log = &tm->m->log;
+    unsigned bits = tm->arch->code_bits(mode);
+    uint64_t address = tm->arch->code_address(tc, pc);
+    uint32_t offset = x->t.page_offset, first = MIN(x->t.len, (uint32_t)MEM_PAGE_SIZE - offset);
+    uint8_t code[MEM_PAGE_SIZE + sizeof tc->fetch_buffer];
+
+    if (!tm->disas)
+        tm->disas = disas_open();
+    memcpy(code, x->t.page + offset, first);
+    if (x->t.page2)
+        memcpy(code + first, x->t.page2, MIN(x->t.len - first, sizeof tc->fetch_buffer));
+    log_write(log, LOG_IN_ASM,
+              "IN: cpu %u pc 0x%llx mode 0x%llx (%u-bit): %u instructions, %u bytes",
+              tc->vcpu->index, (unsigned long long)pc, (unsigned long long)mode, bits,
+              tm->region->guest_insns, x->t.len);
+    disas_code(tm->disas, log, LOG_IN_ASM, bits, address, code, x->t.len, tm->arch->format_insn);
+}
+
 static void log_region(struct tcg_cpu *tc, const struct ir_region *r);
 
 static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation *x,
@@ -155,6 +179,8 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
     }
     if (b->page2)
         b->guard_id = ++tm->cache.next_link_id;
+    if (log_enabled(&tm->m->log, LOG_IN_ASM))
+        log_code(tc, x, mode, pc);
     log_region(tc, r);
     enum tcg_compiled done = tm->backend->compile(tm, b, r);
     *too_big = done == TCG_TOO_BIG;
@@ -162,6 +188,8 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
         return NULL;
     if (log_enabled(&tm->m->log, LOG_OUT_ASM) && tm->backend->disassemble)
         tm->backend->disassemble(tm, b);
+    if (tm->perfmap)
+        perfmap_block(tm, b, pc);
     return b;
 }
 

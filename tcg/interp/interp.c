@@ -455,6 +455,13 @@ static struct tcg_exit leave_status(struct frame *f)
 }
 
 /* A direct exit: stay here when it is linked. NULL in *next: leave. */
+/* Does somebody want this vCPU out of its code? */
+static bool poll(struct tcg_cpu *tc)
+{
+    tc->unpolled = 0;
+    return __atomic_load_n(&tc->exit_request, __ATOMIC_RELAXED) != 0;
+}
+
 static struct tcg_exit direct_exit(struct frame *f, struct tcg_block *b, const struct ir_insn *i,
                                    struct tcg_block **next)
 {
@@ -466,7 +473,7 @@ static struct tcg_exit direct_exit(struct frame *f, struct tcg_block *b, const s
     *next = NULL;
     if (b->mode & TCG_MODE_SINGLE)
         return (struct tcg_exit){.kind = TCG_EXIT_EVENTS};
-    if ((site->flags & IR_EXIT_POLL) && __atomic_load_n(&tc->exit_request, __ATOMIC_RELAXED))
+    if ((site->flags & (IR_EXIT_POLL | IR_EXIT_CROSS)) && poll(tc))
         return (struct tcg_exit){.kind = TCG_EXIT_EVENTS};
     if (to && !__atomic_load_n(&to->dead, __ATOMIC_ACQUIRE) &&
         (!site->link_id || tc->ctx->links[site->link_id % LINK_TABLE_SIZE] == site->link_id) &&
@@ -484,8 +491,11 @@ static struct tcg_exit run_block(struct tcg_cpu *tc, struct tcg_block *b, struct
     struct frame f = {.tc = tc, .env = tcg_env(tc), .insns = p->insns};
     union interp_value *v = f.v = ((struct interp_vcpu *)tc->backend)->values;
     *next = NULL;
-    if (tc->tm->count)
+    if (tc->tm->count) {
         tc->counters.exec_insns += b->guest_insns;
+        tc->unpolled += b->guest_insns; /* too many when a branch in the middle is taken */
+        tc->counters.poll_distance = MAX(tc->counters.poll_distance, tc->unpolled);
+    }
     for (uint32_t n = 1; n < p->count; n++) {
         const struct ir_insn *i = &p->insns[n];
         switch (i->op) {
@@ -617,7 +627,7 @@ static struct tcg_block *jump_to_pc(struct tcg_cpu *tc)
     uint64_t pc = tc->arch->get_pc(tc);
     struct jump_entry *j = &tc->ctx->jumps[jump_hash(pc)];
     if (j->pc != pc || (tc->mode & tc->arch->transient_modes) || tc->ctx->jump_mode != tc->mode ||
-        __atomic_load_n(&tc->exit_request, __ATOMIC_RELAXED))
+        poll(tc))
         return NULL;
     struct tcg_block *b = j->code;
     if (__atomic_load_n(&b->dead, __ATOMIC_ACQUIRE) || b->mode != tc->mode ||
@@ -631,6 +641,7 @@ static struct tcg_exit interp_run(struct tcg_cpu *tc, struct tcg_block *b)
 {
     struct tcg_block *next;
     struct tcg_exit out;
+    tc->unpolled = 0; /* the run loop has looked */
     for (;;) {
         out = run_block(tc, b, &next);
         if (!next && out.kind == TCG_EXIT_DYN)

@@ -89,7 +89,8 @@ enum ir_mem {
 /* How an exit leaves (aux of IR_EXIT, d of IR_BRCC and IR_BRNZ); made by ir_exit_flags(). */
 enum ir_exit_flags {
     IR_EXIT_POLL = 1,  /* target not after its source: poll before continuing */
-    IR_EXIT_CROSS = 2, /* target on another page than the block's first */
+    IR_EXIT_CROSS = 2, /* target on another page than the block's first: polls too, so that code
+                          without a backward jump is bounded by a page */
 };
 
 /*

@@ -10,6 +10,35 @@
 #include "core/util/range.h"
 #include "tcg/machine.h"
 
+static bool log_mmu(const struct tcg_cpu *tc)
+{
+    return log_enabled(&tc->vcpu->machine->log, LOG_MMU);
+}
+
+static void log_flush(const struct tcg_cpu *tc, const char *what)
+{
+    log_msg(&tc->vcpu->machine->log, LOG_MMU, "cpu %u: flush, %s", tc->vcpu->index, what);
+}
+
+/* w NULL: the walk raised an exception. */
+static void log_walk(const struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access,
+                     unsigned index, const struct tcg_walk *w)
+{
+    static const char *const names[] = {
+        [TCG_READ] = "read", [TCG_WRITE] = "write", [TCG_FETCH] = "fetch"};
+    struct log *log = &tc->vcpu->machine->log;
+    if (w)
+        log_write(
+            log, LOG_MMU, "cpu %u: fill 0x%016llx %s index %u: 0x%llx %c%c%c%s, page of %llu KiB",
+            tc->vcpu->index, (unsigned long long)vaddr, names[access], index,
+            (unsigned long long)w->paddr, w->readable ? 'r' : '-', w->writable ? 'w' : '-',
+            w->executable ? 'x' : '-', w->global ? " global" : "", 1ull << w->page_bits >> 10);
+    else
+        log_write(log, LOG_MMU, "cpu %u: fill 0x%016llx %s index %u: fault, vector %02x error %x",
+                  tc->vcpu->index, (unsigned long long)vaddr, names[access], index, tc->exc_vector,
+                  tc->exc_error);
+}
+
 static void ctx_clear_l1(struct tcg_ctx *ctx)
 {
     memset(ctx->rd, 0xff, sizeof ctx->rd);
@@ -114,6 +143,7 @@ struct tcg_ctx *tcg_ctx_for_attr(struct tcg_cpu *tc, unsigned attr)
 void tlb_flush_all(struct tcg_cpu *tc)
 {
     struct tcg_mmu *mmu = tc->mmu;
+    log_flush(tc, "everything");
     for (unsigned r = 0; r < TLB_ROOTS; r++) {
         if (&mmu->roots[r] != mmu->root)
             mmu->roots[r].valid = false;
@@ -149,10 +179,12 @@ void tcg_mmu_flush(struct tcg_cpu *tc, bool keep_global)
     for (unsigned r = 0; r < TLB_ROOTS; r++)
         if (&mmu->roots[r] != mmu->root)
             mmu->roots[r].valid = false;
-    if (keep_global)
+    if (keep_global) {
+        log_flush(tc, "all but global pages");
         root_flush_nonglobal(tc, mmu->root);
-    else
+    } else {
         tlb_flush_all(tc);
+    }
     tc->counters.tlb_flushes++;
 }
 
@@ -185,6 +217,8 @@ static void ctx_flush_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vad
 void tcg_mmu_flush_page(struct tcg_cpu *tc, uint64_t vaddr)
 {
     struct tcg_mmu *mmu = tc->mmu;
+    log_msg(&tc->vcpu->machine->log, LOG_MMU, "cpu %u: flush, page 0x%016llx", tc->vcpu->index,
+            (unsigned long long)vaddr);
     /* A global page may be cached in every root. */
     for (unsigned r = 0; r < TLB_ROOTS; r++)
         for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
@@ -199,6 +233,8 @@ void tcg_mmu_set_root(struct tcg_cpu *tc, uint64_t key, bool flush)
 
     mmu->clock++;
     tc->counters.ctx_switches++;
+    log_msg(&tc->vcpu->machine->log, LOG_MMU, "cpu %u: root 0x%016llx%s", tc->vcpu->index,
+            (unsigned long long)key, flush ? ", flushed" : "");
     if (flush && mmu->root->valid) {
         /* The untagged case: one address space at a time, global entries survive. */
         bool cached = false;
@@ -352,7 +388,10 @@ struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t v
         return e;
     }
     tc->counters.tlb_fills++;
-    if (!tc->arch->walk(tc, vaddr, access, ctx->mmu_index, false, &w)) {
+    bool walked = tc->arch->walk(tc, vaddr, access, ctx->mmu_index, false, &w);
+    if (log_mmu(tc))
+        log_walk(tc, vaddr, access, ctx->mmu_index, walked ? &w : NULL);
+    if (!walked) {
         /* A page fault drops what is cached of its page, for every kind of access, global or not.
          */
         for (unsigned i = 0; i < TLB_MAX_INDEX; i++)

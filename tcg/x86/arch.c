@@ -4,6 +4,9 @@
  * code).
  */
 #include "tcg/x86/sys.h"
+
+#include <stdio.h>
+
 #include "core/util/range.h"
 #include "tcg/x86/translate.h"
 
@@ -275,6 +278,33 @@ static void x86_raise_trap(struct tcg_cpu *tc, uint64_t imm)
         x86_raise(tc, vector);
 }
 
+static unsigned x86_code_bits(uint64_t mode)
+{
+    return mode & MODE_CODE64 ? 64 : mode & MODE_CODE32 ? 32 : 16;
+}
+
+static unsigned x86_format(const uint8_t *code, size_t len, unsigned bits, uint64_t address,
+                           char *buf, size_t size)
+{
+    struct x86_insn i;
+    uint64_t mode = MODE_PROTECTED;
+    if (bits == 64)
+        mode |= MODE_LONG | MODE_CODE64;
+    else if (bits == 32)
+        mode |= MODE_CODE32;
+    switch (x86_decode(&i, code, len, mode, NULL)) {
+    case X86_DECODE_OK:
+        x86_insn_format(&i, address, buf, size);
+        return i.len;
+    case X86_DECODE_UD:
+    case X86_DECODE_TOO_LONG:
+        snprintf(buf, size, "(undefined)");
+        return i.len;
+    default:
+        return 0;
+    }
+}
+
 static const uint8_t home_slots[] = {
     SLOT_GPR + X86_RAX, SLOT_GPR + X86_RCX, SLOT_GPR + X86_RDX,
     SLOT_GPR + X86_RBX, SLOT_GPR + X86_RSP, SLOT_GPR + X86_RBP,
@@ -312,6 +342,8 @@ const struct tcg_arch tcg_arch_x86 = {
     .raise_alignment = x86_raise_alignment,
     .raise_trap = x86_raise_trap,
     .translate = x86_translate,
+    .code_bits = x86_code_bits,
+    .format_insn = x86_format,
     .deliver_exception = x86_deliver_exception,
     .take_events = x86_take_events,
 };

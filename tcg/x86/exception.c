@@ -513,16 +513,23 @@ static bool deliver(struct tcg_cpu *tc, struct x86_event ev)
     return ok || tc->status == TCG_LEAVE;
 }
 
+static const char *const event_names[] = {
+    [X86_EVENT_EXCEPTION] = "exception",
+    [X86_EVENT_SOFT] = "software interrupt",
+    [X86_EVENT_EXTERNAL] = "hardware interrupt",
+    [X86_EVENT_NMI] = "NMI",
+};
+
 static void log_event(struct tcg_cpu *tc, const struct x86_event *ev)
 {
     const struct x86_regs *r = x86_regs_of(tc);
     log_msg(&tc->vcpu->machine->log, LOG_INT,
-            "cpu %u: vector %02x%s error %x at %04x:%016llx cpl %u rflags %llx cr2 %llx sp "
+            "cpu %u: vector %02x %s, error %x at %04x:%016llx cpl %u rflags %llx cr2 %llx sp "
             "%04x:%016llx",
-            tc->vcpu->index, ev->vector, ev->kind == X86_EVENT_SOFT ? " (int)" : "",
-            ev->has_error ? ev->error : 0, r->seg[X86_CS].selector, (unsigned long long)r->rip,
-            x86_cpl(r), (unsigned long long)r->rflags, (unsigned long long)r->cr2,
-            r->seg[X86_SS].selector, (unsigned long long)r->gpr[X86_RSP]);
+            tc->vcpu->index, ev->vector, event_names[ev->kind], ev->has_error ? ev->error : 0,
+            r->seg[X86_CS].selector, (unsigned long long)r->rip, x86_cpl(r),
+            (unsigned long long)r->rflags, (unsigned long long)r->cr2, r->seg[X86_SS].selector,
+            (unsigned long long)r->gpr[X86_RSP]);
 }
 
 bool x86_deliver_exception(struct tcg_cpu *tc)
@@ -564,6 +571,8 @@ static void take_init(struct tcg_cpu *tc)
     /* A start-up message that came after the INIT may be pending already (systems send the two back
      * to back) and counts; the local APIC took earlier ones back when the INIT came. */
     cpu_clear_interrupt(cpu, CPU_INT_INIT);
+    log_msg(&cpu->machine->log, LOG_INT, "cpu %u: INIT at %04x:%016llx", cpu->index,
+            r->seg[X86_CS].selector, (unsigned long long)r->rip);
     x86_regs_reset(r, true);
     if (cpu->intc_ops && cpu->intc_ops->init)
         cpu->intc_ops->init(cpu->intc);
@@ -580,6 +589,8 @@ static void take_sipi(struct tcg_cpu *tc)
     cpu->wait_for_sipi = cpu->halted = false;
     r->halted = 0;
     x86_set_real_segment(r, X86_CS, (uint16_t)(cpu->sipi_vector << 8));
+    log_msg(&cpu->machine->log, LOG_INT, "cpu %u: start-up message, to %04x:0000", cpu->index,
+            r->seg[X86_CS].selector);
     r->rip = 0;
     tcg_mode_changed(tc);
 }

@@ -237,7 +237,7 @@ static void stub_jump(struct cg *g, unsigned site, unsigned cc)
 void exit_direct(struct cg *g, unsigned site)
 {
     struct tcg_exit_site *x = &g->block->exits[site];
-    if (x->flags & IR_EXIT_POLL) {
+    if (x->flags & (IR_EXIT_POLL | IR_EXIT_CROSS)) {
         emit_rm(&g->e, 0x83, 7, mem_at(ENV, TCG_ENV_OFFSET(exit_request)));
         emit_u8(&g->e, 0);
         stub_jump(g, site, CC_NE);
