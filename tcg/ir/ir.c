@@ -69,7 +69,7 @@ bool ir_has_side_effect(const struct ir_insn *i, const struct ir_region *r)
     case IR_BRNZ:
     case IR_EXIT:
     case IR_EXIT_IND:
-        case IR_EXIT_DYN:
+    case IR_EXIT_DYN:
     case IR_FL_COMIS: /* floating point sets sticky exception flags even when the result is dead */
         return true;
     case IR_CALL: {
