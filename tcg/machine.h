@@ -63,13 +63,13 @@ struct tcg_machine {
     const struct tcg_backend *backend;
     void *backend_data;
     /* options */
-    uint64_t cache_size; /* bytes of code memory */
-    unsigned max_insns;  /* longest region */
-    bool count;          /* count executed instructions and state accesses */
-    bool one_insn;       /* a region an instruction, for lockstep debugging */
-    bool jump_cache;     /* the back end takes code pointers from the jump cache */
-    bool verify;         /* run the IR verifier on every region */
-    bool parallel;       /* more than one vCPU */
+    uint64_t cache_size;     /* bytes of code memory */
+    unsigned max_insns;      /* longest region */
+    bool count;              /* count executed instructions and state accesses */
+    bool one_insn;           /* a region an instruction, for lockstep debugging */
+    bool jump_cache;         /* the back end takes code pointers from the jump cache */
+    bool verify;             /* run the IR verifier on every region */
+    bool parallel;           /* more than one vCPU */
     struct perfmap *perfmap; /* tcg/perfmap.h; NULL: not asked for */
 
     pthread_mutex_t code_lock; /* insert, link, invalidate */
