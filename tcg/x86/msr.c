@@ -450,8 +450,8 @@ static bool apic_enabled(struct tcg_cpu *tc)
 {
     const struct vcpu *cpu = tc->vcpu;
     uint64_t base = 0;
-    return is_intc(tc, MSR_APIC_BASE) &&
-           cpu->intc_ops->read_msr(cpu->intc, MSR_APIC_BASE, &base) && (base & 1 << 11);
+    return is_intc(tc, MSR_APIC_BASE) && cpu->intc_ops->read_msr(cpu->intc, MSR_APIC_BASE, &base) &&
+           (base & 1 << 11);
 }
 
 uint64_t x86_helper_cpuid(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
