@@ -82,7 +82,8 @@ struct tcg_cpu {
     uint32_t leave_kind; /* enum tcg_exit_kind, set by the leaving thunk */
     uint64_t (*thunk_fn[8])(void *env);
 
-    uint64_t unpolled; /* guest instructions since the last poll, for counters.poll_distance */
+    uint64_t unpolled;     /* guest instructions since the last poll, for counters.poll_distance */
+    uint64_t fetch_second; /* physical address of what fetch_buffer holds */
     uint8_t fetch_buffer[16]; /* code bytes read from the bus, when code is not in RAM or ROM */
     uint8_t fetch_page[MEM_PAGE_SIZE];
     uint64_t scratch[8]
@@ -260,7 +261,8 @@ struct tcg_arch {
     void (*raise_trap)(struct tcg_cpu *tc, uint64_t imm); /* IR_TRAPNZ / IR_TRAPCC with this imm */
     void (*translate)(struct tcg_translation *t);
     /* For the logs: 16, 32 or 64, the kind of code that a mode word says, and one instruction as
-     * text by the front end's own tables; returns its length, 0 when there is none (tcg/disas.h). */
+     * text by the front end's own tables; returns its length, 0 when there is none (tcg/disas.h).
+     */
     unsigned (*code_bits)(uint64_t mode);
     unsigned (*format_insn)(const uint8_t *code, size_t len, unsigned bits, uint64_t address,
                             char *buf, size_t size);

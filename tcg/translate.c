@@ -70,7 +70,8 @@ static struct tcg_page *protect_page(struct tcg_cpu *tc, const struct code_place
 struct translation {
     struct tcg_translation t;
     struct code_place second;
-    bool second_wanted; /* the second page must be protected first: start over */
+    bool second_wanted; /* the second page must be protected, or read from the bus, first: start
+                           over */
     struct tcg_page *page2;
 };
 
@@ -90,11 +91,9 @@ bool tcg_fetch_next_page(struct tcg_translation *t)
     if (!x->second.ram) {
         if (t->ir->guest_insns)
             return false;
-        /* Not memory: bytes of the bus, used once. */
-        for (unsigned n = 0; n < 16; n++) {
-            uint64_t v = 0;
-            mem_read(tc->vcpu->machine->memory, x->second.paddr + n, 1, &v);
-            tc->fetch_buffer[n] = (uint8_t)v;
+        if (tc->fetch_second != x->second.paddr) {
+            x->second_wanted = true;
+            return false;
         }
         t->page2 = tc->fetch_buffer;
         return true;
@@ -193,10 +192,11 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
     return b;
 }
 
-/* code_lock held. *retry: something had to be protected first, or the cache was full. */
+/* code_lock held. NULL: *full: out of code memory; *wanted: `second` must be made available first;
+ * or status is set. */
 static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *place,
                                    struct tcg_page *page, uint64_t pc, uint64_t mode, bool single,
-                                   bool *full, struct code_place *second)
+                                   bool *full, struct code_place *second, bool *wanted)
 {
     struct tcg_machine *tm = tc->tm;
     struct timespec t0, t1;
@@ -212,20 +212,9 @@ static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *
     };
     struct tcg_block *b;
 
-    *full = false;
-    second->ram = NULL;
     clock_gettime(CLOCK_MONOTONIC, &t0);
-    if (place->ram) {
-        x.t.page = place->ram->host + align_down(place->offset, MEM_PAGE_SIZE);
-    } else {
-        uint64_t base = align_down(place->paddr, MEM_PAGE_SIZE);
-        for (unsigned n = offset; n < offset + 16u && n < MEM_PAGE_SIZE; n++) {
-            uint64_t v = 0;
-            mem_read(tm->m->memory, base + n, 1, &v);
-            tc->fetch_page[n] = (uint8_t)v;
-        }
-        x.t.page = tc->fetch_page;
-    }
+    x.t.page =
+        place->ram ? place->ram->host + align_down(place->offset, MEM_PAGE_SIZE) : tc->fetch_page;
     do {
         bool too_big = false;
         ir_region_init(tm->region, tm->ir_storage, tm->arch->slots, tm->arch->slot_count,
@@ -236,6 +225,7 @@ static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *
         tm->arch->translate(&x.t);
         if (x.second_wanted) {
             *second = x.second;
+            *wanted = true;
             return NULL;
         }
         if (tcg_faulted(tc))
@@ -330,54 +320,77 @@ static struct tcg_block *find(struct tcg_cpu *tc, const struct code_place *place
     return b;
 }
 
-struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single)
+/* Code that is not in RAM or ROM is read from the bus, for one use. Devices take the machine lock:
+ * not under code_lock. */
+static void read_bus_code(struct tcg_cpu *tc, uint64_t paddr, uint8_t *out, unsigned room)
+{
+    for (unsigned n = 0; n < 16 && n < room; n++) {
+        uint64_t v = 0;
+        mem_read(tc->vcpu->machine->memory, paddr + n, 1, &v);
+        out[n] = (uint8_t)v;
+    }
+}
+
+/* A block for the place, made if nobody was faster. NULL: try again, or status is set. */
+static struct tcg_block *find_or_translate(struct tcg_cpu *tc, const struct code_place *place,
+                                           uint64_t pc, uint64_t vaddr, uint64_t mode, bool single)
 {
     struct tcg_machine *tm = tc->tm;
+    struct tcg_page *page = NULL;
+    struct tcg_block *b = NULL;
+    struct code_place second;
+    bool full = false, wanted = false;
+
+    if (!place->ram) {
+        uint32_t offset = (uint32_t)(place->paddr & (MEM_PAGE_SIZE - 1));
+        read_bus_code(tc, place->paddr, tc->fetch_page + offset,
+                      (unsigned)(MEM_PAGE_SIZE - offset));
+    }
+    pthread_mutex_lock(&tm->code_lock);
+    if (place->ram) {
+        page = protect_page(tc, place);
+        if (!page || !page->code) {
+            pthread_mutex_unlock(&tm->code_lock);
+            if (!page)
+                tcg_internal_error(tc, "no memory for the record of a code page");
+            return NULL;
+        }
+        b = find(tc, place, vaddr, mode);
+    }
+    if (!b && !tcg_faulted(tc)) {
+        b = translate(tc, place, page, pc, mode, single || !place->ram, &full, &second, &wanted);
+        if (wanted && second.ram)
+            protect_page(tc, &second);
+    }
+    pthread_mutex_unlock(&tm->code_lock);
+    if (wanted && !second.ram) {
+        read_bus_code(tc, second.paddr, tc->fetch_buffer, sizeof tc->fetch_buffer);
+        tc->fetch_second = second.paddr;
+    }
+    if (!b && full)
+        flush_cache(tc);
+    if (b && b->page2)
+        tc->ctx->links[b->guard_id % LINK_TABLE_SIZE] = b->guard_id;
+    return b;
+}
+
+struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single)
+{
     uint64_t pc = tc->arch->get_pc(tc), vaddr = tc->arch->code_address(tc, pc);
     uint64_t mode = tc->mode | (single ? TCG_MODE_SINGLE : 0);
     struct code_place place;
 
     tc->counters.lookups++;
+    tc->fetch_second = ~UINT64_C(0);
     for (unsigned tries = 0; tries < 100; tries++) {
         if (!find_code(tc, vaddr, &place))
             return NULL;
         tc->pcb = pc - (place.paddr & (MEM_PAGE_SIZE - 1));
         struct tcg_block *b = find(tc, &place, vaddr, mode);
+        if (!b && !tcg_faulted(tc))
+            b = find_or_translate(tc, &place, pc, vaddr, mode, single);
         if (b || tcg_faulted(tc))
-            return b;
-
-        bool full;
-        struct code_place second;
-        struct tcg_page *page = NULL;
-        pthread_mutex_lock(&tm->code_lock);
-        if (place.ram) {
-            page = protect_page(tc, &place);
-            if (!page || !page->code) {
-                pthread_mutex_unlock(&tm->code_lock);
-                if (!page) {
-                    tcg_internal_error(tc, "no memory for the record of a code page");
-                    return NULL;
-                }
-                continue;
-            }
-            b = find(tc, &place, vaddr, mode); /* another vCPU was faster */
-        }
-        if (!b && !tcg_faulted(tc)) {
-            b = translate(tc, &place, page, pc, mode, single || !place.ram, &full, &second);
-            if (second.ram)
-                protect_page(tc, &second);
-            pthread_mutex_unlock(&tm->code_lock);
-            if (!b && full)
-                flush_cache(tc);
-            if (tcg_faulted(tc))
-                return NULL;
-            if (b && b->page2)
-                tc->ctx->links[b->guard_id % LINK_TABLE_SIZE] = b->guard_id;
-        } else {
-            pthread_mutex_unlock(&tm->code_lock);
-        }
-        if (b || tcg_faulted(tc))
-            return b;
+            return tcg_faulted(tc) ? NULL : b;
     }
     tcg_internal_error(tc, "the code at 0x%llx cannot be translated (code cache too small?)",
                        (unsigned long long)pc);
