@@ -472,6 +472,25 @@ static struct x86_event pending_event(struct tcg_cpu *tc)
     return ev;
 }
 
+static const char *const event_names[] = {
+    [X86_EVENT_EXCEPTION] = "exception",
+    [X86_EVENT_SOFT] = "software interrupt",
+    [X86_EVENT_EXTERNAL] = "hardware interrupt",
+    [X86_EVENT_NMI] = "NMI",
+};
+
+static void log_event(struct tcg_cpu *tc, const struct x86_event *ev)
+{
+    const struct x86_regs *r = x86_regs_of(tc);
+    log_msg(&tc->vcpu->machine->log, LOG_INT,
+            "cpu %u: vector %02x %s, error %x at %04x:%016llx cpl %u rflags %llx cr2 %llx sp "
+            "%04x:%016llx",
+            tc->vcpu->index, ev->vector, event_names[ev->kind], ev->has_error ? ev->error : 0,
+            r->seg[X86_CS].selector, (unsigned long long)r->rip, x86_cpl(r),
+            (unsigned long long)r->rflags, (unsigned long long)r->cr2, r->seg[X86_SS].selector,
+            (unsigned long long)r->gpr[X86_RSP]);
+}
+
 /* Deliver ev; what faults on the way is delivered in its place, or makes a double fault. false:
  * triple fault. */
 static bool deliver(struct tcg_cpu *tc, struct x86_event ev)
@@ -480,6 +499,7 @@ static bool deliver(struct tcg_cpu *tc, struct x86_event ev)
     bool single = tc->single_insn, ok;
     tc->single_insn = true; /* stores into code pages complete: this is no block */
     for (;;) {
+        log_event(tc, &ev);
         tc->status = TCG_OK;
         ok = deliver_once(tc, &ev);
         if (ok)
@@ -513,25 +533,6 @@ static bool deliver(struct tcg_cpu *tc, struct x86_event ev)
     return ok || tc->status == TCG_LEAVE;
 }
 
-static const char *const event_names[] = {
-    [X86_EVENT_EXCEPTION] = "exception",
-    [X86_EVENT_SOFT] = "software interrupt",
-    [X86_EVENT_EXTERNAL] = "hardware interrupt",
-    [X86_EVENT_NMI] = "NMI",
-};
-
-static void log_event(struct tcg_cpu *tc, const struct x86_event *ev)
-{
-    const struct x86_regs *r = x86_regs_of(tc);
-    log_msg(&tc->vcpu->machine->log, LOG_INT,
-            "cpu %u: vector %02x %s, error %x at %04x:%016llx cpl %u rflags %llx cr2 %llx sp "
-            "%04x:%016llx",
-            tc->vcpu->index, ev->vector, event_names[ev->kind], ev->has_error ? ev->error : 0,
-            r->seg[X86_CS].selector, (unsigned long long)r->rip, x86_cpl(r),
-            (unsigned long long)r->rflags, (unsigned long long)r->cr2, r->seg[X86_SS].selector,
-            (unsigned long long)r->gpr[X86_RSP]);
-}
-
 bool x86_deliver_exception(struct tcg_cpu *tc)
 {
     struct x86_regs *r = x86_regs_of(tc);
@@ -545,7 +546,6 @@ bool x86_deliver_exception(struct tcg_cpu *tc)
         r->dr[7] &= ~UINT64_C(0x2000);
     }
     tc->counters.exceptions++;
-    log_event(tc, &ev);
     if (deliver(tc, ev))
         return true;
     log_msg(&tc->vcpu->machine->log, LOG_GUEST_ERROR, "cpu %u: triple fault at %04x:%llx",
@@ -558,7 +558,6 @@ bool x86_deliver_exception(struct tcg_cpu *tc)
 
 static enum tcg_event take(struct tcg_cpu *tc, const struct x86_event *ev)
 {
-    log_event(tc, ev);
     return deliver(tc, *ev) ? TCG_EVENT_DELIVERED : TCG_EVENT_SHUTDOWN;
 }
 
