@@ -1,10 +1,10 @@
 /*
  * The portable back end and the oracle: executes the IR itself.
  *
- * A block's program is a copy of its IR without dead insns. Values live in an array indexed by
- * insn; flags are evaluated when somebody looks (a PUT of FLAGS only remembers which insn made
- * them). State is exact at any fault because PUTs write the register file at once, after the last
- * fault of their instruction.
+ * A block's program (program.h) is its IR with codes that leave nothing to decide, run by computed
+ * jumps. Flags are evaluated when somebody looks: a PUT of FLAGS only remembers which insn made
+ * them, and what a block leaves behind stays unevaluated until then. State is exact at any fault
+ * because PUTs write the register file at once, after the last fault of their instruction.
  *
  * Thread contract: run on the vCPU's thread; compile under code_lock.
  */
@@ -13,34 +13,24 @@
 
 #include "core/util/error.h"
 #include "core/util/range.h"
+#include "tcg/interp/program.h"
 #include "tcg/interp/vector.h"
 #include "tcg/ir/eval.h"
-#include "tcg/ir/fold.h"
 #include "tcg/machine.h"
 #include "tcg/mmu/tlb.h"
 
-struct interp_program {
-    uint32_t count;
-    struct ir_insn insns[];
+/* Flags whose PUT was executed and that nobody looked at yet: what ir_eval_flags takes. op 0:
+ * tc->fl holds them. */
+struct lazy_flags {
+    uint8_t op, width;
+    uint64_t a, b;
 };
 
-union interp_value {
-    uint64_t u;
-    struct x86_vec v;
-};
-
-/* Per vCPU: the values of the running block, and what leaving needs. */
+/* Per vCPU: the values of the running block. */
 struct interp_vcpu {
-    union interp_value values[IR_MAX_INSNS];
-};
-
-struct frame {
-    struct tcg_cpu *tc;
-    uint8_t *env;
-    union interp_value *v;
-    const struct ir_insn *insns;
-    ir_ref pending_flags; /* insn whose flags are to be in tc->fl */
-    int64_t pc;           /* of the present instruction, minus PCB */
+    struct lazy_flags lazy; /* outlives a block */
+    uint64_t v[IR_MAX_INSNS];
+    struct x86_vec vv[IR_MAX_INSNS];
 };
 
 static bool interp_supported(void)
@@ -63,7 +53,7 @@ static void interp_destroy(struct tcg_machine *tm)
 
 static bool interp_vcpu_init(struct tcg_cpu *tc, struct vemu_error **errp)
 {
-    tc->backend = malloc(sizeof(struct interp_vcpu));
+    tc->backend = calloc(1, sizeof(struct interp_vcpu));
     return tc->backend || error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the interpreter");
 }
 
@@ -76,41 +66,11 @@ static void interp_vcpu_destroy(struct tcg_cpu *tc)
 static enum tcg_compiled interp_compile(struct tcg_machine *tm, struct tcg_block *b,
                                         struct ir_region *r)
 {
-    struct interp_program *p;
-    ir_ref *map = malloc(r->count * sizeof *map);
-    size_t size = sizeof *p + r->count * sizeof(struct ir_insn);
-    if (!map)
+    struct interp_program *p = interp_translate(tm, r);
+    if (!p)
         return TCG_CODE_FULL;
-    if (tm->cache.arena_bytes + size > tm->cache_size || !(p = cache_alloc(tm, size))) {
-        free(map);
-        return TCG_CODE_FULL;
-    }
-    p->count = 1;
-    memset(&p->insns[0], 0, sizeof p->insns[0]);
-    map[0] = 0;
-    for (uint32_t n = 1, exits = 0; n < r->count; n++) {
-        struct ir_insn i = r->insns[n];
-        if (i.op == IR_NOP)
-            continue;
-        bool branch = i.op == IR_BRCC || i.op == IR_BRNZ || i.op == IR_EXIT;
-        const char *kinds = ir_ops[i.op].args;
-        if (kinds[0] != '-')
-            i.a = map[i.a];
-        if (kinds[1] != '-')
-            i.b = map[i.b];
-        if (kinds[2] != '-')
-            i.c = map[i.c];
-        if (kinds[3] != '-')
-            i.d = map[i.d];
-        if (branch)
-            i.d = (ir_ref)exits++;
-        map[n] = (ir_ref)p->count;
-        p->insns[p->count++] = i;
-    }
-    free(map);
     b->code = p;
     b->code_size = (uint32_t)(p->count * sizeof(struct ir_insn));
-    tm->cache.arena_bytes += size;
     return TCG_COMPILED;
 }
 
@@ -139,322 +99,100 @@ static void interp_flush(struct tcg_machine *tm)
     tm->cache.arena_bytes = 0;
 }
 
-/* ---- values
+/* ---- flags
  * ------------------------------------------------------------------------------------------- */
 
-static uint64_t truncate_to(enum ir_type t, uint64_t v)
+static void settle_flags(struct tcg_cpu *tc, struct lazy_flags *lazy)
 {
-    return t == IR_I32 ? (uint32_t)v : v;
+    if (!lazy->op)
+        return;
+    tc->fl = ir_eval_flags(lazy->op, lazy->width, lazy->a, lazy->b, 0, 0) & IR_FL_MASK;
+    lazy->op = 0;
 }
 
-static uint32_t flags_of(struct frame *f, ir_ref ref)
+/* The block ends and `ref` made the flags: kept unevaluated where the operands tell all. */
+static void keep_flags(const struct interp_frame *f, struct lazy_flags *lazy, ir_ref ref)
 {
     const struct ir_insn *i = &f->insns[ref];
-    union interp_value *v = f->v;
-    switch (i->op) {
-    case IR_GET:
-    case IR_LDENV:
-    case IR_CALL:
-    case IR_FL_COMIS:
-    case IR_FL_PTEST:
-        return (uint32_t)v[ref].u;
-    case IR_FL_ADC:
-    case IR_FL_SBB:
-    case IR_FL_SHL:
-    case IR_FL_SHR:
-    case IR_FL_SAR:
-    case IR_FL_ROL:
-    case IR_FL_ROR:
-        return ir_eval_flags(i->op, i->aux, v[i->a].u, v[i->b].u, flags_of(f, i->c), 0);
-    case IR_FL_INC:
-    case IR_FL_DEC:
-    case IR_FL_SETCF:
-        return ir_eval_flags(i->op, i->aux, v[i->a].u, 0, flags_of(f, i->b), 0);
-    case IR_FL_SHLD:
-    case IR_FL_SHRD:
-        return ir_eval_flags(i->op, i->aux, v[i->a].u, v[i->b].u, flags_of(f, i->d),
-                             (unsigned)v[i->c].u);
-    default:
-        return ir_eval_flags(i->op, i->aux, v[i->a].u, i->b ? v[i->b].u : 0, 0, 0);
-    }
-}
-
-static void flush_flags(struct frame *f)
-{
-    if (f->pending_flags) {
-        f->tc->fl = flags_of(f, f->pending_flags) & IR_FL_MASK;
-        f->pending_flags = 0;
-    }
-}
-
-static void set_pc(struct frame *f, int64_t delta)
-{
-    f->tc->arch->set_pc(f->tc, f->tc->pcb + (uint64_t)delta);
-}
-
-static void put_slot(struct frame *f, const struct ir_insn *i)
-{
-    const struct ir_slot *s = &f->tc->arch->slots[i->aux];
-    switch (s->type) {
-    case IR_I64:
-        memcpy(f->env + s->offset, &f->v[i->a].u, 8);
-        break;
-    case IR_I32:
-        memcpy(f->env + s->offset, &f->v[i->a].u, 4);
-        break;
-    case IR_FL:
-        f->pending_flags = i->a;
-        break;
-    default:
-        memcpy(f->env + s->offset, &f->v[i->a].v, 16);
-        break;
-    }
-}
-
-static void get_slot(struct frame *f, const struct ir_insn *i, union interp_value *out)
-{
-    const struct ir_slot *s = &f->tc->arch->slots[i->aux];
-    switch (s->type) {
-    case IR_I64:
-        memcpy(&out->u, f->env + s->offset, 8);
-        break;
-    case IR_V128:
-        memcpy(&out->v, f->env + s->offset, 16);
-        break;
-    default:
-        out->u = 0;
-        memcpy(&out->u, f->env + s->offset, 4);
-        break;
-    }
-}
-
-static uint64_t sign_extend(uint64_t v, unsigned bits)
-{
-    return (uint64_t)((int64_t)(v << (64 - bits)) >> (64 - bits));
-}
-
-static void load(struct frame *f, const struct ir_insn *i, union interp_value *out)
-{
-    unsigned width = i->imm & IR_MEM_SIZE, size = 1u << width;
-    uint64_t addr = f->v[i->a].u;
-    if (i->type == IR_V128) {
-        struct x86_vec v = {{0, 0}};
-        tcg_load_bytes(f->tc, addr, &v, size, (unsigned)i->imm);
-        out->v = v;
+    uint64_t a = interp_value(f, i->a), b = interp_value(f, i->b);
+    bool shift = i->op == IR_FL_SHL || i->op == IR_FL_SHR || i->op == IR_FL_SAR;
+    if (i->op == IR_FL_SUB || i->op == IR_FL_LOGIC || i->op == IR_FL_ADD || (shift && (b & 63))) {
+        *lazy = (struct lazy_flags){.op = i->op, .width = i->aux, .a = a, .b = b};
         return;
     }
-    uint64_t v = tcg_load(f->tc, addr, size, (unsigned)i->imm);
-    if (i->imm & IR_MEM_SIGN)
-        v = sign_extend(v, 8 * size);
-    out->u = truncate_to(i->type, v);
+    f->tc->fl = interp_flags(f, ref) & IR_FL_MASK;
+    lazy->op = 0;
 }
 
-static void store(struct frame *f, const struct ir_insn *i)
+/* tc->fl becomes what the guest's flags are. */
+static void flush_flags(const struct interp_frame *f, struct lazy_flags *lazy, ir_ref *pending)
 {
-    unsigned size = 1u << (i->imm & IR_MEM_SIZE);
-    if (f->insns[i->b].type == IR_V128)
-        tcg_store_bytes(f->tc, f->v[i->a].u, &f->v[i->b].v, size, (unsigned)i->imm);
-    else
-        tcg_store(f->tc, f->v[i->a].u, size, f->v[i->b].u & mask_bits(8 * size), (unsigned)i->imm);
+    if (*pending) {
+        f->tc->fl = interp_flags(f, *pending) & IR_FL_MASK;
+        lazy->op = 0;
+        *pending = 0;
+    } else {
+        settle_flags(f->tc, lazy);
+    }
 }
 
-static uint64_t atomic_op(struct frame *f, const struct ir_insn *i)
+/* ---- insns that are more than a line
+ * ------------------------------------------------------------------------------------------- */
+
+static void atomic_op(const struct interp_frame *f, const struct ir_insn *i)
 {
     static const uint8_t ops[IR_OP_COUNT] = {
         [IR_XCHG] = TCG_XCHG,   [IR_FETCH_ADD] = TCG_ADD, [IR_FETCH_AND] = TCG_AND,
         [IR_FETCH_OR] = TCG_OR, [IR_FETCH_XOR] = TCG_XOR, [IR_CMPXCHG] = TCG_CMPXCHG,
     };
     unsigned size = 1u << (i->imm & IR_MEM_SIZE);
-    uint64_t expected = 0, value = f->v[i->b].u;
+    uint64_t expected = 0, value = f->v[i->b];
     if (i->op == IR_CMPXCHG) {
         expected = value;
-        value = f->v[i->c].u;
+        value = f->v[i->c];
     }
     uint64_t old =
-        tcg_atomic(f->tc, f->v[i->a].u, size, ops[i->op], value, expected, (unsigned)i->imm);
-    return old & mask_bits(8 * size);
+        tcg_atomic(f->tc, f->v[i->a], size, ops[i->op], value, expected, (unsigned)i->imm);
+    f->v[i->d] = old & mask_bits(8 * size);
 }
 
-static uint64_t divide(const struct ir_insn *i, union interp_value *v, uint64_t *rem)
+static void load_any(const struct interp_frame *f, const struct ir_insn *i)
 {
-    uint64_t lo = v[i->a].u, hi = v[i->b].u, d = v[i->c].u;
-    bool wide = i->type == IR_I64;
-    if (i->op == IR_UDIVX) {
-        unsigned __int128 n =
-            wide ? (unsigned __int128)hi << 64 | lo : (unsigned __int128)(hi << 32 | (uint32_t)lo);
-        uint64_t q = (uint64_t)(n / d);
-        *rem = truncate_to(i->type, (uint64_t)(n % d));
-        return truncate_to(i->type, q);
-    }
-    __int128 n = wide ? (__int128)((unsigned __int128)hi << 64 | lo)
-                      : (__int128)(int64_t)(hi << 32 | (uint32_t)lo);
-    __int128 sd = wide ? (__int128)(int64_t)d : (__int128)(int32_t)d;
-    *rem = truncate_to(i->type, (uint64_t)(n % sd));
-    return truncate_to(i->type, (uint64_t)(n / sd));
+    unsigned size = 1u << (i->imm & IR_MEM_SIZE);
+    uint64_t v = tcg_load(f->tc, f->v[i->a], size, (unsigned)i->imm);
+    if (i->imm & IR_MEM_SIGN)
+        v = interp_sign_extend(v, 8 * size);
+    f->v[i->d] = interp_truncate(i->type, v);
 }
 
-static uint64_t multiply(const struct ir_insn *i, union interp_value *v, uint64_t *high)
+static void load_vector(const struct interp_frame *f, const struct ir_insn *i)
 {
-    uint64_t a = v[i->a].u, b = v[i->b].u;
-    if (i->type == IR_I32) {
-        uint64_t p = i->op == IR_UMULX ? (uint64_t)(uint32_t)a * (uint32_t)b
-                                       : (uint64_t)((int64_t)(int32_t)a * (int32_t)b);
-        *high = p >> 32;
-        return (uint32_t)p;
-    }
-    unsigned __int128 p = i->op == IR_UMULX
-                              ? (unsigned __int128)a * b
-                              : (unsigned __int128)((__int128)(int64_t)a * (int64_t)b);
-    *high = (uint64_t)(p >> 64);
-    return (uint64_t)p;
+    struct x86_vec v = {{0, 0}};
+    tcg_load_bytes(f->tc, f->v[i->a], &v, 1u << (i->imm & IR_MEM_SIZE), (unsigned)i->imm);
+    f->vv[i->d] = v;
 }
 
-static uint64_t bit_deposit(uint64_t a, uint64_t mask)
+static void vector_op(const struct interp_frame *f, const struct ir_insn *i)
 {
-    uint64_t r = 0;
-    for (; mask; mask &= mask - 1, a >>= 1)
-        if (a & 1)
-            r |= mask & -mask;
-    return r;
+    uint64_t x = f->v[i->op == IR_V_FROM ? i->a : i->b];
+    if (i->op == IR_V_FROM && i->aux == IR_W32)
+        x = (uint32_t)x;
+    f->vv[i->d] = interp_vector(i, f->vv[i->a], f->vv[i->b], f->vv[i->c], x, &f->tc->guest_mxcsr);
 }
 
-static uint64_t bit_extract(uint64_t a, uint64_t mask)
+static void call_helper(const struct interp_frame *f, const struct ir_insn *i, uint64_t pc)
 {
-    uint64_t r = 0;
-    for (unsigned n = 0; mask; mask &= mask - 1, n++)
-        if (a & mask & -mask)
-            r |= UINT64_C(1) << n;
-    return r;
-}
-
-static uint32_t crc32c(uint32_t crc, uint64_t data, unsigned bytes)
-{
-    for (unsigned n = 0; n < bytes; n++) {
-        crc ^= (uint8_t)(data >> (8 * n));
-        for (unsigned k = 0; k < 8; k++)
-            crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
-    }
-    return crc;
-}
-
-/* Integer operations without side effects. */
-static uint64_t integer_op(struct frame *f, const struct ir_insn *i)
-{
-    union interp_value *v = f->v;
-    uint64_t a = v[i->a].u, b = v[i->b].u;
-    bool wide = i->type == IR_I64;
-    unsigned bits = wide ? 64 : 32, n = (unsigned)b & (bits - 1);
-    switch (i->op) {
-    case IR_ADD:
-        return a + b;
-    case IR_SUB:
-        return a - b;
-    case IR_ADC:
-        return a + b + ((flags_of(f, i->c) & IR_FL_CF) != 0);
-    case IR_SBB:
-        return a - b - ((flags_of(f, i->c) & IR_FL_CF) != 0);
-    case IR_MUL:
-        return a * b;
-    case IR_AND:
-        return a & b;
-    case IR_OR:
-        return a | b;
-    case IR_XOR:
-        return a ^ b;
-    case IR_ANDN:
-        return ~a & b;
-    case IR_NOT:
-        return ~a;
-    case IR_NEG:
-        return 0 - a;
-    case IR_SHL:
-        return a << n;
-    case IR_SHR:
-        return wide ? a >> n : (uint32_t)a >> n;
-    case IR_SAR:
-        return wide ? (uint64_t)((int64_t)a >> n) : (uint64_t)(int64_t)((int32_t)a >> n);
-    case IR_ROL:
-        return wide ? (n ? a << n | a >> (64 - n) : a)
-                    : (n ? (uint32_t)a << n | (uint32_t)a >> (32 - n) : a);
-    case IR_ROR:
-        return wide ? (n ? a >> n | a << (64 - n) : a)
-                    : (n ? (uint32_t)a >> n | (uint32_t)a << (32 - n) : a);
-    case IR_ROLW: {
-        unsigned w = 8u << i->aux, k = (unsigned)b % w;
-        a &= mask_bits(w);
-        return k ? (a << k | a >> (w - k)) & mask_bits(w) : a;
-    }
-    case IR_FSHL:
-        n = (unsigned)v[i->c].u & (bits - 1);
-        return !n ? a : wide ? a << n | b >> (64 - n) : (uint32_t)a << n | (uint32_t)b >> (32 - n);
-    case IR_FSHR:
-        n = (unsigned)v[i->c].u & (bits - 1);
-        return !n ? a : wide ? a >> n | b << (64 - n) : (uint32_t)a >> n | (uint32_t)b << (32 - n);
-    case IR_LEA:
-        return a + (i->b ? b << i->aux : 0) + i->imm;
-    case IR_ZEXT:
-        return a & mask_bits(8u << i->aux);
-    case IR_SEXT:
-        return sign_extend(a, 8u << i->aux);
-    case IR_TRUNC:
-        return a;
-    case IR_DEPOSIT: {
-        uint64_t m = mask_bits(i->imm >> 8 & 0xff) << (i->imm & 0xff);
-        return (a & ~m) | (b << (i->imm & 0xff) & m);
-    }
-    case IR_EXTRACT:
-        return a >> (i->imm & 0xff) & mask_bits(i->imm >> 8 & 0xff);
-    case IR_BSWAP:
-        return wide ? __builtin_bswap64(a) : __builtin_bswap32((uint32_t)a);
-    case IR_CLZ:
-        a = truncate_to(i->type, a);
-        return a ? (unsigned)__builtin_clzll(a) - (64 - bits) : bits;
-    case IR_CTZ:
-        a = truncate_to(i->type, a);
-        return a ? (unsigned)__builtin_ctzll(a) : bits;
-    case IR_POPCNT:
-        return (unsigned)__builtin_popcountll(truncate_to(i->type, a));
-    case IR_PDEP:
-        return bit_deposit(a, truncate_to(i->type, b));
-    case IR_PEXT:
-        return bit_extract(a, truncate_to(i->type, b));
-    case IR_CRC32C:
-        return crc32c((uint32_t)a, b, 1u << i->aux);
-    case IR_SETC:
-        return ir_eval_setc(i->aux, (enum ir_type)i->imm, a, b);
-    case IR_SETCC:
-        return ir_eval_cc(i->aux, flags_of(f, i->a));
-    case IR_SELCC:
-        return ir_eval_cc(i->aux, flags_of(f, i->c)) ? a : b;
-    case IR_SELNZ:
-        return truncate_to(f->insns[i->c].type, v[i->c].u) ? a : b;
-    case IR_FL_PACK:
-        return flags_of(f, i->a);
-    default:
-        return 0;
-    }
-}
-
-static uint64_t call_helper(struct frame *f, const struct ir_insn *i)
-{
-    const struct ir_helper *h = &f->tc->arch->helpers[i->imm];
-    union interp_value *v = f->v;
-    flush_flags(f);
+    const struct ir_helper *h = &f->tc->arch->helpers[(uint32_t)i->imm];
     if (h->flags & HELPER_FAULT) /* exact PC for the exception */
-        set_pc(f, f->pc);
+        f->tc->arch->set_pc(f->tc, pc);
     f->tc->counters.helper_calls++;
-    return h->fn(f->env, i->a ? v[i->a].u : 0, i->b ? v[i->b].u : 0, i->c ? v[i->c].u : 0,
-                 i->d ? v[i->d].u : 0);
+    f->v[i->imm >> 32] = interp_truncate(
+        i->type, h->fn(tcg_env(f->tc), f->v[i->a], f->v[i->b], f->v[i->c], f->v[i->d]));
 }
 
-static struct tcg_exit leave_status(struct frame *f)
-{
-    flush_flags(f);
-    set_pc(f, f->pc);
-    return (struct tcg_exit){.kind = TCG_EXIT_STATUS};
-}
+/* ---- control
+ * ------------------------------------------------------------------------------------------- */
 
-/* A direct exit: stay here when it is linked. NULL in *next: leave. */
 /* Does somebody want this vCPU out of its code? */
 static bool poll(struct tcg_cpu *tc)
 {
@@ -462,163 +200,24 @@ static bool poll(struct tcg_cpu *tc)
     return __atomic_load_n(&tc->exit_request, __ATOMIC_RELAXED) != 0;
 }
 
-static struct tcg_exit direct_exit(struct frame *f, struct tcg_block *b, const struct ir_insn *i,
-                                   struct tcg_block **next)
+/* count=on: the block is entered. */
+static void count_block(struct tcg_cpu *tc, const struct tcg_block *b)
 {
-    struct tcg_cpu *tc = f->tc;
-    struct tcg_exit_site *site = &b->exits[i->d];
-    struct tcg_block *to = __atomic_load_n(&site->to, __ATOMIC_ACQUIRE);
-    flush_flags(f);
-    set_pc(f, site->target);
-    *next = NULL;
-    if (b->mode & TCG_MODE_SINGLE)
-        return (struct tcg_exit){.kind = TCG_EXIT_EVENTS};
-    if ((site->flags & (IR_EXIT_POLL | IR_EXIT_CROSS)) && poll(tc))
-        return (struct tcg_exit){.kind = TCG_EXIT_EVENTS};
-    if (to && !__atomic_load_n(&to->dead, __ATOMIC_ACQUIRE) &&
-        (!site->link_id || tc->ctx->links[site->link_id % LINK_TABLE_SIZE] == site->link_id) &&
-        (!to->page2 || tc->ctx->links[to->guard_id % LINK_TABLE_SIZE] == to->guard_id)) {
-        tc->pcb = tc->arch->get_pc(tc) - to->offset;
-        *next = to;
-    }
-    return (struct tcg_exit){.kind = TCG_EXIT_LINK, .block = b, .number = i->d};
+    tc->counters.exec_insns += b->guest_insns;
+    tc->unpolled += b->guest_insns; /* too many when a branch in the middle is taken */
+    tc->counters.poll_distance = MAX(tc->counters.poll_distance, tc->unpolled);
 }
 
-/* The block for an indirect jump, from the jump cache; its `code` there is the program. */
-static struct tcg_exit run_block(struct tcg_cpu *tc, struct tcg_block *b, struct tcg_block **next)
+/* The block that a direct exit is linked to, when the link holds in this context. */
+static struct tcg_block *follow(struct tcg_cpu *tc, const struct tcg_exit_site *site)
 {
-    const struct interp_program *p = b->code;
-    struct frame f = {.tc = tc, .env = tcg_env(tc), .insns = p->insns};
-    union interp_value *v = f.v = ((struct interp_vcpu *)tc->backend)->values;
-    *next = NULL;
-    if (tc->tm->count) {
-        tc->counters.exec_insns += b->guest_insns;
-        tc->unpolled += b->guest_insns; /* too many when a branch in the middle is taken */
-        tc->counters.poll_distance = MAX(tc->counters.poll_distance, tc->unpolled);
-    }
-    for (uint32_t n = 1; n < p->count; n++) {
-        const struct ir_insn *i = &p->insns[n];
-        switch (i->op) {
-        case IR_CONST:
-            v[n].u = i->imm;
-            break;
-        case IR_VCONST:
-            v[n].v.u64[0] = v[n].v.u64[1] = i->imm;
-            break;
-        case IR_GET:
-            get_slot(&f, i, &v[n]);
-            break;
-        case IR_PUT:
-            put_slot(&f, i);
-            break;
-        case IR_LDENV:
-            if (i->type == IR_V128)
-                memcpy(&v[n].v, f.env + (int64_t)i->imm, 16);
-            else {
-                v[n].u = 0;
-                memcpy(&v[n].u, f.env + (int64_t)i->imm, i->type == IR_I32 ? 4 : 8);
-            }
-            break;
-        case IR_STENV:
-            memcpy(f.env + (int64_t)i->imm, &v[i->a], (size_t)1 << i->aux);
-            break;
-        case IR_INSN:
-            f.pc = (int64_t)i->imm;
-            break;
-        case IR_UMULX:
-        case IR_SMULX:
-            v[n].u = multiply(i, v, &tc->temp[5]);
-            break;
-        case IR_UDIVX:
-        case IR_SDIVX:
-            v[n].u = divide(i, v, &tc->temp[5]);
-            break;
-        case IR_HI:
-            v[n].u = tc->temp[5];
-            break;
-        case IR_LD:
-            load(&f, i, &v[n]);
-            if (tc->status)
-                return leave_status(&f);
-            break;
-        case IR_ST:
-            store(&f, i);
-            if (tc->status)
-                return leave_status(&f);
-            break;
-        case IR_XCHG:
-        case IR_FETCH_ADD:
-        case IR_FETCH_AND:
-        case IR_FETCH_OR:
-        case IR_FETCH_XOR:
-        case IR_CMPXCHG:
-            v[n].u = atomic_op(&f, i);
-            if (tc->status)
-                return leave_status(&f);
-            break;
-        case IR_FENCE:
-            __sync_synchronize();
-            break;
-        case IR_CALL:
-            v[n].u = call_helper(&f, i);
-            if (tc->status)
-                return leave_status(&f);
-            v[n].u = truncate_to(i->type, v[n].u);
-            break;
-        case IR_TRAPNZ:
-            if (truncate_to(f.insns[i->a].type, v[i->a].u)) {
-                tc->arch->raise_trap(tc, i->imm);
-                return leave_status(&f);
-            }
-            break;
-        case IR_TRAPCC:
-            if (ir_eval_cc(i->aux, flags_of(&f, i->a))) {
-                tc->arch->raise_trap(tc, i->imm);
-                return leave_status(&f);
-            }
-            break;
-        case IR_BRCC:
-            if (ir_eval_cc(i->aux, flags_of(&f, i->a)))
-                return direct_exit(&f, b, i, next);
-            break;
-        case IR_BRNZ:
-            if (truncate_to(f.insns[i->a].type, v[i->a].u))
-                return direct_exit(&f, b, i, next);
-            break;
-        case IR_EXIT:
-            return direct_exit(&f, b, i, next);
-        case IR_EXIT_IND:
-            flush_flags(&f);
-            tc->arch->set_pc(tc, v[i->a].u);
-            return (struct tcg_exit){.kind = b->mode & TCG_MODE_SINGLE ? TCG_EXIT_EVENTS
-                                                                       : TCG_EXIT_DYN};
-        case IR_EXIT_DYN:
-            flush_flags(&f);
-            return (struct tcg_exit){.kind = i->aux || (b->mode & TCG_MODE_SINGLE) ? TCG_EXIT_EVENTS
-                                                                                   : TCG_EXIT_DYN};
-        default:
-            if (i->type == IR_FL) {
-                if (i->op == IR_FL_COMIS || i->op == IR_FL_PTEST)
-                    v[n].u = interp_vector_to_int(i, v[i->a].v, v[i->b].v, &tc->guest_mxcsr);
-                break; /* the others are evaluated when looked at */
-            }
-            if (i->type == IR_V128) {
-                uint64_t x = i->op == IR_V_FROM ? v[i->a].u : v[i->b].u;
-                if (i->op == IR_V_FROM && i->aux == IR_W32)
-                    x = (uint32_t)x;
-                v[n].v = interp_vector(i, v[i->a].v, v[i->b].v, v[i->c].v, x, &tc->guest_mxcsr);
-            } else if (i->op == IR_V_LANE || i->op == IR_V_MOVMSK || i->op == IR_V_PCMPISTR ||
-                       i->op == IR_VF_STOI) {
-                v[n].u = truncate_to(
-                    i->type, interp_vector_to_int(i, v[i->a].v, v[i->b].v, &tc->guest_mxcsr));
-            } else {
-                v[n].u = truncate_to(i->type, integer_op(&f, i));
-            }
-            break;
-        }
-    }
-    tcg_internal_error(tc, "a translated block has no exit");
-    return (struct tcg_exit){.kind = TCG_EXIT_STATUS};
+    struct tcg_block *to = __atomic_load_n(&site->to, __ATOMIC_ACQUIRE);
+    if (!to || __atomic_load_n(&to->dead, __ATOMIC_ACQUIRE) ||
+        (site->link_id && tc->ctx->links[site->link_id % LINK_TABLE_SIZE] != site->link_id) ||
+        (to->page2 && tc->ctx->links[to->guard_id % LINK_TABLE_SIZE] != to->guard_id))
+        return NULL;
+    tc->pcb += (uint64_t)site->target - to->offset;
+    return to;
 }
 
 /* An indirect jump or a mode change: the jump cache of the present context. */
@@ -637,19 +236,341 @@ static struct tcg_block *jump_to_pc(struct tcg_cpu *tc)
     return b;
 }
 
+/* Loads and stores of plain RAM; what level 1 of the TLB does not know goes the slow way. */
+#define LOAD(type_, extend_)                                                                       \
+    do {                                                                                           \
+        uint64_t addr = v[i->a];                                                                   \
+        const struct tlb_fast *t = &tc->ctx->rd[tlb_index(addr)];                                  \
+        type_ value;                                                                               \
+        if (t->tag != ((addr + sizeof value - 1) & ~(MEM_PAGE_SIZE - 1))) {                        \
+            load_any(&f, i);                                                                       \
+            goto check;                                                                            \
+        }                                                                                          \
+        memcpy(&value, (void *)(uintptr_t)(addr + t->addend), sizeof value); /* NOLINT */          \
+        v[i->d] = extend_;                                                                         \
+        NEXT;                                                                                      \
+    } while (0)
+#define STORE(type_)                                                                               \
+    do {                                                                                           \
+        uint64_t addr = v[i->a];                                                                   \
+        const struct tlb_fast *t = &tc->ctx->wr[tlb_index(addr)];                                  \
+        type_ value = (type_)v[i->b];                                                              \
+        if (t->tag != ((addr + sizeof value - 1) & ~(MEM_PAGE_SIZE - 1))) {                        \
+            tcg_store(tc, addr, sizeof value, value, (unsigned)i->imm);                            \
+            goto check;                                                                            \
+        }                                                                                          \
+        memcpy((void *)(uintptr_t)(addr + t->addend), &value, sizeof value); /* NOLINT */          \
+        NEXT;                                                                                      \
+    } while (0)
+#define NEXT                                                                                       \
+    do {                                                                                           \
+        i++;                                                                                       \
+        goto *steps[i->uses];                                                                      \
+    } while (0)
+#define ENV(type_) (*(type_ *)(env + (int64_t)i->imm))
+
 static struct tcg_exit interp_run(struct tcg_cpu *tc, struct tcg_block *b)
 {
+    static const void *const steps[INTERP_CODE_COUNT] = {
+#define X(name) &&do_##name,
+        INTERP_CODES(X)
+#undef X
+#define X(name, wide, narrow)                                                                      \
+    &&do_##name##64R, &&do_##name##64I, &&do_##name##32R, &&do_##name##32I,
+            INTERP_BINARY(X)
+#undef X
+#define X(cc, test) &&do_BRSUB_##cc##_R, &&do_BRSUB_##cc##_I,
+                INTERP_SUB_CONDITIONS(X)
+#undef X
+#define X(cc, test) &&do_BRLOGIC_##cc,
+                    INTERP_LOGIC_CONDITIONS(X)
+#undef X
+    };
+    struct interp_vcpu *cpu = tc->backend;
+    char *const env = tcg_env(tc);
+    uint64_t *const v = cpu->v;
+    struct x86_vec *const vv = cpu->vv;
+    struct interp_frame f = {.tc = tc, .v = v, .vv = vv};
+    const struct interp_program *p;
+    const struct ir_insn *i;
+    const struct tcg_exit_site *site;
     struct tcg_block *next;
     struct tcg_exit out;
+    ir_ref pending; /* the insn whose flags the last PUT of flags gave the guest */
+
     tc->unpolled = 0; /* the run loop has looked */
-    for (;;) {
-        out = run_block(tc, b, &next);
-        if (!next && out.kind == TCG_EXIT_DYN)
-            next = jump_to_pc(tc);
-        if (!next)
-            return out;
-        b = next;
+enter:
+    p = b->code;
+    i = f.insns = p->insns;
+    pending = 0;
+    if (tc->tm->count)
+        count_block(tc, b);
+    NEXT;
+
+do_CONST:
+    v[i->d] = i->imm;
+    NEXT;
+do_VCONST:
+    vv[i->d].u64[0] = vv[i->d].u64[1] = i->imm;
+    NEXT;
+do_GET64:
+do_LDENV64:
+    v[i->d] = ENV(uint64_t);
+    NEXT;
+do_GET32:
+do_LDENV32:
+    v[i->d] = ENV(uint32_t);
+    NEXT;
+do_GETV:
+do_LDENVV:
+    memcpy(&vv[i->d], env + (int64_t)i->imm, 16);
+    NEXT;
+do_GETFL:
+    flush_flags(&f, &cpu->lazy, &pending);
+    v[i->d] = ENV(uint32_t);
+    NEXT;
+do_PUT64:
+    ENV(uint64_t) = v[i->a];
+    NEXT;
+do_PUT32:
+    ENV(uint32_t) = (uint32_t)v[i->a];
+    NEXT;
+do_PUTV:
+    memcpy(env + (int64_t)i->imm, &vv[i->a], 16);
+    NEXT;
+do_PUTFL:
+    pending = i->a;
+    NEXT;
+do_STENV:
+    memcpy(env + (int64_t)i->imm, &v[i->a], (size_t)1 << i->aux);
+    NEXT;
+do_STENVV:
+    memcpy(env + (int64_t)i->imm, &vv[i->a], (size_t)1 << i->aux);
+    NEXT;
+do_MULX:
+    v[i->d] = interp_multiply(i, v, &tc->temp[5]);
+    NEXT;
+do_DIVX:
+    v[i->d] = interp_divide(i, v, &tc->temp[5]);
+    NEXT;
+do_HI:
+    v[i->d] = tc->temp[5];
+    NEXT;
+
+do_LD8:
+    LOAD(uint8_t, value);
+do_LD16:
+    LOAD(uint16_t, value);
+do_LD32:
+    LOAD(uint32_t, value);
+do_LD64:
+    LOAD(uint64_t, value);
+do_LDS8:
+    LOAD(uint8_t, interp_truncate(i->type, (uint64_t)(int64_t)(int8_t)value));
+do_LDS16:
+    LOAD(uint16_t, interp_truncate(i->type, (uint64_t)(int64_t)(int16_t)value));
+do_LDS32:
+    LOAD(uint32_t, interp_truncate(i->type, (uint64_t)(int64_t)(int32_t)value));
+do_LD:
+    load_any(&f, i);
+    goto check;
+do_LDV:
+    load_vector(&f, i);
+    goto check;
+do_ST8:
+    STORE(uint8_t);
+do_ST16:
+    STORE(uint16_t);
+do_ST32:
+    STORE(uint32_t);
+do_ST64:
+    STORE(uint64_t);
+do_ST : {
+    unsigned size = 1u << (i->imm & IR_MEM_SIZE);
+    tcg_store(tc, v[i->a], size, v[i->b] & mask_bits(8 * size), (unsigned)i->imm);
+    goto check;
+}
+do_STV:
+    tcg_store_bytes(tc, v[i->a], &vv[i->b], 1u << (i->imm & IR_MEM_SIZE), (unsigned)i->imm);
+    goto check;
+do_ATOMIC:
+    atomic_op(&f, i);
+    goto check;
+do_FENCE:
+    __sync_synchronize();
+    NEXT;
+do_CALL_FLAGS:
+    flush_flags(&f, &cpu->lazy, &pending);
+do_CALL:
+    call_helper(&f, i, tc->pcb + (uint64_t)(int64_t)p->pcs[i - p->insns]);
+check:
+    if (tc->status)
+        goto fault;
+    NEXT;
+
+do_TRAPNZ:
+    if (!v[i->a])
+        NEXT;
+    tc->arch->raise_trap(tc, i->imm);
+    goto fault;
+do_TRAPCC:
+    if (!ir_eval_cc(i->aux, interp_flags(&f, i->a)))
+        NEXT;
+    tc->arch->raise_trap(tc, i->imm);
+    goto fault;
+do_BRCC:
+    if (ir_eval_cc(i->aux, interp_flags(&f, i->a)))
+        goto direct;
+    NEXT;
+do_BRNZ:
+    if (v[i->a])
+        goto direct;
+    NEXT;
+
+do_MOV32:
+    v[i->d] = (uint32_t)v[i->a];
+    NEXT;
+do_LEA64:
+    v[i->d] = v[i->a] + (v[i->b] << i->aux) + i->imm;
+    NEXT;
+do_LEA32:
+    v[i->d] = (uint32_t)(v[i->a] + (v[i->b] << i->aux) + i->imm);
+    NEXT;
+do_LEAI64:
+    v[i->d] = v[i->a] + i->imm;
+    NEXT;
+do_LEAI32:
+    v[i->d] = (uint32_t)(v[i->a] + i->imm);
+    NEXT;
+do_ZEXT8:
+    v[i->d] = (uint8_t)v[i->a];
+    NEXT;
+do_ZEXT16:
+    v[i->d] = (uint16_t)v[i->a];
+    NEXT;
+do_SEXT:
+    v[i->d] = interp_truncate(i->type, interp_sign_extend(v[i->a], 8u << i->aux));
+    NEXT;
+do_NOT64:
+    v[i->d] = ~v[i->a];
+    NEXT;
+do_NOT32:
+    v[i->d] = (uint32_t)~v[i->a];
+    NEXT;
+do_NEG64:
+    v[i->d] = 0 - v[i->a];
+    NEXT;
+do_NEG32:
+    v[i->d] = (uint32_t)(0 - v[i->a]);
+    NEXT;
+do_SETCC:
+    v[i->d] = ir_eval_cc(i->aux, interp_flags(&f, i->a));
+    NEXT;
+do_SELCC:
+    v[i->d] = ir_eval_cc(i->aux, interp_flags(&f, i->c)) ? v[i->a] : v[i->b];
+    NEXT;
+do_INT:
+    v[i->d] = interp_truncate(i->type, interp_integer(&f, i));
+    NEXT;
+do_VECTOR:
+    vector_op(&f, i);
+    NEXT;
+do_VECTOR_INT:
+    v[i->d] =
+        interp_truncate(i->type, interp_vector_to_int(i, vv[i->a], vv[i->b], &tc->guest_mxcsr));
+    NEXT;
+
+#define X(name, wide, narrow)                                                                      \
+    do_##name##64R:                                                                                \
+    {                                                                                              \
+        uint64_t x = v[i->a], y = v[i->b];                                                         \
+        v[i->d] = wide;                                                                            \
+        NEXT;                                                                                      \
+    }                                                                                              \
+    do_##name##64I:                                                                                \
+    {                                                                                              \
+        uint64_t x = v[i->a], y = i->imm;                                                          \
+        v[i->d] = wide;                                                                            \
+        NEXT;                                                                                      \
+    }                                                                                              \
+    do_##name##32R:                                                                                \
+    {                                                                                              \
+        uint64_t x = v[i->a], y = v[i->b];                                                         \
+        v[i->d] = (uint32_t)(narrow);                                                              \
+        NEXT;                                                                                      \
+    }                                                                                              \
+    do_##name##32I:                                                                                \
+    {                                                                                              \
+        uint64_t x = v[i->a], y = i->imm;                                                          \
+        v[i->d] = (uint32_t)(narrow);                                                              \
+        NEXT;                                                                                      \
     }
+    INTERP_BINARY(X)
+#undef X
+#define X(cc, test)                                                                                \
+    do_BRSUB_##cc##_R:                                                                             \
+    {                                                                                              \
+        uint64_t x = v[i->a] << i->type, y = v[i->b] << i->type;                                   \
+        if (test)                                                                                  \
+            goto direct;                                                                           \
+        NEXT;                                                                                      \
+    }                                                                                              \
+    do_BRSUB_##cc##_I:                                                                             \
+    {                                                                                              \
+        uint64_t x = v[i->a] << i->type, y = i->imm;                                               \
+        if (test)                                                                                  \
+            goto direct;                                                                           \
+        NEXT;                                                                                      \
+    }
+    INTERP_SUB_CONDITIONS(X)
+#undef X
+#define X(cc, test)                                                                                \
+    do_BRLOGIC_##cc:                                                                               \
+    {                                                                                              \
+        uint64_t x = v[i->a] << i->type;                                                           \
+        if (test)                                                                                  \
+            goto direct;                                                                           \
+        NEXT;                                                                                      \
+    }
+    INTERP_LOGIC_CONDITIONS(X)
+#undef X
+
+do_EXIT:
+direct:
+    if (pending)
+        keep_flags(&f, &cpu->lazy, pending);
+    site = &b->exits[i->d];
+    out = (struct tcg_exit){.kind = TCG_EXIT_LINK, .block = b, .number = i->d};
+    if ((b->mode & TCG_MODE_SINGLE) ||
+        ((site->flags & (IR_EXIT_POLL | IR_EXIT_CROSS)) && poll(tc))) {
+        out.kind = TCG_EXIT_EVENTS;
+    } else if ((next = follow(tc, site))) {
+        b = next;
+        goto enter;
+    }
+    tc->arch->set_pc(tc, tc->pcb + (uint64_t)site->target);
+    settle_flags(tc, &cpu->lazy);
+    return out;
+do_EXIT_IND:
+    tc->arch->set_pc(tc, v[i->a]);
+    goto dynamic;
+do_EXIT_DYN:
+dynamic:
+    if (pending)
+        keep_flags(&f, &cpu->lazy, pending);
+    out = (struct tcg_exit){.kind = TCG_EXIT_DYN};
+    if ((i->op == IR_EXIT_DYN && i->aux) || (b->mode & TCG_MODE_SINGLE)) {
+        out.kind = TCG_EXIT_EVENTS;
+    } else if ((next = jump_to_pc(tc))) {
+        b = next;
+        goto enter;
+    }
+    settle_flags(tc, &cpu->lazy);
+    return out;
+fault:
+    flush_flags(&f, &cpu->lazy, &pending);
+    tc->arch->set_pc(tc, tc->pcb + (uint64_t)(int64_t)p->pcs[i - p->insns]);
+    return (struct tcg_exit){.kind = TCG_EXIT_STATUS};
 }
 
 const struct tcg_backend tcg_backend_interp = {
