@@ -151,6 +151,10 @@ static const char *const accel_rows[][2] = {
     {"  thread=multi", "a host thread for each vCPU"},
     {"  backend=jit|interp", "compile, or interpret the translated form"},
     {"  tb-size=N", "MiB for translated code"},
+    {"  count=on|off", "count what runs; the counters end the log"},
+    {"  one-insn=on|off", "translate each instruction by itself"},
+    {"  verify=on|off", "check each translation's intermediate form"},
+    {"  perfmap=on|off", "name translated code for perf in /tmp/perf-PID.map"},
 };
 static const char *const chardev_rows[][2] = {
     {"stdio", "this terminal; Ctrl-A x leaves"},
@@ -162,12 +166,12 @@ static const char *const chardev_rows[][2] = {
     {"null", "nothing: output is dropped"},
 };
 static const char *const log_rows[][2] = {
-    {"in_asm", "guest code when it is translated"},
+    {"in_asm", "guest code, as it is translated"},
     {"ir", "the translator's intermediate representation"},
     {"out_asm", "the host code made from it"},
-    {"exec", "each block that is entered through the dispatcher"},
-    {"int", "interrupts and exceptions"},
-    {"mmu", "TLB misses and flushes"},
+    {"exec", "each translated block that runs (slow: blocks are not linked)"},
+    {"int", "interrupts and exceptions that the guest takes"},
+    {"mmu", "TLB fills and flushes, address-space switches"},
     {"guest_error", "what a correct guest would not do"},
     {"unimp", "what the guest asks for and vemu does not have yet"},
 };
