@@ -143,7 +143,7 @@ static void machine_destroy_tcg(struct vemu_machine *m)
     struct tcg_machine *tm = m->accel_state;
     if (!tm)
         return;
-    if (tm->count)
+    if (tm->count && tm->counters.blocks)
         log_counters(m);
     m->rams.block_freed = NULL;
     list_for_each(ram, &m->rams.blocks, struct ram_block, node) cache_ram_freed(tm, ram);
@@ -245,6 +245,10 @@ bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
         bool on;
         if (!set_bool(&on, key, value, errp))
             return false;
+        if (on && tm->backend == &tcg_backend_interp)
+            return error_set(errp, VEMU_ERROR_INVALID,
+                             "perfmap=on names host code, and backend=interp makes none: use "
+                             "backend=jit");
         if (on)
             return perfmap_open(tm, errp);
         perfmap_close(tm);

@@ -16,7 +16,14 @@
 
 struct perfmap {
     int fd;
+    bool first; /* of this process: the file was emptied, or made */
+    bool used;  /* a block is named */
 };
+
+static void map_path(char *path, size_t size)
+{
+    snprintf(path, size, "/tmp/perf-%ld.map", (long)getpid());
+}
 
 bool perfmap_open(struct tcg_machine *tm, struct vemu_error **errp)
 {
@@ -26,7 +33,7 @@ bool perfmap_open(struct tcg_machine *tm, struct vemu_error **errp)
 
     if (tm->perfmap)
         return true;
-    snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
+    map_path(path, sizeof path);
     /* Anybody may make names in /tmp: no links are followed, and only a file of ours is used. */
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
     if (fd < 0)
@@ -40,7 +47,8 @@ bool perfmap_open(struct tcg_machine *tm, struct vemu_error **errp)
                          path);
     }
     /* Whoever has the file for itself is the first of this process. */
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && ftruncate(fd, 0) != 0) {
+    bool first = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (first && ftruncate(fd, 0) != 0) {
         close(fd);
         return error_set(errp, VEMU_ERROR_IO, "perfmap: cannot empty '%s': %s", path,
                          strerror(errno));
@@ -51,17 +59,23 @@ bool perfmap_open(struct tcg_machine *tm, struct vemu_error **errp)
         close(fd);
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the map of translated code");
     }
-    map->fd = fd;
+    *map = (struct perfmap){.fd = fd, .first = first};
     tm->perfmap = map;
     return true;
 }
 
 void perfmap_close(struct tcg_machine *tm)
 {
-    if (!tm->perfmap)
+    char path[64];
+    struct perfmap *map = tm->perfmap;
+    if (!map)
         return;
-    close(tm->perfmap->fd);
-    free(tm->perfmap);
+    /* A machine that never ran leaves nothing behind, unless another uses the file. */
+    map_path(path, sizeof path);
+    if (map->first && !map->used && flock(map->fd, LOCK_EX | LOCK_NB) == 0)
+        unlink(path);
+    close(map->fd);
+    free(map);
     tm->perfmap = NULL;
 }
 
@@ -80,4 +94,5 @@ void perfmap_block(struct tcg_machine *tm, const struct tcg_block *b, uint64_t p
         return;
     snprintf(name, sizeof name, "guest_0x%llx", (unsigned long long)pc);
     perfmap_add(tm, b->code, b->code_size, name);
+    tm->perfmap->used = true;
 }

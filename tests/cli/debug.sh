@@ -51,10 +51,11 @@ logs 'ir: a region' '^IR 0x10000c: [0-9]+ instructions'
 logs 'ir: an instruction starts' '^---- pcb\+12 len'
 logs 'ir: operations' '= CONST'
 
+: >log
 run -d out_asm -D log
 if grep -q 'bytes)$' log; then
     echo "ok $((n += 1)) - out_asm: host code # SKIP without capstone"
-elif [ "$(uname -m)" = x86_64 ]; then
+elif [ -s log ]; then
     logs 'out_asm: a block' '^OUT: [0-9]+ bytes for [0-9]+ of guest code'
     # What is logged is whole: jumps lead to instructions of the same block or before the first
     # one's start (the block's way out when it is dead, the thunks).
@@ -136,15 +137,25 @@ perfmap() { # COMMAND...
 perfmap "$build/vemu-system-x86_64" -M pc -m 8 -nodefaults -display none -no-reboot -kernel guest -d guest_error
 [ ! -e "$map" ]
 ok 'no map for perf unasked' $?
-perfmap "$build/vemu-system-x86_64" -M pc -m 8 -nodefaults -display none -no-reboot -kernel guest -perfmap
-if [ "$(uname -m)" = x86_64 ]; then
+if run -accel tcg,backend=jit; then
+    perfmap "$build/vemu-system-x86_64" -M pc -m 8 -nodefaults -display none -no-reboot -kernel guest -perfmap
     logs '-perfmap: blocks by guest PC' '^[0-9a-f]+ [0-9a-f]+ guest_0x10000c$' 1
     [ -z "$(grep -vE '^[0-9a-f]+ [0-9a-f]+ [a-z_0-9]+$' log)" ] &&
         awk '{ if (a[$1]++) exit 1 }' log
     ok '-perfmap: every line has a start of its own, size and name' $?
+    rm -f "$map"
+    perfmap "$build/vemu" run --memory 8M --no-defaults --no-reboot --kernel guest --perfmap
+    [ -s "$map" ]
+    ok '--perfmap of vemu run' $?
+    rm -f "$map"
+    perfmap "$build/vemu-system-x86_64" -kernel guest -perfmap -serial chardev:nothing
+    [ "$(wc -l <err)" = 1 ] && [ ! -e "$map" ]
+    ok 'a machine that never ran leaves no map' $?
 fi
-rm -f "$map"
-perfmap "$build/vemu" run --memory 8M --no-defaults --no-reboot --kernel guest --perfmap
-[ -s "$map" ]
-ok '--perfmap of vemu run' $?
+perfmap "$build/vemu-system-x86_64" -kernel guest -perfmap -accel tcg,backend=interp
+grep -q 'perfmap=on names host code, and backend=interp makes none: use backend=jit' err && [ ! -e "$map" ]
+ok 'the interpreter has no code to name' $?
+run -accel tcg,count=on -serial chardev:nothing
+[ "$(wc -l <err)" = 1 ]
+ok 'a machine that never ran has no counters' $?
 echo "1..$n"
