@@ -11,11 +11,23 @@ static u32 div64(u64 a, u32 b)
     return (u32)(a / b);
 }
 
-/* Within a factor: emulators are late, never early by much. */
+/* Within a factor. On a busy host everything may be late, the start of a measurement too. */
 static void about(const char *what, u64 got, u64 want)
 {
-    if (got < want / 2 || got > want * 30)
+    if (got < want / 8 || got > want * 30)
         complain("%s is %lu, expected about %lu", what, (ul)got, (ul)want);
+}
+
+/* Exactly one interrupt, which may take its time on a busy host; a second one would follow soon. */
+static void one_interrupt(unsigned vector, u32 before)
+{
+    u64 t = rdtsc();
+    sti();
+    while (irq_count[vector] == before && rdtsc() - t < 3000 * tsc_per_ms)
+        asm volatile("pause");
+    delay_us(20000);
+    cli();
+    equal("interrupts", irq_count[vector] - before, 1);
 }
 
 static void tsc(void)
@@ -69,12 +81,11 @@ static void pit(void)
     cli();
     about("50 periods in ms", div64(rdtsc() - t, (u32)tsc_per_ms), 50);
     check("PIT channel 0 interrupts periodically");
+    pit_program(0, 0, 0);
+    pic_init(0xfffe); /* forgets a period's edge that came after CLI */
     before = irq_count[VEC_PIC];
     pit_program(0, 0, 5000);
-    sti();
-    delay_us(30000);
-    cli();
-    equal("interrupts", irq_count[VEC_PIC] - before, 1);
+    one_interrupt(VEC_PIC, before);
     check("PIT mode 0 interrupts once");
     /* Read-back: status of channel 0 */
     pit_program(0, 3, 1000);
@@ -116,10 +127,7 @@ static void apic(void)
     u32 before = irq_count[VEC_TIMER];
     apic_write(APIC_LVT_TIMER, VEC_TIMER);
     apic_write(APIC_TIMER_INIT, ticks / 10);
-    sti();
-    delay_us(20000);
-    cli();
-    equal("interrupts", irq_count[VEC_TIMER] - before, 1);
+    one_interrupt(VEC_TIMER, before);
     check("one-shot mode interrupts once");
     before = irq_count[VEC_TIMER];
     apic_write(APIC_LVT_TIMER, VEC_TIMER | 1 << 17);
@@ -132,6 +140,9 @@ static void apic(void)
     about("50 periods in ms", div64(rdtsc() - t, (u32)tsc_per_ms), 50);
     apic_write(APIC_TIMER_INIT, 0);
     check("periodic mode interrupts again and again");
+    sti();
+    delay_us(100); /* takes a period that came after CLI */
+    cli();
     before = irq_count[VEC_TIMER];
     apic_write(APIC_LVT_TIMER, VEC_TIMER | 1 << 16);
     apic_write(APIC_TIMER_INIT, 100);
@@ -159,10 +170,7 @@ static void apic(void)
     equal("disarmed", rdmsr(MSR_TSC_DEADLINE), 0);
     before = irq_count[VEC_TIMER];
     wrmsr(MSR_TSC_DEADLINE, 1); /* long past: at once */
-    sti();
-    delay_us(1000);
-    cli();
-    equal("interrupts for the past", irq_count[VEC_TIMER] - before, 1);
+    one_interrupt(VEC_TIMER, before);
     wrmsr(MSR_TSC_DEADLINE, rdtsc() + 5 * tsc_per_ms);
     wrmsr(MSR_TSC_DEADLINE, 0);
     sti();
@@ -255,10 +263,7 @@ static void hpet(void)
     h[0x100 / 4] = 1 << 2; /* interrupt, edge */
     h[0x108 / 4] = ticks / 2, h[0x10c / 4] = 0;
     h[4] = 3;
-    sti();
-    delay_us(20000);
-    cli();
-    equal("interrupts", irq_count[VEC_PIC] - before, 1);
+    one_interrupt(VEC_PIC, before);
     h[4] = 0;
     h[0x100 / 4] = 0;
     pic_init(0xffff);
