@@ -1,6 +1,7 @@
 # Stock kernels to their shell and to power-off.
 #   make boot-loop [BOOT_COUNT=50 BOOT_FEW=5]    the long run; its last result is in docs/status.md
 TESTS_boot += $(srcdir)/tests/boot/boots.sh $(srcdir)/tests/boot/quickstart.sh
+TESTS_boot += tests/boot/saved_state
 TIMEOUT_boot := 600
 check-boot check-programs: guests
 
@@ -10,3 +11,8 @@ BOOT_FEW ?= 5
 boot-loop: all guests
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/loop.sh $(BOOT_COUNT) $(BOOT_FEW)
+
+tests/boot/saved_state: obj/tests/boot/saved_state.o $(archives)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) -o $@ $(LDFLAGS_ALL) $< -Wl,--start-group $(archives) -Wl,--end-group $(LIBS)
+test_obj += obj/tests/boot/saved_state.o
