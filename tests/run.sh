@@ -13,7 +13,8 @@ logs=tests/logs
 mkdir -p "$logs" || exit 1
 # Leaks of the tests' own tools are none of ours.
 LSAN_OPTIONS=${LSAN_OPTIONS:+$LSAN_OPTIONS:}print_suppressions=0:suppressions=$here/checks/lsan.txt
-export LSAN_OPTIONS
+TSAN_OPTIONS=${TSAN_OPTIONS:+$TSAN_OPTIONS:}suppressions=$here/checks/tsan.txt
+export LSAN_OPTIONS TSAN_OPTIONS
 passed=0 failed=0 skipped=0
 child=
 trap 'kill $child 2>/dev/null; exit 1' HUP INT TERM
