@@ -269,6 +269,29 @@ static void two_machines_run_at_once(void)
     vemu_machine_destroy(b);
 }
 
+static void one_goes_while_the_other_runs(void)
+{
+    struct vemu_machine *stays = machine(spin, sizeof spin, "-smp 2", true);
+    uint64_t before = 0;
+    bool ok = stays && vemu_machine_start(stays, NULL);
+
+    for (int i = 0; ok && i < 20; i++) {
+        struct vemu_machine *goes = machine(spin, sizeof spin, i % 2 ? "-M q35" : "-smp 2", true);
+        ok = goes && vemu_machine_start(goes, NULL);
+        if (i % 3)
+            nap(2);
+        vemu_machine_destroy(goes); /* in the middle of its work */
+    }
+    tap(ok, "machines come and go while another runs");
+    ok = ok && vemu_machine_pause(stays, NULL);
+    before = reg(stays, "rbx");
+    ok = ok && vemu_machine_resume(stays, NULL);
+    nap(20);
+    vemu_machine_pause(stays, NULL);
+    tap(ok && reg(stays, "rbx") != before, "which goes on");
+    vemu_machine_destroy(stays);
+}
+
 static void many_machines_one_after_another(void)
 {
     const char *text = getenv("VEMU_TEST_CYCLES");
@@ -291,6 +314,7 @@ int main(void)
     a20_gate_masks_at_once();
     embedder_drives_the_loop();
     two_machines_run_at_once();
+    one_goes_while_the_other_runs();
     many_machines_one_after_another();
     return tap_end();
 }
