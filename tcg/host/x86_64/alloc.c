@@ -105,12 +105,34 @@ static void prepare_call(struct cg *g, uint32_t n, const struct ir_helper *h, ui
     }
 }
 
+/* Leaves or calls with the flags, so that they must exist. */
+static bool wants_flags(const struct cg *g, const struct ir_insn *i)
+{
+    switch (i->op) {
+    case IR_BRCC:
+    case IR_BRNZ:
+    case IR_EXIT:
+    case IR_EXIT_IND:
+    case IR_EXIT_DYN:
+        return true;
+    case IR_CALL: {
+        const struct ir_helper *h = &g->r->helpers[i->imm];
+        return (h->reads | h->writes) >> g->r->slots[g->tm->arch->slot_flags].group & 1;
+    }
+    default:
+        return false;
+    }
+}
+
 void cg_prepare(struct cg *g)
 {
     struct ir_region *r = g->r;
     uint32_t count = r->count, point = 0;    /* last insn that looked at every slot */
     uint32_t slot_point[IR_MAX_SLOTS] = {0}; /* or at this one */
     uint32_t put_at[IR_MAX_SLOTS] = {0};
+    uint32_t hard_point =
+        0; /* last insn that wants the flags themselves, and not only if it faults */
+    unsigned flags = g->tm->arch->slot_flags;
 
     /* only what this region uses: insns, and the home values behind IR_MAX_INSNS */
     struct {
@@ -125,6 +147,8 @@ void cg_prepare(struct cg *g)
         memset(g->hint + from, NO_REG, len);
     }
     memset(g->packed, 0, count);
+    memset(g->soft, 0, count * sizeof g->soft[0]);
+    memset(g->recipe, 0, count);
     memset(g->fused, 0, count * sizeof g->fused[0]);
     memset(g->deferred, 0, count);
     memset(g->gpr, 0, sizeof g->gpr);
@@ -165,9 +189,12 @@ void cg_prepare(struct cg *g)
         }
         if (i->op == IR_PUT) {
             unsigned s = i->aux;
-            uint32_t looked = slot_point[s] > point ? slot_point[s] : point;
-            if (looked > put_at[s])
-                cg_need(g, g->cur[s], looked);
+            uint32_t looked = slot_point[s] > point ? slot_point[s] : point, old = g->cur[s];
+            bool only_faults = s == flags && old && old < IR_MAX_INSNS && hard_point <= put_at[s];
+            if (looked > put_at[s] && only_faults)
+                g->soft[old] = (uint16_t)looked;
+            else if (looked > put_at[s])
+                cg_need(g, old, looked);
             g->cur[s] = g->id[i->a];
             put_at[s] = n;
             if (g->home[s] != NO_REG && g->cur[s] < IR_MAX_INSNS)
@@ -175,6 +202,8 @@ void cg_prepare(struct cg *g)
             continue;
         }
         uint64_t groups = observed_groups(g, i);
+        if (wants_flags(g, i))
+            hard_point = n;
         if (groups == HELPER_ALL_GROUPS)
             point = n;
         else if (groups)
@@ -184,11 +213,17 @@ void cg_prepare(struct cg *g)
     }
     for (unsigned s = 0; s < r->slot_count; s++)
         cg_need(g, g->cur[s], count - 1);
-    /* Flags that anyone looks at exist in packed form; hints pass back through conversions. */
+    /* Flags that anyone looks at exist in packed form, unless snapshots can do with a recipe. */
+    for (uint32_t n = 1; n < count; n++) {
+        if (r->insns[n].type != IR_FL)
+            continue;
+        g->recipe[n] = !g->last[n] && g->soft[n] && fl_recipe(g, n, g->soft[n]);
+        cg_need(g, n, g->soft[n]);
+        g->packed[n] = g->last[n] && !g->recipe[n];
+    }
+    /* Hints pass back through conversions. */
     for (uint32_t n = count - 1; n >= 1; n--) {
         struct ir_insn *i = &r->insns[n];
-        if (i->type == IR_FL && g->last[n])
-            g->packed[n] = 1;
         if (g->hint[n] != NO_REG && (i->op == IR_ZEXT || i->op == IR_SEXT || i->op == IR_DEPOSIT) &&
             g->hint[g->id[i->a]] == NO_REG && g->id[i->a] < IR_MAX_INSNS)
             g->hint[g->id[i->a]] = g->hint[n];

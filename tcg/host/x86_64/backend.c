@@ -16,6 +16,7 @@
 #include "core/util/error.h"
 #include "core/util/range.h"
 #include "tcg/host/x86_64/cg.h"
+#include "tcg/ir/eval.h"
 #include "tcg/disas.h"
 #include "tcg/perfmap.h"
 
@@ -384,6 +385,22 @@ static uint64_t place_value(struct tcg_cpu *tc, const struct side_table *t, cons
     return out[0];
 }
 
+/* Flags that were not computed, from the operands in the next three places. */
+static uint32_t recipe_value(struct tcg_cpu *tc, const struct side_table *t, const struct place *p)
+{
+    enum ir_op op = (enum ir_op)(p->index & 0xff);
+    enum ir_width width = (enum ir_width)(p->index >> 8 & 7);
+    uint64_t v[3], scratch[2];
+    for (unsigned k = 0; k < 3; k++)
+        v[k] = place_value(tc, t, &p[1 + k], scratch);
+    if (p->index & PLACE_FROM_RESULT)
+        v[0] = op == IR_FL_ADD   ? v[0] - v[1]
+               : op == IR_FL_SUB ? v[0] + v[1]
+               : op == IR_FL_INC ? v[0] - 1
+                                 : v[0] + 1;
+    return ir_eval_flags(op, width, v[0], v[1], (uint32_t)v[2], 0) & IR_FL_MASK;
+}
+
 /* The state at an access that left the block: homes as saved, then what the snapshot lists. */
 static void restore_state(struct tcg_cpu *tc, struct tcg_block *b)
 {
@@ -392,7 +409,7 @@ static void restore_state(struct tcg_cpu *tc, struct tcg_block *b)
     uint8_t *env = tcg_env(tc);
     uint32_t ret = (uint32_t)(tc->ret_addr - (uint64_t)(uintptr_t)b->code), lo = 0,
              hi = t->snapshot_count;
-    uint64_t values[IR_MAX_SLOTS][2];
+    uint64_t values[IR_MAX_SLOTS + 3][2]; /* every slot once, and the operands of a recipe */
 
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
@@ -407,11 +424,16 @@ static void restore_state(struct tcg_cpu *tc, struct tcg_block *b)
     }
     const struct snapshot *s = &t->snapshots[lo];
     const struct place *p = t->places + s->first;
-    for (unsigned k = 0; k < s->count; k++)
-        place_value(tc, t, &p[k], values[k]);
+    for (unsigned k = 0; k < s->count; k++) {
+        if (p[k].kind == PLACE_FLAGS)
+            values[k][0] = recipe_value(tc, t, &p[k]);
+        else
+            place_value(tc, t, &p[k], values[k]);
+    }
     bool listed[IR_MAX_SLOTS] = {false};
     for (unsigned k = 0; k < s->count; k++)
-        listed[p[k].slot] = true;
+        if (p[k].slot != PLACE_OPERAND)
+            listed[p[k].slot] = true;
     for (unsigned n = 0; n < arch->slot_count; n++) {
         int home = arch->slots[n].name ? target_home(arch, n) : NO_REG;
         if (home != NO_REG && !listed[n])
@@ -419,6 +441,8 @@ static void restore_state(struct tcg_cpu *tc, struct tcg_block *b)
                    arch->slots[n].type == IR_I64 ? 8 : 4);
     }
     for (unsigned k = 0; k < s->count; k++) {
+        if (p[k].slot == PLACE_OPERAND)
+            continue;
         const struct ir_slot *slot = &arch->slots[p[k].slot];
         memcpy(env + slot->offset, values[k],
                slot->type == IR_V128  ? 16

@@ -30,12 +30,18 @@ enum place_kind {
     PLACE_XMM,
     PLACE_SPILL,
     PLACE_CONST,
-    PLACE_SLOT /* memory of another slot */
+    PLACE_SLOT /* memory of another slot */,
+    PLACE_FLAGS /* to be computed: index is op and width << 8; operands are the next places */
 };
 struct place {
     uint8_t slot;
     uint8_t kind;
     uint16_t index; /* register, spill place, constant number in the side table, slot */
+};
+
+enum {
+    PLACE_OPERAND = 0xff /* place.slot of an operand of PLACE_FLAGS */,
+    PLACE_FROM_RESULT = 1 << 12
 };
 
 /* Found by host return address when an access, trap or helper leaves the block. */
@@ -85,6 +91,8 @@ struct cg {
     int16_t mem[CG_VALUES];       /* slot whose memory holds it; -1 */
     int8_t hint[CG_VALUES];       /* register it is wanted in */
     uint8_t packed[IR_MAX_INSNS]; /* FL: must exist in packed form */
+    uint16_t soft[IR_MAX_INSNS];  /* FL: last point where only a fault would look at it; 0: none */
+    uint8_t recipe[IR_MAX_INSNS]; /* FL: snapshots say how to compute it */
     uint16_t
         fused[IR_MAX_INSNS]; /* FL: the integer insn whose host instruction sets these flags too */
     uint8_t deferred[IR_MAX_INSNS]; /* value not computed: folded into its only user */
@@ -205,6 +213,11 @@ static inline struct host_mem cg_spill_mem(int k)
 /* The FL insn that an integer insn n of this kind can set as it computes: its ref, when its flags
  * are wanted. */
 ir_ref fl_partner(struct cg *g, uint32_t n);
+/* While preparing: can snapshots up to insn `until` hold operands of FL insn n instead of its
+ * value? */
+bool fl_recipe(struct cg *g, uint32_t n, uint32_t until);
+/* The operands of the recipe: a (or the result in its place), b, old flags; 0: none. */
+void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *from_result);
 /* While preparing: note that an FL insn behind n will come with it. */
 void fl_fuse(struct cg *g, uint32_t n);
 void fl_define(struct cg *g); /* an FL_* insn */

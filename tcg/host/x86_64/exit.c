@@ -29,6 +29,38 @@ static unsigned add_const(struct cg *g, uint64_t v)
     return g->const_count++;
 }
 
+static void value_place(struct cg *g, unsigned slot, uint32_t v)
+{
+    const struct ir_region *r = g->r;
+    if (g->reg[v] != NO_REG)
+        add_place(g, slot, cg_is_xmm(g, v) ? PLACE_XMM : PLACE_GPR, (unsigned)g->reg[v]);
+    else if (v < IR_MAX_INSNS && r->insns[v].op == IR_CONST)
+        add_place(g, slot, PLACE_CONST, add_const(g, r->insns[v].imm));
+    else if (g->spill[v] >= 0)
+        add_place(g, slot, PLACE_SPILL, (unsigned)g->spill[v]);
+    else if (g->mem[v] >= 0)
+        add_place(g, slot, PLACE_SLOT, (unsigned)g->mem[v]);
+    else
+        cg_fail(g, __func__);
+}
+
+/* Flags that nobody computed: the operation and where its operands are. */
+static void recipe_places(struct cg *g, unsigned slot, uint32_t v)
+{
+    const struct ir_insn *f = &g->r->insns[v];
+    uint32_t operand[3];
+    bool from_result;
+    fl_recipe_operands(g, v, operand, &from_result);
+    add_place(g, slot, PLACE_FLAGS,
+              f->op | (unsigned)f->aux << 8 | (from_result ? PLACE_FROM_RESULT : 0u));
+    for (unsigned k = 0; k < 3; k++) {
+        if (operand[k])
+            value_place(g, PLACE_OPERAND, operand[k]);
+        else
+            add_place(g, PLACE_OPERAND, PLACE_CONST, add_const(g, 0));
+    }
+}
+
 void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
 {
     const struct ir_region *r = g->r;
@@ -39,8 +71,9 @@ void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
     {
         uint32_t v = g->cur[s];
         bool is_const = v && v < IR_MAX_INSNS && r->insns[v].op == IR_CONST;
-        if (!v || g->last[v] < g->n || g->reg[v] != NO_REG || is_const || g->spill[v] >= 0 ||
-            g->mem[v] == (int)s)
+        bool computed_late = v && v < IR_MAX_INSNS && g->recipe[v];
+        if (!v || g->last[v] < g->n || g->reg[v] != NO_REG || is_const || computed_late ||
+            g->spill[v] >= 0 || g->mem[v] == (int)s)
             continue;
         if (cg_is_xmm(g, v))
             cg_xmm(g, (ir_ref)v);
@@ -60,19 +93,12 @@ void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
             continue; /* overwritten before anyone looks */
         if (home != NO_REG && v && g->reg[v] == home)
             continue;
-        bool in_xmm = v && cg_is_xmm(g, v);
         if (!v)
             add_place(g, s, PLACE_SLOT, s); /* homed, but a helper wrote it in memory */
-        else if (g->reg[v] != NO_REG)
-            add_place(g, s, in_xmm ? PLACE_XMM : PLACE_GPR, (unsigned)g->reg[v]);
-        else if (v < IR_MAX_INSNS && r->insns[v].op == IR_CONST)
-            add_place(g, s, PLACE_CONST, add_const(g, r->insns[v].imm));
-        else if (g->spill[v] >= 0)
-            add_place(g, s, PLACE_SPILL, (unsigned)g->spill[v]);
-        else if (g->mem[v] >= 0)
-            add_place(g, s, PLACE_SLOT, (unsigned)g->mem[v]);
+        else if (v < IR_MAX_INSNS && g->recipe[v])
+            recipe_places(g, s, v);
         else
-            cg_fail(g, __func__);
+            value_place(g, s, v);
     }
     *count = (uint16_t)(g->place_count - *first);
 }

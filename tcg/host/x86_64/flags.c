@@ -95,6 +95,56 @@ void fl_fuse(struct cg *g, uint32_t n)
     }
 }
 
+void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *from_result)
+{
+    const struct ir_insn *f = &g->r->insns[n];
+    out[0] = out[1] = out[2] = 0;
+    *from_result = false;
+    switch (f->op) {
+    case IR_FL_LOGIC:
+        out[0] = g->id[f->a];
+        return;
+    case IR_FL_SUB:
+    case IR_FL_ADD:
+        /* the result tells the first operand, which has often been overwritten by it */
+        *from_result = g->fused[n] != 0;
+        out[0] = *from_result ? g->id[g->fused[n]] : g->id[f->a];
+        out[1] = g->id[f->b];
+        return;
+    case IR_FL_INC:
+    case IR_FL_DEC:
+        *from_result = true;
+        out[0] = g->fused[n];
+        out[2] = g->id[f->b];
+        return;
+    default:
+        return;
+    }
+}
+
+static bool available(const struct cg *g, uint32_t v, uint32_t until)
+{
+    return (v < IR_MAX_INSNS && g->r->insns[v].op == IR_CONST) || g->last[v] >= until;
+}
+
+bool fl_recipe(struct cg *g, uint32_t n, uint32_t until)
+{
+    const struct ir_insn *f = &g->r->insns[n];
+    uint32_t v[3];
+    bool from_result;
+    fl_recipe_operands(g, n, v, &from_result);
+    if (!v[0] || (from_result && f->aux < IR_W32) || !available(g, v[0], until))
+        return false;
+    if (v[1] && !available(g, v[1], until))
+        return false;
+    if (v[2]) { /* old flags: in packed form, which nothing else wants the register of */
+        if (v[2] < IR_MAX_INSNS && !g->packed[v[2]])
+            return false;
+        cg_need(g, v[2], until);
+    }
+    return true;
+}
+
 ir_ref fl_partner(struct cg *g, uint32_t n)
 {
     for (uint32_t m = n + 1; m < g->r->count && m < n + 6; m++)
