@@ -1,0 +1,337 @@
+/*
+ * Random sequences of user-mode instructions on the host CPU and on the translator's back ends: every
+ * register, defined flag and byte of memory must be equal, also at a fault.
+ *
+ *   oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit] [-l] [-v]
+ *
+ * Sequence k of a seed is always the same: -f K -n 1 runs it alone. What fails is made shorter and
+ * printed as bytes and text. -l lists the rows of the decode tables with how often each ran with a
+ * register, a memory operand, an operand across pages; rows that did not run are listed always.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#include "tests/oracle/oracle_guest.h"
+#include "tests/oracle/oracle_host.h"
+#include "tests/oracle/oracle_sequence.h"
+
+enum { BACKENDS = 2, FAILURES = 10 };
+
+struct oracle {
+    uint64_t seed, first, count;
+    bool list, verbose;
+    const char *backends;
+    struct rows rows;
+    unsigned guests;
+    struct guest guest[BACKENDS];
+    struct cpu_state start, host, got[BACKENDS];
+    struct memory mem_start, mem_host, mem_got[BACKENDS];
+    unsigned long faults, insns, failed;
+    bool host_only_flags;
+};
+
+/* ---- comparison --------------------------------------------------------------------------------
+ */
+
+/* Flags that count where a run ended. */
+static uint64_t flags_compared(const struct sequence *s, uint64_t rip)
+{
+    uint64_t at = rip - s->start;
+    unsigned k = 0;
+    while (k < s->count && s->at[k + 1] <= at)
+        k++;
+    return FLAGS_COMPARED & ~(uint64_t)s->undefined[at < s->len ? k : s->count];
+}
+
+static void differs(char *why, size_t len, const char *what, unsigned n, const void *a,
+                    const void *b, unsigned size)
+{
+    size_t at = strlen(why);
+    const uint8_t *bytes[] = {a, b};
+    if (at + 120 > len)
+        return;
+    at += (size_t)snprintf(why + at, len - at, "#   %s%u: host ", what, n);
+    for (unsigned w = 0; w < 2; w++) {
+        for (unsigned k = size; k-- > 0;)
+            at += (size_t)snprintf(why + at, len - at, "%02x", bytes[w][k]);
+        at += (size_t)snprintf(why + at, len - at, "%s", w ? "\n" : " vemu ");
+    }
+}
+
+static bool same_state(const struct sequence *s, const struct cpu_state *h,
+                       const struct cpu_state *g, char *why, size_t len)
+{
+    bool same = true;
+    *why = 0;
+#define CHECK(what, n, a, b)                                                                       \
+    if (memcmp(&(a), &(b), sizeof(a))) {                                                           \
+        same = false;                                                                              \
+        differs(why, len, what, n, &(a), &(b), sizeof(a));                                         \
+    }
+    CHECK("rip ", 0, h->rip, g->rip)
+    CHECK("vector ", 0, h->vector, g->vector)
+    if (h->vector == g->vector && h->vector == X86_PF) {
+        CHECK("page fault address ", 0, h->addr, g->addr)
+        CHECK("page fault error ", 0, h->error, g->error)
+    }
+    for (unsigned k = 0; k < 16; k++)
+        CHECK("gpr ", k, h->gpr[k], g->gpr[k])
+    uint64_t mask = flags_compared(s, h->rip), hf = h->flags & mask, gf = g->flags & mask;
+    CHECK("flags ", 0, hf, gf)
+    CHECK("gs base ", 0, h->gs_base, g->gs_base)
+    CHECK("mxcsr ", 0, h->mxcsr, g->mxcsr)
+    CHECK("fcw ", 0, h->fcw, g->fcw)
+    CHECK("fsw ", 0, h->fsw, g->fsw)
+    CHECK("ftw ", 0, h->ftw, g->ftw)
+    for (unsigned k = 0; k < 8; k++)
+        CHECK("fpr ", k, h->fpr[k], g->fpr[k])
+    for (unsigned k = 0; k < 16; k++)
+        CHECK("xmm ", k, h->xmm[k], g->xmm[k])
+#undef CHECK
+    return same;
+}
+
+static bool same_memory(const struct memory *h, const struct memory *g, char *why, size_t len)
+{
+    const uint8_t *a = (const uint8_t *)h, *b = (const uint8_t *)g;
+    if (!memcmp(h, g, sizeof *h))
+        return true;
+    for (unsigned k = 0, shown = 0; k < sizeof *h && shown < 8; k++)
+        if (a[k] != b[k]) {
+            differs(why, len, "memory ", k, a + k, b + k, 1);
+            shown++;
+        }
+    return false;
+}
+
+/* Runs the sequence everywhere. -1: all agree; else the number of the guest that does not. */
+static int run_once(struct oracle *o, const struct sequence *s, char *why, size_t len)
+{
+    o->host = o->start;
+    o->host.rip = s->start;
+    o->mem_host = o->mem_start;
+    host_load_code(s->code, s->start, s->len);
+    host_execute(&o->host, &o->mem_host);
+    for (unsigned n = 0; n < o->guests; n++) {
+        struct guest *g = &o->guest[n];
+        struct cpu_state *got = &o->got[n];
+        *got = o->start;
+        got->rip = s->start;
+        o->mem_got[n] = o->mem_start;
+        guest_load_code(g, s->code, s->start, s->len);
+        bool ended = guest_execute(g, got, &o->mem_got[n]);
+        bool same = same_state(s, &o->host, got, why, len);
+        same &= same_memory(&o->mem_host, &o->mem_got[n], why, len);
+        if (!ended)
+            snprintf(why, len, "#   the run did not end: %s\n", g->cpu->error);
+        if (!same || !ended)
+            return (int)n;
+    }
+    return -1;
+}
+
+/* ---- failures ----------------------------------------------------------------------------------
+ */
+
+static void minimise(struct oracle *o, struct sequence *s, char *why, size_t len)
+{
+    char other[4096];
+    for (bool progress = true; progress;) {
+        progress = false;
+        for (unsigned k = s->count; k-- > 0;) {
+            if (s->items[k].off)
+                continue;
+            s->items[k].off = true;
+            if (sequence_emit(s) && run_once(o, s, other, sizeof other) >= 0) {
+                progress = true;
+                snprintf(why, len, "%s", other);
+            } else {
+                s->items[k].off = false;
+            }
+        }
+    }
+    sequence_emit(s);
+}
+
+static void print_sequence(struct oracle *o, const struct sequence *s)
+{
+    for (unsigned at = 0; at < s->len;) {
+        struct x86_insn d;
+        char text[128] = "?";
+        if (x86_decode(&d, s->code + at, s->len - at, MODE, o->rows.features) == X86_DECODE_OK)
+            x86_insn_format(&d, s->start + at, text, sizeof text);
+        else
+            d.len = 1;
+        printf("#   %08llx ", (unsigned long long)(s->start + at));
+        for (unsigned k = 0; k < d.len; k++)
+            printf("%02x", s->code[at + k]);
+        printf("  %s\n", text);
+        at += d.len;
+    }
+}
+
+static void print_start(const struct oracle *o)
+{
+    const struct cpu_state *c = &o->start;
+    for (unsigned k = 0; k < 16; k++)
+        printf("%s r%u=%llx", k % 4 ? "" : k ? "\n#  " : "#  ", k, (unsigned long long)c->gpr[k]);
+    printf("\n#   flags=%llx mxcsr=%x fcw=%x fsw=%x ftw=%x\n", (unsigned long long)c->flags,
+           c->mxcsr, c->fcw, c->fsw, c->ftw);
+}
+
+static void report(struct oracle *o, struct sequence *s, uint64_t number)
+{
+    char why[4096] = "";
+    int which = run_once(o, s, why, sizeof why);
+    printf("# sequence %llu of seed %llu differs on %s\n", (unsigned long long)number,
+           (unsigned long long)o->seed, which < 0 ? "(not again)" : o->guest[which].backend);
+    if (which >= 0)
+        minimise(o, s, why, sizeof why);
+    print_sequence(o, s);
+    print_start(o);
+    printf("%s", why);
+    fflush(stdout);
+}
+
+/* ---- what was reached --------------------------------------------------------------------------
+ */
+
+static void count_rows(struct oracle *o, const struct sequence *s)
+{
+    uint64_t end = o->host.rip - s->start;
+    for (unsigned at = 0; at <= end && at < s->len - 2;) {
+        struct x86_insn d;
+        if (x86_decode(&d, s->code + at, s->len - at, MODE, o->rows.features) != X86_DECODE_OK)
+            break;
+        struct reach *r = rows_reach(&o->rows, d.row);
+        if (r)
+            *(d.mem ? &r->mem : &r->reg) += 1;
+        o->insns++;
+        at += d.len;
+    }
+}
+
+static bool print_rows(struct oracle *o)
+{
+    unsigned wanted = 0, reached = 0, mem = 0;
+    for (unsigned k = 0; k < o->rows.count; k++) {
+        const struct reach *r = &o->rows.reach[k];
+        char text[128];
+        x86_row_format(o->rows.row[k], text, sizeof text);
+        bool hit = r->reg || r->mem;
+        wanted += r->wanted;
+        reached += r->wanted && hit;
+        mem += r->wanted && r->mem;
+        if (o->list && r->wanted)
+            printf("# row %8lu reg %8lu mem  %s\n", r->reg, r->mem, text);
+        else if (r->wanted && !hit)
+            printf("# not reached: %s\n", text);
+        else if (!r->wanted && o->list)
+            printf("# not compared: %s\n", text);
+    }
+    printf("# %u of %u user-mode rows reached, %u with a memory operand\n", reached, wanted, mem);
+    return reached == wanted;
+}
+
+/* ---- main --------------------------------------------------------------------------------------
+ */
+
+static void run_all(struct oracle *o)
+{
+    static struct sequence s;
+    static char why[4096];
+    for (uint64_t k = o->first; k < o->first + o->count && o->failed < FAILURES; k++) {
+        struct random r = {o->seed * UINT64_C(0x9e3779b97f4a7c15) ^ k * UINT64_C(0xd1342543de82ef95)};
+        struct maker m = {.r = &r, .rows = &o->rows};
+        m.next_row = (unsigned)(rnd(&r) % o->rows.count);
+        sequence_make(&m, &s);
+        rnd_state(&r, &o->start, &o->mem_start);
+        if (o->verbose) {
+            printf("# sequence %llu\n", (unsigned long long)k);
+            print_sequence(o, &s);
+            print_start(o);
+            fflush(stdout);
+        }
+        if (run_once(o, &s, why, sizeof why) >= 0) {
+            o->failed++;
+            report(o, &s, k);
+        }
+        count_rows(o, &s);
+        o->faults += o->host.rip != s.start + s.len - 2;
+    }
+}
+
+static bool parse(struct oracle *o, int argc, char **argv)
+{
+    int opt;
+    while ((opt = getopt(argc, argv, "n:s:f:b:lv")) >= 0) {
+        switch (opt) {
+        case 'n':
+            o->count = strtoull(optarg, NULL, 0);
+            break;
+        case 's':
+            o->seed = strtoull(optarg, NULL, 0);
+            break;
+        case 'f':
+            o->first = strtoull(optarg, NULL, 0);
+            break;
+        case 'b':
+            o->backends = optarg;
+            break;
+        case 'l':
+            o->list = true;
+            break;
+        case 'v':
+            o->verbose = true;
+            break;
+        default:
+            return false;
+        }
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    static struct oracle o = {.seed = 1, .count = 20000, .backends = "interp,jit"};
+    if (!parse(&o, argc, argv)) {
+        fprintf(stderr, "usage: oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit] [-l] [-v]\n");
+        return 1;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (strstr(o.backends, "interp"))
+        guest_init(&o.guest[o.guests++], "interp");
+    if (strstr(o.backends, "jit"))
+        guest_init(&o.guest[o.guests++], "jit");
+    if (!o.guests || !rows_init(&o.rows, o.guest[0].model.features)) {
+        fprintf(stderr, "oracle: -b %s: expected interp, jit or both\n", o.backends);
+        return 1;
+    }
+    host_init();
+    printf("1..2\n");
+    run_all(&o);
+    bool all = print_rows(&o);
+    printf("# seed %llu: %llu sequences, %lu instructions, %lu ended in a fault of their own\n",
+           (unsigned long long)o.seed, (unsigned long long)o.count, o.insns, o.faults);
+    printf("%s 1 - oracle: %llu random sequences agree with the host CPU on %s\n",
+           o.failed ? "not ok" : "ok", (unsigned long long)o.count, o.backends);
+    if (o.count >= 20000)
+        printf("%s 2 - oracle: every user-mode row of the decode tables is reached\n",
+               all ? "ok" : "not ok");
+    else
+        printf("ok 2 - oracle: rows reached # SKIP fewer than 20000 sequences\n");
+    fflush(stdout);
+    for (unsigned k = 0; k < o.guests; k++)
+        guest_free(&o.guest[k]);
+    return 0;
+}
+#else
+int main(void)
+{
+    printf("1..0 # SKIP the host is not an x86-64 machine\n");
+    return 77;
+}
+#endif

@@ -1,0 +1,214 @@
+/*
+ * Runs a sequence in a vCPU: a machine with RAM, flat page tables and one vCPU in 64-bit user mode,
+ * a back end of the translator. Exceptions are not delivered: the run ends with them.
+ */
+#ifndef TESTS_ORACLE_GUEST_H
+#define TESTS_ORACLE_GUEST_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/cpu/cpu.h"
+#include "core/device/machine.h"
+#include "core/util/endian.h"
+#include "tcg/exec.h"
+#include "tcg/machine.h"
+#include "tcg/tcg.h"
+#include "tcg/x86/sys.h"
+#include "tests/oracle/oracle_state.h"
+
+enum {
+    GUEST_RAM = 4 << 20,
+    GUEST_PML4 = 0x1000,
+    GUEST_PDPT = 0x2000,
+    GUEST_PD = 0x3000, /* two */
+    GUEST_PT = 0x5000, /* likewise */
+    GUEST_PAGES = 0x100000,
+    PTE_P = 1,
+    PTE_W = 2,
+    PTE_U = 4,
+    PTE_AD = 0x60
+};
+
+struct guest {
+    const char *backend;
+    struct vemu_machine m;
+    struct mem_region ram_region;
+    struct ram_block *ram;
+    struct x86_cpu_model model;
+    struct tcg_arch arch; /* x86, but exceptions end the run */
+    struct vcpu *cpu;
+    uint64_t code_phys;
+};
+
+static bool guest_exception(struct tcg_cpu *tc)
+{
+    (void)tc;
+    return false;
+}
+
+/* Physical pages in falling order, so that what crosses a page does not find its rest behind it. */
+static uint64_t guest_phys(uint64_t vaddr)
+{
+    unsigned page = (unsigned)(vaddr >> 12 & 0xff) + (vaddr >= CODE_AT ? 0x100 : 0);
+    return GUEST_PAGES + (0x1ff - page) * (uint64_t)PAGE;
+}
+
+static void guest_map(struct guest *g, uint64_t at, unsigned pages, unsigned bits)
+{
+    for (unsigned k = 0; k < pages; k++) {
+        uint64_t v = at + (uint64_t)k * PAGE;
+        unsigned which = v >= CODE_AT ? 1 : 0;
+        store_le64(g->ram->host + GUEST_PT + which * PAGE + 8 * (v >> 12 & 511),
+                   guest_phys(v) | bits | PTE_P | PTE_U | PTE_AD);
+    }
+}
+
+static void guest_tables(struct guest *g)
+{
+    unsigned all = PTE_P | PTE_W | PTE_U | 0x20;
+    uint8_t *ram = g->ram->host;
+    store_le64(ram + GUEST_PML4, GUEST_PDPT | all);
+    store_le64(ram + GUEST_PDPT, GUEST_PD | all);
+    store_le64(ram + GUEST_PDPT + 8, (GUEST_PD + PAGE) | all);
+    store_le64(ram + GUEST_PD + 8 * (DATA_AT >> 21 & 511), GUEST_PT | all);
+    store_le64(ram + GUEST_PD + PAGE + 8 * (CODE_AT >> 21 & 511), (GUEST_PT + PAGE) | all);
+    guest_map(g, DATA_AT, DATA_RO, PTE_W);
+    guest_map(g, DATA_AT + DATA_RO * PAGE, 1, 0);
+    guest_map(g, CTRL_AT, CTRL_PAGES, PTE_W);
+    guest_map(g, STACK_AT, STACK_PAGES, PTE_W);
+    guest_map(g, CODE_AT, CODE_PAGES, 0);
+}
+
+static void guest_fail(struct vemu_error *err)
+{
+    printf("Bail out! %s\n", err ? vemu_error_message(err) : "no machine");
+    exit(1);
+}
+
+static void guest_init(struct guest *g, const char *backend)
+{
+    struct vemu_error *err = NULL;
+    uint32_t words[X86_FEAT_WORDS];
+    memset(g, 0, sizeof *g);
+    g->backend = backend;
+    if (!machine_init(&g->m, &err))
+        guest_fail(err);
+    g->ram = ram_block_new(&g->m.rams, "ram", GUEST_RAM, false, &err);
+    if (!g->ram)
+        guest_fail(err);
+    mem_region_init_ram(&g->ram_region, "ram", g->ram, 0, GUEST_RAM);
+    machine_lock(&g->m);
+    mem_region_add(mem_space_root(g->m.memory), 0, &g->ram_region, 0);
+    machine_unlock(&g->m);
+    g->m.accel = tcg_accel();
+    x86_features_translator(words);
+    if (!g->m.accel->machine_init(&g->m, &err) ||
+        !tcg_set_option(&g->m, "backend", backend, &err) ||
+        !tcg_set_option(&g->m, "tb-size", "16", &err) ||
+        !tcg_set_option(&g->m, "verify", "on", &err) ||
+        !x86_cpu_model_parse(&g->model, "max", words, &err))
+        guest_fail(err);
+    g->arch = tcg_arch_x86;
+    g->arch.deliver_exception = guest_exception;
+    tcg_machine_of(&g->m)->arch = &g->arch;
+    g->cpu = vcpu_new(&g->m, ARCH_X86, 0, &g->model, &err);
+    if (!g->cpu)
+        guest_fail(err);
+    vcpu_reset(g->cpu);
+    g->cpu->halted = false;
+    guest_tables(g);
+}
+
+static void guest_load_code(struct guest *g, const uint8_t *code, uint64_t at, unsigned len)
+{
+    machine_lock(&g->m);
+    for (unsigned done = 0; done < len;) {
+        unsigned n = PAGE - (unsigned)((at + done) & (PAGE - 1));
+        n = n < len - done ? n : len - done;
+        dma_write(g->m.memory, NULL, guest_phys(at + done) + ((at + done) & (PAGE - 1)),
+                  code + done, n);
+        done += n;
+    }
+    machine_unlock(&g->m);
+}
+
+static void guest_copy(struct guest *g, uint64_t at, uint8_t *buf, unsigned len, bool in)
+{
+    for (unsigned k = 0; k < len; k += PAGE) {
+        uint8_t *ram = g->ram->host + guest_phys(at + k);
+        memcpy(in ? ram : buf + k, in ? buf + k : ram, PAGE);
+    }
+}
+static void guest_copy_all(struct guest *g, struct memory *m, bool in)
+{
+    guest_copy(g, DATA_AT, m->data, sizeof m->data, in);
+    guest_copy(g, CTRL_AT, m->ctrl, sizeof m->ctrl, in);
+    guest_copy(g, STACK_AT, m->stack, sizeof m->stack, in);
+}
+
+static void guest_put(struct guest *g, const struct cpu_state *s)
+{
+    struct x86_regs *r = g->cpu->regs;
+    memcpy(r->gpr, s->gpr, sizeof r->gpr);
+    r->rip = s->rip;
+    r->rflags = s->flags;
+    for (unsigned k = 0; k < X86_SEG_COUNT; k++)
+        r->seg[k] = (struct x86_segment){0};
+    r->seg[X86_CS] = (struct x86_segment){.limit = UINT32_MAX, .selector = 0x33, .attr = 0xa0fb};
+    r->seg[X86_SS] = (struct x86_segment){.limit = UINT32_MAX, .selector = 0x2b, .attr = 0xc0f3};
+    r->seg[X86_GS].base = s->gs_base;
+    r->tr = (struct x86_segment){.attr = 0x8b, .selector = 0x40};
+    r->cr0 = X86_CR0_PG | X86_CR0_WP | X86_CR0_NE | X86_CR0_ET | X86_CR0_MP | X86_CR0_PE;
+    r->cr3 = GUEST_PML4;
+    r->cr4 = X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_FSGSBASE;
+    r->efer = X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE | X86_EFER_SCE;
+    r->fcw = s->fcw;
+    r->fsw = s->fsw;
+    r->ftw = 0;
+    for (unsigned k = 0; k < 8; k++)
+        memcpy(&r->fpr[k], s->fpr[k], 10);
+    r->ftw = s->ftw;
+    r->mxcsr = s->mxcsr;
+    memcpy(r->vec_lo, s->xmm, sizeof s->xmm);
+    tcg_cpu_of_vcpu(g->cpu)->arch->reset(tcg_cpu_of_vcpu(g->cpu));
+}
+
+static void guest_get(struct guest *g, struct cpu_state *s)
+{
+    const struct x86_regs *r = g->cpu->regs;
+    const struct tcg_cpu *tc = tcg_cpu_of_vcpu(g->cpu);
+    g->m.accel->get_state(g->cpu);
+    memcpy(s->gpr, r->gpr, sizeof r->gpr);
+    s->rip = r->rip;
+    s->flags = r->rflags;
+    s->gs_base = r->seg[X86_GS].base;
+    s->fcw = r->fcw;
+    s->fsw = r->fsw;
+    s->ftw = r->ftw;
+    s->mxcsr = r->mxcsr;
+    for (unsigned k = 0; k < 8; k++)
+        memcpy(s->fpr[k], &r->fpr[k], 10);
+    memcpy(s->xmm, r->vec_lo, sizeof s->xmm);
+    s->vector = tc->exc_vector;
+    s->error = tc->exc_has_error ? tc->exc_error : 0;
+    s->addr = tc->exc_addr;
+}
+
+/* false: the translator gave up; a sentence is in g->cpu->error. */
+static bool guest_execute(struct guest *g, struct cpu_state *s, struct memory *m)
+{
+    guest_copy_all(g, m, true);
+    guest_put(g, s);
+    enum vcpu_exit why = tcg_vcpu_run(g->cpu);
+    guest_get(g, s);
+    guest_copy_all(g, m, false);
+    return why == VCPU_EXIT_SHUTDOWN;
+}
+
+static void guest_free(struct guest *g)
+{
+    machine_destroy(&g->m);
+}
+
+#endif
