@@ -188,6 +188,6 @@ void test_main(void)
     write_cr4(read_cr4() | CR4_OSFXSR);
     leaves();
     features();
-    control();
     apic_bit();
+    control();
 }

@@ -161,7 +161,7 @@ static void code_segments(void)
 {
     struct regs r;
     static u8 *code;
-    code = pages_alloc(2);
+    code = pages_alloc(4);
     /* inc eax; inc eax; int 0x40 at the end of the limit */
     memcpy(code + 0xff0, "\x40\x40\x40\x40\x40\x40\x40\x40\x40\x40\x40\x40\x40\x40\x40\x40\xcd\x40",
            18);
@@ -180,6 +180,7 @@ static void code_segments(void)
     equal("eax", r.eax, 2);
     equal("eip", r.eip, 0xffa);
     check("an instruction across the limit is #GP(0) and does nothing");
+    memcpy(code + 0x2003, "\xcd\x40", 2); /* where an emulator without limits arrives */
     memcpy(code, "\xeb\x02\x90\x90\xe9\xf6\x1f\x00\x00", 9);
     regs_init(&r, NULL, 3);
     r.eip = 0, r.cs = SEL(2) | 3;

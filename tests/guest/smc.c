@@ -193,7 +193,7 @@ static void follower(unsigned cpu)
 
 static void other_cpu(void)
 {
-    if (smp_start() < 2) {
+    if (smp_start(2) < 2) {
         skip("code modified by another processor", "one processor only");
         return;
     }

@@ -471,8 +471,9 @@ extern volatile u32 irq_count[256];
 
 enum { MAX_CPUS = 8 };
 unsigned cpu_index(void);
-/* Starts the other processors; each waits for work. Returns how many there are in all. */
-unsigned smp_start(void);
+/* Starts the other processors, waiting for as many as are expected in all; each waits for work.
+ * Returns how many there are; later calls just return that. */
+unsigned smp_start(unsigned expected);
 /* Runs fn(index) on all processors at the same time, returns when all have. */
 void smp_run(void (*fn)(unsigned cpu));
 /* Starts fn on one other processor; smp_wait() waits for its end. */

@@ -80,7 +80,7 @@ void smp_idle(unsigned cpu)
     }
 }
 
-unsigned smp_start(void)
+unsigned smp_start(unsigned expected)
 {
     static unsigned count;
     if (count)
@@ -89,16 +89,17 @@ unsigned smp_start(void)
     apic_enable();
     apic_write(APIC_ICR_LO, 0xc4500); /* INIT to all but self */
     delay_us(10000);
-    apic_write(APIC_ICR_LO, 0xc4608); /* SIPI, vector 08 */
-    delay_us(20000);
-    /* Those that took the first one ignore the second. */
+    apic_write(APIC_ICR_LO, 0xc4608); /* SIPI, vector 08; those that took it ignore the second */
+    delay_us(1000);
     apic_write(APIC_ICR_LO, 0xc4608);
-    delay_us(50000);
+    /* Generous: the host may be busy. */
+    for (unsigned n = 0; n < 10000 && ap_counter < expected; n++)
+        delay_us(1000);
     count = ap_counter;
     for (unsigned i = 1; i < count && i < MAX_CPUS; i++)
         for (unsigned n = 0; !cpus[i].up; n++) {
             delay_us(1000);
-            if (n > 5000)
+            if (n > 10000)
                 bail("CPU %u did not come up", i);
         }
     return count;
@@ -117,7 +118,7 @@ void smp_wait(unsigned cpu)
 
 void smp_run(void (*fn)(unsigned cpu))
 {
-    unsigned n = smp_start();
+    unsigned n = smp_start(0);
     for (unsigned i = 1; i < n; i++)
         smp_start_on(i, fn);
     fn(0);
