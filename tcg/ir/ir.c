@@ -32,7 +32,7 @@ unsigned ir_args(const struct ir_insn *i, ir_ref out[4])
     const ir_ref args[4] = {i->a, i->b, i->c, i->d};
     unsigned n = 0;
     for (unsigned k = 0; k < 4 && kinds[k] != '-'; k++)
-        if (args[k])
+        if (args[k] && !(i->op == IR_ST && k == 2)) /* names the load of a pair, not its value */
             out[n++] = args[k];
     return n;
 }

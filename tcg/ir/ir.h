@@ -442,7 +442,8 @@ static inline ir_ref ir_fl(struct ir_region *r, enum ir_op op, enum ir_width w, 
  */
 ir_ref ir_call(struct ir_region *r, unsigned helper, ir_ref a, ir_ref b, ir_ref c, ir_ref d);
 
-/* Number of argument refs of an insn (d of BRCC and BRNZ is not one). */
+/* Number of argument values of an insn (d of BRCC and BRNZ, and the load named by a store, are
+ * none). */
 unsigned ir_args(const struct ir_insn *i, ir_ref out[4]);
 bool ir_has_side_effect(const struct ir_insn *i, const struct ir_region *r);
 bool ir_may_fault(const struct ir_insn *i, const struct ir_region *r);

@@ -539,6 +539,21 @@ static struct stub *access_check(struct cg *g, const struct ir_insn *i, enum stu
     return s;
 }
 
+/* The store of a read-modify-write: it finds the addend of the load's check as its "value", 0 when
+ * the load went the slow way, so that it checks nothing again. */
+static uint32_t paired_store(const struct cg *g)
+{
+    const struct ir_insn *l = &g->r->insns[g->n];
+    for (uint32_t m = g->n + 1; m < g->r->count && m < g->n + 24; m++) {
+        const struct ir_insn *s = &g->r->insns[m];
+        if (s->op == IR_ST)
+            return s->c == g->n && g->id[s->a] == g->id[l->a] && !((s->imm ^ l->imm) & IR_MEM_SIZE) ? m : 0;
+        if (s->op == IR_CALL || s->op == IR_INSN)
+            return 0;
+    }
+    return 0;
+}
+
 static void load(struct cg *g, const struct ir_insn *i)
 {
     static const uint32_t zero[4] = {X_MOVZX8, X_MOVZX16, X_MOV_LOAD, X_MOV_LOAD | OPC_W};
@@ -567,6 +582,27 @@ static void load(struct cg *g, const struct ir_insn *i)
     cg_bind(g, g->n, dst);
     s->data = (int8_t)dst;
     s->back = e->p;
+    uint32_t pair = (i->imm & IR_MEM_RMW) && base != NO_REG ? paired_store(g) : 0;
+    if (pair) {
+        g->last[pair] = (uint16_t)pair;
+        cg_bind(g, pair, base);
+        s->site = (uint16_t)base + 1;
+    }
+}
+
+static struct stub *paired_check(struct cg *g, int addr, int *base)
+{
+    uint16_t first, count;
+    *base = cg_gpr(g, (ir_ref)g->n);
+    exit_places(g, &first, &count);
+    emit_alu(&g->e, 8, X_TEST, *base, *base);
+    fl_clobber(g);
+    struct stub *s = cg_stub(g, STUB_STORE, emit_jcc(&g->e, CC_E));
+    s->addr = (int8_t)addr;
+    s->xmm_live = xmm_live(g);
+    s->first = first;
+    s->count = count;
+    return s;
 }
 
 /* mov [m], imm of 1, 2, 4 or 8 bytes */
@@ -596,7 +632,9 @@ static void store(struct cg *g, const struct ir_insn *i)
                : vec    ? cg_xmm(g, i->b)
                         : cg_gpr(g, i->b),
         base;
-    struct stub *s = access_check(g, i, STUB_STORE, addr, &base);
+    bool paired = g->last[g->n] && (g->reg[g->n] != NO_REG || g->spill[g->n] >= 0);
+    struct stub *s =
+        paired ? paired_check(g, addr, &base) : access_check(g, i, STUB_STORE, addr, &base);
     struct emit *e = &g->e;
 
     s->data = (int8_t)data;
@@ -668,6 +706,8 @@ static void memory_stub(struct cg *g, struct stub *s, const struct ir_insn *i)
         else
             emit_load(e, width == IR_W64, s->data, arg_mem(0));
     }
+    if (is_load && s->site) /* tells the store of the pair that nothing was checked */
+        emit_mov_imm(e, s->site - 1, 0);
     emit_jmp_to(e, s->back);
 }
 
