@@ -5,6 +5,7 @@
 #ifndef TESTS_ORACLE_GUEST_H
 #define TESTS_ORACLE_GUEST_H
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -116,7 +117,7 @@ static void guest_init(struct guest *g, const char *backend)
     if (!g->cpu)
         guest_fail(err);
     vcpu_reset(g->cpu);
-    g->cpu->halted = false;
+    atomic_store(&g->cpu->stop_request, false); /* this thread acts as the vCPU */
     guest_tables(g);
 }
 

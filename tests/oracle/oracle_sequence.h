@@ -191,7 +191,9 @@ static bool rows_init(struct rows *rows, const uint32_t *features)
     for (unsigned t = 0, n = 0; x86_tables[t]; t++)
         for (unsigned k = 0; k < x86_tables[t]->count; k++, n++) {
             rows->row[n] = &x86_tables[t]->rows[k];
-            rows->reach[n].wanted = row_wanted(rows->row[n]);
+            unsigned f = rows->row[n]->feature;
+            bool there = !f || (features[(f >> 5) - 1] >> (f & 31) & 1);
+            rows->reach[n].wanted = there && row_wanted(rows->row[n]);
         }
     return true;
 }
@@ -331,7 +333,8 @@ static void set_implicit(struct random *r, struct item *i, const struct x86_insn
     } else if (row->fn == tr_xlat) {
         put_mov(i, X86_RBX, DATA_AT + below(r, 2 * PAGE));
     } else if (row->fn == tr_maskmov) {
-        put_mov(i, X86_RDI, data_address(r, 16, 1));
+        /* no fault: what it leaves and reports then is the processor's own affair */
+        put_mov(i, X86_RDI, DATA_AT + below(r, DATA_RO * PAGE - 16));
     } else if (row->fn == tr_bt && d->mem && row->ops[1] == OP_Gv && d->reg != X86_RSP) {
         put_mov(i, d->reg, (uint64_t)((int64_t)below(r, 600) - 100));
     } else if ((row->fn == tr_div || row->fn == tr_idiv) && percent(r, 80)) {
