@@ -73,7 +73,7 @@
     ONE(R, 0xda, 5, 1, "fucompp")
 
 #define NOP_287(R, rm, name_) \
-    R(MAP_1, 0xdb, 0xdb, MOD_REG | REG_IS(4) | RM_IS(rm), name_, tr_x87_plain, NO_OPS, X87, .arg = HELPER_ID(fwait))
+    R(MAP_1, 0xdb, 0xdb, MOD_REG | REG_IS(4) | RM_IS(rm), name_, tr_nop, NO_OPS, X87) /* do not wait */
 
 #define OP_DB(R) \
     MEM(R, 0xdb, 0, "fild", Mi32, IR_W32, x87_load) \
