@@ -435,11 +435,12 @@ static void test_nonzero(struct cg *g, ir_ref v)
 static void select_value(struct cg *g, const struct ir_insn *i)
 {
     unsigned cc = CC_NE;
-    int a = cg_gpr(g, i->a), b = cg_gpr(g, i->b);
+    /* The condition first: it may move a value out of RAX. What follows is moves, which keep it. */
     if (i->op == IR_SELCC)
         cc = fl_condition(g, i->c, i->aux);
     else
         test_nonzero(g, i->c);
+    int a = cg_gpr(g, i->a), b = cg_gpr(g, i->b);
     int dst = cg_dst(g, 1u << b);
     if (dst == a) { /* a == b or the wanted register was a's: the opposite move */
         emit_rr(&g->e, X_CMOV | (cc ^ 1) | w_bit(is_wide(i)), dst, b);
