@@ -19,22 +19,31 @@ static bool tap(bool ok, const char *cpus, const char *what)
     return ok;
 }
 
-static char text[1 << 16]; /* what the guest wrote since the last look */
+/* What the guest wrote since the last look, and how much of it was looked at. */
+static char text[1 << 16];
+static size_t have, seen;
 
-/* Reads the console until `wanted` was seen; false: not within so many seconds. */
+/* Reads the console until `wanted` was seen; false: not within so many seconds. What comes with it
+ * is kept for the next look. */
 static bool until(struct vemu_machine *m, const char *wanted, int seconds)
 {
-    size_t have = 0;
-
-    text[0] = 0;
+    memmove(text, text + seen, have - seen + 1);
+    have -= seen;
+    seen = 0;
     for (int tries = 0; tries < seconds * 10; tries++) {
-        have += vemu_console_read(m, NULL, text + have, sizeof text - 1 - have, 100);
-        text[have] = 0;
-        if (strstr(text, wanted))
+        const char *at = strstr(text, wanted);
+
+        if (at) {
+            seen = (size_t)(at - text) + strlen(wanted);
             return true;
+        }
         if (have == sizeof text - 1)
             have = 0;
+        have += vemu_console_read(m, NULL, text + have, sizeof text - 1 - have, 100);
+        text[have] = 0;
     }
+    printf("# no \"%s\" within %d s after: %s\n", wanted, seconds,
+           have > 60 ? text + have - 60 : text);
     return false;
 }
 
@@ -57,6 +66,7 @@ static struct vemu_machine *machine(const char *guests, const char *options)
     struct vemu_machine *m = NULL;
     char kernel[4096], initrd[4096];
 
+    have = seen = text[0] = 0;
     snprintf(kernel, sizeof kernel, "%s/amd64/vmlinuz", guests);
     snprintf(initrd, sizeof initrd, "%s/amd64/initrd", guests);
     if (vemu_config_parse(cfg, "-m 256M -append 'console=ttyS0 quiet'", &err) &&
