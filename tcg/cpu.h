@@ -228,7 +228,9 @@ struct tcg_arch {
     unsigned helper_count;
     unsigned mmu_index_count;
     uint64_t
-        transient_modes; /* mode bits that last one instruction: never entered in jump caches */
+        transient_modes;  /* mode bits that last one instruction: never entered in jump caches */
+    uint64_t event_modes; /* mode bits (low 32) under which IR_EXIT_DYN with aux 1 always returns to
+                             the run loop */
     /* Slot numbers the core needs. */
     unsigned slot_pcb, slot_pc, slot_flags;
     uint64_t flat_pc_mode; /* mode bits that all being set say: PC and linear code address agree in

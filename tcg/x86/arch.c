@@ -320,6 +320,7 @@ const struct tcg_arch tcg_arch_x86 = {
     .helper_count = X86_HELPER_COUNT,
     .mmu_index_count = X86_MMU_COUNT,
     .transient_modes = MODE_STI_SHADOW | MODE_TF,
+    .event_modes = MODE_STI_SHADOW | MODE_TF | MODE_STEP | MODE_BREAKPOINTS,
     .watch_hit = x86_watch_hit,
     .slot_pcb = SLOT_PCB,
     .slot_pc = SLOT_RIP,

@@ -145,7 +145,8 @@ uint64_t x86_helper_hlt(void *env, uint64_t next, uint64_t b, uint64_t c, uint64
     UNUSED(b, c, d);
     if (!x86_need_cpl0(tc))
         return 0;
-    r->halted = 1; /* take_events leaves the run loop */
+    r->halted = 1; /* take_events leaves the run loop, which must be reached */
+    __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
     r->rip = next;
     return 0;
 }

@@ -129,7 +129,8 @@ enum thunk {
     THUNK_LINK,
     THUNK_DEAD,
     THUNK_DYN,
-    THUNK_EVENTS,
+    THUNK_EVENTS, /* as DYN, but to the run loop when an event is pending */
+    THUNK_RETURN, /* to the run loop, to look at events */
     THUNK_INDIRECT_MISS,
     THUNK_C, /* + enum c_entry: C function called with only general registers saved */
     THUNK_C_XMM = THUNK_C + 8, /* likewise, vector registers too */

@@ -548,7 +548,9 @@ static uint32_t paired_store(const struct cg *g)
     for (uint32_t m = g->n + 1; m < g->r->count && m < g->n + 24; m++) {
         const struct ir_insn *s = &g->r->insns[m];
         if (s->op == IR_ST)
-            return s->c == g->n && g->id[s->a] == g->id[l->a] && !((s->imm ^ l->imm) & IR_MEM_SIZE) ? m : 0;
+            return s->c == g->n && g->id[s->a] == g->id[l->a] && !((s->imm ^ l->imm) & IR_MEM_SIZE)
+                       ? m
+                       : 0;
         if (s->op == IR_CALL || s->op == IR_INSN)
             return 0;
     }
@@ -881,7 +883,9 @@ static void exit_dynamic(struct cg *g, const struct ir_insn *i)
     uint16_t first, count;
     exit_places(g, &first, &count);
     exit_transition(g, first, count);
-    emit_jmp_to(&g->e, cg_thunk(g, i->aux || g->r->single ? THUNK_EVENTS : THUNK_DYN));
+    emit_jmp_to(&g->e, cg_thunk(g, g->r->single ? THUNK_RETURN
+                                   : i->aux     ? THUNK_EVENTS
+                                                : THUNK_DYN));
 }
 
 static void branch(struct cg *g, const struct ir_insn *i)

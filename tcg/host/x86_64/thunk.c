@@ -129,21 +129,32 @@ static void call_c(struct emit *e, unsigned fn, bool xmm)
     return_to_c(e);
 }
 
-/* The jump cache, for the PC in the register file and whatever mode a helper left behind. */
-static void dyn(struct emit *e, const struct tcg_arch *arch, const uint8_t *leave_code)
+/* The jump cache, for the PC in the register file and whatever mode a helper left behind. On a
+ * miss: leave so. */
+static void dyn(struct emit *e, const struct tcg_arch *arch, const uint8_t *leave_code, bool events)
 {
-    uint8_t *out[4];
+    uint8_t *out[6];
+    unsigned outs = 0;
     emit_load(e, true, CTX, ENV_MEM(ctx));
     emit_rm(e, 0x83, 7, ENV_MEM(exit_request));
     emit_u8(e, 0);
-    out[0] = emit_jcc(e, CC_NE);
+    out[outs++] = emit_jcc(e, CC_NE);
     emit_load(e, true, RCX, ENV_MEM(mode));
+    if (events) { /* nothing is pending that the run loop would have to look at */
+        emit_load(e, true, RDX, ENV_MEM(vcpu));
+        emit_rm(e, 0x83, 7, mem_at(RDX, offsetof(struct vcpu, interrupt)));
+        emit_u8(e, 0);
+        out[outs++] = emit_jcc(e, CC_NE);
+        emit_rr(e, 0xf7, 0, RCX);
+        emit_u32(e, (uint32_t)arch->event_modes);
+        out[outs++] = emit_jcc(e, CC_NE);
+    }
     emit_rm(e, X_CMP | OPC_W, RCX, mem_at(CTX, offsetof(struct tcg_ctx, jump_mode)));
-    out[1] = emit_jcc(e, CC_NE);
+    out[outs++] = emit_jcc(e, CC_NE);
     emit_mov_imm(e, RDX, arch->flat_pc_mode);
     emit_alu(e, 8, X_AND, RCX, RDX);
     emit_alu(e, 8, X_CMP, RCX, RDX);
-    out[2] = emit_jcc(e, CC_NE);
+    out[outs++] = emit_jcc(e, CC_NE);
     emit_load(e, true, RAX, mem_at(ENV, arch->slots[arch->slot_pc].offset));
     emit_mov(e, true, RCX, RAX);
     emit_shift_imm(e, 8, G_SHR, RCX, 8);
@@ -151,16 +162,16 @@ static void dyn(struct emit *e, const struct tcg_arch *arch, const uint8_t *leav
     emit_alu_imm(e, 4, G_AND, RCX, JUMP_CACHE_SIZE - 1);
     emit_shift_imm(e, 4, G_SHL, RCX, 4);
     emit_rm(e, X_CMP | OPC_W, RAX, mem_index(CTX, RCX, 0, offsetof(struct tcg_ctx, jumps)));
-    out[3] = emit_jcc(e, CC_NE);
+    out[outs++] = emit_jcc(e, CC_NE);
     emit_alu_imm(e, 8, G_AND, RAX, -(int32_t)MEM_PAGE_SIZE);
     emit_store(e, 8, RAX, ENV_MEM(pcb));
     emit_rm(e, 0xff, 4,
             mem_index(CTX, RCX, 0,
                       offsetof(struct tcg_ctx, jumps) + offsetof(struct jump_entry, code)));
-    for (unsigned k = 0; k < 4; k++)
+    for (unsigned k = 0; k < outs; k++)
         emit_patch(out[k], e->p);
     emit_store_imm(e, true, ENV_MEM(ret_addr), 0);
-    emit_store_imm(e, false, ENV_MEM(leave_kind), TCG_EXIT_DYN);
+    emit_store_imm(e, false, ENV_MEM(leave_kind), events ? TCG_EXIT_EVENTS : TCG_EXIT_DYN);
     emit_jmp_to(e, leave_code);
 }
 
@@ -180,8 +191,10 @@ bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be)
     at[THUNK_DEAD] = e.p;
     leave_from_call(&e, at[THUNK_LEAVE], TCG_EXIT_DYN);
     at[THUNK_DYN] = e.p;
-    dyn(&e, arch, at[THUNK_LEAVE]);
+    dyn(&e, arch, at[THUNK_LEAVE], false);
     at[THUNK_EVENTS] = e.p;
+    dyn(&e, arch, at[THUNK_LEAVE], true);
+    at[THUNK_RETURN] = e.p;
     emit_store_imm(&e, true, ENV_MEM(ret_addr), 0);
     emit_store_imm(&e, false, ENV_MEM(leave_kind), TCG_EXIT_EVENTS);
     emit_jmp_to(&e, at[THUNK_LEAVE]);
