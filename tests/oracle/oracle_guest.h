@@ -44,7 +44,9 @@ struct guest {
 
 static bool guest_exception(struct tcg_cpu *tc)
 {
-    (void)tc;
+    /* Delivery would tell #SS from #GP only now. */
+    if (tc->exc_vector == X86_GP && tc->exc_addr && x86_is_stack_access(tc, tc->exc_addr))
+        tc->exc_vector = X86_SS_FAULT;
     return false;
 }
 
@@ -79,6 +81,8 @@ static void guest_tables(struct guest *g)
     guest_map(g, CTRL_AT, CTRL_PAGES, PTE_W);
     guest_map(g, STACK_AT, STACK_PAGES, PTE_W);
     guest_map(g, CODE_AT, CODE_PAGES, 0);
+    for (unsigned k = 0; k < CODE_PAGES; k++)
+        memset(ram + guest_phys(CODE_AT + k * PAGE), 0xf4, PAGE);
 }
 
 static void guest_fail(struct vemu_error *err)

@@ -112,7 +112,7 @@ static void host_init(void)
     host_map(DATA_AT, DATA_PAGES);
     host_map(CTRL_AT, CTRL_PAGES);
     host_map(STACK_AT, STACK_PAGES);
-    host_map(CODE_AT, CODE_PAGES);
+    memset(host_map(CODE_AT, CODE_PAGES), 0xf4, CODE_PAGES * PAGE); /* all present */
     sigaltstack(&stack, NULL);
     for (unsigned k = 0; k < sizeof signals / sizeof *signals; k++)
         sigaction(signals[k], &sa, NULL);

@@ -326,7 +326,8 @@ static void set_implicit(struct random *r, struct item *i, const struct x86_insn
     const struct x86_row *row = d->row;
     if (row->fn == tr_movs || row->fn == tr_stos || row->fn == tr_lods || row->fn == tr_scas ||
         row->fn == tr_cmps) {
-        put_mov(i, X86_RSI, DATA_AT + PAGE - 600 + below(r, 1200));
+        put_mov(i, X86_RSI,
+                DATA_AT + PAGE - 600 + below(r, 1200) - (d->seg == X86_GS ? GS_AT : 0));
         put_mov(i, X86_RDI, DATA_AT + PAGE - 600 + below(r, 2 * PAGE));
         if (d->rep)
             put_mov(i, X86_RCX, below(r, percent(r, 80) ? 70 : 1000));
@@ -418,6 +419,8 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
     if (row->fn == tr_cmpxchg16b)
         align = 16;
     uint32_t address = data_address(r, size, align);
+    if (size == 10) /* in two parts: the first may be stored when the second faults */
+        address = DATA_AT + (percent(r, 40) ? PAGE - below(r, 10) : below(r, 2 * PAGE));
     if (row->fn == tr_ldmxcsr)
         address = CONTROLS_AT + 4 * below(r, CONTROLS);
     if (row->fn == tr_fldcw && percent(r, 95))
