@@ -297,6 +297,11 @@ static bool legal(const struct x86_insn *n, uint64_t mode)
         return false;
     if (n->row->flags & I_PROT && (!(mode & MODE_PROTECTED) || mode & MODE_V86))
         return false;
+    /* CR0, 2, 3, 4, 8 and DR0 to 7; the others are undefined at any privilege level. */
+    if (n->row->ops[0] == OP_Cr || n->row->ops[1] == OP_Cr)
+        return n->reg < 16 && (0x11du >> n->reg & 1);
+    if (n->row->ops[0] == OP_Dr || n->row->ops[1] == OP_Dr)
+        return n->reg < 8;
     return true;
 }
 

@@ -71,11 +71,6 @@ void tr_xcr(struct x86_trans *x, const struct x86_insn *i)
 
 /* ---- control and debug registers ------------------------------------------------------------- */
 
-static bool valid_cr(unsigned n)
-{
-    return n == 0 || n == 2 || n == 3 || n == 4 || n == 8;
-}
-
 static unsigned native_width(const struct x86_trans *x)
 {
     return x86_code64(x) ? IR_W64 : IR_W32;
@@ -88,10 +83,6 @@ void tr_mov_from_cr(struct x86_trans *x, const struct x86_insn *i)
         offsetof(struct x86_regs, cr0), 0, offsetof(struct x86_regs, cr2),
         offsetof(struct x86_regs, cr3), offsetof(struct x86_regs, cr4)};
     unsigned n = i->reg, w = native_width(x);
-    if (!valid_cr(n)) {
-        x86_tr_raise(x, X86_UD);
-        return;
-    }
     ir_ref v = n < 8 ? ir_emit(r, IR_LDENV, IR_I64, 0, 0, 0, 0, 0, offset[n])
                      : x86_call(x, HELPER_ID(mov_from_cr), ir_i32(r, n), 0, 0, 0);
     x86_put_gpr(x, i->rm, w, w == IR_W64 ? v : ir_trunc(r, v));
@@ -99,10 +90,6 @@ void tr_mov_from_cr(struct x86_trans *x, const struct x86_insn *i)
 
 void tr_mov_to_cr(struct x86_trans *x, const struct x86_insn *i)
 {
-    if (!valid_cr(i->reg)) {
-        x86_tr_raise(x, X86_UD);
-        return;
-    }
     x86_call(x, HELPER_ID(mov_to_cr), ir_i32(x->ir, i->reg), x86_get_gpr(x, i->rm, native_width(x)),
              0, 0);
     x86_end_dyn(x, true);
@@ -111,20 +98,12 @@ void tr_mov_to_cr(struct x86_trans *x, const struct x86_insn *i)
 void tr_mov_from_dr(struct x86_trans *x, const struct x86_insn *i)
 {
     unsigned w = native_width(x);
-    if (i->reg >= 8) {
-        x86_tr_raise(x, X86_UD);
-        return;
-    }
     ir_ref v = x86_call(x, HELPER_ID(mov_from_dr), ir_i32(x->ir, i->reg), 0, 0, 0);
     x86_put_gpr(x, i->rm, w, w == IR_W64 ? v : ir_trunc(x->ir, v));
 }
 
 void tr_mov_to_dr(struct x86_trans *x, const struct x86_insn *i)
 {
-    if (i->reg >= 8) {
-        x86_tr_raise(x, X86_UD);
-        return;
-    }
     x86_call(x, HELPER_ID(mov_to_dr), ir_i32(x->ir, i->reg), x86_get_gpr(x, i->rm, native_width(x)),
              0, 0);
     x86_end_dyn(x, false);
