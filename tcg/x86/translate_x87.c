@@ -4,6 +4,8 @@
  */
 #include "tcg/x86/translate_x87.h"
 
+#include "tcg/x86/translate_sse.h"
+
 /* Low bits of the descriptor of helpers_fpu.h. */
 static uint32_t descriptor(const struct x86_insn *i)
 {
@@ -25,6 +27,7 @@ void tr_x87_mem(struct x86_trans *x, const struct x86_insn *i)
     struct ir_region *r = x->ir;
     ir_ref desc = ir_i32(r, descriptor(i)), value;
     unsigned w = i->row->arg2;
+    mmx_begin(x); /* a pending exception comes before one of the operand's */
     if (w == IR_W128) {
         ir_ref addr = x86_ea(x, i, 10, false);
         value = ir_ld(r, IR_I64, addr, IR_W64);
@@ -57,6 +60,7 @@ void tr_x87_store_word(struct x86_trans *x, const struct x86_insn *i)
 
 void tr_fldcw(struct x86_trans *x, const struct x86_insn *i)
 {
+    mmx_begin(x);
     x86_call(x, HELPER_ID(fldcw), x86_load_mem(x, i, IR_W16, 0), 0, 0, 0);
 }
 
