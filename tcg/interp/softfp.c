@@ -120,11 +120,15 @@ static uint64_t round_off(enum softfp_rounding mode, bool sign, wide sig, unsign
     return kept + up;
 }
 
-static uint64_t overflow(struct softfp_env *env, unsigned w, bool sign)
+/* Unmasked, the result goes to the handler with a smaller exponent: what counts for PE is whether
+ * its fraction was rounded. */
+static uint64_t overflow(struct softfp_env *env, unsigned w, bool sign, bool inexact)
 {
     bool to_infinity =
         env->rounding == SOFTFP_NEAREST || env->rounding == (sign ? SOFTFP_DOWN : SOFTFP_UP);
-    env->flags |= SOFTFP_OE | SOFTFP_PE;
+    env->flags |= SOFTFP_OE;
+    if (inexact || !(env->unmasked & SOFTFP_OE))
+        env->flags |= SOFTFP_PE;
     return signed_zero(w, sign) | (infinity(w) - !to_infinity);
 }
 
@@ -135,11 +139,15 @@ static uint64_t pack_tiny(struct softfp_env *env, unsigned w, bool sign, int exp
 {
     const struct format *f = &formats[w];
     unsigned drop = (unsigned)(63 - f->frac), shift = (unsigned)(1 - f->bias - exp);
-    bool inexact, tiny = shift > 1;
+    bool masked = !(env->unmasked & SOFTFP_UE), rounded, inexact;
+    uint64_t unbounded = round_off(env->rounding, sign, sig, drop, sticky, &rounded);
+    bool tiny = shift > 1 || !(unbounded >> (f->frac + 1));
 
-    if (!tiny)
-        tiny = !(round_off(env->rounding, sign, sig, drop, sticky, &inexact) >> (f->frac + 1));
-    if (tiny && env->ftz && env->underflow_masked) {
+    if (tiny && !masked) { /* likewise, with a greater exponent */
+        env->flags |= SOFTFP_UE | (rounded ? (uint32_t)SOFTFP_PE : 0);
+        return signed_zero(w, sign);
+    }
+    if (tiny && env->ftz) {
         env->flags |= SOFTFP_UE | SOFTFP_PE;
         return signed_zero(w, sign);
     }
@@ -150,7 +158,7 @@ static uint64_t pack_tiny(struct softfp_env *env, unsigned w, bool sign, int exp
     uint64_t kept = round_off(env->rounding, sign, sig, drop + shift, sticky, &inexact);
     if (inexact)
         env->flags |= SOFTFP_PE;
-    if (tiny && (inexact || !env->underflow_masked))
+    if (tiny && inexact)
         env->flags |= SOFTFP_UE;
     return signed_zero(w, sign) | kept; /* a carry makes it the least normal number */
 }
@@ -170,7 +178,7 @@ static uint64_t pack(struct softfp_env *env, unsigned w, bool sign, int exp, uin
         exp++;
     }
     if (exp > f->bias)
-        return overflow(env, w, sign);
+        return overflow(env, w, sign, inexact);
     if (inexact)
         env->flags |= SOFTFP_PE;
     return signed_zero(w, sign) | (uint64_t)(exp + f->bias) << f->frac |
@@ -479,8 +487,8 @@ static bool approximate_special(struct softfp_env *env, uint32_t a, uint32_t *r)
 
 uint32_t softfp_rcp_approx(uint32_t a)
 {
-    struct softfp_env env = {.daz = true, .underflow_masked = true},
-                      all = {.underflow_masked = true};
+    struct softfp_env env = {.daz = true},
+                      all = {0};
     uint32_t r;
     if (approximate_special(&env, a, &r))
         return r;
@@ -489,8 +497,8 @@ uint32_t softfp_rcp_approx(uint32_t a)
 
 uint32_t softfp_rsqrt_approx(uint32_t a)
 {
-    struct softfp_env env = {.daz = true, .underflow_masked = true},
-                      all = {.underflow_masked = true};
+    struct softfp_env env = {.daz = true},
+                      all = {0};
     uint32_t r;
     if (approximate_special(&env, a, &r))
         return r;

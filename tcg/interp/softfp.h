@@ -22,6 +22,7 @@ enum softfp_mxcsr {
     SOFTFP_PE = 1 << 5,
     SOFTFP_FLAGS = 0x3f,
     SOFTFP_DAZ = 1 << 6,
+    SOFTFP_MASK_SHIFT = 7,
     SOFTFP_UM = 1 << 11,
     SOFTFP_RC_SHIFT = 13,
     SOFTFP_FTZ = 1 << 15,
@@ -32,7 +33,7 @@ enum softfp_rounding { SOFTFP_NEAREST, SOFTFP_DOWN, SOFTFP_UP, SOFTFP_ZERO };
 struct softfp_env {
     enum softfp_rounding rounding;
     bool daz, ftz;
-    bool underflow_masked; /* else UE means tiny, inexact or not */
+    uint32_t unmasked; /* of SOFTFP_FLAGS: what ends the instruction without a result */
     uint32_t flags;
 };
 
@@ -42,7 +43,7 @@ static inline struct softfp_env softfp_env_of(uint32_t mxcsr)
         .rounding = (enum softfp_rounding)(mxcsr >> SOFTFP_RC_SHIFT & 3),
         .daz = mxcsr & SOFTFP_DAZ,
         .ftz = mxcsr & SOFTFP_FTZ,
-        .underflow_masked = mxcsr & SOFTFP_UM,
+        .unmasked = ~mxcsr >> SOFTFP_MASK_SHIFT & SOFTFP_FLAGS,
     };
 }
 

@@ -145,6 +145,8 @@ static void dot_product(struct softfp_env *env, const struct ir_insn *i, const u
         if (i->imm >> (4 + n) & 1)
             t[n] = softfp_mul(env, w, lane_get(a, w, n), lane_get(b, w, n));
     for (unsigned distance = 1; distance < count; distance *= 2) {
+        if (env->flags & env->unmasked)
+            return; /* one step after the other: the next is not begun */
         unsigned first = 2 * distance == count ? 0 : distance;
         for (unsigned n = 0; n < count; n++)
             sum[n] = softfp_add(env, w, t[n ^ first], t[n ^ first ^ distance]);
