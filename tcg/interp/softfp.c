@@ -487,8 +487,7 @@ static bool approximate_special(struct softfp_env *env, uint32_t a, uint32_t *r)
 
 uint32_t softfp_rcp_approx(uint32_t a)
 {
-    struct softfp_env env = {.daz = true},
-                      all = {0};
+    struct softfp_env env = {.daz = true}, all = {0};
     uint32_t r;
     if (approximate_special(&env, a, &r))
         return r;
@@ -497,8 +496,7 @@ uint32_t softfp_rcp_approx(uint32_t a)
 
 uint32_t softfp_rsqrt_approx(uint32_t a)
 {
-    struct softfp_env env = {.daz = true},
-                      all = {0};
+    struct softfp_env env = {.daz = true}, all = {0};
     uint32_t r;
     if (approximate_special(&env, a, &r))
         return r;

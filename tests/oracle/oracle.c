@@ -1,6 +1,6 @@
 /*
- * Random sequences of user-mode instructions on the host CPU and on the translator's back ends: every
- * register, defined flag and byte of memory must be equal, also at a fault.
+ * Random sequences of user-mode instructions on the host CPU and on the translator's back ends:
+ * every register, defined flag and byte of memory must be equal, also at a fault.
  *
  *   oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit] [-d LOG] [-l] [-v]
  *
@@ -67,11 +67,10 @@ static bool at_mmx(const struct oracle *o, const struct sequence *s, uint64_t ri
 {
     struct x86_insn d;
     uint64_t at = rip - s->start;
-    if (at >= s->len || x86_decode(&d, s->code + at, s->len - at, MODE, o->rows.features) !=
-                            X86_DECODE_OK)
+    if (at >= s->len ||
+        x86_decode(&d, s->code + at, s->len - at, MODE, o->rows.features) != X86_DECODE_OK)
         return false;
-    return d.row->check == CHECK_MMX || d.row->fn == tr_cvt_to_mmx ||
-           d.row->fn == tr_cvt_from_mmx;
+    return d.row->check == CHECK_MMX || d.row->fn == tr_cvt_to_mmx || d.row->fn == tr_cvt_from_mmx;
 }
 
 static bool same_state(const struct oracle *o, const struct sequence *s, const struct cpu_state *h,
@@ -89,7 +88,8 @@ static bool same_state(const struct oracle *o, const struct sequence *s, const s
     if (h->vector == g->vector && h->vector == X86_PF) {
         CHECK("page fault address ", 0, h->addr, g->addr)
         /* Linux does not tell user programs whether a kernel page is present. */
-        unsigned mask = h->addr >= 0x7ffffffff000 ? ~1u : ~0u, he = h->error & mask, ge = g->error & mask;
+        unsigned mask = h->addr >= 0x7ffffffff000 ? ~1u : ~0u, he = h->error & mask,
+                 ge = g->error & mask;
         CHECK("page fault error ", 0, he, ge)
     }
     for (unsigned k = 0; k < 16; k++)
@@ -263,7 +263,8 @@ static void run_all(struct oracle *o)
     static struct sequence s;
     static char why[4096];
     for (uint64_t k = o->first; k < o->first + o->count && o->failed < FAILURES; k++) {
-        struct random r = {o->seed * UINT64_C(0x9e3779b97f4a7c15) ^ k * UINT64_C(0xd1342543de82ef95)};
+        struct random r = {o->seed * UINT64_C(0x9e3779b97f4a7c15) ^
+                           k * UINT64_C(0xd1342543de82ef95)};
         struct maker m = {.r = &r, .rows = &o->rows};
         m.next_row = (unsigned)(rnd(&r) % o->rows.count);
         sequence_make(&m, &s);
@@ -340,7 +341,9 @@ int main(int argc, char **argv)
 {
     static struct oracle o = {.seed = 1, .count = 20000, .backends = "interp,jit"};
     if (!parse(&o, argc, argv)) {
-        fprintf(stderr, "usage: oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit] [-d LOG] [-l] [-v]\n");
+        fprintf(
+            stderr,
+            "usage: oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit] [-d LOG] [-l] [-v]\n");
         return 1;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);

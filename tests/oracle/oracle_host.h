@@ -29,7 +29,15 @@ static const uint8_t host_gregs[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_R
                                        REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
                                        REG_R12, REG_R13, REG_R14, REG_R15};
 /* FXSAVE image: offsets of what counts. SDM vol. 1, "FXSAVE area". */
-enum { FX_FCW = 0, FX_FSW = 2, FX_FTW = 4, FX_MXCSR = 24, FX_ST = 32, FX_XMM = 160, FX_HEADER = 512 };
+enum {
+    FX_FCW = 0,
+    FX_FSW = 2,
+    FX_FTW = 4,
+    FX_MXCSR = 24,
+    FX_ST = 32,
+    FX_XMM = 160,
+    FX_HEADER = 512
+};
 
 static void host_put(const struct cpu_state *s, ucontext_t *uc)
 {

@@ -107,7 +107,7 @@ static void put_mov(struct item *i, unsigned reg, uint64_t v)
 
 static uint16_t cc_reads(unsigned cc)
 {
-    static const uint16_t reads[8] = {FL_O, FL_C, FL_Z, FL_C | FL_Z,
+    static const uint16_t reads[8] = {FL_O, FL_C, FL_Z,        FL_C | FL_Z,
                                       FL_S, FL_P, FL_S | FL_O, FL_S | FL_O | FL_Z};
     return reads[cc >> 1 & 7];
 }
@@ -148,11 +148,31 @@ static void insn_flags(const struct x86_insn *d, struct item *i)
  * oracle itself stands on. Guest tests and unit tests hold these. */
 static bool row_wanted(const struct x86_row *row)
 {
-    static x86_translate_fn *const no[] = {
-        tr_int,        tr_into,      tr_syscall,    tr_sysret,     tr_far_direct, tr_far_indirect,
-        tr_far_ret,    tr_iret,      tr_mov_to_sreg, tr_pop_sreg,  tr_load_far_pointer,
-        tr_lar_lsl,    tr_verr_verw, tr_sldt_str,   tr_sgdt_sidt,  tr_smsw,       tr_xcr,
-        tr_x87_env,    tr_fx_state,  tr_rsm,        tr_helper_ud_cpl, tr_in, tr_out, tr_ins, tr_outs};
+    static x86_translate_fn *const no[] = {tr_int,
+                                           tr_into,
+                                           tr_syscall,
+                                           tr_sysret,
+                                           tr_far_direct,
+                                           tr_far_indirect,
+                                           tr_far_ret,
+                                           tr_iret,
+                                           tr_mov_to_sreg,
+                                           tr_pop_sreg,
+                                           tr_load_far_pointer,
+                                           tr_lar_lsl,
+                                           tr_verr_verw,
+                                           tr_sldt_str,
+                                           tr_sgdt_sidt,
+                                           tr_smsw,
+                                           tr_xcr,
+                                           tr_x87_env,
+                                           tr_fx_state,
+                                           tr_rsm,
+                                           tr_helper_ud_cpl,
+                                           tr_in,
+                                           tr_out,
+                                           tr_ins,
+                                           tr_outs};
     if ((row->select >> 16 & 1u << 10) && !(row->select & 1u << 10))
         return false; /* NOT64 */
     for (unsigned k = 0; k < sizeof no / sizeof *no; k++)
@@ -211,21 +231,39 @@ static unsigned operand_bytes(const struct x86_insn *d)
 {
     for (unsigned k = 0; k < 4; k++) {
         switch (d->row->ops[k]) {
-        case OP_Eb: case OP_Mb:
+        case OP_Eb:
+        case OP_Mb:
             return 1;
-        case OP_Ew: case OP_Mw: case OP_Ww: case OP_Mi16:
+        case OP_Ew:
+        case OP_Mw:
+        case OP_Ww:
+        case OP_Mi16:
             return 2;
-        case OP_Ed: case OP_Md: case OP_Wd: case OP_Qd: case OP_Mf32: case OP_Mi32:
+        case OP_Ed:
+        case OP_Md:
+        case OP_Wd:
+        case OP_Qd:
+        case OP_Mf32:
+        case OP_Mi32:
             return 4;
-        case OP_Eq: case OP_Mq: case OP_Wq: case OP_Qq: case OP_Mf64: case OP_Mi64:
+        case OP_Eq:
+        case OP_Mq:
+        case OP_Wq:
+        case OP_Qq:
+        case OP_Mf64:
+        case OP_Mi64:
             return 8;
-        case OP_Ev: case OP_Mv:
+        case OP_Ev:
+        case OP_Mv:
             return 1u << d->opsize;
-        case OP_Ey: case OP_My:
+        case OP_Ey:
+        case OP_My:
             return d->rex & 8 ? 8 : 4;
-        case OP_Mf80: case OP_Mbcd:
+        case OP_Mf80:
+        case OP_Mbcd:
             return 10;
-        case OP_Wx: case OP_Mx:
+        case OP_Wx:
+        case OP_Mx:
             return 16;
         default:
             break;
@@ -313,7 +351,9 @@ static struct form address_form(struct random *r, struct item *pre, uint32_t add
     if (index)
         put_mov(pre, x, xv);
     f.rex = (uint8_t)((base >> 3) | (index ? (x >> 3) << 1 : 0));
-    f.modrm = (uint8_t)((f.disp_size == 1 ? 0x40 : f.disp_size == 4 ? 0x80 : 0) |
+    f.modrm = (uint8_t)((f.disp_size == 1   ? 0x40
+                         : f.disp_size == 4 ? 0x80
+                                            : 0) |
                         (index || (base & 7) == X86_RSP ? 4 : base & 7));
     f.has_sib = index || (base & 7) == X86_RSP;
     f.sib = (uint8_t)(scale << 6 | (index ? x & 7 : 4) << 3 | (base & 7));
@@ -326,8 +366,7 @@ static void set_implicit(struct random *r, struct item *i, const struct x86_insn
     const struct x86_row *row = d->row;
     if (row->fn == tr_movs || row->fn == tr_stos || row->fn == tr_lods || row->fn == tr_scas ||
         row->fn == tr_cmps) {
-        put_mov(i, X86_RSI,
-                DATA_AT + PAGE - 600 + below(r, 1200) - (d->seg == X86_GS ? GS_AT : 0));
+        put_mov(i, X86_RSI, DATA_AT + PAGE - 600 + below(r, 1200) - (d->seg == X86_GS ? GS_AT : 0));
         put_mov(i, X86_RDI, DATA_AT + PAGE - 600 + below(r, 2 * PAGE));
         if (d->rep)
             put_mov(i, X86_RCX, below(r, percent(r, 80) ? 70 : 1000));
@@ -366,16 +405,27 @@ static bool writes_rsp(const struct x86_insn *d)
         return false;
     for (unsigned k = 0; k < 2; k++)
         switch (d->row->ops[k]) {
-        case OP_Gb: case OP_Gw: case OP_Gd: case OP_Gv: case OP_Gy:
+        case OP_Gb:
+        case OP_Gw:
+        case OP_Gd:
+        case OP_Gv:
+        case OP_Gy:
             if (d->reg == X86_RSP)
                 return true;
             break;
-        case OP_Eb: case OP_Ew: case OP_Ed: case OP_Ev: case OP_Ey: case OP_Rd: case OP_Ry:
+        case OP_Eb:
+        case OP_Ew:
+        case OP_Ed:
+        case OP_Ev:
+        case OP_Ey:
+        case OP_Rd:
+        case OP_Ry:
         case OP_Rv:
             if (!d->mem && d->rm == X86_RSP)
                 return true;
             break;
-        case OP_Zb: case OP_Zv:
+        case OP_Zb:
+        case OP_Zv:
             if (d->opreg == X86_RSP)
                 return true;
             break;
@@ -775,8 +825,8 @@ static void sequence_make(struct maker *m, struct sequence *s)
             s->items[k].off = true;
     if (!sequence_emit(s))
         s->items[0].off = true;
-    unsigned spare = percent(r, 35) ? PAGE - below(r, MIN(s->len + 1, (unsigned)PAGE - 64))
-                                    : below(r, PAGE / 2);
+    unsigned spare =
+        percent(r, 35) ? PAGE - below(r, MIN(s->len + 1, (unsigned)PAGE - 64)) : below(r, PAGE / 2);
     s->start = CODE_AT + spare;
     sequence_emit(s);
 }

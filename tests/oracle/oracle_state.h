@@ -186,8 +186,8 @@ static inline uint32_t rnd_mxcsr(struct random *r)
 {
     uint32_t masks = percent(r, 85) ? 0x3f : below(r, 64);
     uint32_t sticky = percent(r, 60) ? 0 : below(r, 64);
-    return masks << 7 | (percent(r, 50) ? below(r, 4) << 13 : 0) |
-           (percent(r, 20) ? 1u << 15 : 0) | (percent(r, 20) ? 1u << 6 : 0) | sticky;
+    return masks << 7 | (percent(r, 50) ? below(r, 4) << 13 : 0) | (percent(r, 20) ? 1u << 15 : 0) |
+           (percent(r, 20) ? 1u << 6 : 0) | sticky;
 }
 
 static inline uint16_t rnd_fcw(struct random *r)
@@ -195,8 +195,8 @@ static inline uint16_t rnd_fcw(struct random *r)
     static const uint16_t precision[] = {0, 2, 3, 3};
     if (percent(r, 50))
         return 0x37f;
-    return (uint16_t)(0x40 | (percent(r, 90) ? 0x3f : below(r, 64)) |
-                      precision[below(r, 4)] << 8 | below(r, 4) << 10);
+    return (uint16_t)(0x40 | (percent(r, 90) ? 0x3f : below(r, 64)) | precision[below(r, 4)] << 8 |
+                      below(r, 4) << 10);
 }
 
 static inline void rnd_state(struct random *r, struct cpu_state *s, struct memory *m)
@@ -215,10 +215,10 @@ static inline void rnd_state(struct random *r, struct cpu_state *s, struct memor
     }
     for (unsigned k = 0; k < 16; k++)
         s->gpr[k] = percent(r, 25) ? DATA_AT + below(r, 3 * PAGE) : rnd_int(r);
-    s->gpr[X86_RSP] = STACK_AT + PAGE - 0x400 + 8 * below(r, 128) +
-                      (percent(r, 10) ? below(r, 8) : 0);
-    s->flags = X86_FLAG_1 | X86_FLAG_IF | (rnd(r) & X86_FLAGS_ARITH) |
-               (percent(r, 25) ? X86_FLAG_DF : 0);
+    s->gpr[X86_RSP] =
+        STACK_AT + PAGE - 0x400 + 8 * below(r, 128) + (percent(r, 10) ? below(r, 8) : 0);
+    s->flags =
+        X86_FLAG_1 | X86_FLAG_IF | (rnd(r) & X86_FLAGS_ARITH) | (percent(r, 25) ? X86_FLAG_DF : 0);
     s->gs_base = GS_AT;
     s->mxcsr = rnd_mxcsr(r);
     s->fcw = rnd_fcw(r);
