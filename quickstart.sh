@@ -24,7 +24,7 @@ die() {
 # What each command needs. The first is kept small: a compiler, make, and nothing for the guest,
 # whose kernel and busybox are downloaded without being installed.
 need_build="gcc libc6-dev make pkg-config"
-need_test="libcriterion-dev libcapstone-dev clang-format gdb python3"
+need_test="libcriterion-dev libcapstone-dev clang-format gdb python3 acpica-tools"
 need_peers="qemu-system-x86 seabios python3 gcc-i686-linux-gnu libc6-dev-i386-cross"
 
 # install PACKAGE...: those that are missing; sets "installed" when there were any.
