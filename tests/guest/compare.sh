@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every guest test under vemu (both back ends) and under the distribution's QEMU and writes the
-# table docs/guest-tests.md. What the manuals say about each difference stands in
+# Runs every guest test under vemu (both back ends) and under the distribution's QEMU, with KVM too
+# where the host's runs the smoke test, and writes the table docs/guest-tests.md. What the manuals say about each difference stands in
 # tests/guest/differences.txt: "regular expression over IMAGE: NAME = decision".
 set -u
 build=${VEMU_BUILD:-.}
@@ -12,8 +12,23 @@ run() { # NAME COMMAND
 run jit "$build/vemu-system-x86_64 -accel tcg"
 run interp "$build/vemu-system-x86_64 -accel tcg,backend=interp"
 run qemu "qemu-system-x86_64 -accel tcg"
+kvm=
+kvm_command="qemu-system-x86_64 -accel kvm -cpu host"
+if [ -w /dev/kvm ]; then
+    if GUEST_TIMEOUT=20 EMULATOR=$kvm_command sh "$VEMU_SRC/tests/guest/run-guests.sh" smoke | grep -q '^not ok'; then
+        note="KVM: this host's /dev/kvm does not run the smoke test (it refuses INT and IRET of level 0)."
+    else
+        run kvm "$kvm_command"
+        kvm=kvm note="KVM: the host's processor by the same QEMU with \`-accel kvm -cpu host\`."
+    fi
+else
+    note="KVM: there was no /dev/kvm to run them on."
+fi
 qemu=$(qemu-system-x86_64 --version | sed -n '1s/.*version \([^ ]*\).*/\1/p')
-awk -v qemu="$qemu" -v dir="$build/tests/guest-" -v decisions="$VEMU_SRC/tests/guest/differences.txt" '
+awk -v qemu="$qemu" -v kvm="$kvm" -v note="$note" -v dir="$build/tests/guest-" -v decisions="$VEMU_SRC/tests/guest/differences.txt" '
+    function title(who) {
+        return who == "qemu" ? "QEMU " qemu : who == "kvm" ? "KVM" : "vemu " who
+    }
     function result(line) {
         return line ~ /^not/ ? "**no**" : line ~ /# SKIP/ ? "skip" : "ok"
     }
@@ -28,7 +43,7 @@ awk -v qemu="$qemu" -v dir="$build/tests/guest-" -v decisions="$VEMU_SRC/tests/g
         return line
     }
     BEGIN {
-        n = split("jit interp qemu", who)
+        n = split("jit interp qemu " kvm, who)
         for (i = 1; i <= n; i++)
             while ((getline line < (dir who[i] ".tap")) > 0)
                 if (line ~ /^(not )?ok /) {
@@ -46,33 +61,34 @@ awk -v qemu="$qemu" -v dir="$build/tests/guest-" -v decisions="$VEMU_SRC/tests/g
         print ""
         print "Written by `make docs-guest-tests`. Small bare-metal programs (`tests/guest`) run under vemu with"
         print "its two back ends and under QEMU " qemu " (Debian) as a black box. What they expect is what the"
-        print "manuals say; the second table says so for each difference."
+        print "manuals say; the second table says so for each difference. " note
         print ""
         print "| emulator | ok | not ok | skipped |"
         print "|---|---|---|---|"
         for (i = 1; i <= n; i++)
-            print "| " (who[i] == "qemu" ? "QEMU " qemu : "vemu " who[i]) " | " good[who[i]] + 0 " | " bad[who[i]] + 0 " | " skipped[who[i]] + 0 " |"
+            print "| " title(who[i]) " | " good[who[i]] + 0 " | " bad[who[i]] + 0 " | " skipped[who[i]] + 0 " |"
         print ""
         print "## Differences"
         print ""
-        print "| test | vemu jit | vemu interp | QEMU | decided |"
-        print "|---|---|---|---|---|"
+        print "| test | vemu jit | vemu interp | QEMU |" (kvm ? " KVM |" : "") " decided |"
+        print "|---|---|---|---|---|" (kvm ? "---|" : "")
         for (t = 1; t <= total; t++) {
             k = order[t]
             a = r["jit", k]; b = r["interp", k]; c = r["qemu", k]
             if (a == "") a = "not reached"
             if (b == "") b = "not reached"
             if (c == "") c = "not reached"
-            if (a != b || b != c)
-                print "| " k " | " a " | " b " | " c " | " decided(k, a, c) " |"
+            d = r["kvm", k]
+            if (a != b || b != c || (kvm && c != d))
+                print "| " k " | " a " | " b " | " c " | " (kvm ? d " | " : "") decided(k, a, c) " |"
         }
         print ""
         print "## All tests"
         print ""
-        print "| test | vemu jit | vemu interp | QEMU |"
-        print "|---|---|---|---|"
+        print "| test | vemu jit | vemu interp | QEMU |" (kvm ? " KVM |" : "")
+        print "|---|---|---|---|" (kvm ? "---|" : "")
         for (t = 1; t <= total; t++) {
             k = order[t]
-            print "| " k " | " r["jit", k] " | " r["interp", k] " | " r["qemu", k] " |"
+            print "| " k " | " r["jit", k] " | " r["interp", k] " | " r["qemu", k] " |" (kvm ? " " r["kvm", k] " |" : "")
         }
     }' >"$out.new" && mv "$out.new" "$out"

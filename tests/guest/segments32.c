@@ -295,9 +295,20 @@ static void gates(void)
     run_expect(&r, VEC_NP);
     equal("error", r.err, SEL(2));
     check("a far return to absent code is #NP");
-    /* 16-bit call gate, same level */
-    gdt_set_gate(SEL(4), SEL_CODE, (ul)far_target & 0xffff, SEG_PRESENT | SEG_CALL16, 0);
-    check("gates done");
+    /* A 16-bit call gate pushes words and has offsets of 16 bits: its target is copied low. */
+    memcpy((void *)0x7000, "\x89\xe2\xcd\x40", 4); /* mov %esp,%edx; int $0x40 */
+    gdt_set_gate(SEL(4), SEL_CODE, 0x7000, SEG_PRESENT | SEG_DPL(3) | SEG_CALL16, 1);
+    regs_init(&r, call_gate, 3);
+    r.ebp = (ul)&ptr;
+    sp = r.esp;
+    run_expect(&r, VEC_DONE);
+    u16 *w = (u16 *)r.edx;
+    equal("return IP", w[0], (u16)((u32)call_gate + 7));
+    equal("return CS", w[1], SEL_UCODE);
+    equal("parameter", w[2], 0x22);
+    equal("old SP", w[3], (u16)(sp - 8));
+    equal("old SS", w[4], SEL_UDATA);
+    check("a 16-bit call gate pushes words");
 }
 
 CODE(lar_op, "xor %ecx,%ecx\n lar %eax,%ecx\n setz %dl");

@@ -1,6 +1,6 @@
 # Bare-metal guest tests: every tests/guest/NAME.c becomes the multiboot image tests/guest/NAME.img
 # (64-bit; names that end in 32 are 32-bit) and one run of run-guests.sh.
-#   make check-guest           under the vemu-system-x86_64 just built
+#   make check-guest           under the vemu-system-x86_64 just built, both back ends
 #   make check-guest-qemu      under the distribution's emulator, as a black box
 #   make docs-guest-tests      both, and writes the table docs/guest-tests.md
 ifeq ($(HOST_ARCH),x86_64)
@@ -31,7 +31,7 @@ endef
 $(eval $(call guest_width,32))
 $(eval $(call guest_width,64))
 
-TESTS_guest += $(srcdir)/tests/guest/run-guests.sh
+TESTS_guest += $(srcdir)/tests/guest/run-guests.sh $(srcdir)/tests/guest/run-guests-interp.sh
 TIMEOUT_guest := 900
 .PHONY: guest-images check-guest-qemu docs-guest-tests
 .SECONDARY: $(foreach w,32 64,$(call guest_lib,$(w))) $(patsubst %.img,obj/%.32.o,$(guest_img)) \
