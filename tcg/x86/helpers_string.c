@@ -397,7 +397,8 @@ uint64_t x86_helper_rep_scas(void *env, uint64_t how, uint64_t b, uint64_t c, ui
         s.done += n;
     }
     uint64_t more = finish(&s, &at, NULL, stop);
-    if (s.done)
+    /* The flags come with the end: a fault on the way leaves those from before. */
+    if (s.done && !more)
         s.tc->fl = compare_flags(&s, acc, v);
     return more;
 }
@@ -447,7 +448,7 @@ uint64_t x86_helper_rep_cmps(void *env, uint64_t how, uint64_t b, uint64_t c, ui
         s.done += n;
     }
     uint64_t more = finish(&s, &x, &y, stop);
-    if (s.done)
+    if (s.done && !more)
         s.tc->fl = compare_flags(&s, v[0], v[1]);
     return more;
 }
