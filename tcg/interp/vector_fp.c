@@ -136,6 +136,18 @@ static void add_subtract(struct softfp_env *env, unsigned w, const union lanes *
  * lane forms the sum itself; in which order shows where two products are NaNs. It is that of
  * Intel's processors: the manual leaves it open.
  */
+/* A step of DPPS or DPPD is over: its exceptions join those of the steps before. false: one of them
+ * is unmasked, and the next step is not begun. */
+static bool dot_step(struct softfp_env *env, uint32_t before)
+{
+    const uint32_t early = SOFTFP_IE | SOFTFP_DE | SOFTFP_ZE;
+    uint32_t flags = env->flags;
+    if (flags & env->unmasked & early) /* found before there is a result to be rounded */
+        flags &= early;
+    env->flags = before | flags;
+    return !(flags & env->unmasked);
+}
+
 static void dot_product(struct softfp_env *env, const struct ir_insn *i, const union lanes *a,
                         const union lanes *b, union lanes *r)
 {
@@ -144,14 +156,16 @@ static void dot_product(struct softfp_env *env, const struct ir_insn *i, const u
     for (unsigned n = 0; n < count; n++)
         if (i->imm >> (4 + n) & 1)
             t[n] = softfp_mul(env, w, lane_get(a, w, n), lane_get(b, w, n));
-    for (unsigned distance = 1; distance < count; distance *= 2) {
-        if (env->flags & env->unmasked)
-            return; /* one step after the other: the next is not begun */
+    bool go_on = dot_step(env, 0);
+    for (unsigned distance = 1; distance < count && go_on; distance *= 2) {
         unsigned first = 2 * distance == count ? 0 : distance;
+        uint32_t before = env->flags;
+        env->flags = 0;
         for (unsigned n = 0; n < count; n++)
             sum[n] = softfp_add(env, w, t[n ^ first], t[n ^ first ^ distance]);
         for (unsigned n = 0; n < count; n++)
             t[n] = sum[n];
+        go_on = dot_step(env, before);
     }
     for (unsigned n = 0; n < count; n++)
         lane_set(r, w, n, i->imm >> n & 1 ? t[n] : 0);

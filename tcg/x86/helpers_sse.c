@@ -41,7 +41,9 @@ uint64_t x86_helper_sse_fp(void *env, uint64_t what, uint64_t imm, uint64_t x, u
 
     uint32_t flags = mxcsr & MXCSR_FLAGS;
     uint32_t unmasked = flags & ~(mxcsr >> MXCSR_MASK_SHIFT);
-    if (unmasked & MXCSR_PRE) /* then no result is computed that could overflow or be inexact */
+    /* Then no result is computed that could overflow or be inexact; dot products see to that step
+     * by step. */
+    if (unmasked & MXCSR_PRE && i.op != IR_VF_DP)
         flags &= MXCSR_PRE;
     tc->guest_mxcsr |= flags;
     if (unmasked) {
