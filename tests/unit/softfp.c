@@ -67,7 +67,8 @@ Test(softfp, an_exact_tiny_result_is_no_underflow_unless_it_is_unmasked)
     struct softfp_env env = softfp_env_of(MASKED);
     expect(&env, softfp_mul(&env, IR_W32, least_normal, 0x3f000000), denormal, 0);
     env = softfp_env_of(MASKED & ~(uint32_t)SOFTFP_UM);
-    expect(&env, softfp_mul(&env, IR_W32, least_normal, 0x3f000000), denormal, SOFTFP_UE);
+    softfp_mul(&env, IR_W32, least_normal, 0x3f000000); /* nobody gets the result then */
+    cr_expect_eq(env.flags, SOFTFP_UE);
 }
 
 Test(softfp, flush_to_zero_keeps_the_sign)
