@@ -2,12 +2,13 @@
  * Random sequences of user-mode instructions on the host CPU and on the translator's back ends:
  * every register, defined flag and byte of memory must be equal, also at a fault.
  *
- *   oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit] [-d LOG] [-l] [-v]
+ *   oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit] [-d LOG] [-l] [-v] [-x]
  *
- * Sequence k of a seed is always the same: -f K -n 1 runs it alone, -d ir,out_asm shows
- * what was made of it. What fails is made shorter and
- * printed as bytes and text. -l lists the rows of the decode tables with how often each ran with a
- * register, a memory operand, an operand across pages; rows that did not run are listed always.
+ * Sequence k of a seed is always the same: -f K -n 1 runs it alone, -d ir,out_asm shows what was
+ * made of it. What fails is made shorter and printed as bytes and text; -x ends at the first one
+ * instead. -l lists the rows of the decode tables with how often each ran: without a memory
+ * operand, with one, with one across a page boundary. Rows that a run of 20,000 did not reach are
+ * listed always.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ enum { BACKENDS = 2, FAILURES = 10 };
 
 struct oracle {
     uint64_t seed, first, count;
-    bool list, verbose;
+    bool list, verbose, first_only;
     const char *backends, *log;
     struct rows rows;
     unsigned guests;
@@ -231,11 +232,19 @@ static void count_rows(struct oracle *o, const struct sequence *s)
         o->insns++;
         at += d.len;
     }
+    for (unsigned k = 0; k < s->count; k++) {
+        const struct item *i = &s->items[k];
+        unsigned at = s->at[k] + i->insn_at;
+        struct x86_insn d;
+        if (i->crossing && !i->off && at <= end &&
+            x86_decode(&d, s->code + at, s->len - at, MODE, o->rows.features) == X86_DECODE_OK)
+            rows_reach(&o->rows, d.row)->crossing++;
+    }
 }
 
 static bool print_rows(struct oracle *o)
 {
-    unsigned wanted = 0, reached = 0, mem = 0;
+    unsigned wanted = 0, reached = 0, mem = 0, crossing = 0;
     for (unsigned k = 0; k < o->rows.count; k++) {
         const struct reach *r = &o->rows.reach[k];
         char text[128];
@@ -244,14 +253,17 @@ static bool print_rows(struct oracle *o)
         wanted += r->wanted;
         reached += r->wanted && hit;
         mem += r->wanted && r->mem;
+        crossing += r->wanted && r->crossing;
         if (o->list && r->wanted)
-            printf("# row %8lu reg %8lu mem  %s\n", r->reg, r->mem, text);
+            printf("# row %8lu reg %8lu mem %6lu across  %s\n", r->reg, r->mem, r->crossing, text);
         else if (r->wanted && !hit && o->count >= 20000)
             printf("# not reached: %s\n", text);
         else if (!r->wanted && o->list)
             printf("# not compared: %s\n", text);
     }
-    printf("# %u of %u user-mode rows reached, %u with a memory operand\n", reached, wanted, mem);
+    printf(
+        "# %u of %u user-mode rows reached, %u with a memory operand, %u with one across pages\n",
+        reached, wanted, mem, crossing);
     return reached == wanted;
 }
 
@@ -277,6 +289,8 @@ static void run_all(struct oracle *o)
         }
         if (run_once(o, &s, why, sizeof why) >= 0) {
             o->failed++;
+            if (o->first_only)
+                return;
             report(o, &s, k);
         }
         count_rows(o, &s);
@@ -307,7 +321,7 @@ static void set_log(struct oracle *o)
 static bool parse(struct oracle *o, int argc, char **argv)
 {
     int opt;
-    while ((opt = getopt(argc, argv, "n:s:f:b:d:lv")) >= 0) {
+    while ((opt = getopt(argc, argv, "n:s:f:b:d:lvx")) >= 0) {
         switch (opt) {
         case 'n':
             o->count = strtoull(optarg, NULL, 0);
@@ -327,6 +341,9 @@ static bool parse(struct oracle *o, int argc, char **argv)
         case 'l':
             o->list = true;
             break;
+        case 'x':
+            o->first_only = true;
+            break;
         case 'v':
             o->verbose = true;
             break;
@@ -341,9 +358,8 @@ int main(int argc, char **argv)
 {
     static struct oracle o = {.seed = 1, .count = 20000, .backends = "interp,jit"};
     if (!parse(&o, argc, argv)) {
-        fprintf(
-            stderr,
-            "usage: oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit] [-d LOG] [-l] [-v]\n");
+        fprintf(stderr, "usage: oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit] [-d LOG] "
+                        "[-l] [-v] [-x]\n");
         return 1;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -28,6 +28,8 @@ struct item {
     uint8_t bytes[ITEM_BYTES];
     uint8_t len;
     bool off; /* dropped */
+    uint8_t insn_at;
+    bool crossing; /* its operand is in two pages */
     /* a displacement relative to the byte `rel_end` that leads to item `to` */
     uint8_t rel_at, rel_size, rel_end;
     bool jump, always; /* `to` may come next; must */
@@ -53,7 +55,7 @@ struct rows {
     const struct x86_row **row;
     unsigned count;
     struct reach {
-        bool wanted, can_mem, can_reg;
+        bool wanted;
         unsigned long reg, mem, crossing;
     } * reach;
     const uint32_t *features;
@@ -556,6 +558,8 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
             memcpy(pre.bytes, swapped.bytes, pre.len = swapped.len);
     }
     *out = pre;
+    out->insn_at = pre.len;
+    out->crossing = d.mem && (address & (PAGE - 1)) + operand_bytes(&d) > PAGE;
     put(out, body.bytes, body.len);
     out->fl_read = body.fl_read;
     out->fl_write = body.fl_write;

@@ -7,8 +7,14 @@ $(oracle_programs): %: obj/%.o $(archives)
 	    -Wl,--start-group $(archives) -Wl,--end-group $(LIBS)
 -include $(addprefix obj/,$(addsuffix .d,$(oracle_programs)))
 
-# The long run; ORACLE_ARGS="-s SEED" for another one.
-ORACLE_COUNT ?= 2000000
-.PHONY: oracle-long
+# 2 million sequences; SEED=N for others than the last time's.
+SEED ?= 1
+.PHONY: oracle-long oracle-mutants
 oracle-long: tests/oracle/oracle
-	tests/oracle/oracle -n $(ORACLE_COUNT) $(ORACLE_ARGS)
+	tests/oracle/oracle -n 2000000 -s $(SEED) -l
+
+# Faults planted one at a time: how many does a run of CI's length notice?
+oracle-mutants: tests/oracle/oracle
+	@VEMU_SRC='$(srcdir)' CC='$(CC)' CFLAGS='$(CPPFLAGS_ALL) $(CFLAGS_ALL)' \
+	    LDFLAGS='$(LDFLAGS_ALL)' ARCHIVES='$(archives)' LIBS='$(LIBS)' \
+	    sh $(srcdir)/tests/oracle/mutate.sh
