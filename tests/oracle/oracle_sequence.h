@@ -66,8 +66,10 @@ struct maker {
     struct rows *rows;
     struct sequence *s;
     unsigned counter; /* next loop counter */
-    uint16_t undefined;
     unsigned next_row;
+    bool
+        focused; /* most operands are these registers: values go from one instruction to the next */
+    uint8_t focus[3];
 };
 
 /* ---- bytes -------------------------------------------------------------------------------------
@@ -362,6 +364,16 @@ static struct form address_form(struct random *r, struct item *pre, uint32_t add
     return f;
 }
 
+/* mov reg, [one of the numbers at boundaries] */
+static void put_special(struct random *r, struct item *i, unsigned reg)
+{
+    put8(i, 0x48 | (reg >> 3) << 2);
+    put8(i, 0x8b);
+    put8(i, (reg & 7) << 3 | 4);
+    put8(i, 0x25);
+    put32(i, SPECIALS_AT + 8 * below(r, percent(r, 50) ? 7 : SPECIALS));
+}
+
 /* The registers that an instruction uses without naming them. */
 static void set_implicit(struct random *r, struct item *i, const struct x86_insn *d)
 {
@@ -379,6 +391,16 @@ static void set_implicit(struct random *r, struct item *i, const struct x86_insn
         put_mov(i, X86_RDI, DATA_AT + below(r, DATA_RO * PAGE - 16));
     } else if (row->fn == tr_bt && d->mem && row->ops[1] == OP_Gv && d->reg != X86_RSP) {
         put_mov(i, d->reg, (uint64_t)((int64_t)below(r, 600) - 100));
+    } else if ((row->fn == tr_div || row->fn == tr_idiv) && percent(r, 40)) {
+        /* near overflow: operands that translation does not know */
+        put_special(r, i, X86_RAX);
+        put_special(r, i, X86_RDX);
+        if (!d->mem && d->rm != X86_RSP)
+            put_special(r, i, d->rm);
+        if (percent(r, 40))
+            put(i, "\x48\x99", 2); /* cqo */
+        else if (percent(r, 40))
+            put8(i, 0x99); /* cdq */
     } else if ((row->fn == tr_div || row->fn == tr_idiv) && percent(r, 80)) {
         put_mov(i, X86_RDX, percent(r, 70) ? 0 : below(r, 1000));
         if (percent(r, 30))
@@ -460,6 +482,17 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
         rex = (uint8_t)(want >> 9 & 1 ? rex | 0x48 : rex & ~8);
     if (mask >> 14 & 1)
         rex = (uint8_t)(rex & ~1);
+    if (m->focused && row->check != CHECK_X87 && percent(r, 85)) {
+        unsigned f1 = m->focus[below(r, 3)], f2 = m->focus[below(r, 3)];
+        if (!(mask >> 3 & 1)) {
+            reg = f1 & 7;
+            rex = (uint8_t)(f1 & 8 ? rex | 0x44 : rex & ~4);
+        }
+        if (!(mask >> 6 & 1) && !(mask >> 14 & 1)) {
+            rm = f2 & 7;
+            rex = (uint8_t)(f2 & 8 ? rex | 0x41 : rex & ~1);
+        }
+    }
     bool lock = (row->flags & I_LOCK) && percent(r, 25);
     mem |= lock && !(mask >> 2 & 1);
 
@@ -792,6 +825,9 @@ static void sequence_make(struct maker *m, struct sequence *s)
     memset(s, 0, offsetof(struct sequence, code));
     m->counter = 0;
     m->s = s;
+    m->focused = percent(r, 60);
+    for (unsigned k = 0; k < 3; k++)
+        m->focus[k] = (uint8_t)free_reg(r, X86_NO_REG);
     s->count = count;
     s->start = CODE_AT;
     for (unsigned k = 0; k < count;) {

@@ -27,6 +27,8 @@ enum {
     COUNTERS = 64,
     CONTROLS_AT = CTRL_AT + 4 * COUNTERS, /* MXCSR values, then FCW values, 4 bytes each */
     CONTROLS = 64,
+    SPECIALS_AT = CONTROLS_AT + 8 * CONTROLS, /* numbers at boundaries, 8 bytes each */
+    SPECIALS = 16,
     FLAGS_COMPARED = X86_FLAGS_ARITH | X86_FLAG_DF
 };
 
@@ -213,6 +215,10 @@ static inline void rnd_state(struct random *r, struct cpu_state *s, struct memor
         memcpy(m->ctrl + CONTROLS_AT - CTRL_AT + 4 * k, &mxcsr, 4);
         memcpy(m->ctrl + CONTROLS_AT - CTRL_AT + 4 * (CONTROLS + k), &fcw, 2);
     }
+    static const int64_t specials[SPECIALS] = {
+        0,         1,         -1,        2,      -2,   INT64_MIN, INT64_MAX,  INT32_MIN,
+        INT32_MAX, INT16_MIN, INT16_MAX, 0x8000, 0x80, -0x80,     0x7fffffff, 0x80000000};
+    memcpy(m->ctrl + SPECIALS_AT - CTRL_AT, specials, sizeof specials);
     for (unsigned k = 0; k < 16; k++)
         s->gpr[k] = percent(r, 25) ? DATA_AT + below(r, 3 * PAGE) : rnd_int(r);
     s->gpr[X86_RSP] =
