@@ -365,13 +365,13 @@ static struct form address_form(struct random *r, struct item *pre, uint32_t add
 }
 
 /* mov reg, [one of the numbers at boundaries] */
-static void put_special(struct random *r, struct item *i, unsigned reg)
+static void put_special(struct item *i, unsigned reg, unsigned which)
 {
     put8(i, 0x48 | (reg >> 3) << 2);
     put8(i, 0x8b);
     put8(i, (reg & 7) << 3 | 4);
     put8(i, 0x25);
-    put32(i, SPECIALS_AT + 8 * below(r, percent(r, 50) ? 7 : SPECIALS));
+    put32(i, SPECIALS_AT + 8 * which);
 }
 
 /* The registers that an instruction uses without naming them. */
@@ -393,10 +393,14 @@ static void set_implicit(struct random *r, struct item *i, const struct x86_insn
         put_mov(i, d->reg, (uint64_t)((int64_t)below(r, 600) - 100));
     } else if ((row->fn == tr_div || row->fn == tr_idiv) && percent(r, 40)) {
         /* near overflow: operands that translation does not know */
-        put_special(r, i, X86_RAX);
-        put_special(r, i, X86_RDX);
+        bool least = percent(r, 40); /* divided by 1 or -1 */
+        put_special(i, X86_RAX,
+                    !least                ? below(r, SPECIALS)
+                    : d->opsize == IR_W64 ? SPECIAL_MIN64
+                                          : SPECIAL_MIN32);
+        put_special(i, X86_RDX, below(r, 7));
         if (!d->mem && d->rm != X86_RSP)
-            put_special(r, i, d->rm);
+            put_special(i, d->rm, least ? 1 + below(r, 2) : below(r, SPECIALS));
         if (percent(r, 40))
             put(i, "\x48\x99", 2); /* cqo */
         else if (percent(r, 40))
@@ -733,9 +737,18 @@ static void make_branch(struct maker *m, struct item *i, unsigned n, unsigned co
 /* ---- sequences ---------------------------------------------------------------------------------
  */
 
+/* What compilers use all the time, where passes and the back end have most of their cases. */
+static bool row_common(const struct x86_row *row)
+{
+    return row->fn == tr_alu || row->fn == tr_movzx || row->fn == tr_movsx || row->fn == tr_cmov ||
+           row->fn == tr_setcc || row->fn == tr_shift || row->fn == tr_inc || row->fn == tr_dec ||
+           row->fn == tr_imul || row->fn == tr_lea || row->fn == tr_test || row->fn == tr_mov;
+}
+
 static const struct x86_row *choose_row(struct maker *m)
 {
     struct rows *rows = m->rows;
+    bool common = percent(m->r, 30);
     for (;;) {
         unsigned n = below(m->r, rows->count);
         if (percent(m->r, 10)) { /* in turn, so that none is forgotten */
@@ -745,8 +758,10 @@ static const struct x86_row *choose_row(struct maker *m)
         const struct x86_row *row = rows->row[n];
         if (!rows->reach[n].wanted || row_branches(row))
             continue;
-        if ((row->check != CHECK_NONE || row->fn == tr_nop) && percent(m->r, 40))
+        if ((row->check != CHECK_NONE || row->fn == tr_nop) && percent(m->r, 55))
             continue; /* more of the integer instructions */
+        if (common && !row_common(row))
+            continue;
         if (row_ends(row) && !percent(m->r, 8))
             continue;
         return row;

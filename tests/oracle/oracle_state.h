@@ -29,6 +29,8 @@ enum {
     CONTROLS = 64,
     SPECIALS_AT = CONTROLS_AT + 8 * CONTROLS, /* numbers at boundaries, 8 bytes each */
     SPECIALS = 16,
+    SPECIAL_MIN64 = 5, /* the order of the table in rnd_state */
+    SPECIAL_MIN32 = 7,
     FLAGS_COMPARED = X86_FLAGS_ARITH | X86_FLAG_DF
 };
 
