@@ -52,6 +52,7 @@ static void fill_jump_cache(struct tcg_cpu *tc, struct tcg_block *b)
     struct jump_entry *j = &tc->ctx->jumps[jump_hash(pc)];
     if (!b->page || transient(tc) || !tc->tm->jump_cache || log_exec(tc))
         return;
+    tlb_note_code(tc->ctx, tc->arch->code_address(tc, pc));
     j->pc = pc;
     j->code = tc->tm->backend->jump_target(b);
     tc->counters.jump_cache_fills++;
@@ -70,8 +71,10 @@ static void try_link(struct tcg_cpu *tc, const struct tcg_exit *out, struct tcg_
         return; /* the mapping of the page changed while we were in it */
     pthread_mutex_lock(&tm->code_lock);
     cache_link(tm, site, to);
-    if (cross && site->to == to)
+    if (cross && site->to == to) {
+        tlb_note_code(tc->ctx, tc->arch->code_address(tc, tc->arch->get_pc(tc)));
         tc->ctx->links[site->link_id % LINK_TABLE_SIZE] = site->link_id;
+    }
     pthread_mutex_unlock(&tm->code_lock);
 }
 

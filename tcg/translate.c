@@ -369,8 +369,10 @@ static struct tcg_block *find_or_translate(struct tcg_cpu *tc, const struct code
     }
     if (!b && full)
         flush_cache(tc);
-    if (b && b->page2)
+    if (b && b->page2) {
+        tlb_note_code(tc->ctx, vaddr + MEM_PAGE_SIZE);
         tc->ctx->links[b->guard_id % LINK_TABLE_SIZE] = b->guard_id;
+    }
     return b;
 }
 

@@ -376,7 +376,7 @@ struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t v
     struct tcg_walk w;
 
     if (access == TCG_FETCH)
-        ctx->exec_bloom |= UINT64_C(1) << ((vpage >> MEM_PAGE_BITS) & 63);
+        tlb_note_code(ctx, vpage);
     if (l2->vpage == vpage && l2->generation == ctx->generation && entry_allows(e, access)) {
         /* Level 2 is not told when a page becomes code: it asks the page's record. */
         if (access == TCG_WRITE && l2->page_table) {

@@ -136,6 +136,13 @@ static inline uint64_t tlb_physical(const struct tlb_entry *e, uint64_t vaddr)
 }
 /* Set TLB_CODE on every entry that lets this vCPU write the host page without a check. */
 void tlb_protect_host_page(struct tcg_cpu *tc, const uint8_t *host_page);
+/* Code at vaddr is entered in the jump cache or the link table: flushing that page must clear them.
+ * Noted when it is entered, since another vCPU's cache flush may have cleared the note of the
+ * fetch. */
+static inline void tlb_note_code(struct tcg_ctx *ctx, uint64_t vaddr)
+{
+    ctx->exec_bloom |= UINT64_C(1) << ((vaddr >> MEM_PAGE_BITS) & 63);
+}
 static inline unsigned jump_hash(uint64_t pc)
 {
     return (unsigned)((pc ^ pc >> 8) & (JUMP_CACHE_SIZE - 1));
