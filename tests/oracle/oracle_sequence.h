@@ -878,8 +878,9 @@ static void sequence_make(struct maker *m, struct sequence *s)
     for (unsigned k = count; !sequence_emit(s) && k-- > 0;)
         if (s->items[k].jump)
             s->items[k].off = true;
-    if (!sequence_emit(s))
-        s->items[0].off = true;
+    /* Without a branch that went, undefined flags may come further: the rest goes from the end. */
+    for (unsigned k = count; !sequence_emit(s) && k-- > 0;)
+        s->items[k].off = true;
     unsigned spare =
         percent(r, 35) ? PAGE - below(r, MIN(s->len + 1, (unsigned)PAGE - 64)) : below(r, PAGE / 2);
     s->start = CODE_AT + spare;
