@@ -579,6 +579,8 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
         d.row != row)
         return false;
     body.len = d.len;
+    if (!d.mem) /* MOV to and from CR and DR takes any ModRM for a register */
+        f.rip = false;
     if (row->fn == tr_bswap && d.opsize == IR_W16)
         return false; /* undefined */
     if (writes_rsp(&d) && !percent(r, 4))
