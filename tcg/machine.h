@@ -1,8 +1,9 @@
 /*
  * The translator's per-machine state: back end, code cache, blocks, safe points.
  *
- * Lock order inside tcg/: exclusive section (below) > code_lock. The machine lock is never taken
- * while either is held, and nobody enters an exclusive section with the machine lock held.
+ * Lock order: exclusive section (below), then the machine lock, then code_lock. An instruction that
+ * runs alone may access a device; DMA takes code_lock under the machine lock; nobody enters an
+ * exclusive section with the machine lock held, and nothing under code_lock touches a device.
  */
 #ifndef TCG_MACHINE_H
 #define TCG_MACHINE_H

@@ -1,14 +1,16 @@
 /*
  * Which host register is what.
  *
- *   RSP  host stack: spill places        RBP  env: the register file, never saved part below it
- *   R15  the present TLB context         R11  home of the flags slot, packed form
- *   RBX RSI RDI R8 R9 R10 R12 R13 R14    homes of the architecture's hottest slots, in home_slots
- * order RAX RCX RDX                          temporaries (fixed roles in MUL, DIV, shifts by CL,
- * LAHF)
+ *   RSP          host stack, for calls only
+ *   RBP          env: the register file; spill places and all else private below it
+ *   R15          the present TLB context
+ *   R11          home of the flags slot, packed form
+ *   RBX RSI RDI R8 R9 R10 R13 R14 R12
+ *                homes of the architecture's hottest slots, in home_slots order
+ *   RAX RCX RDX  temporaries, with fixed roles in MUL, DIV, shifts by CL and LAHF
  *
- * At a block boundary homes and flags are authoritative; other slots are in memory; XMM registers
- * hold nothing.
+ * At a block boundary homes and flags are authoritative, other slots are in memory, and XMM
+ * registers hold nothing.
  */
 #ifndef TCG_HOST_X86_64_TARGET_H
 #define TCG_HOST_X86_64_TARGET_H
