@@ -21,7 +21,8 @@ void tr_mov_offset(struct x86_trans *x, const struct x86_insn *i)
 /* arg: width of the source */
 static void extend_move(struct x86_trans *x, const struct x86_insn *i, bool sign)
 {
-    unsigned from = i->row->arg, w = i->opsize;
+    /* MOVSXD with a 16-bit operand reads no more than it writes */
+    unsigned w = i->opsize, from = i->row->arg < w ? i->row->arg : w;
     enum ir_type t = x86_type(w);
     ir_ref v;
     if (i->mem) {
