@@ -59,7 +59,7 @@ struct side_table {
     uint64_t *consts;
 };
 
-enum stub_kind { STUB_LOAD, STUB_STORE, STUB_TRAP, STUB_EXIT, STUB_INDIRECT };
+enum stub_kind { STUB_LOAD, STUB_STORE, STUB_TRAP, STUB_EXIT };
 struct stub {
     enum stub_kind kind;
     uint8_t *jump; /* displacement of the jump to the stub */
@@ -276,6 +276,9 @@ struct x86_backend {
 };
 
 bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be);
+/* Jump to the block that the jump cache has for the PC in RAX (jump_hash), PCB set; uses RCX.
+ * Returns the jump of a miss, with RAX as it was. */
+uint8_t *thunk_jump_probe(struct emit *e);
 static inline const uint8_t *cg_exec(const struct cg *g, const uint8_t *write_view)
 {
     return write_view - g->be->write + g->be->exec;

@@ -861,18 +861,7 @@ static void exit_indirect(struct cg *g, const struct ir_insn *i)
     emit_rm(e, 0x83, 7, mem_at(ENV, TCG_ENV_OFFSET(exit_request)));
     emit_u8(e, 0);
     uint8_t *polled = emit_jcc(e, CC_NE);
-    emit_mov(e, true, RCX, RAX);
-    emit_shift_imm(e, 8, G_SHR, RCX, 8);
-    emit_alu(e, 4, X_XOR, RCX, RAX);
-    emit_alu_imm(e, 4, G_AND, RCX, JUMP_CACHE_SIZE - 1);
-    emit_shift_imm(e, 4, G_SHL, RCX, 4);
-    emit_rm(e, X_CMP | OPC_W, RAX, mem_index(CTX, RCX, 0, offsetof(struct tcg_ctx, jumps)));
-    uint8_t *missed = emit_jcc(e, CC_NE);
-    emit_alu_imm(e, 8, G_AND, RAX, -(int32_t)MEM_PAGE_SIZE);
-    emit_store(e, 8, RAX, mem_at(ENV, TCG_ENV_OFFSET(pcb)));
-    emit_rm(e, 0xff, 4,
-            mem_index(CTX, RCX, 0,
-                      offsetof(struct tcg_ctx, jumps) + offsetof(struct jump_entry, code)));
+    uint8_t *missed = thunk_jump_probe(e);
     emit_patch(polled, e->p);
     emit_patch(missed, e->p);
     emit_jmp_to(e, cg_thunk(g, THUNK_INDIRECT_MISS));
@@ -897,9 +886,7 @@ static void branch(struct cg *g, const struct ir_insn *i)
         test_nonzero(g, i->a);
     cg_unlock_all(g);
     if (g->r->single) {
-        uint16_t flags = g->block->exits[site].flags;
         uint8_t *skip = emit_jcc(&g->e, cc ^ 1);
-        (void)flags;
         exit_insn(g, site);
         emit_patch(skip, g->e.p);
         return;

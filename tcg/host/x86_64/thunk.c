@@ -129,6 +129,23 @@ static void call_c(struct emit *e, unsigned fn, bool xmm)
     return_to_c(e);
 }
 
+uint8_t *thunk_jump_probe(struct emit *e)
+{
+    emit_mov(e, true, RCX, RAX);
+    emit_shift_imm(e, 8, G_SHR, RCX, 8);
+    emit_alu(e, 4, X_XOR, RCX, RAX);
+    emit_alu_imm(e, 4, G_AND, RCX, JUMP_CACHE_SIZE - 1);
+    emit_shift_imm(e, 4, G_SHL, RCX, 4);
+    emit_rm(e, X_CMP | OPC_W, RAX, mem_index(CTX, RCX, 0, offsetof(struct tcg_ctx, jumps)));
+    uint8_t *missed = emit_jcc(e, CC_NE);
+    emit_alu_imm(e, 8, G_AND, RAX, -(int32_t)MEM_PAGE_SIZE);
+    emit_store(e, 8, RAX, ENV_MEM(pcb));
+    emit_rm(e, 0xff, 4,
+            mem_index(CTX, RCX, 0,
+                      offsetof(struct tcg_ctx, jumps) + offsetof(struct jump_entry, code)));
+    return missed;
+}
+
 /* The jump cache, for the PC in the register file and whatever mode a helper left behind. On a
  * miss: leave so. */
 static void dyn(struct emit *e, const struct tcg_arch *arch, const uint8_t *leave_code, bool events)
@@ -156,18 +173,7 @@ static void dyn(struct emit *e, const struct tcg_arch *arch, const uint8_t *leav
     emit_alu(e, 8, X_CMP, RCX, RDX);
     out[outs++] = emit_jcc(e, CC_NE);
     emit_load(e, true, RAX, mem_at(ENV, arch->slots[arch->slot_pc].offset));
-    emit_mov(e, true, RCX, RAX);
-    emit_shift_imm(e, 8, G_SHR, RCX, 8);
-    emit_alu(e, 4, X_XOR, RCX, RAX);
-    emit_alu_imm(e, 4, G_AND, RCX, JUMP_CACHE_SIZE - 1);
-    emit_shift_imm(e, 4, G_SHL, RCX, 4);
-    emit_rm(e, X_CMP | OPC_W, RAX, mem_index(CTX, RCX, 0, offsetof(struct tcg_ctx, jumps)));
-    out[outs++] = emit_jcc(e, CC_NE);
-    emit_alu_imm(e, 8, G_AND, RAX, -(int32_t)MEM_PAGE_SIZE);
-    emit_store(e, 8, RAX, ENV_MEM(pcb));
-    emit_rm(e, 0xff, 4,
-            mem_index(CTX, RCX, 0,
-                      offsetof(struct tcg_ctx, jumps) + offsetof(struct jump_entry, code)));
+    out[outs++] = thunk_jump_probe(e);
     for (unsigned k = 0; k < outs; k++)
         emit_patch(out[k], e->p);
     emit_store_imm(e, true, ENV_MEM(ret_addr), 0);
