@@ -131,6 +131,30 @@ static void log_code(struct tcg_cpu *tc, const struct translation *x, uint64_t m
 
 static void log_region(struct tcg_cpu *tc, const struct ir_region *r);
 
+/* Which bytes the block was made from, and what is to be checked at its entry. */
+static bool make_parts(struct tcg_machine *tm, struct tcg_block *b, struct tcg_page *page2)
+{
+    uint32_t end = b->offset + b->len;
+    b->parts = cache_alloc(tm, 2 * sizeof *b->parts);
+    if (!b->parts)
+        return false;
+    b->part_count = page2 ? 2 : 1;
+    b->parts[0] = (struct tcg_part){.block = b,
+                                    .page = b->page,
+                                    .lo = (uint16_t)b->offset,
+                                    .hi = (uint16_t)MIN(end, (uint32_t)MEM_PAGE_SIZE)};
+    if (!page2)
+        return true;
+    b->parts[1] = (struct tcg_part){
+        .block = b, .page = page2, .lo = 0, .hi = (uint16_t)(end - (uint32_t)MEM_PAGE_SIZE)};
+    b->guards = cache_alloc(tm, sizeof *b->guards);
+    if (!b->guards)
+        return false;
+    b->guard_count = 1;
+    b->guards[0] = (struct tcg_guard){.page = page2, .delta = 1, .id = ++tm->cache.next_link_id};
+    return true;
+}
+
 static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation *x,
                                     struct tcg_page *page, uint32_t offset, uint64_t mode,
                                     uint64_t pc, bool *too_big)
@@ -154,7 +178,7 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
         exits +=
             r->insns[n].op == IR_BRCC || r->insns[n].op == IR_BRNZ || r->insns[n].op == IR_EXIT;
     b->page = page;
-    b->page2 = x->page2;
+    b->tier = 1;
     b->offset = offset;
     b->len = x->t.len;
     b->mode = mode;
@@ -176,8 +200,8 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
         if (site->flags & IR_EXIT_CROSS)
             site->link_id = ++tm->cache.next_link_id;
     }
-    if (b->page2)
-        b->guard_id = ++tm->cache.next_link_id;
+    if (page && !make_parts(tm, b, x->page2))
+        return NULL;
     if (log_enabled(&tm->m->log, LOG_IN_ASM))
         log_code(tc, x, mode, pc);
     log_region(tc, r);
@@ -293,16 +317,25 @@ static void flush_cache(struct tcg_cpu *tc)
     tcg_exclusive_end(tm, tc);
 }
 
-/* The block is right for this context: the page it straddles into is the one it was made from. */
-static bool second_page_ok(struct tcg_cpu *tc, const struct tcg_block *b, uint64_t vaddr)
+/* The block is right for this context: the pages it goes on to are those it was made from. Notes
+ * that they were checked. */
+static bool guards_ok(struct tcg_cpu *tc, const struct tcg_block *b, uint64_t vaddr)
 {
-    struct code_place place;
-    uint64_t next = align_down(vaddr, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
-    if (!find_code(tc, next & tc->arch->code_mask(tc), &place))
-        return false;
-    if (!place.ram || cache_page(place.ram, place.offset) != b->page2)
-        return false;
-    tc->ctx->links[b->guard_id % LINK_TABLE_SIZE] = b->guard_id;
+    for (unsigned n = 0; n < b->guard_count; n++) {
+        const struct tcg_guard *guard = &b->guards[n];
+        struct code_place place;
+        uint64_t there = align_down(vaddr, MEM_PAGE_SIZE) +
+                         (uint64_t)((int64_t)guard->delta * (int64_t)MEM_PAGE_SIZE);
+        there &= tc->arch->code_mask(tc);
+        if (tc->ctx->links[guard->id % LINK_TABLE_SIZE] == guard->id)
+            continue;
+        if (!find_code(tc, there, &place))
+            return false;
+        if (!place.ram || cache_page(place.ram, place.offset) != guard->page)
+            return false;
+        tlb_note_code(tc->ctx, there);
+        tc->ctx->links[guard->id % LINK_TABLE_SIZE] = guard->id;
+    }
     return true;
 }
 
@@ -312,7 +345,7 @@ static struct tcg_block *find(struct tcg_cpu *tc, const struct code_place *place
     struct tcg_page *page = place->ram ? cache_page(place->ram, place->offset) : NULL;
     uint32_t offset = (uint32_t)(place->paddr & (MEM_PAGE_SIZE - 1));
     struct tcg_block *b = page ? cache_find(tc->tm, page, offset, mode, NULL) : NULL;
-    while (b && b->page2 && !second_page_ok(tc, b, vaddr)) {
+    while (b && b->guard_count && !guards_ok(tc, b, vaddr)) {
         if (tcg_faulted(tc))
             return NULL;
         b = cache_find(tc->tm, page, offset, mode, b);
@@ -369,10 +402,8 @@ static struct tcg_block *find_or_translate(struct tcg_cpu *tc, const struct code
     }
     if (!b && full)
         flush_cache(tc);
-    if (b && b->page2) {
-        tlb_note_code(tc->ctx, vaddr + MEM_PAGE_SIZE);
-        tc->ctx->links[b->guard_id % LINK_TABLE_SIZE] = b->guard_id;
-    }
+    if (b && b->guard_count && !guards_ok(tc, b, vaddr))
+        return NULL;
     return b;
 }
 

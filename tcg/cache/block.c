@@ -112,55 +112,31 @@ struct tcg_page *cache_page_make(struct tcg_machine *tm, struct ram_block *ram, 
     return *slot;
 }
 
-static unsigned page_index(const struct tcg_block *b, const struct tcg_page *page)
-{
-    return b->page2 == page && b->page != page;
-}
-
-/* The bytes [*lo, *hi) of `page` that the block covers. */
-static void block_extent(const struct tcg_block *b, const struct tcg_page *page, uint32_t *lo,
-                         uint32_t *hi)
-{
-    uint32_t end = b->offset + b->len;
-    if (page_index(b, page)) {
-        *lo = 0;
-        *hi = end - (uint32_t)MEM_PAGE_SIZE;
-    } else {
-        *lo = b->offset;
-        *hi = MIN(end, (uint32_t)MEM_PAGE_SIZE);
-    }
-}
-
 static uint64_t extent_lines(uint32_t lo, uint32_t hi)
 {
     unsigned first = lo / 64, last = (hi - 1) / 64;
     return mask_bits(last - first + 1) << first;
 }
 
-static void page_add(struct tcg_page *page, struct tcg_block *b)
+static void page_add(struct tcg_part *p)
 {
-    uint32_t lo, hi;
-    b->page_next[page_index(b, page)] = page->blocks;
-    page->blocks = b;
-    block_extent(b, page, &lo, &hi);
-    __atomic_fetch_or(&page->lines, extent_lines(lo, hi), __ATOMIC_SEQ_CST);
+    p->page_next = p->page->parts;
+    p->page->parts = p;
+    __atomic_fetch_or(&p->page->lines, extent_lines(p->lo, p->hi), __ATOMIC_SEQ_CST);
 }
 
-static void page_remove(struct tcg_page *page, struct tcg_block *gone)
+static void page_remove(struct tcg_page *page, const struct tcg_block *gone)
 {
-    struct tcg_block **where = &page->blocks;
+    struct tcg_part **where = &page->parts;
     uint64_t lines = 0;
     while (*where) {
-        struct tcg_block *b = *where;
-        unsigned k = page_index(b, page);
-        if (b == gone) {
-            *where = b->page_next[k];
+        struct tcg_part *p = *where;
+        if (p->block == gone) {
+            *where = p->page_next;
             continue;
         }
-        uint32_t lo, hi;
-        block_extent(b, page, &lo, &hi);
-        lines |= extent_lines(lo, hi);
-        where = &b->page_next[k];
+        lines |= extent_lines(p->lo, p->hi);
+        where = &p->page_next;
     }
     __atomic_store_n(&page->lines, lines, __ATOMIC_SEQ_CST);
 }
@@ -182,12 +158,9 @@ bool cache_overlaps(const struct tcg_page *page, uint64_t offset, uint64_t len)
     uint32_t lo = (uint32_t)(offset - page->offset), hi = lo + (uint32_t)len;
     if (!(page->lines & extent_lines(lo, hi)))
         return false;
-    for (const struct tcg_block *b = page->blocks; b; b = b->page_next[page_index(b, page)]) {
-        uint32_t blo, bhi;
-        block_extent(b, page, &blo, &bhi);
-        if (range_overlaps(lo, len, blo, bhi - blo))
+    for (const struct tcg_part *p = page->parts; p; p = p->page_next)
+        if (range_overlaps(lo, len, p->lo, (uint32_t)(p->hi - p->lo)))
             return true;
-    }
     return false;
 }
 
@@ -210,9 +183,8 @@ bool cache_has_code(struct ram_block *ram, uint64_t offset, uint64_t len)
 void cache_insert(struct tcg_machine *tm, struct tcg_block *b)
 {
     struct tcg_block **head = &tm->cache.hash[hash_key(b->page, b->offset, b->mode)];
-    page_add(b->page, b);
-    if (b->page2 && b->page2 != b->page)
-        page_add(b->page2, b);
+    for (unsigned n = 0; n < b->part_count; n++)
+        page_add(&b->parts[n]);
     b->hash_next = *head;
     __atomic_store_n(head, b, __ATOMIC_RELEASE);
     tm->cache.block_count++;
@@ -239,7 +211,7 @@ void cache_link(struct tcg_machine *tm, struct tcg_exit_site *site, struct tcg_b
     tm->counters.links++;
 }
 
-static void block_remove(struct tcg_machine *tm, struct tcg_block *b)
+void cache_remove(struct tcg_machine *tm, struct tcg_block *b)
 {
     struct tcg_block **where = &tm->cache.hash[hash_key(b->page, b->offset, b->mode)];
     while (*where && *where != b)
@@ -250,9 +222,9 @@ static void block_remove(struct tcg_machine *tm, struct tcg_block *b)
         unlink_site(tm, list_entry(b->incoming.next, struct tcg_exit_site, in));
     for (unsigned n = 0; n < b->exit_count; n++)
         unlink_site(tm, &b->exits[n]);
-    page_remove(b->page, b);
-    if (b->page2 && b->page2 != b->page)
-        page_remove(b->page2, b);
+    for (unsigned n = 0; n < b->part_count; n++)
+        if (!n || b->parts[n].page != b->parts[n - 1].page)
+            page_remove(b->parts[n].page, b);
     __atomic_store_n(&b->dead, true, __ATOMIC_RELEASE);
     tm->backend->kill(tm, b);
     tm->cache.block_count--;
@@ -269,14 +241,14 @@ unsigned cache_invalidate(struct tcg_machine *tm, struct ram_block *ram, uint64_
             continue;
         uint64_t lo = MAX(offset, p) - p, hi = MIN(offset + len, p + MEM_PAGE_SIZE) - p;
         page->writes++;
-        for (struct tcg_block *b = page->blocks, *next; b; b = next) {
-            uint32_t blo, bhi;
-            next = b->page_next[page_index(b, page)];
-            block_extent(b, page, &blo, &bhi);
-            if (range_overlaps(lo, hi - lo, blo, bhi - blo)) {
-                block_remove(tm, b);
-                count++;
+        for (struct tcg_part *part = page->parts; part;) {
+            if (!range_overlaps(lo, hi - lo, part->lo, (uint64_t)(part->hi - part->lo))) {
+                part = part->page_next;
+                continue;
             }
+            cache_remove(tm, part->block);
+            count++;
+            part = page->parts; /* the block may have had several parts here */
         }
     }
     return count;
@@ -291,7 +263,7 @@ void cache_flush(struct tcg_machine *tm)
         struct tcg_page **table = ram->tcg;
         for (uint64_t n = 0; table && n < ram->size >> MEM_PAGE_BITS; n++) {
             if (table[n]) {
-                table[n]->blocks = NULL; /* `code` stays: the TLBs still say so */
+                table[n]->parts = NULL; /* `code` stays: the TLBs still say so */
                 __atomic_store_n(&table[n]->lines, 0, __ATOMIC_SEQ_CST);
             }
         }

@@ -36,22 +36,43 @@ struct tcg_exit_site {
     uint8_t flags;     /* enum ir_exit_flags */
 };
 
+/* A run of guest code bytes that a block was made from, within one page. */
+struct tcg_part {
+    struct tcg_block *block;
+    struct tcg_page *page;
+    uint16_t lo, hi;            /* bytes [lo, hi) of the page */
+    struct tcg_part *page_next; /* list of the page */
+};
+
+/* A page besides the first that a block was made from: its mapping is checked where the block is
+ * entered. */
+struct tcg_guard {
+    struct tcg_page *page;
+    int32_t delta; /* virtual distance from the block's first page, in pages */
+    uint32_t id;   /* ctx->links[id % LINK_TABLE_SIZE] when it was checked in that context */
+};
+
+enum { TCG_MAX_GUARDS = 6 };
+
 struct tcg_block {
-    struct tcg_block *hash_next;   /* published with release order */
-    struct tcg_page *page, *page2; /* page2: the last instruction straddles into it */
-    uint32_t offset;               /* of the first instruction in page */
-    uint32_t len;                  /* bytes of guest code */
+    struct tcg_block *hash_next; /* published with release order */
+    struct tcg_page *page;       /* of the first instruction */
+    uint32_t offset;             /* of the first instruction in page */
+    uint32_t len;                /* bytes of guest code */
     uint64_t mode;
     bool dead; /* removed: no longer found, not to be linked */
     uint16_t guest_insns;
     uint16_t exit_count;
     uint32_t code_size;
-    uint32_t guard_id; /* page2: ctx->links value that says the second page was checked */
-    void *code;        /* host code or the interpreter's program */
-    void *side;        /* back end's side table (snapshots) */
+    uint8_t tier;
+    uint8_t guard_count;
+    uint16_t part_count;
+    struct tcg_guard *guards;
+    struct tcg_part *parts;
+    void *code; /* host code or the interpreter's program */
+    void *side; /* back end's side table (snapshots) */
     struct tcg_exit_site *exits;
     struct list incoming;               /* exit sites linked to this block */
-    struct tcg_block *page_next[2];     /* lists of page and page2 */
     uint64_t exec_count;                /* with count=on */
     uint32_t state_loads, state_stores; /* static */
 };
@@ -59,10 +80,10 @@ struct tcg_block {
 /* A guest page that holds, or once held, translated code. */
 struct tcg_page {
     struct ram_block *ram;
-    uint64_t offset;          /* of the page in ram */
-    struct tcg_block *blocks; /* page_next[0] or [1]: see block_on_page() */
-    uint64_t lines;           /* bit n: a block covers bytes of the n-th 64-byte line */
-    uint32_t writes;          /* stores that hit code here */
+    uint64_t offset;        /* of the page in ram */
+    struct tcg_part *parts; /* of blocks made from bytes here */
+    uint64_t lines;         /* bit n: a block covers bytes of the n-th 64-byte line */
+    uint32_t writes;        /* stores that hit code here */
     bool code; /* no vCPU stores here without a check; set in an exclusive section, cleared under
                   code_lock */
 };
@@ -84,7 +105,8 @@ void cache_init(struct tcg_cache *c);
 void cache_free(struct tcg_machine *tm);
 /* Memory that lives until the next flush. code_lock held. NULL when short. */
 void *cache_alloc(struct tcg_machine *tm, size_t size);
-/* Lock-free. after: NULL, or the match to go on behind (blocks differing in page2). */
+/* Lock-free. after: NULL, or the match to go on behind (blocks differing in their guarded
+ * pages). */
 struct tcg_block *cache_find(struct tcg_machine *tm, const struct tcg_page *page, uint32_t offset,
                              uint64_t mode, const struct tcg_block *after);
 void cache_insert(struct tcg_machine *tm, struct tcg_block *b);
@@ -95,6 +117,8 @@ struct tcg_page **cache_page_slot(struct ram_block *ram, uint64_t offset);
 struct tcg_page **cache_page_slot_make(struct ram_block *ram, uint64_t offset);
 struct tcg_page *cache_page_make(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset);
 void cache_link(struct tcg_machine *tm, struct tcg_exit_site *site, struct tcg_block *to);
+/* Remove one block: no longer found, linked or entered. code_lock held. */
+void cache_remove(struct tcg_machine *tm, struct tcg_block *b);
 /* Remove every block that covers a byte of [offset, offset+len) of ram. Returns how many. code_lock
  * held. The caller makes vCPUs forget jump-cache entries (tcg_code_removed). */
 unsigned cache_invalidate(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset,

@@ -214,7 +214,7 @@ static struct tcg_block *follow(struct tcg_cpu *tc, const struct tcg_exit_site *
     struct tcg_block *to = __atomic_load_n(&site->to, __ATOMIC_ACQUIRE);
     if (!to || __atomic_load_n(&to->dead, __ATOMIC_ACQUIRE) ||
         (site->link_id && tc->ctx->links[site->link_id % LINK_TABLE_SIZE] != site->link_id) ||
-        (to->page2 && tc->ctx->links[to->guard_id % LINK_TABLE_SIZE] != to->guard_id))
+        !block_guards_hold(to, tc->ctx))
         return NULL;
     tc->pcb += (uint64_t)site->target - to->offset;
     return to;
@@ -230,7 +230,7 @@ static struct tcg_block *jump_to_pc(struct tcg_cpu *tc)
         return NULL;
     struct tcg_block *b = j->code;
     if (__atomic_load_n(&b->dead, __ATOMIC_ACQUIRE) || b->mode != tc->mode ||
-        (b->page2 && tc->ctx->links[b->guard_id % LINK_TABLE_SIZE] != b->guard_id))
+        !block_guards_hold(b, tc->ctx))
         return NULL;
     tc->pcb = pc - b->offset;
     return b;

@@ -14,6 +14,7 @@
 #ifndef TCG_MMU_TLB_H
 #define TCG_MMU_TLB_H
 
+#include "tcg/cache/block.h"
 #include "tcg/cpu.h"
 
 enum {
@@ -142,6 +143,14 @@ void tlb_protect_host_page(struct tcg_cpu *tc, const uint8_t *host_page);
 static inline void tlb_note_code(struct tcg_ctx *ctx, uint64_t vaddr)
 {
     ctx->exec_bloom |= UINT64_C(1) << ((vaddr >> MEM_PAGE_BITS) & 63);
+}
+/* The pages that the block goes on to were checked in this context. */
+static inline bool block_guards_hold(const struct tcg_block *b, const struct tcg_ctx *ctx)
+{
+    for (unsigned n = 0; n < b->guard_count; n++)
+        if (ctx->links[b->guards[n].id % LINK_TABLE_SIZE] != b->guards[n].id)
+            return false;
+    return true;
 }
 static inline unsigned jump_hash(uint64_t pc)
 {

@@ -259,11 +259,12 @@ static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, st
         counts = g->e.p;
         count_block(g);
     }
-    if (b->page2) {
-        emit_rm(&g->e, 0x81, 7,
-                mem_at(CTX, (int32_t)(offsetof(struct tcg_ctx, links) +
-                                      4 * (b->guard_id % LINK_TABLE_SIZE))));
-        emit_u32(&g->e, b->guard_id);
+    for (unsigned n = 0; n < b->guard_count; n++) {
+        uint32_t id = b->guards[n].id;
+        emit_rm(
+            &g->e, 0x81, 7,
+            mem_at(CTX, (int32_t)(offsetof(struct tcg_ctx, links) + 4 * (id % LINK_TABLE_SIZE))));
+        emit_u32(&g->e, id);
         emit_patch(emit_jcc(&g->e, CC_NE), g->e.start - 5);
     }
     cg_prepare(g);
