@@ -77,6 +77,8 @@ struct tcg_cpu {
     uint64_t host_gpr[16];
     uint64_t host_xmm[16][2] __attribute__((aligned(16)));
     uint64_t spills[40][2] __attribute__((aligned(16)));
+    /* Packed flags with bit 31 set where a label was reached the uncommon way, else 0. */
+    uint32_t label_flags[16];
     uint64_t call_arg[4];
     uint32_t call_attr;  /* access: size and enum ir_mem; call: helper number; trap: unused */
     uint32_t leave_kind; /* enum tcg_exit_kind, set by the leaving thunk */

@@ -175,8 +175,7 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
         return NULL;
     }
     for (uint32_t n = 1; n < r->count; n++)
-        exits +=
-            r->insns[n].op == IR_BRCC || r->insns[n].op == IR_BRNZ || r->insns[n].op == IR_EXIT;
+        exits += ir_exits(&r->insns[n]);
     b->page = page;
     b->tier = 1;
     b->offset = offset;
@@ -189,7 +188,7 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
         return NULL;
     for (uint32_t n = 1; n < r->count; n++) {
         const struct ir_insn *i = &r->insns[n];
-        if (i->op != IR_BRCC && i->op != IR_BRNZ && i->op != IR_EXIT)
+        if (!ir_exits(i))
             continue;
         struct tcg_exit_site *site = &b->exits[b->exit_count++];
         memset(site, 0, sizeof *site);

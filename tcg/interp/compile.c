@@ -333,7 +333,7 @@ struct interp_program *interp_translate(struct tcg_machine *tm, const struct ir_
     pcs[0] = 0;
     for (uint32_t n = 1; n < r->count; n++) {
         const struct ir_insn *from = &r->insns[n];
-        bool branch = from->op == IR_BRCC || from->op == IR_BRNZ || from->op == IR_EXIT;
+        bool branch = ir_exits(from);
         ir_ref index = b.plan[n].index;
         if (from->op == IR_INSN)
             pc = (int32_t)from->imm;

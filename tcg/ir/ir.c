@@ -70,6 +70,9 @@ bool ir_has_side_effect(const struct ir_insn *i, const struct ir_region *r)
     case IR_EXIT:
     case IR_EXIT_IND:
     case IR_EXIT_DYN:
+    case IR_LABEL:
+    case IR_JMP:
+    case IR_EXPECT:
     case IR_FL_COMIS: /* floating point sets sticky exception flags even when the result is dead */
         return true;
     case IR_CALL: {
@@ -108,6 +111,9 @@ static bool is_pure(const struct ir_insn *i)
     case IR_EXIT:
     case IR_EXIT_IND:
     case IR_EXIT_DYN:
+    case IR_LABEL:
+    case IR_JMP:
+    case IR_EXPECT:
     case IR_UMULX: /* IR_HI must follow its producer directly */
     case IR_SMULX:
     case IR_UDIVX:
@@ -231,6 +237,20 @@ void ir_insn(struct ir_region *r, int64_t pc_minus_pcb, unsigned len)
     r->guest_insns++;
 }
 
+void ir_label(struct ir_region *r, unsigned number, int64_t pc_minus_pcb, bool poll)
+{
+    const struct ir_insn i = {.op = IR_LABEL,
+                              .aux = (uint8_t)number,
+                              .d = poll ? IR_EXIT_POLL : 0,
+                              .imm = (uint64_t)pc_minus_pcb};
+    const struct ir_insn nop = {.op = IR_NOP};
+    memset(r->slot_value, 0, sizeof r->slot_value);
+    memset(r->cse, 0, sizeof r->cse);
+    ir_append(r, &i);
+    for (unsigned k = 0; k < IR_LABEL_ROOM; k++)
+        ir_append(r, &nop);
+}
+
 void ir_drop_insn(struct ir_region *r)
 {
     r->count = r->insn_start;
@@ -271,6 +291,9 @@ static bool observes_slots(const struct ir_insn *i, const struct ir_region *r, u
     case IR_EXIT:
     case IR_EXIT_IND:
     case IR_EXIT_DYN:
+    case IR_LABEL:
+    case IR_JMP:
+    case IR_EXPECT:
         *groups = HELPER_ALL_GROUPS;
         return true;
     default:

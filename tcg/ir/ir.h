@@ -91,6 +91,7 @@ enum ir_exit_flags {
     IR_EXIT_POLL = 1,  /* target not after its source: poll before continuing */
     IR_EXIT_CROSS = 2, /* target on another page than the block's first: polls too, so that code
                           without a backward jump is bounded by a page */
+    IR_EXIT_LABEL = 4, /* BRCC, BRNZ: not an exit: to the label numbered c */
 };
 
 /*
@@ -188,8 +189,13 @@ enum ir_exit_flags {
       "imm = helper number; integer arguments, widened to u64 by zero-extension")                 \
     X(TRAPNZ, '0', "x---", "a != 0: raise exception; imm = vector | (error code + 1) << 8")       \
     X(TRAPCC, '0', "f---", "condition aux over a: likewise")                                      \
-    X(BRCC, '0', "f---", "aux = cc: leave to PCB + imm when true; d = exit flags (not a ref)")    \
-    X(BRNZ, '0', "x---", "leave to PCB + imm when a != 0; d = exit flags (not a ref)")            \
+    X(BRCC, '0', "f---", "aux = cc: leave to PCB + imm when true; c, d = label, exit flags")      \
+    X(BRNZ, '0', "x---", "leave to PCB + imm when a != 0; c, d = label, exit flags (no refs)")    \
+    X(LABEL, '0', "----",                                                                         \
+      "aux = number; JMP and branches lead here, from anywhere in the region; imm = PC minus "    \
+      "PCB; d = IR_EXIT_POLL: leave to there when asked to")                                      \
+    X(JMP, '0', "----", "to label aux; imm = its PC minus PCB")                                   \
+    X(EXPECT, '0', "q---", "leave to the PC in a unless it is PCB + imm")                         \
     X(EXIT, '0', "----", "leave to PCB + imm; aux = exit flags")                                  \
     X(EXIT_IND, '0', "q---", "leave to the PC in a (not a mode change)")                          \
     X(EXIT_DYN, '0', "----",                                                                      \
@@ -394,6 +400,31 @@ bool ir_is_const(const struct ir_region *r, ir_ref v, uint64_t *value);
 ir_ref ir_get(struct ir_region *r, unsigned slot);
 void ir_put(struct ir_region *r, unsigned slot, ir_ref v);
 void ir_insn(struct ir_region *r, int64_t pc_minus_pcb, unsigned len);
+/*
+ * A place that is reached from several others: nothing of what was known holds behind it. What
+ * stands before must have ended in IR_JMP or an exit. Behind the label IR_LABEL_ROOM NOPs are left
+ * for a back end that wants to say there what is known after all.
+ */
+enum { IR_MAX_LABELS = 64, IR_LABEL_ROOM = 5 };
+void ir_label(struct ir_region *r, unsigned number, int64_t pc_minus_pcb, bool poll);
+/* Does the insn leave through an exit site, numbered in the order of such insns? */
+static inline bool ir_exits(const struct ir_insn *i)
+{
+    return ((i->op == IR_BRCC || i->op == IR_BRNZ) && !(i->d & IR_EXIT_LABEL)) ||
+           i->op == IR_EXIT || (i->op == IR_LABEL && i->d);
+}
+/* Does the insn lead to label *number? */
+static inline bool ir_branches(const struct ir_insn *i, unsigned *number)
+{
+    bool internal = (i->op == IR_BRCC || i->op == IR_BRNZ) && i->d & IR_EXIT_LABEL;
+    *number = i->op == IR_JMP ? i->aux : i->c;
+    return internal || i->op == IR_JMP;
+}
+/* Nothing runs on behind it. */
+static inline bool ir_ends(const struct ir_insn *i)
+{
+    return i->op == IR_EXIT || i->op == IR_EXIT_IND || i->op == IR_EXIT_DYN || i->op == IR_JMP;
+}
 /* Undo everything from IR_INSN of the present instruction on (it is to be the first of another
  * block). */
 void ir_drop_insn(struct ir_region *r);

@@ -33,7 +33,7 @@ static bool arg_optional(const struct ir_insn *i, unsigned k)
     return (i->op == IR_LEA && k == 1) || i->op == IR_CALL || (i->op == IR_ST && k == 2);
 }
 
-static bool check_insn(const struct ir_region *r, uint32_t n, char *buf, size_t len)
+static bool check_insn(const struct ir_region *r, uint32_t n, uint32_t label, char *buf, size_t len)
 {
     const struct ir_insn *i = &r->insns[n];
     const struct ir_op_info *info = &ir_ops[i->op];
@@ -51,6 +51,11 @@ static bool check_insn(const struct ir_region *r, uint32_t n, char *buf, size_t 
         if (args[k] >= n) {
             snprintf(buf, len, "%%%u %s: argument %u is defined later (%%%u)", n, info->name, k,
                      args[k]);
+            return false;
+        }
+        if (args[k] < label) {
+            snprintf(buf, len, "%%%u %s: argument %u (%%%u) is from before a label", n, info->name,
+                     k, args[k]);
             return false;
         }
         if (r->insns[args[k]].op == IR_NOP || !kind_ok(r, i, kind, args[k])) {
@@ -84,15 +89,24 @@ static bool check_insn(const struct ir_region *r, uint32_t n, char *buf, size_t 
 bool ir_verify(const struct ir_region *r, char *buf, size_t len)
 {
     bool put_seen = false, ended = false;
+    uint32_t label = 0;
     for (uint32_t n = 1; n < r->count; n++) {
         const struct ir_insn *i = &r->insns[n];
         if (i->op == IR_NOP)
             continue;
+        if (i->op == IR_LABEL) {
+            if (!ended && n > 1) {
+                snprintf(buf, len, "%%%u LABEL: runs into it without a JMP", n);
+                return false;
+            }
+            ended = put_seen = false;
+            label = n;
+        }
         if (ended) {
             snprintf(buf, len, "%%%u %s: after the end of the region", n, ir_ops[i->op].name);
             return false;
         }
-        if (!check_insn(r, n, buf, len))
+        if (!check_insn(r, n, label, buf, len))
             return false;
         if (i->op == IR_INSN)
             put_seen = false;
@@ -103,7 +117,7 @@ bool ir_verify(const struct ir_region *r, char *buf, size_t len)
                      ir_ops[i->op].name);
             return false;
         }
-        if (i->op == IR_EXIT || i->op == IR_EXIT_IND || i->op == IR_EXIT_DYN)
+        if (ir_ends(i))
             ended = true;
     }
     if (!ended) {

@@ -37,6 +37,8 @@ static uint64_t observed_groups(const struct cg *g, const struct ir_insn *i)
     case IR_EXIT:
     case IR_EXIT_IND:
     case IR_EXIT_DYN:
+    case IR_JMP:
+    case IR_EXPECT:
         return HELPER_ALL_GROUPS;
     case IR_CALL:
         if (!(g->r->helpers[i->imm].flags & HELPER_FAULT))
@@ -61,23 +63,101 @@ void cg_assign_id(struct cg *g, uint32_t n)
     g->id[n] = cg_is_alias(g->r, n) ? g->id[g->r->insns[n].a] : (ir_ref)n;
 }
 
+/* The registers that are homes within the region: what follows from home[]. */
+static void index_homes(struct cg *g)
+{
+    memset(g->home_slot, -1, sizeof g->home_slot);
+    memset(g->xmm_home_slot, -1, sizeof g->xmm_home_slot);
+    g->homed = g->differ = 0;
+    for (unsigned s = 0; s < g->tm->arch->slot_count; s++) {
+        const struct ir_slot *slot = &g->tm->arch->slots[s];
+        if (!slot->name)
+            continue;
+        if (g->home[s] != g->outer_home[s])
+            g->differ |= UINT64_C(1) << s;
+        if (g->home[s] == NO_REG)
+            continue;
+        g->homed |= UINT64_C(1) << s;
+        if (slot->type == IR_V128)
+            g->xmm_home_slot[g->home[s]] = (int8_t)s;
+        else
+            g->home_slot[g->home[s]] = (int8_t)s;
+    }
+}
+
 void cg_init(struct cg *g, struct tcg_machine *tm)
 {
     const struct tcg_arch *arch = tm->arch;
     memset(g, 0, sizeof *g);
     g->tm = tm;
-    memset(g->home, NO_REG, sizeof g->home);
-    memset(g->home_slot, -1, sizeof g->home_slot);
+    memset(g->outer_home, NO_REG, sizeof g->outer_home);
     for (unsigned s = 0; s < arch->slot_count; s++) {
         if (!arch->slots[s].name)
             continue;
         g->group_slots[arch->slots[s].group] |= UINT64_C(1) << s;
-        g->home[s] = (int8_t)target_home(arch, s);
-        if (g->home[s] != NO_REG) {
-            g->homed |= UINT64_C(1) << s;
-            g->home_slot[g->home[s]] = (int8_t)s;
-        }
+        g->outer_home[s] = (int8_t)target_home(arch, s);
     }
+    memcpy(g->home, g->outer_home, sizeof g->home);
+    index_homes(g);
+}
+
+/* The most used slots of a class get its registers; one that keeps its home at block boundaries
+ * needs no move there. */
+static void choose_class(struct cg *g, uint32_t *weight, enum ir_type type, const int8_t *regs,
+                         unsigned count)
+{
+    uint32_t chosen[IR_MAX_SLOTS], n = 0, used = 0;
+    while (n < count) {
+        unsigned best = IR_MAX_SLOTS;
+        for (unsigned s = 0; s < g->r->slot_count; s++)
+            if (weight[s] && g->r->slots[s].type == type &&
+                (best == IR_MAX_SLOTS || weight[s] > weight[best]))
+                best = s;
+        if (best == IR_MAX_SLOTS)
+            break;
+        weight[best] = 0;
+        chosen[n++] = best;
+    }
+    for (unsigned k = 0; k < n; k++) {
+        if (g->outer_home[chosen[k]] == NO_REG)
+            continue;
+        g->home[chosen[k]] = g->outer_home[chosen[k]];
+        used |= 1u << g->home[chosen[k]];
+    }
+    for (unsigned k = 0, next = 0; k < n; k++) {
+        if (g->home[chosen[k]] != NO_REG)
+            continue;
+        while (used >> regs[next] & 1)
+            next++;
+        g->home[chosen[k]] = regs[next];
+        used |= 1u << regs[next];
+    }
+}
+
+void cg_choose_homes(struct cg *g)
+{
+    static const int8_t vectors[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+    const struct ir_region *r = g->r;
+    uint32_t weight[IR_MAX_SLOTS] = {0}, each = 1;
+    uint64_t changed = 0;
+
+    for (uint32_t n = 1; n < r->count; n++) {
+        const struct ir_insn *i = &r->insns[n];
+        if (i->op == IR_LABEL)
+            each = 1u << 3 * (i->b < 4 ? i->b : 4);
+        else if (i->op == IR_GET || i->op == IR_PUT)
+            weight[i->aux] += each;
+        if (i->op == IR_PUT)
+            changed |= UINT64_C(1) << i->aux;
+        if (i->op == IR_CALL)
+            changed |= cg_slots(g, r->helpers[i->imm].writes);
+    }
+    g->clean = ~changed;
+    memset(g->home, NO_REG, sizeof g->home);
+    g->home[g->tm->arch->slot_flags] = FLAGS_HOME;
+    choose_class(g, weight, IR_I64, target_homes, TARGET_HOMES);
+    choose_class(g, weight, IR_V128, vectors, sizeof vectors);
+    index_homes(g);
 }
 
 uint64_t cg_slots(const struct cg *g, uint64_t groups)
@@ -88,11 +168,41 @@ uint64_t cg_slots(const struct cg *g, uint64_t groups)
     return slots;
 }
 
-/* The state a block starts in: homes in their registers, everything else in memory. */
-static void start_state(struct cg *g)
+/* Slots' present values at the start of a segment, by the homes in force there. */
+static void start_values(struct cg *g, const int8_t *home)
 {
     memset(g->cur, 0, sizeof g->cur);
-    cg_for_each_slot(s, g->homed) g->cur[s] = (uint16_t)(IR_MAX_INSNS + s);
+    for (unsigned s = 0; s < g->r->slot_count; s++)
+        if (g->r->slots[s].name && home[s] != NO_REG)
+            g->cur[s] = (uint16_t)(IR_MAX_INSNS + s);
+}
+
+void cg_start(struct cg *g, bool outer)
+{
+    const int8_t *home = outer ? g->outer_home : g->home;
+    memset(g->gpr, 0, sizeof g->gpr);
+    memset(g->xmm, 0, sizeof g->xmm);
+    memset(g->slot_owner, 0, sizeof g->slot_owner);
+    memset(g->reg + IR_MAX_INSNS, NO_REG, IR_MAX_SLOTS);
+    memset(g->spill + IR_MAX_INSNS, -1, IR_MAX_SLOTS);
+    memset(g->mem + IR_MAX_INSNS, -1, IR_MAX_SLOTS * sizeof g->mem[0]);
+    g->gpr_locked = g->xmm_locked = 0;
+    g->gpr_used = g->xmm_used = 0;
+    g->touched = 0;
+    g->spill_used = 0;
+    g->host_flags = 0;
+    start_values(g, home);
+    for (unsigned s = 0; s < g->r->slot_count; s++) {
+        uint16_t v = g->cur[s];
+        if (!v)
+            continue;
+        cg_bind(g, v, home[s]);
+        if (!outer && (g->clean >> s & 1) && g->outer_home[s] == NO_REG) {
+            g->mem[v] = (int16_t)s;
+            g->slot_owner[s] = v;
+        }
+    }
+    g->touched = 0;
 }
 
 static void prepare_call(struct cg *g, uint32_t n, const struct ir_helper *h, uint32_t *put_at)
@@ -105,81 +215,152 @@ static void prepare_call(struct cg *g, uint32_t n, const struct ir_helper *h, ui
     }
 }
 
-/* Leaves or calls with the flags, so that they must exist. */
-static bool wants_flags(const struct cg *g, const struct ir_insn *i)
+enum flags_look { FLAGS_NO, FLAGS_SOFT, FLAGS_HARD };
+
+/* How an insn that looks at slots looks at the flags. Soft: a recipe will do, since only a fault
+ * or an exit of the second tier, which computes them, wants them. */
+static enum flags_look flags_look(const struct cg *g, const struct ir_insn *i)
 {
+    unsigned label;
     switch (i->op) {
+    case IR_JMP:
     case IR_BRCC:
     case IR_BRNZ:
+        if (ir_branches(i, &label)) /* b: the label's own recipe says it */
+            return g->labels[label].flags == LABEL_FLAGS_DEAD || i->b ? FLAGS_NO : FLAGS_SOFT;
+        return g->second_tier ? FLAGS_SOFT : FLAGS_HARD;
     case IR_EXIT:
     case IR_EXIT_IND:
     case IR_EXIT_DYN:
-        return true;
+    case IR_EXPECT:
+        return g->second_tier ? FLAGS_SOFT : FLAGS_HARD;
     case IR_CALL: {
         const struct ir_helper *h = &g->r->helpers[i->imm];
-        return (h->reads | h->writes) >> g->r->slots[g->tm->arch->slot_flags].group & 1;
+        if ((h->reads | h->writes) >> g->r->slots[g->tm->arch->slot_flags].group & 1)
+            return FLAGS_HARD;
+        return h->flags & HELPER_FAULT ? FLAGS_SOFT : FLAGS_NO;
     }
+    default:
+        return FLAGS_SOFT;
+    }
+}
+
+/* Between an insn that sets EFLAGS and one that tests them: emits moves at most. */
+static bool keeps_host_flags(const struct cg *g, const struct ir_insn *i)
+{
+    unsigned label;
+    switch (i->op) {
+    case IR_NOP:
+    case IR_CONST:
+    case IR_GET:
+    case IR_PUT:
+    case IR_TRUNC:
+    case IR_SETCC:
+    case IR_SELCC:
+        return true;
+    case IR_INSN:
+        return !g->tm->count;
+    case IR_BRCC:
+        return !g->tm->count && !ir_branches(i, &label);
     default:
         return false;
     }
 }
 
-void cg_prepare(struct cg *g)
+static bool tests_flags(const struct ir_insn *i)
+{
+    return i->op == IR_BRCC || i->op == IR_SETCC || i->op == IR_SELCC || i->op == IR_TRAPCC;
+}
+
+/* What slots were looked at while a segment is prepared. */
+struct looks {
+    uint32_t point;             /* last insn that looked at every slot but the flags */
+    uint32_t at[IR_MAX_SLOTS];  /* or at this one */
+    uint32_t put[IR_MAX_SLOTS]; /* where its present value was PUT */
+    uint32_t hard;              /* last insn that wants the flags themselves */
+};
+
+/* The slot's value up to here is needed as long as anyone looked at it. */
+static void need_slot(struct cg *g, const struct looks *l, unsigned s)
+{
+    unsigned flags = g->tm->arch->slot_flags;
+    uint32_t v = g->cur[s], looked = s != flags && l->point > l->at[s] ? l->point : l->at[s];
+    if (!v || looked <= l->put[s])
+        return;
+    if (s == flags && v < IR_MAX_INSNS && l->hard <= l->put[s])
+        g->soft[v] = (uint16_t)looked;
+    else
+        cg_need(g, v, looked);
+}
+
+/* An insn's arguments; flags that are tested right where they were made stay in EFLAGS. */
+static void need_arguments(struct cg *g, uint32_t n, uint32_t in_host_flags)
+{
+    const struct ir_insn *i = &g->r->insns[n];
+    ir_ref args[4];
+    unsigned k = g->fused[n] ? 0 : ir_args(i, args);
+    while (k--) {
+        uint32_t v = g->id[args[k]];
+        if (tests_flags(i) && v == in_host_flags && g->r->insns[args[k]].type == IR_FL)
+            g->direct[v] = 1;
+        else
+            cg_need(g, v, n);
+    }
+}
+
+static void look(struct cg *g, struct looks *l, uint32_t n, uint64_t groups,
+                 enum flags_look at_flags)
+{
+    unsigned flags = g->tm->arch->slot_flags;
+    if (groups == HELPER_ALL_GROUPS)
+        l->point = n;
+    else if (groups)
+        cg_for_each_slot(s, cg_slots(g, groups) & ~(UINT64_C(1) << flags)) l->at[s] = n;
+    if (!groups || at_flags == FLAGS_NO)
+        return;
+    l->at[flags] = n;
+    if (at_flags == FLAGS_HARD)
+        l->hard = n;
+}
+
+static void clear_values(struct cg *g, uint32_t from, uint32_t count)
+{
+    memset(g->last + from, 0, count * sizeof g->last[0]);
+    memset(g->reg + from, NO_REG, count);
+    memset(g->spill + from, -1, count);
+    memset(g->mem + from, -1, count * sizeof g->mem[0]);
+    memset(g->hint + from, NO_REG, count);
+}
+
+void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
 {
     struct ir_region *r = g->r;
-    uint32_t count = r->count, point = 0;    /* last insn that looked at every slot */
-    uint32_t slot_point[IR_MAX_SLOTS] = {0}; /* or at this one */
-    uint32_t put_at[IR_MAX_SLOTS] = {0};
-    uint32_t hard_point =
-        0; /* last insn that wants the flags themselves, and not only if it faults */
-    unsigned flags = g->tm->arch->slot_flags;
+    struct looks l = {0};
+    uint32_t in_host_flags = 0; /* FL insn that EFLAGS will hold */
+    bool poll = false;          /* the label's poll comes with the first guest instruction */
 
-    /* only what this region uses: insns, and the home values behind IR_MAX_INSNS */
-    struct {
-        uint32_t from, to;
-    } used[2] = {{0, count}, {IR_MAX_INSNS, CG_VALUES}};
-    for (unsigned k = 0; k < 2; k++) {
-        uint32_t from = used[k].from, len = used[k].to - from;
-        memset(g->last + from, 0, len * sizeof g->last[0]);
-        memset(g->reg + from, NO_REG, len);
-        memset(g->spill + from, -1, len);
-        memset(g->mem + from, -1, len * sizeof g->mem[0]);
-        memset(g->hint + from, NO_REG, len);
-    }
-    memset(g->packed, 0, count);
-    memset(g->soft, 0, count * sizeof g->soft[0]);
-    memset(g->recipe, 0, count);
-    memset(g->fused, 0, count * sizeof g->fused[0]);
-    memset(g->deferred, 0, count);
-    memset(g->gpr, 0, sizeof g->gpr);
-    memset(g->xmm, 0, sizeof g->xmm);
-    memset(g->slot_owner, 0, sizeof g->slot_owner);
-    g->gpr_locked = g->xmm_locked = 0;
-    g->gpr_used = g->xmm_used = 0;
-    g->touched = 0;
-    g->spill_used = 0;
-    g->host_flags = 0;
-    g->exits_seen = 0;
-    g->stub_count = g->snapshot_count = g->place_count = g->const_count = 0;
-    g->state_loads = g->state_stores = 0;
-    start_state(g);
-    cg_for_each_slot(s, g->homed)
-    {
-        g->reg[IR_MAX_INSNS + s] = g->home[s];
-        g->gpr[g->home[s]] = (uint16_t)(IR_MAX_INSNS + s);
-        g->gpr_used |= 1u << g->home[s];
-    }
+    clear_values(g, from, to - from);
+    clear_values(g, IR_MAX_INSNS, IR_MAX_SLOTS);
+    memset(g->packed + from, 0, to - from);
+    memset(g->direct + from, 0, to - from);
+    memset(g->soft + from, 0, (to - from) * sizeof g->soft[0]);
+    memset(g->recipe + from, 0, to - from);
+    memset(g->fused + from, 0, (to - from) * sizeof g->fused[0]);
+    memset(g->deferred + from, 0, to - from);
+    g->segment_end = to;
+    start_values(g, g->home);
 
-    for (uint32_t n = 1; n < count; n++) {
+    for (uint32_t n = from; n < to; n++) {
         struct ir_insn *i = &r->insns[n];
-        ir_ref args[4];
         if (i->op == IR_NOP)
             continue;
         cg_assign_id(g, n);
-        unsigned k = g->fused[n] ? 0 : ir_args(i, args);
-        while (k--)
-            cg_need(g, g->id[args[k]], n);
+        need_arguments(g, n, in_host_flags);
         fl_fuse(g, n);
+        if (i->type == IR_FL && i->op != IR_GET)
+            in_host_flags = fl_in_host(i) ? n : 0;
+        else if (!keeps_host_flags(g, i) && !(tests_flags(i) && g->direct[g->id[i->a]]))
+            in_host_flags = 0;
         if (i->op == IR_GET) {
             if (g->cur[i->aux])
                 g->id[n] = g->cur[i->aux];
@@ -189,32 +370,29 @@ void cg_prepare(struct cg *g)
         }
         if (i->op == IR_PUT) {
             unsigned s = i->aux;
-            uint32_t looked = slot_point[s] > point ? slot_point[s] : point, old = g->cur[s];
-            bool only_faults = s == flags && old && old < IR_MAX_INSNS && hard_point <= put_at[s];
-            if (looked > put_at[s] && only_faults)
-                g->soft[old] = (uint16_t)looked;
-            else if (looked > put_at[s])
-                cg_need(g, old, looked);
+            need_slot(g, &l, s);
             g->cur[s] = g->id[i->a];
-            put_at[s] = n;
+            l.put[s] = n;
             if (g->home[s] != NO_REG && g->cur[s] < IR_MAX_INSNS)
                 g->hint[g->cur[s]] = g->home[s];
             continue;
         }
-        uint64_t groups = observed_groups(g, i);
-        if (wants_flags(g, i))
-            hard_point = n;
-        if (groups == HELPER_ALL_GROUPS)
-            point = n;
-        else if (groups)
-            cg_for_each_slot(s, cg_slots(g, groups)) slot_point[s] = n;
-        if (i->op == IR_CALL)
-            prepare_call(g, n, &r->helpers[i->imm], put_at);
+        if (i->op == IR_LABEL)
+            poll = i->d != 0;
+        if (i->op == IR_INSN && poll) {
+            look(g, &l, n, HELPER_ALL_GROUPS, FLAGS_SOFT);
+            poll = false;
+        }
+        look(g, &l, n, observed_groups(g, i), flags_look(g, i));
+        if (i->op == IR_CALL) {
+            /* what it writes is looked at up to it, also by nobody: the stores come first */
+            prepare_call(g, n, &r->helpers[i->imm], l.put);
+        }
     }
     for (unsigned s = 0; s < r->slot_count; s++)
-        cg_need(g, g->cur[s], count - 1);
-    /* Flags that anyone looks at exist in packed form, unless snapshots can do with a recipe. */
-    for (uint32_t n = 1; n < count; n++) {
+        need_slot(g, &l, s);
+    /* Flags that anyone looks at exist in packed form, unless a recipe will do. */
+    for (uint32_t n = from; n < to; n++) {
         if (r->insns[n].type != IR_FL)
             continue;
         g->recipe[n] = !g->last[n] && g->soft[n] && fl_recipe(g, n, g->soft[n]);
@@ -222,13 +400,12 @@ void cg_prepare(struct cg *g)
         g->packed[n] = g->last[n] && !g->recipe[n];
     }
     /* Hints pass back through conversions. */
-    for (uint32_t n = count - 1; n >= 1; n--) {
+    for (uint32_t n = to - 1; n >= from; n--) {
         struct ir_insn *i = &r->insns[n];
         if (g->hint[n] != NO_REG && (i->op == IR_ZEXT || i->op == IR_SEXT || i->op == IR_DEPOSIT) &&
             g->hint[g->id[i->a]] == NO_REG && g->id[i->a] < IR_MAX_INSNS)
             g->hint[g->id[i->a]] = g->hint[n];
     }
-    start_state(g); /* cur[] was used for the simulation */
 }
 
 /* ---- memory places
@@ -307,10 +484,11 @@ void cg_store_slot(struct cg *g, unsigned s)
  */
 
 /* A home register's content changes. */
-static void touch_register(struct cg *g, int reg)
+static void touch_register(struct cg *g, bool xmm, int reg)
 {
-    if (g->home_slot[reg] >= 0)
-        g->touched |= UINT64_C(1) << g->home_slot[reg];
+    int slot = xmm ? g->xmm_home_slot[reg] : g->home_slot[reg];
+    if (slot >= 0)
+        g->touched |= UINT64_C(1) << slot;
 }
 
 static void set_free(struct cg *g, bool xmm, int reg)
@@ -325,8 +503,8 @@ static void set_free(struct cg *g, bool xmm, int reg)
     } else {
         g->gpr[reg] = 0;
         g->gpr_used &= ~(1u << reg);
-        touch_register(g, reg);
     }
+    touch_register(g, xmm, reg);
 }
 
 static bool needed_later(const struct cg *g, uint32_t v)
@@ -387,8 +565,8 @@ void cg_bind(struct cg *g, uint32_t value, int reg)
     } else {
         g->gpr[reg] = (uint16_t)value;
         g->gpr_used |= 1u << reg;
-        touch_register(g, reg);
     }
+    touch_register(g, xmm, reg);
 }
 
 static bool gpr_is_free(const struct cg *g, int reg)
@@ -403,9 +581,9 @@ static int evict_cost(const struct cg *g, bool xmm, int reg)
     int cost = 0;
     if (g->mem[v] < 0 && g->spill[v] < 0 && !is_const(g, v))
         cost += 4; /* a store */
-    if (!xmm && v >= IR_MAX_INSNS)
+    if (v >= IR_MAX_INSNS)
         cost += 3; /* must come home at the end */
-    else if (!xmm && slot_of_value(g, v) >= 0 && g->home[slot_of_value(g, v)] == reg)
+    else if (slot_of_value(g, v) >= 0 && g->home[slot_of_value(g, v)] == reg)
         cost += 3;
     int distance = (int)g->last[v] - (int)g->n;
     return cost * 8 - (distance > 31 ? 31 : distance);
@@ -441,16 +619,27 @@ static int pick_gpr(struct cg *g, int prefer)
     return best;
 }
 
-static int pick_xmm(struct cg *g)
+static bool xmm_is_free(const struct cg *g, int reg)
+{
+    return !(g->xmm_locked >> reg & 1) && (!g->xmm[reg] || !needed_later(g, g->xmm[reg]));
+}
+
+static int pick_xmm(struct cg *g, int prefer)
 {
     int best = NO_REG, best_cost = 1 << 20;
+    if (prefer != NO_REG && xmm_is_free(g, prefer))
+        best = prefer;
+    for (int home = 0; best == NO_REG && home < 2; home++) /* those that are nobody's home first */
+        for (int reg = 15; best == NO_REG && reg >= 0; reg--)
+            if ((g->xmm_home_slot[reg] >= 0) == home && xmm_is_free(g, reg))
+                best = reg;
+    if (best != NO_REG) {
+        set_free(g, true, best);
+        return best;
+    }
     for (int reg = 0; reg < 16; reg++) {
         if (g->xmm_locked >> reg & 1)
             continue;
-        if (!g->xmm[reg] || !needed_later(g, g->xmm[reg])) {
-            set_free(g, true, reg);
-            return reg;
-        }
         int cost = evict_cost(g, true, reg);
         if (cost < best_cost) {
             best_cost = cost;
@@ -474,7 +663,7 @@ int cg_temp(struct cg *g)
 
 int cg_xmm_temp(struct cg *g)
 {
-    int reg = pick_xmm(g);
+    int reg = pick_xmm(g, NO_REG);
     g->xmm_locked |= 1u << reg;
     return reg;
 }
@@ -530,7 +719,7 @@ int cg_xmm(struct cg *g, ir_ref ref)
     uint32_t v = cg_id(g, ref);
     int reg = g->reg[v];
     if (reg == NO_REG) {
-        reg = pick_xmm(g);
+        reg = pick_xmm(g, g->hint[v]);
         if (g->spill[v] >= 0) {
             emit_vex_rm(&g->e, V_MOVDQU_LOAD, reg, NO_REG, cg_spill_mem(g->spill[v]));
         } else if (g->mem[v] >= 0) {
@@ -595,12 +784,19 @@ int cg_pick_dst(struct cg *g, uint32_t reuse)
 
 int cg_pick_xmm_dst(struct cg *g, uint32_t reuse)
 {
-    int reg = NO_REG;
+    int prefer = g->hint[g->n], reg = NO_REG;
+    for (int k = 0; k < 16; k++)
+        if (!((reuse >> k & 1) && g->xmm[k] && cg_dies(g, g->xmm[k])))
+            reuse &= ~(1u << k);
+    if (prefer != NO_REG &&
+        ((reuse >> prefer & 1) ||
+         (!(g->xmm_locked >> prefer & 1) && (!g->xmm[prefer] || cg_dies(g, g->xmm[prefer])))))
+        reg = prefer;
     for (int k = 0; reg == NO_REG && k < 16; k++)
-        if ((reuse >> k & 1) && g->xmm[k] && cg_dies(g, g->xmm[k]))
+        if (reuse >> k & 1)
             reg = k;
     if (reg == NO_REG)
-        reg = pick_xmm(g);
+        reg = pick_xmm(g, NO_REG);
     g->xmm_locked |= 1u << reg;
     return reg;
 }

@@ -195,8 +195,11 @@ static bool keep_side_table(struct tcg_machine *tm, struct cg *g)
     t->snapshots = cache_alloc(tm, g->snapshot_count * sizeof *t->snapshots + 1);
     t->places = cache_alloc(tm, g->place_count * sizeof *t->places + 1);
     t->consts = cache_alloc(tm, g->const_count * sizeof *t->consts + 1);
-    if (!t->snapshots || !t->places || !t->consts)
+    t->home = g->second_tier ? cache_alloc(tm, sizeof g->home) : NULL;
+    if (!t->snapshots || !t->places || !t->consts || (g->second_tier && !t->home))
         return false;
+    if (t->home)
+        memcpy(t->home, g->home, sizeof g->home);
     memcpy(t->snapshots, g->snapshots, g->snapshot_count * sizeof *t->snapshots);
     memcpy(t->places, g->places, g->place_count * sizeof *t->places);
     memcpy(t->consts, g->consts, g->const_count * sizeof *t->consts);
@@ -237,6 +240,14 @@ static void count_block(struct cg *g)
     }
 }
 
+/* The end of the segment that starts at n. */
+static uint32_t next_label(const struct ir_region *r, uint32_t n)
+{
+    while (++n < r->count && r->insns[n].op != IR_LABEL)
+        ;
+    return n;
+}
+
 static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, struct ir_region *r)
 {
     struct x86_backend *be = tm->backend_data;
@@ -250,6 +261,12 @@ static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, st
     g->block = b;
     g->r = r;
     g->failed = NULL;
+    g->exits_seen = 0;
+    g->stub_count = g->snapshot_count = g->place_count = g->const_count = 0;
+    g->fixup_count = 0;
+    g->state_loads = g->state_stores = 0;
+    g->unwanted = 0;
+    g->poll_site = 0;
     g->pc = b->offset;
     g->e.p = be->write + start - 5;
     g->e.start = be->write + start;
@@ -267,10 +284,19 @@ static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, st
         emit_u32(&g->e, id);
         emit_patch(emit_jcc(&g->e, CC_NE), g->e.start - 5);
     }
-    cg_prepare(g);
+    if (g->second_tier) {
+        cg_choose_homes(g);
+        labels_plan(g);
+        labels_prologue(g);
+    }
+    g->segment_end = 1;
     for (g->n = 1; g->n < r->count && !g->failed; g->n++) {
         if (emit_full(&g->e))
             return TCG_CODE_FULL;
+        if (g->n == g->segment_end) {
+            cg_prepare(g, g->n, next_label(r, g->n));
+            cg_start(g, false);
+        }
         cg_unlock_all(g);
         if (!select_insn(g)) {
             cg_fail(g, ir_ops[r->insns[g->n].op].name);
@@ -283,6 +309,8 @@ static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, st
             return TCG_CODE_FULL;
         select_stub(g, &g->stubs[k]);
     }
+    if (!g->failed)
+        labels_patch(g);
     if (g->failed) {
         tm->compile_limit = g->failed;
         return TCG_TOO_BIG;
@@ -359,6 +387,11 @@ static struct tcg_block *block_at(struct x86_backend *be, uint64_t address)
     return lo ? be->index[lo - 1].block : NULL;
 }
 
+static size_t slot_bytes(const struct ir_slot *s)
+{
+    return s->type == IR_V128 ? 16 : s->type == IR_I64 ? 8 : 4;
+}
+
 static uint64_t place_value(struct tcg_cpu *tc, const struct side_table *t, const struct place *p,
                             uint64_t out[2])
 {
@@ -379,7 +412,7 @@ static uint64_t place_value(struct tcg_cpu *tc, const struct side_table *t, cons
         break;
     default: {
         const struct ir_slot *s = &tc->arch->slots[p->index];
-        memcpy(out, env + s->offset, s->type == IR_V128 ? 16 : s->type == IR_I64 ? 8 : 4);
+        memcpy(out, env + s->offset, slot_bytes(s));
         break;
     }
     }
@@ -392,6 +425,9 @@ static uint32_t recipe_value(struct tcg_cpu *tc, const struct side_table *t, con
     enum ir_op op = (enum ir_op)(p->index & 0xff);
     enum ir_width width = (enum ir_width)(p->index >> 8 & 7);
     uint64_t v[3], scratch[2];
+    uint32_t marked = tc->label_flags[p->index >> PLACE_MARK_SHIFT];
+    if (p->index >> PLACE_MARK_SHIFT && marked)
+        return marked & IR_FL_MASK;
     for (unsigned k = 0; k < 3; k++)
         v[k] = place_value(tc, t, &p[1 + k], scratch);
     if (p->index & PLACE_FROM_RESULT)
@@ -436,19 +472,18 @@ static void restore_state(struct tcg_cpu *tc, struct tcg_block *b)
         if (p[k].slot != PLACE_OPERAND)
             listed[p[k].slot] = true;
     for (unsigned n = 0; n < arch->slot_count; n++) {
-        int home = arch->slots[n].name ? target_home(arch, n) : NO_REG;
+        const struct ir_slot *slot = &arch->slots[n];
+        int home = !slot->name ? NO_REG : t->home ? t->home[n] : target_home(arch, n);
         if (home != NO_REG && !listed[n])
-            memcpy(env + arch->slots[n].offset, &tc->host_gpr[home],
-                   arch->slots[n].type == IR_I64 ? 8 : 4);
+            memcpy(env + slot->offset,
+                   slot->type == IR_V128 ? (void *)tc->host_xmm[home] : &tc->host_gpr[home],
+                   slot_bytes(slot));
     }
     for (unsigned k = 0; k < s->count; k++) {
         if (p[k].slot == PLACE_OPERAND)
             continue;
         const struct ir_slot *slot = &arch->slots[p[k].slot];
-        memcpy(env + slot->offset, values[k],
-               slot->type == IR_V128  ? 16
-               : slot->type == IR_I64 ? 8
-                                      : 4);
+        memcpy(env + slot->offset, values[k], slot_bytes(slot));
     }
     arch->set_pc(tc, tc->pcb + (uint64_t)(int64_t)s->pc);
 }

@@ -41,7 +41,9 @@ struct place {
 
 enum {
     PLACE_OPERAND = 0xff /* place.slot of an operand of PLACE_FLAGS */,
-    PLACE_FROM_RESULT = 1 << 12
+    PLACE_FROM_RESULT = 1 << 11,
+    /* PLACE_FLAGS: only when label_flags[index >> PLACE_MARK_SHIFT] - 1 is 0, else that says */
+    PLACE_MARK_SHIFT = 12
 };
 
 /* Found by host return address when an access, trap or helper leaves the block. */
@@ -57,9 +59,25 @@ struct side_table {
     struct snapshot *snapshots; /* by rising ret */
     struct place *places;
     uint64_t *consts;
+    int8_t *home; /* where slots are that no place lists; NULL: as target_home() says */
 };
 
-enum stub_kind { STUB_LOAD, STUB_STORE, STUB_TRAP, STUB_EXIT };
+/* A vector register that no value lives in across labels: scratch of transitions. */
+enum { SCRATCH_XMM = 15 };
+
+/* imm of an FL insn behind a label that is what the flags are unless the mark says otherwise. */
+#define FL_LABEL_MARK(imm) ((imm)&15)
+enum { FL_LABEL_FROM_RESULT = 1 << 4 };
+
+enum stub_kind {
+    STUB_LOAD,
+    STUB_STORE,
+    STUB_TRAP,
+    STUB_EXIT,
+    STUB_EDGE, /* site: label */
+    STUB_POLL, /* of a label */
+    STUB_EXPECT,
+};
 struct stub {
     enum stub_kind kind;
     uint8_t *jump; /* displacement of the jump to the stub */
@@ -91,6 +109,7 @@ struct cg {
     int16_t mem[CG_VALUES];       /* slot whose memory holds it; -1 */
     int8_t hint[CG_VALUES];       /* register it is wanted in */
     uint8_t packed[IR_MAX_INSNS]; /* FL: must exist in packed form */
+    uint8_t direct[IR_MAX_INSNS]; /* FL: is tested in EFLAGS, right where it was computed */
     uint16_t soft[IR_MAX_INSNS];  /* FL: last point where only a fault would look at it; 0: none */
     uint8_t recipe[IR_MAX_INSNS]; /* FL: snapshots say how to compute it */
     uint16_t
@@ -105,8 +124,15 @@ struct cg {
     uint32_t gpr_used, xmm_used; /* registers that hold a value */
     uint64_t homed;              /* slots with a home register */
     uint64_t group_slots[64];    /* slots of a helper group */
-    int8_t home[IR_MAX_SLOTS];   /* home register of a slot, or NO_REG */
-    int8_t home_slot[16];        /* slot whose home a register is, or -1 */
+    /* Home register of a slot, general or vector by the slot's type, or NO_REG: within the region
+     * (at its labels), and at block boundaries. The two differ in regions of the second tier. */
+    int8_t home[IR_MAX_SLOTS], outer_home[IR_MAX_SLOTS];
+    int8_t home_slot[16], xmm_home_slot[16]; /* slot whose home a register is, or -1 */
+    uint64_t differ;                         /* slots whose homes differ */
+    uint64_t unwanted; /* slots that nobody looks at where the present transition leads */
+    uint64_t clean;    /* slots that the region never changes: their memory stays right */
+    bool second_tier;
+    uint32_t segment_end; /* the insn behind the last of the present segment */
     uint64_t spill_used;
     uint16_t spill_owner[CG_SPILLS];
     uint16_t host_flags; /* FL insn whose flags are in EFLAGS; 0: none */
@@ -121,6 +147,28 @@ struct cg {
     uint64_t consts[1024];
     uint32_t const_count;
     uint32_t state_loads, state_stores;
+
+    struct cg_label {
+        uint32_t insn; /* IR_LABEL, 0: there is none of this number */
+        uint32_t at;   /* code position minus e.start, once emitted */
+        uint8_t flags; /* enum label_flags */
+        uint8_t mark;  /* LABEL_FLAGS_RECIPE: number of the mark, from 1 */
+        ir_ref recipe; /* and the FL insn behind the label */
+    } labels[IR_MAX_LABELS];
+    struct {
+        uint8_t *disp;
+        uint8_t label;
+    } fixups[4 * IR_MAX_LABELS];
+    uint32_t fixup_count;
+    uint16_t poll_site; /* of a label just bound whose poll is to come, plus 1; 0: none */
+    unsigned marks;     /* label_flags used */
+};
+
+/* The flags at a label. */
+enum label_flags {
+    LABEL_FLAGS_DEAD,   /* overwritten before anyone looks */
+    LABEL_FLAGS_PACKED, /* in their home */
+    LABEL_FLAGS_RECIPE, /* as the FL insn behind the label says, unless the mark holds them */
 };
 
 enum thunk {
@@ -148,7 +196,12 @@ static inline void cg_fail(struct cg *g, const char *where)
 
 /* Once: what depends on the architecture only. */
 void cg_init(struct cg *g, struct tcg_machine *tm);
-void cg_prepare(struct cg *g);
+/* Once a region: homes for the second tier. */
+void cg_choose_homes(struct cg *g);
+/* Insns [from, to): up to the next label. */
+void cg_prepare(struct cg *g, uint32_t from, uint32_t to);
+/* What a segment starts with: outer: as at a block boundary, else as at a label. */
+void cg_start(struct cg *g, bool outer);
 /* The value is needed until insn `at`. */
 void cg_need(struct cg *g, uint32_t value, uint32_t at);
 /* The value insn n stands for; its arguments' are known. */
@@ -166,7 +219,8 @@ static inline ir_ref cg_id(const struct cg *g, ir_ref v)
 }
 static inline bool cg_is_xmm(const struct cg *g, uint32_t v)
 {
-    return v < IR_MAX_INSNS && g->r->insns[v].type == IR_V128;
+    return v < IR_MAX_INSNS ? g->r->insns[v].type == IR_V128
+                            : g->r->slots[v - IR_MAX_INSNS].type == IR_V128;
 }
 static inline bool cg_dies(const struct cg *g, uint32_t v)
 {
@@ -222,6 +276,8 @@ void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *f
 /* While preparing: note that an FL insn behind n will come with it. */
 void fl_fuse(struct cg *g, uint32_t n);
 void fl_define(struct cg *g); /* an FL_* insn */
+/* Does defining it leave it in EFLAGS? */
+bool fl_in_host(const struct ir_insn *i);
 /* Host flags := value f (uses RAX when they must be unpacked). */
 void fl_to_host(struct cg *g, ir_ref f);
 /* Emit what makes cc testable over f; returns the host condition. */
@@ -236,16 +292,36 @@ static inline void fl_clobber(struct cg *g)
 /* ---- exit.c
  * -------------------------------------------------------------------------------------------- */
 
-/* Record where everything is that is not where the convention has it. */
-void exit_places(struct cg *g, uint16_t *first, uint16_t *count);
+/* Link call of a site's stub: to the run loop. */
+void exit_link_call(struct cg *g, struct tcg_exit_site *x, bool after_guard);
+/* Record where everything is that is not where `home` (g->home, g->outer_home) has it. */
+void exit_places(struct cg *g, const int8_t *home, uint16_t *first, uint16_t *count);
+/* The same for a transition: flags that are computed in it find RAX free. */
+void exit_places_with_flags(struct cg *g, const int8_t *home, uint16_t *first, uint16_t *count);
 /* A snapshot for a call whose return address is the present position. */
 void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc);
-/* Code that brings the recorded places to the convention. */
-void exit_transition(struct cg *g, uint16_t first, uint16_t count);
+/* Code that brings the recorded places home. */
+void exit_transition(struct cg *g, const int8_t *home, uint16_t first, uint16_t count);
+/* Is there a recipe for flags among the places? It is computed in RAX. */
+bool exit_computes_flags(const struct cg *g, uint16_t first, uint16_t count);
 void exit_direct(struct cg *g, unsigned site); /* after a transition: poll, guard, jump */
 void exit_branch(struct cg *g, unsigned host_cc, unsigned site);
 void exit_stub(struct cg *g, struct stub *s);
 struct stub *cg_stub(struct cg *g, enum stub_kind kind, uint8_t *jump);
+
+/* ---- labels.c
+ * ------------------------------------------------------------------------------------------ */
+
+/* Before anything is emitted: what is known of the flags at each label; homes must be chosen. */
+void labels_plan(struct cg *g);
+/* The code that gets a region from a block boundary to its first label. */
+void labels_prologue(struct cg *g);
+void labels_bind(struct cg *g, const struct ir_insn *i); /* IR_LABEL */
+void labels_poll(struct cg *g); /* the label's poll, at the guest instruction behind it */
+void labels_branch(struct cg *g, unsigned host_cc, unsigned label);
+void labels_jump(struct cg *g, unsigned label);
+void labels_stub(struct cg *g, struct stub *s); /* STUB_EDGE, STUB_POLL */
+void labels_patch(struct cg *g);                /* once all code is there */
 
 /* ---- select.c, vector.c
  * -------------------------------------------------------------------------------- */

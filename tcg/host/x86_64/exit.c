@@ -52,7 +52,8 @@ static void recipe_places(struct cg *g, unsigned slot, uint32_t v)
     bool from_result;
     fl_recipe_operands(g, v, operand, &from_result);
     add_place(g, slot, PLACE_FLAGS,
-              f->op | (unsigned)f->aux << 8 | (from_result ? PLACE_FROM_RESULT : 0u));
+              f->op | (unsigned)f->aux << 8 | (from_result ? PLACE_FROM_RESULT : 0u) |
+                  (f->imm ? (unsigned)FL_LABEL_MARK(f->imm) << PLACE_MARK_SHIFT : 0u));
     for (unsigned k = 0; k < 3; k++) {
         if (operand[k])
             value_place(g, PLACE_OPERAND, operand[k]);
@@ -61,13 +62,20 @@ static void recipe_places(struct cg *g, unsigned slot, uint32_t v)
     }
 }
 
-void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
+/* Slots that may be elsewhere than `home` has them. */
+static uint64_t away(const struct cg *g, const int8_t *home)
+{
+    return (home == g->outer_home ? g->touched | g->differ : g->touched) & ~g->unwanted;
+}
+
+void exit_places(struct cg *g, const int8_t *homes, uint16_t *first, uint16_t *count)
 {
     const struct ir_region *r = g->r;
     uint32_t locked = g->gpr_locked, xlocked = g->xmm_locked;
+    uint64_t slots = away(g, homes);
     /* A value that is only in another slot's memory gets a register: a transition may write that
      * memory. */
-    cg_for_each_slot(s, g->touched)
+    cg_for_each_slot(s, slots)
     {
         uint32_t v = g->cur[s];
         bool is_const = v && v < IR_MAX_INSNS && r->insns[v].op == IR_CONST;
@@ -83,9 +91,10 @@ void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
         g->xmm_locked = xlocked;
     }
     *first = (uint16_t)g->place_count;
-    cg_for_each_slot(s, g->touched)
+    slots = away(g, homes);
+    cg_for_each_slot(s, slots)
     {
-        int home = g->home[s];
+        int home = homes[s];
         uint32_t v = g->cur[s];
         if (home == NO_REG && (!v || g->mem[v] == (int)s))
             continue;
@@ -101,6 +110,14 @@ void exit_places(struct cg *g, uint16_t *first, uint16_t *count)
             value_place(g, s, v);
     }
     *count = (uint16_t)(g->place_count - *first);
+}
+
+void exit_places_with_flags(struct cg *g, const int8_t *homes, uint16_t *first, uint16_t *count)
+{
+    uint32_t v = g->cur[g->tm->arch->slot_flags];
+    if (v && v < IR_MAX_INSNS && g->recipe[v])
+        cg_take(g, RAX);
+    exit_places(g, homes, first, count);
 }
 
 void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc)
@@ -126,8 +143,28 @@ static void store_from_register(struct cg *g, const struct place *p)
         emit_store(&g->e, s->type == IR_I64 ? 8 : 4, p->index, mem_at(ENV, s->offset));
 }
 
-/* Moves between registers into homes, any order, cycles by exchange. */
-static void parallel_moves(struct cg *g, int8_t *from) /* from[home] = source register or NO_REG */
+static void move(struct cg *g, bool xmm, int to, int from)
+{
+    if (xmm)
+        emit_vex_rr(&g->e, V_MOVAPS, to, NO_REG, from);
+    else
+        emit_mov(&g->e, true, to, from);
+}
+
+static void exchange(struct cg *g, bool xmm, int a, int b)
+{
+    if (!xmm) {
+        emit_rr(&g->e, 0x87 | OPC_W, a, b);
+        return;
+    }
+    move(g, true, SCRATCH_XMM, a);
+    move(g, true, a, b);
+    move(g, true, b, SCRATCH_XMM);
+}
+
+/* Moves between registers into homes, any order, cycles by exchange; from[home] = source register
+ * or NO_REG. */
+static void parallel_moves(struct cg *g, bool xmm, int8_t *from)
 {
     for (;;) {
         bool pending = false, moved = false;
@@ -140,7 +177,7 @@ static void parallel_moves(struct cg *g, int8_t *from) /* from[home] = source re
                 wanted |= k != to && from[k] == to;
             if (wanted)
                 continue;
-            emit_mov(&g->e, true, to, from[to]);
+            move(g, xmm, to, from[to]);
             from[to] = NO_REG;
             moved = true;
         }
@@ -152,7 +189,7 @@ static void parallel_moves(struct cg *g, int8_t *from) /* from[home] = source re
             if (from[to] == NO_REG)
                 continue;
             int src = from[to]; /* only cycles are left */
-            emit_rr(&g->e, 0x87 | OPC_W, to, src);
+            exchange(g, xmm, to, src);
             from[to] = NO_REG;
             for (int k = 0; k < 16; k++)
                 if (from[k] == to)
@@ -167,65 +204,170 @@ static void parallel_moves(struct cg *g, int8_t *from) /* from[home] = source re
     }
 }
 
-/* RCX and XMM0 are scratch once the moves are done; RAX keeps the target of an indirect exit. */
+static struct host_mem place_mem(const struct cg *g, const struct place *p)
+{
+    return p->kind == PLACE_SPILL ? cg_spill_mem(p->index) : cg_slot_mem(g, p->index);
+}
+
+/* RCX and SCRATCH_XMM are free once the moves are done; RAX keeps the target of an indirect exit.
+ */
 static void late_place(struct cg *g, const struct place *p, int home)
 {
     const struct ir_slot *s = &g->r->slots[p->slot];
     struct host_mem to = mem_at(ENV, s->offset);
-    struct host_mem from = p->kind == PLACE_SPILL  ? cg_spill_mem(p->index)
-                           : p->kind == PLACE_SLOT ? cg_slot_mem(g, p->index)
-                                                   : mem_at(ENV, 0);
-    if (home != NO_REG) {
-        if (p->kind == PLACE_CONST) {
-            emit_mov_imm(&g->e, home, g->consts[p->index]);
-        } else {
-            emit_load(&g->e, s->type == IR_I64, home, from);
-            g->state_loads++;
-        }
-        return;
-    }
-    g->state_stores++;
-    if (s->type == IR_V128) {
-        emit_vex_rm(&g->e, V_MOVDQU_LOAD, 0, NO_REG, from);
-        emit_vex_rm(&g->e, V_MOVDQU_STORE, 0, NO_REG, to);
-        return;
-    }
-    uint64_t c = p->kind == PLACE_CONST ? g->consts[p->index] : 0;
-    if (p->kind == PLACE_CONST && (int64_t)c == (int32_t)c) {
+    bool constant = p->kind == PLACE_CONST;
+    uint64_t c = constant ? g->consts[p->index] : 0;
+    int reg = home != NO_REG ? home : s->type == IR_V128 ? SCRATCH_XMM : RCX;
+
+    g->state_stores += home == NO_REG;
+    if (constant && home == NO_REG && (int64_t)c == (int32_t)c) {
         emit_store_imm(&g->e, s->type == IR_I64, to, (int32_t)c);
         return;
     }
-    if (p->kind == PLACE_CONST)
-        emit_mov_imm(&g->e, RCX, c);
+    if (constant)
+        emit_mov_imm(&g->e, reg, c);
+    else if (s->type == IR_V128)
+        emit_vex_rm(&g->e, V_MOVDQU_LOAD, reg, NO_REG, place_mem(g, p));
     else
-        emit_load(&g->e, s->type == IR_I64, RCX, from);
-    emit_store(&g->e, s->type == IR_I64 ? 8 : 4, RCX, to);
+        emit_load(&g->e, s->type == IR_I64, reg, place_mem(g, p));
+    if (home != NO_REG)
+        g->state_loads += !constant;
+    else if (s->type == IR_V128)
+        emit_vex_rm(&g->e, V_MOVDQU_STORE, reg, NO_REG, to);
+    else
+        emit_store(&g->e, s->type == IR_I64 ? 8 : 4, reg, to);
 }
 
-void exit_transition(struct cg *g, uint16_t first, uint16_t count)
+bool exit_computes_flags(const struct cg *g, uint16_t first, uint16_t count)
+{
+    for (unsigned k = 0; k < count; k++)
+        if (g->places[first + k].kind == PLACE_FLAGS)
+            return true;
+    return false;
+}
+
+/* dst op operand, at a width of `size` bytes. */
+static void operand_op(struct cg *g, unsigned size, uint32_t op, int group, const struct place *p)
+{
+    if (p->kind == PLACE_GPR) {
+        emit_alu(&g->e, size, op, RAX, p->index);
+    } else if (p->kind == PLACE_CONST) {
+        uint64_t c = g->consts[p->index];
+        emit_alu_imm(&g->e, size, group, RAX,
+                     size == 1   ? (int8_t)c
+                     : size == 2 ? (int16_t)c
+                                 : (int32_t)c);
+    } else if (size == 1) {
+        emit_rm(&g->e, (op - 1) | OPC_BYTE, RAX, place_mem(g, p));
+    } else {
+        emit_rm(&g->e, op | (size == 2 ? PP_66 : w_bit(size == 8)), RAX, place_mem(g, p));
+    }
+}
+
+/* RAX := flags in packed form, by the recipe at p. */
+static void compute_flags(struct cg *g, const struct place *p)
+{
+    struct emit *e = &g->e;
+    unsigned op = p->index & 0xff, size = 1u << (p->index >> 8 & 7), mark = p->index >> 12;
+    bool from_result = p->index & PLACE_FROM_RESULT;
+    const struct place *a = &p[1], *b = &p[2], *old = &p[3];
+    uint8_t *marked = NULL;
+
+    if (mark) {
+        emit_load(e, false, RAX, mem_at(ENV, TCG_ENV_OFFSET(label_flags) + 4 * (int)mark));
+        emit_alu(e, 4, X_TEST, RAX, RAX);
+        marked = emit_jcc(e, CC_NE);
+    }
+    if (a->kind == PLACE_GPR)
+        emit_mov(e, true, RAX, a->index);
+    else if (a->kind == PLACE_CONST)
+        emit_mov_imm(e, RAX, g->consts[a->index]);
+    else
+        emit_load(e, a->kind == PLACE_SPILL || g->r->slots[a->index].type == IR_I64, RAX,
+                  place_mem(g, a));
+    switch (op) {
+    case IR_FL_ADD:
+        if (from_result)
+            operand_op(g, size, X_SUB, G_SUB, b);
+        operand_op(g, size, X_ADD, G_ADD, b);
+        break;
+    case IR_FL_SUB:
+        if (from_result)
+            operand_op(g, size, X_ADD, G_ADD, b);
+        operand_op(g, size, X_CMP, G_CMP, b);
+        break;
+    case IR_FL_LOGIC:
+        emit_alu(e, size, X_TEST, RAX, RAX);
+        break;
+    case IR_FL_INC:
+    case IR_FL_DEC: {
+        bool inc = op == IR_FL_INC;
+        emit_alu_imm(e, size, inc ? G_SUB : G_ADD, RAX, 1);
+        if (old->kind == PLACE_GPR)
+            emit_rr(e, 0xba | MAP_0F, 4, old->index); /* bt, 8 */
+        else if (old->kind == PLACE_CONST)
+            cg_fail(g, __func__);
+        else
+            emit_rm(e, 0xba | MAP_0F, 4, place_mem(g, old));
+        emit_u8(e, 8);
+        emit_rr(e, size == 1 ? 0xfe | OPC_BYTE : 0xff | (size == 2 ? PP_66 : w_bit(size == 8)),
+                inc ? 0 : 1, RAX);
+        break;
+    }
+    default: /* a shift by a constant */
+        emit_shift_imm(e, size,
+                       op == IR_FL_SHL   ? G_SHL
+                       : op == IR_FL_SHR ? G_SHR
+                                         : G_SAR,
+                       RAX, (unsigned)g->consts[b->index] & 63);
+        break;
+    }
+    emit_rr(e, X_SETCC | CC_O, 0, RAX);
+    emit_u8(e, 0x9f); /* lahf */
+    if (marked)
+        emit_patch(marked, e->p);
+}
+
+void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t count)
 {
     const struct place *p = g->places + first, *end = p + count;
-    int8_t from[16];
+    int8_t from[16], xmm_from[16];
     memset(from, NO_REG, sizeof from);
+    memset(xmm_from, NO_REG, sizeof xmm_from);
+    for (const struct place *q = p; q < end; q++) {
+        if (q->kind != PLACE_FLAGS)
+            continue;
+        compute_flags(g, q); /* its operands are still where the places say */
+        if (homes[q->slot] != NO_REG)
+            from[homes[q->slot]] = RAX;
+        else
+            emit_store(&g->e, 4, RAX, cg_slot_mem(g, q->slot));
+    }
     /* A place that is another slot's memory is read before that memory is overwritten: the
      * allocator never leaves such a pair (leave_slot_memory), except through the stores below; do
      * those reads first. */
     for (const struct place *q = p; q < end; q++) {
-        int home = g->home[q->slot];
         bool foreign = q->kind == PLACE_SLOT && q->index != q->slot;
-        if (foreign && home == NO_REG)
-            late_place(g, q, home);
+        if (foreign && q->slot != PLACE_OPERAND && homes[q->slot] == NO_REG)
+            late_place(g, q, NO_REG);
     }
     for (const struct place *q = p; q < end; q++) {
-        int home = g->home[q->slot];
-        if (q->kind == PLACE_GPR && home != NO_REG)
-            from[home] = (int8_t)q->index;
-        else if (q->kind == PLACE_GPR || q->kind == PLACE_XMM)
+        if (q->slot == PLACE_OPERAND || (q->kind != PLACE_GPR && q->kind != PLACE_XMM))
+            continue;
+        int home = homes[q->slot];
+        if (home == NO_REG)
             store_from_register(g, q);
+        else if (q->kind == PLACE_XMM)
+            xmm_from[home] = (int8_t)q->index;
+        else
+            from[home] = (int8_t)q->index;
     }
-    parallel_moves(g, from);
+    parallel_moves(g, false, from);
+    parallel_moves(g, true, xmm_from);
     for (const struct place *q = p; q < end; q++) {
-        int home = g->home[q->slot];
+        if (q->slot == PLACE_OPERAND || q->kind == PLACE_FLAGS)
+            continue;
+        int home = homes[q->slot];
         bool foreign = q->kind == PLACE_SLOT && q->index != q->slot;
         if (q->kind != PLACE_GPR && q->kind != PLACE_XMM && !(foreign && home == NO_REG))
             late_place(g, q, home);
@@ -285,14 +427,15 @@ void exit_branch(struct cg *g, unsigned cc, unsigned site)
 {
     struct tcg_exit_site *x = &g->block->exits[site];
     uint16_t first, count;
-    exit_places(g, &first, &count);
+    exit_places_with_flags(g, g->outer_home, &first, &count);
     if (!count && !x->flags) {
         site_jump(g, site, (int)cc);
         return;
     }
-    if (x->flags & IR_EXIT_POLL) { /* a loop's back edge: taken as a rule, so it stays in line */
+    if (x->flags & IR_EXIT_POLL &&
+        !g->second_tier) { /* a loop's back edge: taken as a rule, so it stays in line */
         uint8_t *skip = emit_jcc(&g->e, cc ^ 1);
-        exit_transition(g, first, count);
+        exit_transition(g, g->outer_home, first, count);
         exit_direct(g, site);
         emit_patch(skip, g->e.p);
         return;
@@ -305,7 +448,7 @@ void exit_branch(struct cg *g, unsigned cc, unsigned site)
 }
 
 /* The one call to the link thunk of a site: made by the first stub that needs it. */
-static void link_call(struct cg *g, struct tcg_exit_site *x, bool after_guard)
+void exit_link_call(struct cg *g, struct tcg_exit_site *x, bool after_guard)
 {
     if (after_guard && (x->flags & IR_EXIT_CROSS)) {
         int64_t delta = x->target & ~(int64_t)(MEM_PAGE_SIZE - 1);
@@ -325,11 +468,11 @@ void exit_stub(struct cg *g, struct stub *s)
     struct tcg_exit_site *x = &g->block->exits[s->site];
     emit_patch(s->jump, g->e.p);
     if (s->imm == 2) {
-        exit_transition(g, s->first, s->count);
+        exit_transition(g, g->outer_home, s->first, s->count);
         exit_direct(g, s->site);
         return;
     }
     if (s->imm == 1)
         x->unlinked = (uint32_t)(g->e.p - g->e.start);
-    link_call(g, x, s->imm == 1);
+    exit_link_call(g, x, s->imm == 1);
 }

@@ -98,11 +98,26 @@ void fl_fuse(struct cg *g, uint32_t n)
 void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *from_result)
 {
     const struct ir_insn *f = &g->r->insns[n];
+    uint64_t count;
     out[0] = out[1] = out[2] = 0;
     *from_result = false;
+    if (f->imm && f->op != IR_FL_COMIS) { /* says what holds at a label */
+        *from_result = (f->imm & FL_LABEL_FROM_RESULT) != 0;
+        out[0] = g->id[f->a];
+        out[1] = f->b ? g->id[f->b] : 0;
+        return;
+    }
     switch (f->op) {
     case IR_FL_LOGIC:
         out[0] = g->id[f->a];
+        return;
+    case IR_FL_SHL:
+    case IR_FL_SHR:
+    case IR_FL_SAR: /* by a constant: the old flags do not go in */
+        if (!ir_is_const(g->r, f->b, &count) || !(count & 63))
+            return;
+        out[0] = g->id[f->a];
+        out[1] = g->id[f->b];
         return;
     case IR_FL_SUB:
     case IR_FL_ADD:
@@ -122,8 +137,11 @@ void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *f
     }
 }
 
-static bool available(const struct cg *g, uint32_t v, uint32_t until)
+/* Is the operand of a recipe there until then? The second tier keeps it for that. */
+static bool available(struct cg *g, uint32_t v, uint32_t until)
 {
+    if (g->second_tier)
+        cg_need(g, v, until);
     return (v < IR_MAX_INSNS && g->r->insns[v].op == IR_CONST) || g->last[v] >= until;
 }
 
@@ -132,10 +150,16 @@ bool fl_recipe(struct cg *g, uint32_t n, uint32_t until)
     const struct ir_insn *f = &g->r->insns[n];
     uint32_t v[3];
     bool from_result;
+    int32_t imm;
     fl_recipe_operands(g, n, v, &from_result);
-    if (!v[0] || (from_result && f->aux < IR_W32) || !available(g, v[0], until))
+    if (!v[0] || (from_result && f->aux < IR_W32))
         return false;
-    if (v[1] && !available(g, v[1], until))
+    if (v[1] && v[1] < IR_MAX_INSNS && g->r->insns[v[1]].op == IR_CONST && f->aux == IR_W64 &&
+        !cg_imm32(g, (ir_ref)v[1], &imm))
+        return false; /* transitions compute with it as an immediate */
+    if (v[2] && v[2] < IR_MAX_INSNS && g->r->insns[v[2]].op == IR_CONST)
+        return false;
+    if (!available(g, v[0], until) || (v[1] && !available(g, v[1], until)))
         return false;
     if (v[2]) { /* old flags: in packed form, which nothing else wants the register of */
         if (v[2] < IR_MAX_INSNS && !g->packed[v[2]])
@@ -149,7 +173,7 @@ ir_ref fl_partner(struct cg *g, uint32_t n)
 {
     for (uint32_t m = n + 1; m < g->r->count && m < n + 6; m++)
         if (g->fused[m] == n)
-            return g->packed[m] ? (ir_ref)m : 0;
+            return g->packed[m] || g->direct[m] ? (ir_ref)m : 0;
     return 0;
 }
 
@@ -287,10 +311,11 @@ void fl_define(struct cg *g)
     int t;
 
     bool sets_fp_flags = i->op == IR_FL_COMIS;
-    if ((!g->packed[g->n] && !sets_fp_flags) || define_packed(g, i))
+    if ((!g->packed[g->n] && !g->direct[g->n] && !sets_fp_flags) || define_packed(g, i))
         return;
     if (g->host_flags == g->n) {
-        pack(g);
+        if (g->packed[g->n])
+            pack(g);
         return;
     }
     switch (i->op) {
@@ -359,7 +384,13 @@ void fl_define(struct cg *g)
         shift_flags(g, i, size);
         break;
     }
-    fl_clobber(g);
+    g->host_flags = (uint16_t)g->n;
     if (g->packed[g->n])
         pack(g);
+}
+
+bool fl_in_host(const struct ir_insn *i)
+{
+    return i->op != IR_FL_FROM && i->op != IR_FL_SETCF && i->op != IR_FL_CO &&
+           (!i->imm || i->op == IR_FL_COMIS);
 }

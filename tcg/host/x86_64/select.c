@@ -111,7 +111,7 @@ static bool defer_and(struct cg *g, const struct ir_insn *i)
     for (uint32_t m = g->n + 1, looked = 0; m < g->r->count && looked < 4; m++, looked++) {
         const struct ir_insn *f = &g->r->insns[m];
         if (f->op == IR_FL_LOGIC && g->id[f->a] == g->n) {
-            if (!g->packed[m])
+            if (!g->packed[m] && !g->direct[m])
                 return false;
             g->deferred[g->n] = 1;
             ir_ref args[2] = {g->id[i->a], g->id[i->b]};
@@ -458,7 +458,7 @@ static void trap(struct cg *g, const struct ir_insn *i)
         cc = fl_condition(g, i->a, i->aux);
     else
         test_nonzero(g, i->a);
-    exit_places(g, &first, &count); /* moves only: flags live through it */
+    exit_places(g, g->home, &first, &count); /* moves only: flags live through it */
     struct stub *s = cg_stub(g, STUB_TRAP, emit_jcc(&g->e, cc));
     s->imm = i->imm;
     s->first = first;
@@ -525,7 +525,7 @@ static struct stub *access_check(struct cg *g, const struct ir_insn *i, enum stu
     uint16_t first, count;
     int t = slow_only ? NO_REG : cg_temp(g), u = slow_only ? NO_REG : cg_temp(g);
 
-    exit_places(g, &first, &count);
+    exit_places(g, g->home, &first, &count);
     fl_clobber(g);
     if ((i->imm & IR_MEM_ALIGN) && size > 1)
         odd = check_alignment(g, addr, size);
@@ -597,7 +597,7 @@ static struct stub *paired_check(struct cg *g, int addr, int *base)
 {
     uint16_t first, count;
     *base = cg_gpr(g, (ir_ref)g->n);
-    exit_places(g, &first, &count);
+    exit_places(g, g->home, &first, &count);
     emit_alu(&g->e, 8, X_TEST, *base, *base);
     fl_clobber(g);
     struct stub *s = cg_stub(g, STUB_STORE, emit_jcc(&g->e, CC_E));
@@ -718,7 +718,7 @@ static void memory_stub(struct cg *g, struct stub *s, const struct ir_insn *i)
 static void inline_call(struct cg *g, unsigned entry)
 {
     struct stub s = {.pc = g->pc};
-    exit_places(g, &s.first, &s.count);
+    exit_places(g, g->home, &s.first, &s.count);
     select_thunk_call(g, (enum thunk)((xmm_live(g) ? THUNK_C_XMM : THUNK_C) + entry), &s);
     fl_clobber(g);
 }
@@ -825,15 +825,37 @@ static void env_access(struct cg *g, const struct ir_insn *i)
     }
 }
 
+static struct host_mem pc_mem(const struct cg *g)
+{
+    return cg_slot_mem(g, g->tm->arch->slot_pc);
+}
+
 /* ---- control
  * ------------------------------------------------------------------------------------------------------
  */
 
-static void exit_insn(struct cg *g, unsigned site)
+/* Bring everything to where a block boundary has it. */
+static bool leave(struct cg *g, ir_ref target)
 {
     uint16_t first, count;
-    exit_places(g, &first, &count);
-    exit_transition(g, first, count);
+    exit_places_with_flags(g, g->outer_home, &first, &count);
+    bool busy = exit_computes_flags(g, first, count);
+    if (target) { /* to RAX: around the computation of flags, through the PC's memory */
+        int a = cg_gpr(g, target);
+        if (busy)
+            emit_store(&g->e, 8, a, pc_mem(g));
+        else
+            emit_mov(&g->e, true, RAX, a);
+    }
+    exit_transition(g, g->outer_home, first, count);
+    if (target && busy)
+        emit_load(&g->e, true, RAX, pc_mem(g));
+    return busy;
+}
+
+static void exit_insn(struct cg *g, unsigned site)
+{
+    leave(g, 0);
     if (g->r->single) {
         struct tcg_exit_site *x = &g->block->exits[site];
         emit_call_to(&g->e, cg_thunk(g, THUNK_LINK));
@@ -844,16 +866,11 @@ static void exit_insn(struct cg *g, unsigned site)
     exit_direct(g, site);
 }
 
-static void exit_indirect(struct cg *g, const struct ir_insn *i)
+/* To the PC in RAX, by the jump cache. */
+static void indirect_jump(struct cg *g)
 {
     struct emit *e = &g->e;
-    uint16_t first, count;
     uint64_t flat = g->tm->arch->flat_pc_mode;
-    cg_take(g, RAX);
-    int a = cg_gpr(g, i->a);
-    emit_mov(e, true, RAX, a);
-    exit_places(g, &first, &count);
-    exit_transition(g, first, count);
     if (g->r->single || (g->block->mode & flat) != flat) {
         emit_jmp_to(e, cg_thunk(g, THUNK_INDIRECT_MISS));
         return;
@@ -867,11 +884,43 @@ static void exit_indirect(struct cg *g, const struct ir_insn *i)
     emit_jmp_to(e, cg_thunk(g, THUNK_INDIRECT_MISS));
 }
 
-static void exit_dynamic(struct cg *g, const struct ir_insn *i)
+static void exit_indirect(struct cg *g, const struct ir_insn *i)
+{
+    cg_take(g, RAX);
+    cg_gpr(g, i->a);
+    leave(g, i->a);
+    indirect_jump(g);
+}
+
+/* Out of line: a return to somewhere else than the region expects. */
+static void expect_stub(struct cg *g, struct stub *s)
+{
+    emit_patch(s->jump, g->e.p);
+    emit_store(&g->e, 8, s->addr, pc_mem(g));
+    exit_transition(g, g->outer_home, s->first, s->count);
+    emit_load(&g->e, true, RAX, pc_mem(g));
+    indirect_jump(g);
+}
+
+static void expect(struct cg *g, const struct ir_insn *i)
 {
     uint16_t first, count;
-    exit_places(g, &first, &count);
-    exit_transition(g, first, count);
+    int a = cg_gpr(g, i->a), t = cg_temp(g);
+    exit_places_with_flags(g, g->outer_home, &first, &count);
+    emit_load(&g->e, true, t, mem_at(ENV, TCG_ENV_OFFSET(pcb)));
+    if (i->imm)
+        emit_alu_imm(&g->e, 8, G_ADD, t, (int32_t)(int64_t)i->imm);
+    emit_alu(&g->e, 8, X_CMP, t, a);
+    fl_clobber(g);
+    struct stub *s = cg_stub(g, STUB_EXPECT, emit_jcc(&g->e, CC_NE));
+    s->addr = (int8_t)a;
+    s->first = first;
+    s->count = count;
+}
+
+static void exit_dynamic(struct cg *g, const struct ir_insn *i)
+{
+    leave(g, 0);
     emit_jmp_to(&g->e, cg_thunk(g, g->r->single ? THUNK_RETURN
                                    : i->aux     ? THUNK_EVENTS
                                                 : THUNK_DYN));
@@ -879,12 +928,18 @@ static void exit_dynamic(struct cg *g, const struct ir_insn *i)
 
 static void branch(struct cg *g, const struct ir_insn *i)
 {
-    unsigned site = g->exits_seen++, cc = CC_NE;
+    unsigned label, cc = CC_NE;
+    bool internal = ir_branches(i, &label);
     if (i->op == IR_BRCC)
         cc = fl_condition(g, i->a, i->aux);
     else
         test_nonzero(g, i->a);
     cg_unlock_all(g);
+    if (internal) {
+        labels_branch(g, cc, label);
+        return;
+    }
+    unsigned site = g->exits_seen++;
     if (g->r->single) {
         uint8_t *skip = emit_jcc(&g->e, cc ^ 1);
         exit_insn(g, site);
@@ -908,6 +963,16 @@ bool select_insn(struct cg *g)
         return true; /* bound with its producer */
     case IR_INSN:
         g->pc = (int64_t)i->imm;
+        labels_poll(g);
+        return true;
+    case IR_LABEL:
+        labels_bind(g, i);
+        return true;
+    case IR_JMP:
+        labels_jump(g, i->aux);
+        return true;
+    case IR_EXPECT:
+        expect(g, i);
         return true;
     case IR_GET:
         get(g, i);
@@ -1073,6 +1138,13 @@ void select_stub(struct cg *g, struct stub *s)
         select_thunk_call(g, (enum thunk)(THUNK_C_XMM + C_TRAP), s);
         break;
     }
+    case STUB_EDGE:
+    case STUB_POLL:
+        labels_stub(g, s);
+        break;
+    case STUB_EXPECT:
+        expect_stub(g, s);
+        break;
     default:
         exit_stub(g, s);
         break;
