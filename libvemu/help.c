@@ -154,6 +154,8 @@ static const char *const accel_rows[][2] = {
     {"  count=on|off", "count what runs; the counters end the log"},
     {"  one-insn=on|off", "translate each instruction by itself"},
     {"  verify=on|off", "check each translation's intermediate form"},
+    {"  tier2=on|off|sync", "translate hot code again, better; sync: at once, for tests"},
+    {"  tier2-threshold=N", "how often code is seen running before it is hot"},
     {"  perfmap=on|off", "name translated code for perf in /tmp/perf-PID.map"},
 };
 static const char *const chardev_rows[][2] = {

@@ -17,6 +17,7 @@
 #include "tcg/mmu/tlb.h"
 #include "tcg/perfmap.h"
 #include "tcg/tcg.h"
+#include "tcg/tier2/tier2.h"
 
 enum { REGION_MAX_INSNS = 64 };
 static const uint64_t default_cache_size = UINT64_C(256) << 20;
@@ -90,7 +91,7 @@ static size_t info_text(struct vemu_machine *m, char *buf, size_t len)
             add_counters(&s, &tcg_cpu_of_vcpu(m->vcpus[n])->counters);
     double insns = t->guest_insns ? (double)t->guest_insns : 1,
            bytes = t->guest_bytes ? (double)t->guest_bytes : 1;
-    return (size_t)snprintf(
+    size_t used = (size_t)snprintf(
         buf, len,
         "back end                 %s\n"
         "blocks translated        %" PRIu64 " (live %" PRIu64 ")\n"
@@ -112,7 +113,7 @@ static size_t info_text(struct vemu_machine *m, char *buf, size_t len)
         "device accesses          %" PRIu64 "\n"
         "helper calls             %" PRIu64 "\n"
         "executed (count=on)      %" PRIu64
-        " instructions, %.3f state loads and %.3f state stores each\n"
+        " instructions, %.3f state loads and %.3f state stores each; %.1f%% in the second tier\n"
         "poll distance (count=on) %" PRIu64 " instructions at most (interpreter)\n",
         tm->backend->name, t->blocks, tm->cache.block_count, t->guest_insns, t->guest_bytes,
         (double)t->translate_ns / insns, (double)t->translate_ns / 1e6,
@@ -121,7 +122,9 @@ static size_t info_text(struct vemu_machine *m, char *buf, size_t len)
         s.jump_cache_fills, s.reexecutions, s.exceptions, s.interrupts, s.tlb_slow, s.tlb_fills,
         s.tlb_flushes, s.ctx_switches, s.ctx_recycled, s.io_accesses, s.helper_calls, s.exec_insns,
         (double)s.exec_state_loads / (s.exec_insns ? (double)s.exec_insns : 1),
-        (double)s.exec_state_stores / (s.exec_insns ? (double)s.exec_insns : 1), s.poll_distance);
+        (double)s.exec_state_stores / (s.exec_insns ? (double)s.exec_insns : 1),
+        100.0 * (double)s.exec_tier2 / (s.exec_insns ? (double)s.exec_insns : 1), s.poll_distance);
+    return used < len ? used + tier2_info(tm, buf + used, len - used) : used;
 }
 
 /* count=on: the counters go to the log when the machine ends. */
@@ -145,6 +148,7 @@ static void machine_destroy_tcg(struct vemu_machine *m)
         return;
     if (tm->count && tm->counters.blocks)
         log_counters(m);
+    tier2_stop(tm);
     m->rams.block_freed = NULL;
     list_for_each(ram, &m->rams.blocks, struct ram_block, node) cache_ram_freed(tm, ram);
     if (tm->backend_data)
@@ -172,6 +176,8 @@ static bool machine_init_tcg(struct vemu_machine *m, struct vemu_error **errp)
     tm->backend = best_backend();
     tm->cache_size = default_cache_size;
     tm->max_insns = REGION_MAX_INSNS;
+    tm->tier2_mode = TIER2_ASYNC;
+    tm->tier2_threshold = 2;
     tm->jump_cache = true;
     tm->verify = CONFIG_DEBUG;
     pthread_mutex_init(&tm->code_lock, NULL);
@@ -237,6 +243,25 @@ bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
     }
     if (!strcmp(key, "count"))
         return set_bool(&tm->count, key, value, errp);
+    if (!strcmp(key, "tier2")) {
+        static const char *const modes[] = {"off", "on", "sync"};
+        for (unsigned k = 0; k < ARRAY_SIZE(modes); k++) {
+            if (strcmp(value, modes[k]))
+                continue;
+            tm->tier2_mode = k;
+            return true;
+        }
+        return error_set(errp, VEMU_ERROR_INVALID, "-accel tcg: tier2=%s: expected on, off or sync",
+                         value);
+    }
+    if (!strcmp(key, "tier2-threshold")) {
+        uint64_t n;
+        if (!number_parse(value, &n) || n < 1 || n > 255)
+            return error_set(errp, VEMU_ERROR_INVALID,
+                             "-accel tcg: tier2-threshold=%s: expected 1 to 255", value);
+        tm->tier2_threshold = (unsigned)n;
+        return true;
+    }
     if (!strcmp(key, "one-insn"))
         return set_bool(&tm->one_insn, key, value, errp);
     if (!strcmp(key, "verify"))
@@ -256,7 +281,7 @@ bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
     }
     return error_set(errp, VEMU_ERROR_INVALID,
                      "-accel tcg: unknown option \"%s\"; known are backend, thread, tb-size, "
-                     "count, one-insn, verify, perfmap",
+                     "tier2, tier2-threshold, count, one-insn, verify, perfmap",
                      key);
 }
 
@@ -304,6 +329,11 @@ static bool vcpu_init_tcg(struct vcpu *cpu, struct vemu_error **errp)
         return false;
     }
     tm->parallel = cpu->index > 0;
+    if (!tm->tier2 && tm->tier2_mode != TIER2_OFF && tm->backend->compile_region && !tm->one_insn &&
+        !tier2_start(tm, errp)) {
+        vcpu_destroy_tcg(cpu);
+        return false;
+    }
     return true;
 }
 

@@ -43,6 +43,7 @@ struct tcg_counters {
     uint64_t state_loads,
         state_stores; /* static counts weighted by executions when counting is on */
     uint64_t exec_insns, exec_state_loads, exec_state_stores; /* with -accel tcg,count=on */
+    uint64_t exec_tier2; /* of exec_insns: in regions of the second tier */
     /* The most guest instructions between two looks at exit_request; count=on with the interpreter.
      * A maximum, not a sum: the last field. */
     uint64_t poll_distance;
@@ -64,6 +65,7 @@ struct tcg_cpu {
     uint64_t
         exc_next_rip_delta; /* software exceptions are traps: added to the PC at delivery; else 0 */
 
+    bool sample;          /* shared: the second tier wants to know where this vCPU is (tcg/tier2) */
     uint8_t step_pending; /* x86: #DB conditions of the running instruction (tcg/x86/sys.h) */
     bool single_insn;     /* the block being run is one re-executed instruction: its slow accesses
                              complete */
@@ -212,7 +214,34 @@ struct tcg_translation {
     const uint8_t *page;  /* stable copy or view of the first page's bytes */
     const uint8_t *page2; /* of the next page, once tcg_fetch_next_page() succeeded */
     uint32_t len;         /* bytes of code used by the region */
+    uint8_t ends;         /* enum tcg_ends: what kind of instruction the region ends with */
+    /* A part of a region of several blocks: its pages' place in the region, and where its branches
+     * go on within it. NULL: they all leave. */
+    int64_t rel_base; /* PC of the page's first byte minus PCB */
+    const struct tcg_node *node;
 };
+
+enum tcg_ends { TCG_ENDS_OTHER, TCG_ENDS_CALL, TCG_ENDS_RETURN };
+
+/* Where a direct exit of a node goes on within the region. */
+struct tcg_edge {
+    int64_t rel;                                 /* PC minus PCB */
+    enum { TCG_EDGE_NEXT, TCG_EDGE_LABEL } kind; /* the node translated next, without a label */
+    uint8_t label;
+};
+struct tcg_node {
+    struct tcg_edge edges[3];
+    unsigned edge_count;
+    bool returns; /* edges[0] is where its return instruction is expected to lead */
+};
+/* The edge to PCB + rel, or NULL: leave. */
+static inline const struct tcg_edge *tcg_edge_to(const struct tcg_translation *t, int64_t rel)
+{
+    for (unsigned n = 0; t->node && n < t->node->edge_count; n++)
+        if (t->node->edges[n].rel == rel)
+            return &t->node->edges[n];
+    return NULL;
+}
 
 /*
  * Makes the page after the first one available for an instruction that straddles. false: fetching

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "tcg/mmu/tlb.h"
+#include "tcg/tier2/tier2.h"
 #include "tcg/translate.h"
 
 void tcg_internal_error(struct tcg_cpu *tc, const char *fmt, ...)
@@ -65,6 +66,8 @@ static void try_link(struct tcg_cpu *tc, const struct tcg_exit *out, struct tcg_
     struct tcg_exit_site *site = &out->block->exits[out->number];
     bool cross = site->flags & IR_EXIT_CROSS;
 
+    if (site->flags & IR_EXIT_STAY)
+        return;
     if (!to->page || to->mode != out->block->mode || transient(tc) || tm->one_insn || log_exec(tc))
         return;
     if (!cross && to->page != out->block->page)
@@ -214,6 +217,12 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
                 fill_jump_cache(tc, b);
             else if (era == tc->tm->cache.flush_count) /* else the block it came from is no more */
                 try_link(tc, &out, b);
+            if (tc->tm->tier2 && !log_exec(tc) && tier2_note(tc, b, &out))
+                b = tcg_lookup(tc, false);
+            if (!b) {
+                out.kind = TCG_EXIT_STATUS;
+                continue;
+            }
         }
         tc->counters.exits++;
         out = run_block(tc, b);

@@ -42,6 +42,14 @@ struct tcg_backend {
      * held. */
     enum tcg_compiled (*compile)(struct tcg_machine *tm, struct tcg_block *block,
                                  struct ir_region *r);
+    /*
+     * Second tier, NULL: there is none. compile_region emits code for a region with labels without
+     * taking a lock, one at a time; keep_region, under code_lock, makes what was emitted last the
+     * code of block, a copy of the one it was emitted for; else it is overwritten by the next.
+     */
+    enum tcg_compiled (*compile_region)(struct tcg_machine *tm, struct tcg_block *block,
+                                        struct ir_region *r);
+    bool (*keep_region)(struct tcg_machine *tm, struct tcg_block *block);
     /* Run from block on; on return every register is in the register file and PC is set. */
     struct tcg_exit (*run)(struct tcg_cpu *tc, struct tcg_block *block);
     /* Exit `number` of `from` jumps to `to`, or (NULL) back to the run loop. code_lock held. */
@@ -64,14 +72,17 @@ struct tcg_machine {
     const struct tcg_backend *backend;
     void *backend_data;
     /* options */
-    uint64_t cache_size;     /* bytes of code memory */
-    unsigned max_insns;      /* longest region */
-    bool count;              /* count executed instructions and state accesses */
-    bool one_insn;           /* a region an instruction, for lockstep debugging */
-    bool jump_cache;         /* the back end takes code pointers from the jump cache */
-    bool verify;             /* run the IR verifier on every region */
-    bool parallel;           /* more than one vCPU */
-    struct perfmap *perfmap; /* tcg/perfmap.h; NULL: not asked for */
+    uint64_t cache_size;      /* bytes of code memory */
+    unsigned max_insns;       /* longest region */
+    bool count;               /* count executed instructions and state accesses */
+    bool one_insn;            /* a region an instruction, for lockstep debugging */
+    bool jump_cache;          /* the back end takes code pointers from the jump cache */
+    bool verify;              /* run the IR verifier on every region */
+    bool parallel;            /* more than one vCPU */
+    unsigned tier2_mode;      /* enum tier2_mode */
+    unsigned tier2_threshold; /* samples (sync: lookups) that make a block hot */
+    struct tier2 *tier2;      /* tcg/tier2; NULL: off */
+    struct perfmap *perfmap;  /* tcg/perfmap.h; NULL: not asked for */
 
     pthread_mutex_t code_lock; /* insert, link, invalidate */
     struct tcg_cache cache;

@@ -182,6 +182,7 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
     b->len = x->t.len;
     b->mode = mode;
     b->guest_insns = (uint16_t)r->guest_insns;
+    b->ends = x->t.ends;
     list_init(&b->incoming);
     b->exits = exits ? cache_alloc(tm, exits * sizeof *b->exits) : NULL;
     if (exits && !b->exits)
@@ -245,6 +246,7 @@ static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *
         tm->region->guest_pc = pc;
         tm->region->single = single;
         x.t.len = 0;
+        x.t.ends = TCG_ENDS_OTHER;
         tm->arch->translate(&x.t);
         if (x.second_wanted) {
             *second = x.second;
@@ -328,8 +330,11 @@ static bool guards_ok(struct tcg_cpu *tc, const struct tcg_block *b, uint64_t va
         there &= tc->arch->code_mask(tc);
         if (tc->ctx->links[guard->id % LINK_TABLE_SIZE] == guard->id)
             continue;
-        if (!find_code(tc, there, &place))
+        if (!find_code(tc, there, &place)) {
+            if (b->tier == 2) /* control may never get there: no fault of the guest's */
+                tc->status = TCG_OK;
             return false;
+        }
         if (!place.ram || cache_page(place.ram, place.offset) != guard->page)
             return false;
         tlb_note_code(tc->ctx, there);

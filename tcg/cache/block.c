@@ -211,13 +211,38 @@ void cache_link(struct tcg_machine *tm, struct tcg_exit_site *site, struct tcg_b
     tm->counters.links++;
 }
 
-void cache_remove(struct tcg_machine *tm, struct tcg_block *b)
+static void hash_remove(struct tcg_machine *tm, struct tcg_block *b)
 {
     struct tcg_block **where = &tm->cache.hash[hash_key(b->page, b->offset, b->mode)];
     while (*where && *where != b)
         where = &(*where)->hash_next;
     if (*where) /* readers on b may still follow b->hash_next: it keeps its value */
         __atomic_store_n(where, b->hash_next, __ATOMIC_RELEASE);
+}
+
+void cache_replace(struct tcg_machine *tm, struct tcg_block *from, struct tcg_block *to)
+{
+    cache_insert(tm, to);
+    hash_remove(tm, from);
+    while (!list_empty(&from->incoming))
+        cache_link(tm, list_entry(from->incoming.next, struct tcg_exit_site, in), to);
+    tm->backend->kill(tm, from);
+    to->first_tier = from;
+}
+
+/* A vCPU may go round a loop of the block for long: have it look. */
+static void leave_loops(struct tcg_machine *tm)
+{
+    for (unsigned n = 0; n < tm->m->vcpu_count; n++) {
+        struct tcg_cpu *tc = tm->m->vcpus[n] ? tcg_cpu_of_vcpu(tm->m->vcpus[n]) : NULL;
+        if (tc)
+            __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+void cache_remove(struct tcg_machine *tm, struct tcg_block *b)
+{
+    hash_remove(tm, b);
     while (!list_empty(&b->incoming))
         unlink_site(tm, list_entry(b->incoming.next, struct tcg_exit_site, in));
     for (unsigned n = 0; n < b->exit_count; n++)
@@ -227,6 +252,8 @@ void cache_remove(struct tcg_machine *tm, struct tcg_block *b)
             page_remove(b->parts[n].page, b);
     __atomic_store_n(&b->dead, true, __ATOMIC_RELEASE);
     tm->backend->kill(tm, b);
+    if (b->tier > 1)
+        leave_loops(tm);
     tm->cache.block_count--;
     tm->counters.invalidations++;
 }

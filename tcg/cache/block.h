@@ -64,7 +64,11 @@ struct tcg_block {
     uint16_t guest_insns;
     uint16_t exit_count;
     uint32_t code_size;
-    uint8_t tier;
+    uint8_t tier; /* 1, or 2: a region of several blocks */
+    uint8_t ends; /* enum tcg_ends */
+    uint8_t heat; /* how often it was found to be running, up to the second tier's threshold */
+    bool queued;  /* the second tier has it, or has refused it */
+    struct tcg_block *first_tier; /* tier 2: the block it took the place of */
     uint8_t guard_count;
     uint16_t part_count;
     struct tcg_guard *guards;
@@ -117,6 +121,9 @@ struct tcg_page **cache_page_slot(struct ram_block *ram, uint64_t offset);
 struct tcg_page **cache_page_slot_make(struct ram_block *ram, uint64_t offset);
 struct tcg_page *cache_page_make(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset);
 void cache_link(struct tcg_machine *tm, struct tcg_exit_site *site, struct tcg_block *to);
+/* `to`, of the same key as `from`, takes its place: whoever comes to the one is led to the other.
+ * `from` stays for what it says about its bytes and its exits. code_lock held. */
+void cache_replace(struct tcg_machine *tm, struct tcg_block *from, struct tcg_block *to);
 /* Remove one block: no longer found, linked or entered. code_lock held. */
 void cache_remove(struct tcg_machine *tm, struct tcg_block *b);
 /* Remove every block that covers a byte of [offset, offset+len) of ram. Returns how many. code_lock

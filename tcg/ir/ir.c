@@ -237,11 +237,12 @@ void ir_insn(struct ir_region *r, int64_t pc_minus_pcb, unsigned len)
     r->guest_insns++;
 }
 
-void ir_label(struct ir_region *r, unsigned number, int64_t pc_minus_pcb, bool poll)
+void ir_label(struct ir_region *r, unsigned number, int64_t pc_minus_pcb, bool poll, unsigned depth)
 {
     const struct ir_insn i = {.op = IR_LABEL,
                               .aux = (uint8_t)number,
-                              .d = poll ? IR_EXIT_POLL : 0,
+                              .b = (ir_ref)depth,
+                              .d = poll ? IR_EXIT_POLL | IR_EXIT_STAY : 0,
                               .imm = (uint64_t)pc_minus_pcb};
     const struct ir_insn nop = {.op = IR_NOP};
     memset(r->slot_value, 0, sizeof r->slot_value);

@@ -92,6 +92,7 @@ enum ir_exit_flags {
     IR_EXIT_CROSS = 2, /* target on another page than the block's first: polls too, so that code
                           without a backward jump is bounded by a page */
     IR_EXIT_LABEL = 4, /* BRCC, BRNZ: not an exit: to the label numbered c */
+    IR_EXIT_STAY = 8,  /* LABEL: leads to where it stands, so it is not to be linked */
 };
 
 /*
@@ -193,7 +194,7 @@ enum ir_exit_flags {
     X(BRNZ, '0', "x---", "leave to PCB + imm when a != 0; c, d = label, exit flags (no refs)")    \
     X(LABEL, '0', "----",                                                                         \
       "aux = number; JMP and branches lead here, from anywhere in the region; imm = PC minus "    \
-      "PCB; d = IR_EXIT_POLL: leave to there when asked to")                                      \
+      "PCB; b = loop depth; d = exit flags: leave to there when asked to")                        \
     X(JMP, '0', "----", "to label aux; imm = its PC minus PCB")                                   \
     X(EXPECT, '0', "q---", "leave to the PC in a unless it is PCB + imm")                         \
     X(EXIT, '0', "----", "leave to PCB + imm; aux = exit flags")                                  \
@@ -403,10 +404,11 @@ void ir_insn(struct ir_region *r, int64_t pc_minus_pcb, unsigned len);
 /*
  * A place that is reached from several others: nothing of what was known holds behind it. What
  * stands before must have ended in IR_JMP or an exit. Behind the label IR_LABEL_ROOM NOPs are left
- * for a back end that wants to say there what is known after all.
+ * for a back end that wants to say there what is known after all. depth: of the loops it is in.
  */
 enum { IR_MAX_LABELS = 64, IR_LABEL_ROOM = 5 };
-void ir_label(struct ir_region *r, unsigned number, int64_t pc_minus_pcb, bool poll);
+void ir_label(struct ir_region *r, unsigned number, int64_t pc_minus_pcb, bool poll,
+              unsigned depth);
 /* Does the insn leave through an exit site, numbered in the order of such insns? */
 static inline bool ir_exits(const struct ir_insn *i)
 {

@@ -46,13 +46,39 @@ ir_ref x86_this_rip(struct x86_trans *x)
 
 static unsigned exit_flags(const struct x86_trans *x, int64_t rel)
 {
-    return (rel <= x->start ? IR_EXIT_POLL : 0u) | (rel < 0 || rel >= PAGE ? IR_EXIT_CROSS : 0u);
+    /* A region of several blocks may have gone back on its way to an exit that goes forward. */
+    return (rel <= x->start || x->t->node ? IR_EXIT_POLL : 0u) |
+           (rel < 0 || rel >= PAGE ? IR_EXIT_CROSS : 0u);
 }
 
+/* Go on at PCB + rel: out of the region, or within it. */
 static void exit_rel(struct x86_trans *x, int64_t rel)
 {
-    ir_emit(x->ir, IR_EXIT, IR_VOID, exit_flags(x, rel), 0, 0, 0, 0, (uint64_t)rel);
+    const struct tcg_edge *edge = tcg_edge_to(x->t, rel);
+    if (!edge)
+        ir_emit(x->ir, IR_EXIT, IR_VOID, exit_flags(x, rel), 0, 0, 0, 0, (uint64_t)rel);
+    else if (edge->kind == TCG_EDGE_LABEL)
+        ir_emit(x->ir, IR_JMP, IR_VOID, edge->label, 0, 0, 0, 0, (uint64_t)rel);
     x->done = true;
+}
+
+/* The same when cc over fl holds, or, fl being 0, when `nonzero` is not 0. */
+static void branch_rel(struct x86_trans *x, ir_ref fl, unsigned cc, ir_ref nonzero, int64_t rel)
+{
+    const struct tcg_edge *edge = tcg_edge_to(x->t, rel);
+    ir_ref flags = edge ? IR_EXIT_LABEL : (ir_ref)exit_flags(x, rel),
+           label = edge ? edge->label : 0;
+    if (fl)
+        ir_emit(x->ir, IR_BRCC, IR_VOID, cc, fl, 0, label, flags, (uint64_t)rel);
+    else
+        ir_emit(x->ir, IR_BRNZ, IR_VOID, 0, nonzero, 0, label, flags, (uint64_t)rel);
+}
+
+/* The region runs on at PCB + rel right behind this node. */
+static bool runs_on_to(const struct x86_trans *x, int64_t rel)
+{
+    const struct tcg_edge *edge = tcg_edge_to(x->t, rel);
+    return edge && edge->kind == TCG_EDGE_NEXT;
 }
 
 static void exit_dyn(struct x86_trans *x, bool poll)
@@ -149,12 +175,24 @@ void x86_jump_to(struct x86_trans *x, ir_ref target)
     x->done = true;
 }
 
+void x86_return_to(struct x86_trans *x, ir_ref target)
+{
+    const struct tcg_node *node = x->t->node;
+    x->t->ends = TCG_ENDS_RETURN;
+    if (!node || !node->returns || one_by_one(x)) {
+        x86_jump_to(x, target);
+        return;
+    }
+    ir_emit(x->ir, IR_EXPECT, IR_VOID, 0, target, 0, 0, 0, (uint64_t)node->edges[0].rel);
+    exit_rel(x, node->edges[0].rel);
+}
+
 /* May PCB + rel differ from the target wrapped to 32 bits? Judged where the region is translated:
  * only a branch across the end of the 4 GiB space could change its mind when the same bytes run at
  * another address. */
 static bool wraps32(const struct x86_trans *x, int64_t rel)
 {
-    return x->t->pc - x->t->page_offset + (uint64_t)rel > UINT32_MAX;
+    return x->t->pc - x->t->page_offset - (uint64_t)x->t->rel_base + (uint64_t)rel > UINT32_MAX;
 }
 
 void x86_jump_rel(struct x86_trans *x, const struct x86_insn *i)
@@ -201,13 +239,19 @@ void x86_branch_if(struct x86_trans *x, const struct x86_insn *i, ir_ref fl, uns
         x86_jump_to(x, rip);
         return;
     }
-    ir_ref flags = (ir_ref)exit_flags(x, rel);
-    if (fl)
-        ir_emit(r, IR_BRCC, IR_VOID, cc, fl, 0, 0, flags, (uint64_t)rel);
-    else
-        ir_emit(r, IR_BRNZ, IR_VOID, 0, nonzero, 0, 0, flags, (uint64_t)rel);
-    if (!x->continue_after_jcc)
-        exit_rel(x, x->next);
+    if (!runs_on_to(x, rel)) {
+        branch_rel(x, fl, cc, nonzero, rel);
+        if (!x->continue_after_jcc)
+            exit_rel(x, x->next);
+        return;
+    }
+    if (!runs_on_to(x, x->next)) {
+        if (!fl)
+            nonzero = ir_emit(r, IR_SETC, IR_I32, IR_CC_E, nonzero,
+                              ir_const(r, r->insns[nonzero].type, 0), 0, 0, r->insns[nonzero].type);
+        branch_rel(x, fl, cc ^ 1, nonzero, x->next);
+    }
+    exit_rel(x, rel);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
@@ -315,8 +359,8 @@ void x86_translate(struct tcg_translation *t)
                 x86_end_next(&x);
             break;
         }
-        x.start = at;
-        x.next = at + i.len;
+        x.start = t->rel_base + at;
+        x.next = x.start + i.len;
         translate_insn(&x, &i, status);
         at += i.len;
         if (straddles && !x.done)

@@ -36,6 +36,7 @@ void tr_call(struct x86_trans *x, const struct x86_insn *i)
 {
     x86_check_target(x, x86_branch_target(x, i));
     x86_push(x, i->opsize, return_address(x, i));
+    x->t->ends = TCG_ENDS_CALL;
     x86_jump_rel(x, i);
 }
 
@@ -51,7 +52,7 @@ void tr_ret(struct x86_trans *x, const struct x86_insn *i)
     ir_ref target = x86_wrap(x, i->opsize, x86_stack_load(x, i->opsize, 0));
     x86_check_target(x, target);
     x86_add_sp(x, (int64_t)x86_bytes(i->opsize) + (i->imm & 0xffff));
-    x86_jump_to(x, target);
+    x86_return_to(x, target);
 }
 
 /* LOOP, LOOPE, LOOPNE: the counter is CX, ECX or RCX by address size. */

@@ -38,6 +38,8 @@ ir_ref x86_branch_target(struct x86_trans *x, const struct x86_insn *i);
 void x86_check_target(struct x86_trans *x, ir_ref target);
 void x86_jump_rel(struct x86_trans *x, const struct x86_insn *i);
 void x86_jump_to(struct x86_trans *x, ir_ref target);
+/* A near return. */
+void x86_return_to(struct x86_trans *x, ir_ref target);
 /* Condition: cc over fl, or, when fl is 0, `nonzero`. */
 void x86_check_branch(struct x86_trans *x, const struct x86_insn *i, ir_ref fl, unsigned cc,
                       ir_ref nonzero);

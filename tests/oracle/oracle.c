@@ -2,7 +2,7 @@
  * Random sequences of user-mode instructions on the host CPU and on the translator's back ends:
  * every register, defined flag and byte of memory must be equal, also at a fault.
  *
- *   oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit] [-d LOG] [-l] [-v] [-x]
+ *   oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit,tier2] [-d LOG] [-l] [-v] [-x]
  *
  * Sequence k of a seed is always the same: -f K -n 1 runs it alone, -d ir,out_asm shows what was
  * made of it. What fails is made shorter and printed as bytes and text; -x ends at the first one
@@ -20,7 +20,7 @@
 #include "tests/oracle/oracle_host.h"
 #include "tests/oracle/oracle_sequence.h"
 
-enum { BACKENDS = 2, FAILURES = 10 };
+enum { BACKENDS = 3, FAILURES = 10 };
 
 struct oracle {
     uint64_t seed, first, count;
@@ -356,10 +356,11 @@ static bool parse(struct oracle *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    static struct oracle o = {.seed = 1, .count = 20000, .backends = "interp,jit"};
+    static struct oracle o = {.seed = 1, .count = 20000, .backends = "interp,jit,tier2"};
     if (!parse(&o, argc, argv)) {
-        fprintf(stderr, "usage: oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit] [-d LOG] "
-                        "[-l] [-v] [-x]\n");
+        fprintf(stderr,
+                "usage: oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit,tier2] [-d LOG] "
+                "[-l] [-v] [-x]\n");
         return 1;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -367,8 +368,10 @@ int main(int argc, char **argv)
         guest_init(&o.guest[o.guests++], "interp");
     if (strstr(o.backends, "jit"))
         guest_init(&o.guest[o.guests++], "jit");
+    if (strstr(o.backends, "tier2"))
+        guest_init(&o.guest[o.guests++], "tier2");
     if (!o.guests || !rows_init(&o.rows, o.guest[0].model.features)) {
-        fprintf(stderr, "oracle: -b %s: expected interp, jit or both\n", o.backends);
+        fprintf(stderr, "oracle: -b %s: expected some of interp, jit, tier2\n", o.backends);
         return 1;
     }
     host_init();

@@ -91,8 +91,10 @@ static void guest_fail(struct vemu_error *err)
     exit(1);
 }
 
+/* backend: interp, jit (the first tier) or tier2 (regions of the second at once) */
 static void guest_init(struct guest *g, const char *backend)
 {
+    bool interp = !strcmp(backend, "interp"), tier2 = !strcmp(backend, "tier2");
     struct vemu_error *err = NULL;
     uint32_t words[X86_FEAT_WORDS];
     memset(g, 0, sizeof *g);
@@ -109,7 +111,9 @@ static void guest_init(struct guest *g, const char *backend)
     g->m.accel = tcg_accel();
     x86_features_translator(words);
     if (!g->m.accel->machine_init(&g->m, &err) ||
-        !tcg_set_option(&g->m, "backend", backend, &err) ||
+        !tcg_set_option(&g->m, "backend", interp ? "interp" : "jit", &err) ||
+        !tcg_set_option(&g->m, "tier2", tier2 ? "sync" : "off", &err) ||
+        !tcg_set_option(&g->m, "tier2-threshold", "2", &err) ||
         !tcg_set_option(&g->m, "tb-size", "16", &err) ||
         !tcg_set_option(&g->m, "verify", "on", &err) ||
         !x86_cpu_model_parse(&g->model, "max", words, &err))
@@ -203,6 +207,12 @@ static void guest_get(struct guest *g, struct cpu_state *s)
 /* false: the translator gave up; a sentence is in g->cpu->error. */
 static bool guest_execute(struct guest *g, struct cpu_state *s, struct memory *m)
 {
+    if (!strcmp(g->backend,
+                "tier2")) { /* a first run links the blocks that the region is made of */
+        guest_copy_all(g, m, true);
+        guest_put(g, s);
+        tcg_vcpu_run(g->cpu);
+    }
     guest_copy_all(g, m, true);
     guest_put(g, s);
     enum vcpu_exit why = tcg_vcpu_run(g->cpu);

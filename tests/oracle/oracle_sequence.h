@@ -727,8 +727,20 @@ static void make_branch(struct maker *m, struct item *i, unsigned n, unsigned co
         put8(i, 0x25);
         put32(i, CTRL_AT + 4 * m->counter++);
         put8(i, 1);
-        put8(i, 0x0f);
-        put8(i, 0x8f);
+        if (percent(r, 50)) { /* jle over; add, sub or cmp reg,reg; jmp back: flags that only
+                                 registers tell go round the loop */
+            static const uint8_t ops[] = {0x01, 0x29, 0x39};
+            unsigned a = free_reg(r, X86_NO_REG), b = free_reg(r, X86_NO_REG);
+            put8(i, 0x7e);
+            put8(i, 8);
+            put8(i, 0x40 | (percent(r, 50) ? 8 : 0) | (b >> 3) << 2 | a >> 3);
+            put8(i, ops[below(r, 3)]);
+            put8(i, 0xc0 | (b & 7) << 3 | (a & 7));
+            put8(i, 0xe9);
+        } else {
+            put8(i, 0x0f);
+            put8(i, 0x8f);
+        }
         branch_to(i, n > back ? n - back : 0, 4);
         i->fl_write = FL_ARITH;
         break;

@@ -153,6 +153,7 @@ void cg_choose_homes(struct cg *g)
             changed |= cg_slots(g, r->helpers[i->imm].writes);
     }
     g->clean = ~changed;
+    weight[g->tm->arch->slot_pc] = 0; /* its memory is where exits pass a target on */
     memset(g->home, NO_REG, sizeof g->home);
     g->home[g->tm->arch->slot_flags] = FLAGS_HOME;
     choose_class(g, weight, IR_I64, target_homes, TARGET_HOMES);
@@ -301,7 +302,10 @@ static void need_arguments(struct cg *g, uint32_t n, uint32_t in_host_flags)
     unsigned k = g->fused[n] ? 0 : ir_args(i, args);
     while (k--) {
         uint32_t v = g->id[args[k]];
-        if (tests_flags(i) && v == in_host_flags && g->r->insns[args[k]].type == IR_FL)
+        bool flags = g->r->insns[args[k]].type == IR_FL;
+        if (flags && i->op == IR_PUT)
+            continue; /* a slot's flags are needed by who looks at it, and perhaps not computed */
+        if (flags && tests_flags(i) && v == in_host_flags)
             g->direct[v] = 1;
         else
             cg_need(g, v, n);
@@ -359,7 +363,8 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
         fl_fuse(g, n);
         if (i->type == IR_FL && i->op != IR_GET)
             in_host_flags = fl_in_host(i) ? n : 0;
-        else if (!keeps_host_flags(g, i) && !(tests_flags(i) && g->direct[g->id[i->a]]))
+        else if (!keeps_host_flags(g, i) && !cg_is_alias(r, n) &&
+                 !(tests_flags(i) && g->direct[g->id[i->a]]))
             in_host_flags = 0;
         if (i->op == IR_GET) {
             if (g->cur[i->aux])

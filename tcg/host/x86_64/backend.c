@@ -20,7 +20,7 @@
 #include "tcg/disas.h"
 #include "tcg/perfmap.h"
 
-enum { CODE_MARGIN = 4096, ENTRY_ALIGN = 16 };
+enum { CODE_MARGIN = 4096, ENTRY_ALIGN = 16, TIER2_SHARE = 4 /* of the code memory: 1/4 */ };
 
 static bool supported(void)
 {
@@ -44,8 +44,10 @@ static void destroy(struct tcg_machine *tm)
         munmap(be->write, be->size);
     if (be->exec)
         munmap(be->exec, be->size);
-    free(be->index);
-    free(be->cg);
+    for (unsigned k = 0; k < ARRAY_SIZE(be->area); k++) {
+        free(be->area[k].index);
+        free(be->area[k].cg);
+    }
     free(be);
     tm->backend_data = NULL;
 }
@@ -82,17 +84,21 @@ static bool init(struct tcg_machine *tm, struct vemu_error **errp)
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the translator");
     tm->backend_data = be;
     be->size = tm->cache_size;
-    be->cg = malloc(sizeof *be->cg);
-    if (!be->cg || !map_code(be, errp)) {
+    be->area[0].cg = malloc(sizeof *be->area[0].cg);
+    if (!be->area[0].cg || !map_code(be, errp)) {
         destroy(tm);
         return errp && *errp
                    ? false
                    : error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the translator");
     }
-    cg_init(be->cg, tm);
+    cg_init(be->area[0].cg, tm);
     if (!thunks_emit(tm, be))
         return false;
-    perfmap_add(tm, be->exec, be->used, "vemu_thunks");
+    be->area[1].end = be->size;
+    be->area[1].start = be->area[1].used = align_down(be->size - be->size / TIER2_SHARE, 64);
+    be->area[0].end = be->area[1].start;
+    be->area[0].start = be->area[0].used = be->thunks_end;
+    perfmap_add(tm, be->exec, be->thunks_end, "vemu_thunks");
     return true;
 }
 
@@ -207,17 +213,17 @@ static bool keep_side_table(struct tcg_machine *tm, struct cg *g)
     return true;
 }
 
-static bool index_add(struct x86_backend *be, uint32_t offset, struct tcg_block *b)
+static bool index_add(struct code_area *area, uint32_t offset, struct tcg_block *b)
 {
-    if (be->index_count == be->index_room) {
-        uint32_t room = be->index_room ? 2 * be->index_room : 4096;
-        struct code_index *bigger = realloc(be->index, room * sizeof *bigger);
+    if (area->index_count == area->index_room) {
+        uint32_t room = area->index_room ? 2 * area->index_room : 4096;
+        struct code_index *bigger = realloc(area->index, room * sizeof *bigger);
         if (!bigger)
             return false;
-        be->index = bigger;
-        be->index_room = room;
+        area->index = bigger;
+        area->index_room = room;
     }
-    be->index[be->index_count++] = (struct code_index){offset, b};
+    area->index[area->index_count++] = (struct code_index){offset, b};
     return true;
 }
 
@@ -240,6 +246,31 @@ static void count_block(struct cg *g)
     }
 }
 
+/* count=on in the second tier, where control may leave at any branch: behind what changes control,
+ * the guest instructions up to the next such place are counted. Changes EFLAGS. */
+static void count_segment(struct cg *g)
+{
+    const struct ir_insn *i = &g->r->insns[g->n];
+    uint32_t insns = 0;
+    if (i->op != IR_LABEL && i->op != IR_BRCC && i->op != IR_BRNZ && i->op != IR_EXPECT)
+        return;
+    for (uint32_t n = g->n + 1; n < g->r->count; n++) {
+        const struct ir_insn *k = &g->r->insns[n];
+        insns += k->op == IR_INSN;
+        if (k->op == IR_LABEL || k->op == IR_BRCC || k->op == IR_BRNZ || k->op == IR_EXPECT ||
+            ir_ends(k))
+            break;
+    }
+    static const size_t fields[] = {offsetof(struct tcg_cpu, counters.exec_insns),
+                                    offsetof(struct tcg_cpu, counters.exec_tier2)};
+    for (unsigned k = 0; insns && k < ARRAY_SIZE(fields); k++) {
+        emit_rm(&g->e, 0x81 | OPC_W, 0,
+                mem_at(ENV, (int32_t)fields[k] - (int32_t)sizeof(struct tcg_cpu)));
+        emit_u32(&g->e, insns);
+    }
+    fl_clobber(g);
+}
+
 /* The end of the segment that starts at n. */
 static uint32_t next_label(const struct ir_region *r, uint32_t n)
 {
@@ -248,14 +279,17 @@ static uint32_t next_label(const struct ir_region *r, uint32_t n)
     return n;
 }
 
-static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, struct ir_region *r)
+/* Code for the region into the area's free memory; b->code and sizes say where. Nothing is kept
+ * yet. */
+static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *area,
+                                   struct tcg_block *b, struct ir_region *r)
 {
     struct x86_backend *be = tm->backend_data;
-    struct cg *g = be->cg;
-    uint64_t start = ((be->used + 5 + ENTRY_ALIGN - 1) & ~(uint64_t)(ENTRY_ALIGN - 1));
+    struct cg *g = area->cg;
+    uint64_t start = align_up(area->used + 5, ENTRY_ALIGN);
     uint8_t *counts = NULL;
 
-    if (start + 2 * CODE_MARGIN > be->size)
+    if (start + 2 * CODE_MARGIN > area->end)
         return TCG_CODE_FULL;
     g->be = be;
     g->block = b;
@@ -270,9 +304,9 @@ static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, st
     g->pc = b->offset;
     g->e.p = be->write + start - 5;
     g->e.start = be->write + start;
-    g->e.end = be->write + be->size - CODE_MARGIN;
+    g->e.end = be->write + area->end - CODE_MARGIN;
     emit_call_to(&g->e, cg_thunk(g, THUNK_DEAD));
-    if (tm->count) {
+    if (tm->count && !g->second_tier) {
         counts = g->e.p;
         count_block(g);
     }
@@ -303,6 +337,8 @@ static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, st
             break;
         }
         cg_expire(g);
+        if (tm->count && g->second_tier)
+            count_segment(g);
     }
     for (uint32_t k = 0; k < g->stub_count && !g->failed; k++) {
         if (emit_full(&g->e))
@@ -311,12 +347,8 @@ static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, st
     }
     if (!g->failed)
         labels_patch(g);
-    if (g->failed) {
-        tm->compile_limit = g->failed;
+    if (g->failed)
         return TCG_TOO_BIG;
-    }
-    if (!keep_side_table(tm, g) || !index_add(be, (uint32_t)start, b))
-        return TCG_CODE_FULL;
     if (counts) {
         memcpy(counts + 11 + 7, &g->state_loads, 4);
         memcpy(counts + 22 + 7, &g->state_stores, 4);
@@ -325,8 +357,51 @@ static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, st
     b->code_size = (uint32_t)(g->e.p - g->e.start);
     b->state_loads = g->state_loads;
     b->state_stores = g->state_stores;
-    be->used = start + b->code_size;
     return TCG_COMPILED;
+}
+
+/* Keep what was emitted last, as the code of b. */
+static bool keep_code(struct tcg_machine *tm, struct code_area *area, struct tcg_block *b)
+{
+    struct x86_backend *be = tm->backend_data;
+    uint64_t start = (uint64_t)((uint8_t *)b->code - be->exec);
+    area->cg->block = b;
+    if (!keep_side_table(tm, area->cg) || !index_add(area, (uint32_t)start, b))
+        return false;
+    area->used = start + b->code_size;
+    return true;
+}
+
+static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, struct ir_region *r)
+{
+    struct x86_backend *be = tm->backend_data;
+    enum tcg_compiled done = emit_code(tm, &be->area[0], b, r);
+    if (done == TCG_TOO_BIG)
+        tm->compile_limit = be->area[0].cg->failed;
+    if (done == TCG_COMPILED && !keep_code(tm, &be->area[0], b))
+        return TCG_CODE_FULL;
+    return done;
+}
+
+static enum tcg_compiled compile_region(struct tcg_machine *tm, struct tcg_block *b,
+                                        struct ir_region *r)
+{
+    struct x86_backend *be = tm->backend_data;
+    struct code_area *area = &be->area[1];
+    if (!area->cg) {
+        area->cg = malloc(sizeof *area->cg);
+        if (!area->cg)
+            return TCG_CODE_FULL;
+        cg_init(area->cg, tm);
+        area->cg->second_tier = true;
+    }
+    return emit_code(tm, area, b, r);
+}
+
+static bool keep_region(struct tcg_machine *tm, struct tcg_block *b)
+{
+    struct x86_backend *be = tm->backend_data;
+    return keep_code(tm, &be->area[1], b);
 }
 
 /* ---- linking
@@ -360,8 +435,10 @@ static void kill_block(struct tcg_machine *tm, struct tcg_block *b)
 static void flush(struct tcg_machine *tm)
 {
     struct x86_backend *be = tm->backend_data;
-    be->used = be->thunks_end;
-    be->index_count = 0;
+    for (unsigned k = 0; k < ARRAY_SIZE(be->area); k++) {
+        be->area[k].used = be->area[k].start;
+        be->area[k].index_count = 0;
+    }
 }
 
 static void *jump_target(struct tcg_block *b)
@@ -375,16 +452,17 @@ static void *jump_target(struct tcg_block *b)
 
 static struct tcg_block *block_at(struct x86_backend *be, uint64_t address)
 {
-    uint32_t offset = (uint32_t)(address - (uint64_t)(uintptr_t)be->exec), lo = 0,
-             hi = be->index_count;
+    uint32_t offset = (uint32_t)(address - (uint64_t)(uintptr_t)be->exec), lo = 0;
+    const struct code_area *area = &be->area[offset >= be->area[1].start];
+    uint32_t hi = area->index_count;
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
-        if (be->index[mid].offset <= offset)
+        if (area->index[mid].offset <= offset)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return lo ? be->index[lo - 1].block : NULL;
+    return lo ? area->index[lo - 1].block : NULL;
 }
 
 static size_t slot_bytes(const struct ir_slot *s)
@@ -549,6 +627,8 @@ const struct tcg_backend tcg_backend_x86_64 = {
     .vcpu_init = vcpu_init,
     .vcpu_destroy = vcpu_destroy,
     .compile = compile,
+    .compile_region = compile_region,
+    .keep_region = keep_region,
     .run = run,
     .link = link_exit,
     .kill = kill_block,

@@ -339,16 +339,22 @@ void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s);
 /* tcg_cpu.thunk_fn */
 enum c_entry { C_LOAD, C_STORE, C_LOAD_VEC, C_STORE_VEC, C_ATOMIC, C_CALL, C_TRAP, C_ENTRIES };
 
-struct x86_backend {
-    uint8_t *write, *exec; /* the two mappings of the code memory */
-    uint64_t size, used, thunks_end;
-    const uint8_t *thunk[THUNK_COUNT]; /* in the executable view */
+/* Code memory of one tier, filled by one thread at a time. */
+struct code_area {
+    uint64_t start, used, end;
     struct code_index {
         uint32_t offset;
         struct tcg_block *block;
     } * index; /* blocks by rising code offset */
     uint32_t index_count, index_room;
     struct cg *cg;
+};
+
+struct x86_backend {
+    uint8_t *write, *exec; /* the two mappings of the code memory */
+    uint64_t size, thunks_end;
+    const uint8_t *thunk[THUNK_COUNT]; /* in the executable view */
+    struct code_area area[2];          /* of the first and the second tier */
 };
 
 bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be);

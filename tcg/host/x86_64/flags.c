@@ -88,9 +88,11 @@ void fl_fuse(struct cg *g, uint32_t n)
         }
         /* only what emits no code may stand between */
         if (f->op != IR_NOP && f->op != IR_PUT && f->op != IR_CONST && f->op != IR_TRUNC &&
-            !(f->op == IR_ZEXT && cg_is_alias(g->r, m)))
+            f->op != IR_GET && !(f->op == IR_ZEXT && cg_is_alias(g->r, m)))
             return;
-        if (f->op != IR_NOP)
+        if (f->op == IR_GET && g->cur[f->aux])
+            g->id[m] = g->cur[f->aux];
+        else if (f->op != IR_NOP)
             cg_assign_id(g, m);
     }
 }

@@ -217,6 +217,6 @@ bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be)
     }
     for (unsigned k = 0; k < THUNK_COUNT; k++)
         be->thunk[k] = at[k] - be->write + be->exec;
-    be->thunks_end = be->used = (uint64_t)(e.p - be->write + 63) & ~UINT64_C(63);
+    be->thunks_end = (uint64_t)(e.p - be->write + 63) & ~UINT64_C(63);
     return true;
 }

@@ -1,0 +1,266 @@
+/* From a plan to code. See build.h. */
+#include "tcg/tier2/build.h"
+
+#include <string.h>
+
+#include "core/util/range.h"
+#include "tcg/perfmap.h"
+
+static const struct plan_page *page_of(const struct plan *p, int32_t delta)
+{
+    for (unsigned n = 0; n < p->page_count; n++)
+        if (p->pages[n].delta == delta)
+            return &p->pages[n];
+    return NULL;
+}
+
+static void node_edges(const struct plan *p, unsigned k, struct tcg_node *out)
+{
+    const struct plan_node *n = &p->nodes[p->order[k]];
+    out->edge_count = n->edge_count;
+    out->returns = n->returns;
+    for (unsigned e = 0; e < n->edge_count; e++) {
+        const struct plan_node *to = &p->nodes[n->edges[e].to];
+        out->edges[e].rel = n->edges[e].rel;
+        out->edges[e].kind = to->label < 0 ? TCG_EDGE_NEXT : TCG_EDGE_LABEL;
+        out->edges[e].label = (uint8_t)(to->label < 0 ? 0 : to->label);
+    }
+}
+
+static bool translate(struct tier2_build *b, struct tcg_cpu *tc, uint64_t pcb,
+                      enum tier2_refusal *why)
+{
+    const struct plan *p = &b->plan;
+    struct tcg_machine *tm = b->tm;
+    struct ir_region *r = &b->region;
+
+    ir_region_init(r, b->insns, tm->arch->slots, tm->arch->slot_count, tm->arch->helpers,
+                   tm->arch->helper_count);
+    for (unsigned k = 0; k < p->order_count; k++) {
+        const struct plan_node *n = &p->nodes[p->order[k]];
+        const struct plan_page *page = page_of(p, n->delta), *next = page_of(p, n->delta + 1);
+        struct tcg_node node;
+        uint32_t before = r->guest_insns;
+        bool ended = k && ir_ends(&r->insns[r->count - 1]);
+        if (n->label < 0 && ended) {
+            *why = TIER2_CONTROL;
+            return false;
+        }
+        if (n->label >= 0) {
+            if (k && !ended) {
+                *why = TIER2_CONTROL;
+                return false;
+            }
+            ir_label(r, (unsigned)n->label,
+                     (int64_t)n->delta * (int64_t)MEM_PAGE_SIZE + n->block->offset, n->poll,
+                     n->depth);
+        }
+        node_edges(p, k, &node);
+        struct tcg_translation t = {
+            .tc = tc,
+            .ir = r,
+            .rel_base = (int64_t)n->delta * (int64_t)MEM_PAGE_SIZE,
+            .mode = n->block->mode,
+            .page_offset = n->block->offset,
+            .max_insns = n->block->guest_insns,
+            .page = page->bytes,
+            .page2 = n->block->guard_count && next ? next->bytes : NULL,
+            .node = &node,
+        };
+        t.pc = pcb + (uint64_t)t.rel_base + t.page_offset;
+        tm->arch->translate(&t);
+        if (r->overflow) {
+            *why = TIER2_TOO_BIG;
+            return false;
+        }
+        if (r->guest_insns - before != n->block->guest_insns || t.len != n->block->len) {
+            *why = TIER2_GONE; /* other bytes than those of the block */
+            return false;
+        }
+    }
+    if (!ir_ends(&r->insns[r->count - 1])) {
+        *why = TIER2_CONTROL;
+        return false;
+    }
+    return true;
+}
+
+/* The block as far as the back end needs it while it emits: exits, guards. */
+static bool describe(struct tier2_build *b, struct tcg_block *head, struct tcg_block *out)
+{
+    const struct ir_region *r = &b->region;
+    uint32_t ids = 0;
+    memset(out, 0, sizeof *out);
+    out->page = head->page;
+    out->offset = head->offset;
+    out->len = head->len;
+    out->mode = head->mode;
+    out->tier = 2;
+    out->queued = true;
+    out->guest_insns = (uint16_t)r->guest_insns;
+    out->exits = b->exits;
+    out->guards = b->guards;
+    list_init(&out->incoming);
+    for (uint32_t n = 1; n < r->count; n++) {
+        const struct ir_insn *i = &r->insns[n];
+        if (!ir_exits(i))
+            continue;
+        if (out->exit_count == ARRAY_SIZE(b->exits))
+            return false;
+        struct tcg_exit_site *site = &b->exits[out->exit_count++];
+        memset(site, 0, sizeof *site);
+        site->target = (int64_t)i->imm;
+        site->flags = i->op == IR_EXIT ? i->aux : (uint8_t)i->d;
+        if (site->flags & IR_EXIT_CROSS)
+            site->link_id = ++ids;
+    }
+    for (unsigned n = 0; n < b->plan.page_count; n++) {
+        const struct plan_page *page = &b->plan.pages[n];
+        if (page->delta)
+            b->guards[out->guard_count++] =
+                (struct tcg_guard){.page = page->page, .delta = page->delta, .id = ++ids};
+    }
+    pthread_mutex_lock(&b->tm->code_lock);
+    uint32_t first = b->tm->cache.next_link_id;
+    b->tm->cache.next_link_id += ids;
+    pthread_mutex_unlock(&b->tm->code_lock);
+    for (unsigned n = 0; n < out->exit_count; n++)
+        if (b->exits[n].link_id)
+            b->exits[n].link_id += first;
+    for (unsigned n = 0; n < out->guard_count; n++)
+        b->guards[n].id += first;
+    return true;
+}
+
+/* The parts of all nodes, those of one page together (cache_remove goes by that). */
+static bool copy_parts(struct tier2_build *b, struct tcg_block *to)
+{
+    const struct plan *p = &b->plan;
+    unsigned count = 0;
+    for (unsigned k = 0; k < p->order_count; k++)
+        count += p->nodes[p->order[k]].block->part_count;
+    to->parts = cache_alloc(b->tm, count * sizeof *to->parts);
+    if (!to->parts)
+        return false;
+    for (unsigned g = 0; g < p->page_count; g++)
+        for (unsigned k = 0; k < p->order_count; k++) {
+            const struct tcg_block *from = p->nodes[p->order[k]].block;
+            for (unsigned n = 0; n < from->part_count; n++) {
+                if (from->parts[n].page != p->pages[g].page)
+                    continue;
+                bool twice = false; /* one page may be mapped at two places of the region */
+                for (unsigned h = 0; h < g; h++)
+                    twice |= p->pages[h].page == p->pages[g].page;
+                if (twice)
+                    continue;
+                to->parts[to->part_count] = from->parts[n];
+                to->parts[to->part_count++].block = to;
+            }
+        }
+    return true;
+}
+
+static bool sources_alive(const struct plan *p)
+{
+    for (unsigned k = 0; k < p->order_count; k++)
+        if (p->nodes[p->order[k]].block->dead)
+            return false;
+    return true;
+}
+
+/* code_lock held. */
+static struct tcg_block *install(struct tier2_build *b, struct tcg_block *head,
+                                 const struct tcg_block *made, enum tier2_refusal *why)
+{
+    struct tcg_machine *tm = b->tm;
+    struct tcg_block *to = cache_alloc(tm, sizeof *to);
+    *why = TIER2_NO_MEMORY;
+    if (!to)
+        return NULL;
+    *to = *made;
+    list_init(&to->incoming);
+    to->exits = cache_alloc(tm, made->exit_count * sizeof *to->exits + 1);
+    to->guards = cache_alloc(tm, made->guard_count * sizeof *to->guards + 1);
+    if (!to->exits || !to->guards || !copy_parts(b, to))
+        return NULL;
+    memcpy(to->exits, made->exits, made->exit_count * sizeof *to->exits);
+    memcpy(to->guards, made->guards, made->guard_count * sizeof *to->guards);
+    for (unsigned n = 0; n < to->exit_count; n++) {
+        to->exits[n].from = to;
+        list_init(&to->exits[n].in);
+    }
+    if (!tm->backend->keep_region(tm, to))
+        return NULL;
+    cache_replace(tm, head, to);
+    return to;
+}
+
+static void log_line(void *opaque, const char *text)
+{
+    struct tcg_machine *tm = opaque;
+    log_write(&tm->m->log, LOG_IR, "%s", text);
+}
+
+static bool attempt(struct tier2_build *b, struct tcg_cpu *tc, struct tcg_block *head, uint64_t era,
+                    uint64_t pcb, unsigned max_nodes, enum tier2_refusal *why)
+{
+    struct tcg_machine *tm = b->tm;
+    struct tcg_block made, *to = NULL;
+    char text[160];
+
+    pthread_mutex_lock(&tm->code_lock);
+    *why = TIER2_GONE;
+    if (era != tm->cache.flush_count || head->dead || head->tier != 1) {
+        pthread_mutex_unlock(&tm->code_lock);
+        return false;
+    }
+    plan_make(&b->plan, tm, head, max_nodes);
+    pthread_mutex_unlock(&tm->code_lock);
+
+    if (!translate(b, tc, pcb, why))
+        return false;
+    ir_finish(&b->region);
+    *why = TIER2_CONTROL;
+    if (tm->verify && !ir_verify(&b->region, text, sizeof text)) {
+        log_msg(&tm->m->log, LOG_WARN, "second tier: the region at 0x%llx is not valid: %s",
+                (unsigned long long)(pcb + head->offset), text);
+        return false;
+    }
+    *why = TIER2_TOO_BIG;
+    if (!describe(b, head, &made))
+        return false;
+    if (log_enabled(&tm->m->log, LOG_IR)) {
+        log_write(&tm->m->log, LOG_IR, "IR of a region at 0x%llx: %u nodes, %u instructions",
+                  (unsigned long long)(pcb + head->offset), b->plan.order_count,
+                  b->region.guest_insns);
+        ir_print(&b->region, log_line, tm);
+    }
+    enum tcg_compiled done = tm->backend->compile_region(tm, &made, &b->region);
+    if (done != TCG_COMPILED) {
+        *why = done == TCG_TOO_BIG ? TIER2_TOO_BIG : TIER2_NO_MEMORY;
+        return false;
+    }
+
+    pthread_mutex_lock(&tm->code_lock);
+    *why = TIER2_GONE;
+    if (era == tm->cache.flush_count && sources_alive(&b->plan))
+        to = install(b, head, &made, why);
+    if (to && log_enabled(&tm->m->log, LOG_OUT_ASM) && tm->backend->disassemble)
+        tm->backend->disassemble(tm, to);
+    if (to && tm->perfmap)
+        perfmap_block(tm, to, pcb + head->offset);
+    pthread_mutex_unlock(&tm->code_lock);
+    return to != NULL;
+}
+
+bool tier2_build(struct tier2_build *b, struct tcg_cpu *tc, struct tcg_block *head, uint64_t era,
+                 uint64_t pcb, enum tier2_refusal *why)
+{
+    for (unsigned nodes = PLAN_MAX_NODES; nodes; nodes /= 2) {
+        if (attempt(b, tc, head, era, pcb, nodes, why))
+            return true;
+        if (*why != TIER2_TOO_BIG)
+            return false;
+    }
+    return false;
+}

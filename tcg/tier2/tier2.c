@@ -1,0 +1,233 @@
+/* Finding what is hot, and the thread that makes regions of it. See tier2.h. */
+#include "tcg/tier2/tier2.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/util/error.h"
+#include "core/util/range.h"
+#include "tcg/tier2/build.h"
+
+enum {
+    QUEUE_SIZE = 32,
+    SAMPLE_NS = 1000000,  /* a sample of every vCPU that runs */
+    IDLE_SAMPLES = 32,    /* the longest pause between two looks at an idle machine */
+    MAX_PAGE_WRITES = 64, /* stores into the code of a page before it is left alone */
+};
+
+struct job {
+    struct tcg_block *block;
+    uint64_t era, pcb;
+    struct tcg_cpu *tc;
+};
+
+struct tier2 {
+    struct tcg_machine *tm;
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock; /* a leaf: the queue, stop */
+    pthread_cond_t wake;
+    struct job queue[QUEUE_SIZE];
+    unsigned queued;
+    bool stop;
+    pthread_mutex_t build_lock; /* outside code_lock: one region at a time */
+    struct tier2_build *build;
+    /* counters, of the building thread */
+    uint64_t regions, nodes, insns, host_bytes, build_ns, samples;
+    uint64_t refused[TIER2_REFUSALS];
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static bool build(struct tier2 *t, const struct job *j)
+{
+    enum tier2_refusal why = TIER2_GONE;
+    pthread_mutex_lock(&t->build_lock);
+    uint64_t start = now_ns();
+    bool ok = tier2_build(t->build, j->tc, j->block, j->era, j->pcb, &why);
+    t->build_ns += now_ns() - start;
+    if (ok) {
+        t->regions++;
+        t->nodes += t->build->plan.order_count;
+        t->insns += t->build->region.guest_insns;
+    } else {
+        t->refused[why]++;
+    }
+    pthread_mutex_unlock(&t->build_lock);
+    return ok;
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+/* Ask every vCPU that is in compiled code where it is. */
+static bool ask(struct tier2 *t)
+{
+    struct vemu_machine *m = t->tm->m;
+    bool any = __atomic_load_n(&t->tm->in_code, __ATOMIC_RELAXED) != 0;
+    for (unsigned n = 0; any && n < m->vcpu_count; n++) {
+        struct tcg_cpu *tc = m->vcpus[n] ? m->vcpus[n]->accel_data : NULL;
+        if (!tc)
+            continue;
+        __atomic_store_n(&tc->sample, true, __ATOMIC_RELAXED);
+        __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
+        t->samples++;
+    }
+    return any;
+}
+
+static void *run(void *opaque)
+{
+    struct tier2 *t = opaque;
+    unsigned pause = 1;
+    pthread_mutex_lock(&t->lock);
+    while (!t->stop) {
+        if (t->queued) {
+            struct job j = t->queue[0];
+            memmove(t->queue, t->queue + 1, --t->queued * sizeof t->queue[0]);
+            pthread_mutex_unlock(&t->lock);
+            build(t, &j);
+            pthread_mutex_lock(&t->lock);
+            continue;
+        }
+        struct timespec until;
+        uint64_t at = now_ns() + (uint64_t)pause * SAMPLE_NS;
+        until.tv_sec = (time_t)(at / 1000000000u);
+        until.tv_nsec = (long)(at % 1000000000u);
+        if (pthread_cond_timedwait(&t->wake, &t->lock, &until) != ETIMEDOUT)
+            continue;
+        pthread_mutex_unlock(&t->lock);
+        pause = ask(t) ? 1 : MIN(2 * pause, (unsigned)IDLE_SAMPLES);
+        pthread_mutex_lock(&t->lock);
+    }
+    pthread_mutex_unlock(&t->lock);
+    return NULL;
+}
+
+static bool start_thread(struct tier2 *t)
+{
+    sigset_t all, old;
+    sigfillset(&all); /* the embedder's signals are not for this thread */
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    t->running = !pthread_create(&t->thread, NULL, run, t);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return t->running;
+}
+
+bool tier2_start(struct tcg_machine *tm, struct vemu_error **errp)
+{
+    pthread_condattr_t attr;
+    struct tier2 *t = calloc(1, sizeof *t);
+    if (t)
+        t->build = malloc(sizeof *t->build);
+    if (!t || !t->build) {
+        free(t);
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the translator");
+    }
+    t->tm = tm;
+    t->build->tm = tm;
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_mutex_init(&t->build_lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    tm->tier2 = t;
+    if (tm->tier2_mode == TIER2_ASYNC && !start_thread(t)) {
+        tier2_stop(tm);
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no thread for the translator");
+    }
+    return true;
+}
+
+void tier2_stop(struct tcg_machine *tm)
+{
+    struct tier2 *t = tm->tier2;
+    if (!t)
+        return;
+    if (t->running) {
+        pthread_mutex_lock(&t->lock);
+        t->stop = true;
+        pthread_cond_signal(&t->wake);
+        pthread_mutex_unlock(&t->lock);
+        pthread_join(t->thread, NULL);
+    }
+    pthread_mutex_destroy(&t->lock);
+    pthread_mutex_destroy(&t->build_lock);
+    pthread_cond_destroy(&t->wake);
+    free(t->build);
+    free(t);
+    tm->tier2 = NULL;
+}
+
+/* ---- vCPUs ------------------------------------------------------------------------------------
+ */
+
+/* true: it is done. */
+static bool request(struct tier2 *t, const struct job *j)
+{
+    if (!t->running)
+        return build(t, j);
+    pthread_mutex_lock(&t->lock);
+    if (t->queued < QUEUE_SIZE) {
+        t->queue[t->queued++] = *j;
+        pthread_cond_signal(&t->wake);
+    } else {
+        t->refused[TIER2_BUSY]++;
+        j->block->queued = false;
+    }
+    pthread_mutex_unlock(&t->lock);
+    return false;
+}
+
+bool tier2_note(struct tcg_cpu *tc, struct tcg_block *b, const struct tcg_exit *out)
+{
+    struct tcg_machine *tm = tc->tm;
+    struct tier2 *t = tm->tier2;
+    if (tm->tier2_mode == TIER2_ASYNC) {
+        if (!__atomic_load_n(&tc->sample, __ATOMIC_RELAXED))
+            return false;
+        __atomic_store_n(&tc->sample, false, __ATOMIC_RELAXED);
+    }
+    if (b->tier != 1 || b->queued || !b->page)
+        return false;
+    if (b->page->writes > MAX_PAGE_WRITES) {
+        b->queued = true;
+        t->refused[TIER2_WRITTEN]++;
+        return false;
+    }
+    /* Asked in a loop of a region, at another label than its head: known to be hot. */
+    bool hot = out->kind == TCG_EXIT_LINK && out->block &&
+               out->block->exits[out->number].flags & IR_EXIT_STAY;
+    if (!hot && ++b->heat < tm->tier2_threshold)
+        return false;
+    b->queued = true;
+    struct job j = {.block = b, .era = tm->cache.flush_count, .pcb = tc->pcb, .tc = tc};
+    return request(t, &j);
+}
+
+size_t tier2_info(const struct tcg_machine *tm, char *buf, size_t len)
+{
+    const struct tier2 *t = tm->tier2;
+    if (!t)
+        return (size_t)snprintf(buf, len, "second tier              off\n");
+    const uint64_t *r = t->refused;
+    return (size_t)snprintf(
+        buf, len,
+        "second tier              %" PRIu64 " regions of %" PRIu64 " blocks, %" PRIu64
+        " instructions, made in %.1f ms\n"
+        "refused                  %" PRIu64 " busy, %" PRIu64 " gone, %" PRIu64 " written, %" PRIu64
+        " too big, %" PRIu64 " control flow, %" PRIu64 " memory\n"
+        "samples                  %" PRIu64 "\n",
+        t->regions, t->nodes, t->insns, (double)t->build_ns / 1e6, r[TIER2_BUSY], r[TIER2_GONE],
+        r[TIER2_WRITTEN], r[TIER2_TOO_BIG], r[TIER2_CONTROL], r[TIER2_NO_MEMORY], t->samples);
+}
