@@ -296,7 +296,9 @@ static inline void fl_clobber(struct cg *g)
 void exit_link_call(struct cg *g, struct tcg_exit_site *x, bool after_guard);
 /* Record where everything is that is not where `home` (g->home, g->outer_home) has it. */
 void exit_places(struct cg *g, const int8_t *home, uint16_t *first, uint16_t *count);
-/* The same for a transition: flags that are computed in it find RAX free. */
+/* The memory of slots is about to change: values that are only in another slot's get registers. */
+void exit_leave_slot_memory(struct cg *g, const int8_t *home);
+/* Both for a transition: flags that are computed in it find RAX free. */
 void exit_places_with_flags(struct cg *g, const int8_t *home, uint16_t *first, uint16_t *count);
 /* A snapshot for a call whose return address is the present position. */
 void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc);

@@ -68,30 +68,40 @@ static uint64_t away(const struct cg *g, const int8_t *home)
     return (home == g->outer_home ? g->touched | g->differ : g->touched) & ~g->unwanted;
 }
 
-void exit_places(struct cg *g, const int8_t *homes, uint16_t *first, uint16_t *count)
+/* Is slot s's value, which someone looks at, found in another slot's memory unless it is in a
+ * register? */
+static bool in_foreign_memory(const struct cg *g, unsigned s)
 {
-    const struct ir_region *r = g->r;
+    uint32_t v = g->cur[s];
+    if (!v || g->last[v] < g->n || g->spill[v] >= 0 || g->mem[v] < 0 || g->mem[v] == (int)s)
+        return false;
+    return v >= IR_MAX_INSNS || (g->r->insns[v].op != IR_CONST && !g->recipe[v]);
+}
+
+void exit_leave_slot_memory(struct cg *g, const int8_t *homes)
+{
     uint32_t locked = g->gpr_locked, xlocked = g->xmm_locked;
     uint64_t slots = away(g, homes);
-    /* A value that is only in another slot's memory gets a register: a transition may write that
-     * memory. */
-    cg_for_each_slot(s, slots)
-    {
-        uint32_t v = g->cur[s];
-        bool is_const = v && v < IR_MAX_INSNS && r->insns[v].op == IR_CONST;
-        bool computed_late = v && v < IR_MAX_INSNS && g->recipe[v];
-        if (!v || g->last[v] < g->n || g->reg[v] != NO_REG || is_const || computed_late ||
-            g->spill[v] >= 0 || g->mem[v] == (int)s)
-            continue;
-        if (cg_is_xmm(g, v))
-            cg_xmm(g, (ir_ref)v);
-        else
-            cg_gpr(g, (ir_ref)v);
-        g->gpr_locked = locked;
-        g->xmm_locked = xlocked;
-    }
+    /* Those that have a register keep it: the others must not take it. */
+    for (unsigned loading = 0; loading < 2; loading++)
+        cg_for_each_slot(s, slots)
+        {
+            uint32_t v = g->cur[s];
+            if (!in_foreign_memory(g, s) || (!loading && g->reg[v] == NO_REG))
+                continue;
+            if (cg_is_xmm(g, v))
+                cg_xmm(g, (ir_ref)v);
+            else
+                cg_gpr(g, (ir_ref)v);
+        }
+    g->gpr_locked = locked;
+    g->xmm_locked = xlocked;
+}
+
+void exit_places(struct cg *g, const int8_t *homes, uint16_t *first, uint16_t *count)
+{
+    uint64_t slots = away(g, homes);
     *first = (uint16_t)g->place_count;
-    slots = away(g, homes);
     cg_for_each_slot(s, slots)
     {
         int home = homes[s];
@@ -117,6 +127,7 @@ void exit_places_with_flags(struct cg *g, const int8_t *homes, uint16_t *first, 
     uint32_t v = g->cur[g->tm->arch->slot_flags];
     if (v && v < IR_MAX_INSNS && g->recipe[v])
         cg_take(g, RAX);
+    exit_leave_slot_memory(g, homes);
     exit_places(g, homes, first, count);
 }
 
@@ -343,14 +354,6 @@ void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t
         else
             emit_store(&g->e, 4, RAX, cg_slot_mem(g, q->slot));
     }
-    /* A place that is another slot's memory is read before that memory is overwritten: the
-     * allocator never leaves such a pair (leave_slot_memory), except through the stores below; do
-     * those reads first. */
-    for (const struct place *q = p; q < end; q++) {
-        bool foreign = q->kind == PLACE_SLOT && q->index != q->slot;
-        if (foreign && q->slot != PLACE_OPERAND && homes[q->slot] == NO_REG)
-            late_place(g, q, NO_REG);
-    }
     for (const struct place *q = p; q < end; q++) {
         if (q->slot == PLACE_OPERAND || (q->kind != PLACE_GPR && q->kind != PLACE_XMM))
             continue;
@@ -367,10 +370,10 @@ void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t
     for (const struct place *q = p; q < end; q++) {
         if (q->slot == PLACE_OPERAND || q->kind == PLACE_FLAGS)
             continue;
-        int home = homes[q->slot];
-        bool foreign = q->kind == PLACE_SLOT && q->index != q->slot;
-        if (q->kind != PLACE_GPR && q->kind != PLACE_XMM && !(foreign && home == NO_REG))
-            late_place(g, q, home);
+        if (q->kind == PLACE_SLOT && q->index != q->slot)
+            cg_fail(g, __func__); /* overwritten by now (exit_leave_slot_memory) */
+        if (q->kind != PLACE_GPR && q->kind != PLACE_XMM)
+            late_place(g, q, homes[q->slot]);
     }
 }
 

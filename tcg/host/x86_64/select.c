@@ -718,6 +718,7 @@ static void memory_stub(struct cg *g, struct stub *s, const struct ir_insn *i)
 static void inline_call(struct cg *g, unsigned entry)
 {
     struct stub s = {.pc = g->pc};
+    exit_leave_slot_memory(g, g->home); /* helpers write slots */
     exit_places(g, g->home, &s.first, &s.count);
     select_thunk_call(g, (enum thunk)((xmm_live(g) ? THUNK_C_XMM : THUNK_C) + entry), &s);
     fl_clobber(g);
