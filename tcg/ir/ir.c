@@ -150,11 +150,10 @@ static enum ir_type result_type(const struct ir_region *r, const struct ir_insn 
 
 static unsigned hash_insn(const struct ir_insn *i)
 {
-    uint64_t h = i->op | (uint64_t)i->type << 8 | (uint64_t)i->aux << 16;
-    h = h * 0x9e3779b97f4a7c15u + i->a;
-    h = h * 0x9e3779b97f4a7c15u + i->b;
-    h = h * 0x9e3779b97f4a7c15u + i->c;
-    h = h * 0x9e3779b97f4a7c15u + (i->imm ^ i->d);
+    uint64_t h = i->op | (uint64_t)i->type << 8 | (uint64_t)i->aux << 16 | (uint64_t)i->a << 24 |
+                 (uint64_t)i->b << 40;
+    h ^= i->imm * 0xc2b2ae3d27d4eb4fu + (i->c | (uint64_t)i->d << 16);
+    h *= 0x9e3779b97f4a7c15u; /* every field counts in the top bits, small constants too */
     return (unsigned)(h >> 56);
 }
 
