@@ -673,6 +673,20 @@ int cg_xmm_temp(struct cg *g)
     return reg;
 }
 
+int cg_scratch(struct cg *g)
+{
+    static const int8_t temporaries[] = {RDX, RAX, RCX};
+    for (unsigned k = 0; k < sizeof temporaries; k++) {
+        int reg = temporaries[k];
+        if (!gpr_is_free(g, reg))
+            continue;
+        set_free(g, false, reg);
+        g->gpr_locked |= 1u << reg;
+        return reg;
+    }
+    return NO_REG;
+}
+
 void cg_take(struct cg *g, int reg)
 {
     uint32_t v = g->gpr[reg];

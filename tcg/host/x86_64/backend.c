@@ -15,12 +15,12 @@
 
 #include "core/util/error.h"
 #include "core/util/range.h"
-#include "tcg/host/x86_64/cg.h"
+#include "tcg/host/x86_64/access.h"
 #include "tcg/ir/eval.h"
 #include "tcg/disas.h"
 #include "tcg/perfmap.h"
 
-enum { CODE_MARGIN = 4096, ENTRY_ALIGN = 16, TIER2_SHARE = 4 /* of the code memory: 1/4 */ };
+enum { ENTRY_ALIGN = 16, TIER2_SHARE = 4 /* of the code memory: 1/4 */ };
 
 static bool supported(void)
 {
@@ -98,6 +98,7 @@ static bool init(struct tcg_machine *tm, struct vemu_error **errp)
     be->area[1].start = be->area[1].used = align_down(be->size - be->size / TIER2_SHARE, 64);
     be->area[0].end = be->area[1].start;
     be->area[0].start = be->area[0].used = be->thunks_end;
+    routine_flush(be);
     perfmap_add(tm, be->exec, be->thunks_end, "vemu_thunks");
     return true;
 }
@@ -439,6 +440,7 @@ static void flush(struct tcg_machine *tm)
         be->area[k].used = be->area[k].start;
         be->area[k].index_count = 0;
     }
+    routine_flush(be);
 }
 
 static void *jump_target(struct tcg_block *b)

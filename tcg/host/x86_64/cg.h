@@ -6,6 +6,7 @@
  *   flags.c    host flags <-> IR_FL values     exit.c    snapshots and transitions to the
  * block-boundary convention thunk.c    shared code                     backend.c code memory,
  * linking, entry
+ *   access.c   loads and stores                routine.c the same, shared by blocks
  */
 #ifndef TCG_HOST_X86_64_CG_H
 #define TCG_HOST_X86_64_CG_H
@@ -69,6 +70,17 @@ enum { SCRATCH_XMM = 15 };
 #define FL_LABEL_MARK(imm) ((imm)&15)
 enum { FL_LABEL_FROM_RESULT = 1 << 4 };
 
+/* A load or store: all that its code depends on (access.h). */
+struct access {
+    uint16_t attr; /* enum ir_mem */
+    bool store, vec;
+    bool wide;         /* load: the result is an i64 */
+    bool xmm_live;     /* vector registers hold values that the slow way must keep */
+    int8_t addr, data; /* registers; data of a store NO_REG: the constant imm */
+    int8_t scratch[2]; /* registers that a routine may use, or NO_REG */
+    int32_t imm;
+};
+
 enum stub_kind {
     STUB_LOAD,
     STUB_STORE,
@@ -80,11 +92,10 @@ enum stub_kind {
 };
 struct stub {
     enum stub_kind kind;
-    uint8_t *jump; /* displacement of the jump to the stub */
-    uint8_t *back; /* where to go on */
-    uint16_t insn;
-    int8_t addr, data; /* registers */
-    bool xmm_live;
+    uint8_t *jump;         /* displacement of the jump to the stub */
+    uint8_t *back;         /* where to go on */
+    struct access access;  /* STUB_LOAD, STUB_STORE */
+    int8_t target;         /* STUB_EXPECT: register with the PC */
     uint16_t first, count; /* places: of the snapshot, or of an exit's transition */
     uint64_t imm;
     int64_t pc; /* of the guest instruction, minus PCB */
@@ -181,8 +192,10 @@ enum thunk {
     THUNK_RETURN, /* to the run loop, to look at events */
     THUNK_INDIRECT_MISS,
     THUNK_C, /* + enum c_entry: C function called with only general registers saved */
-    THUNK_C_XMM = THUNK_C + 8, /* likewise, vector registers too */
-    THUNK_COUNT = THUNK_C_XMM + 8,
+    THUNK_C_XMM = THUNK_C + 8,       /* likewise, vector registers too */
+    THUNK_ROUTINE = THUNK_C_XMM + 8, /* + C_LOAD ... C_STORE_VEC, called by a shared routine */
+    THUNK_ROUTINE_XMM = THUNK_ROUTINE + 4,
+    THUNK_COUNT = THUNK_ROUTINE_XMM + 4,
 };
 
 static inline void cg_fail(struct cg *g, const char *where)
@@ -234,6 +247,10 @@ bool cg_imm32(const struct cg *g, ir_ref v, int32_t *imm);
 /* A scratch register, locked. */
 int cg_temp(struct cg *g);
 int cg_xmm_temp(struct cg *g);
+/* A temporary that holds nothing that is needed, locked; NO_REG: there is none. */
+int cg_scratch(struct cg *g);
+/* Do vector registers hold values that are needed? */
+bool cg_xmm_live(const struct cg *g);
 /* Make a particular register free and lock it. */
 void cg_take(struct cg *g, int reg);
 /* Register for the result of insn n, locked and bound to it. Arguments that die at n and are named
@@ -256,6 +273,19 @@ void cg_store_slot(struct cg *g, unsigned s);
 static inline struct host_mem cg_slot_mem(const struct cg *g, unsigned s)
 {
     return mem_at(ENV, g->r->slots[s].offset);
+}
+/* Where C functions find their arguments and leave their results. */
+static inline struct host_mem cg_arg_mem(unsigned k)
+{
+    return mem_at(ENV, TCG_ENV_OFFSET(call_arg) + 8 * (int)k);
+}
+static inline struct host_mem cg_attr_mem(void)
+{
+    return mem_at(ENV, TCG_ENV_OFFSET(call_attr));
+}
+static inline struct host_mem cg_scratch_mem(void)
+{
+    return mem_at(ENV, TCG_ENV_OFFSET(scratch));
 }
 static inline struct host_mem cg_spill_mem(int k)
 {
@@ -332,6 +362,11 @@ bool select_insn(struct cg *g);
 bool vector_insn(struct cg *g); /* false: not a vector op */
 void select_stub(struct cg *g, struct stub *s);
 
+/* access.c */
+void select_load(struct cg *g, const struct ir_insn *i);
+void select_store(struct cg *g, const struct ir_insn *i);
+void access_stub_code(struct cg *g, struct stub *s);
+
 /* The call in a stub to C: arguments are in tcg_cpu already; records the snapshot. */
 void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s);
 
@@ -340,6 +375,12 @@ void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s);
 
 /* tcg_cpu.thunk_fn */
 enum c_entry { C_LOAD, C_STORE, C_LOAD_VEC, C_STORE_VEC, C_ATOMIC, C_CALL, C_TRAP, C_ENTRIES };
+
+enum {
+    CODE_MARGIN = 4096, /* free bytes behind emit.end */
+    ROUTINE_BITS = 12,
+    ROUTINE_SLOTS = 1 << ROUTINE_BITS,
+};
 
 /* Code memory of one tier, filled by one thread at a time. */
 struct code_area {
@@ -355,6 +396,11 @@ struct code_area {
 struct x86_backend {
     uint8_t *write, *exec; /* the two mappings of the code memory */
     uint64_t size, thunks_end;
+    /* Shared routines lie between the two areas and grow downwards: area[0].end. code_lock. */
+    struct routine {
+        uint32_t key, offset;
+    } routines[ROUTINE_SLOTS]; /* hashed by key; 0: free */
+    unsigned routine_count;
     const uint8_t *thunk[THUNK_COUNT]; /* in the executable view */
     struct code_area area[2];          /* of the first and the second tier */
 };

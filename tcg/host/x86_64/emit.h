@@ -319,6 +319,10 @@ static inline void emit_store_imm(struct emit *e, bool wide, struct host_mem m, 
     emit_rm(e, 0xc7 | w_bit(wide), 0, m);
     emit_u32(e, (uint32_t)imm);
 }
+static inline void emit_ret(struct emit *e)
+{
+    emit_u8(e, 0xc3);
+}
 /* One instruction that does nothing, 0 to 3 bytes. */
 static inline void emit_nop(struct emit *e, unsigned bytes)
 {

@@ -1,4 +1,4 @@
-/* Instruction selection: integer operations, memory and control. */
+/* Instruction selection: integer operations, calls and control. */
 #include "tcg/host/x86_64/cg.h"
 
 #include "core/util/range.h"
@@ -18,7 +18,6 @@ struct stub *cg_stub(struct cg *g, enum stub_kind kind, uint8_t *jump)
     memset(s, 0, sizeof *s);
     s->kind = kind;
     s->jump = jump;
-    s->insn = (uint16_t)g->n;
     s->pc = g->pc;
     return s;
 }
@@ -465,253 +464,14 @@ static void trap(struct cg *g, const struct ir_insn *i)
     s->count = count;
 }
 
-/* ---- memory
+/* ---- calls into C
  * ------------------------------------------------------------------------------------------------------
  */
-
-/* Fast path of the TLB check with scratch registers t and u; t := addend (address = addr + t). The
- * jump to patch. */
-static uint8_t *tlb_check(struct cg *g, int addr, unsigned size, bool write, int t, int u)
-{
-    struct emit *e = &g->e;
-    size_t table = write ? offsetof(struct tcg_ctx, wr) : offsetof(struct tcg_ctx, rd);
-    emit_vex_rr(e, V_RORX | OPC_W, t, NO_REG, addr); /* index: bits 12 up, times 16 */
-    emit_u8(e, MEM_PAGE_BITS - 4);
-    if (size > 1)
-        emit_rm(e, X_LEA | OPC_W, u, mem_at(addr, (int32_t)size - 1));
-    else
-        emit_mov(e, true, u, addr);
-    emit_alu_imm(e, 4, G_AND, t, (TLB_L1_SIZE - 1) * (int)sizeof(struct tlb_fast));
-    emit_alu_imm(e, 8, G_AND, u, -(int32_t)MEM_PAGE_SIZE);
-    emit_rm(e, X_CMP | OPC_W, u, mem_index(CTX, t, 0, (int32_t)table));
-    uint8_t *slow = emit_jcc(e, CC_NE);
-    emit_load(e, true, t,
-              mem_index(CTX, t, 0, (int32_t)(table + offsetof(struct tlb_fast, addend))));
-    return slow;
-}
-
-static bool xmm_live(const struct cg *g)
-{
-    for (int k = 0; k < 16; k++)
-        if (g->xmm[k] && g->last[g->xmm[k]] >= g->n)
-            return true;
-    return false;
-}
-
-/* Always the slow way: other privilege than the mode's. */
-static bool has_override(const struct ir_insn *i)
-{
-    return (i->imm & IR_MEM_IDX) != 0;
-}
-
-static uint8_t *check_alignment(struct cg *g, int addr, unsigned size)
-{
-    emit_rr(&g->e, 0xf6 | OPC_BYTE, 0, addr); /* test addr8, size-1 */
-    emit_u8(&g->e, size - 1);
-    fl_clobber(g);
-    return emit_jcc(&g->e, CC_NE);
-}
-
-/*
- * An access: registers first (allocation may emit moves), then the record of where everything is,
- * then the checks, whose jumps (TLB, alignment) lead to one stub.
- */
-static struct stub *access_check(struct cg *g, const struct ir_insn *i, enum stub_kind kind,
-                                 int addr, int *base)
-{
-    unsigned size = 1u << (i->imm & IR_MEM_SIZE);
-    bool slow_only = has_override(i), write = kind == STUB_STORE || (i->imm & IR_MEM_RMW);
-    uint8_t *odd = NULL, *slow;
-    uint16_t first, count;
-    int t = slow_only ? NO_REG : cg_temp(g), u = slow_only ? NO_REG : cg_temp(g);
-
-    exit_places(g, g->home, &first, &count);
-    fl_clobber(g);
-    if ((i->imm & IR_MEM_ALIGN) && size > 1)
-        odd = check_alignment(g, addr, size);
-    slow = slow_only ? emit_jmp(&g->e) : tlb_check(g, addr, size, write, t, u);
-    *base = t;
-    struct stub *s = cg_stub(g, kind, slow);
-    s->imm = odd ? (uint64_t)(uintptr_t)odd : 0;
-    s->addr = (int8_t)addr;
-    s->xmm_live = xmm_live(g);
-    s->first = first;
-    s->count = count;
-    return s;
-}
-
-/* The store of a read-modify-write: it finds the addend of the load's check as its "value", 0 when
- * the load went the slow way, so that it checks nothing again. */
-static uint32_t paired_store(const struct cg *g)
-{
-    const struct ir_insn *l = &g->r->insns[g->n];
-    for (uint32_t m = g->n + 1; m < g->r->count && m < g->n + 24; m++) {
-        const struct ir_insn *s = &g->r->insns[m];
-        if (s->op == IR_ST)
-            return s->c == g->n && g->id[s->a] == g->id[l->a] && !((s->imm ^ l->imm) & IR_MEM_SIZE)
-                       ? m
-                       : 0;
-        if (s->op == IR_CALL || s->op == IR_INSN)
-            return 0;
-    }
-    return 0;
-}
-
-static void load(struct cg *g, const struct ir_insn *i)
-{
-    static const uint32_t zero[4] = {X_MOVZX8, X_MOVZX16, X_MOV_LOAD, X_MOV_LOAD | OPC_W};
-    static const uint32_t sign[4] = {X_MOVSX8, X_MOVSX16, X_MOVSXD, X_MOV_LOAD | OPC_W};
-    unsigned width = i->imm & IR_MEM_SIZE;
-    bool vec = i->type == IR_V128;
-    int addr = cg_gpr(g, i->a), base,
-        dst = vec ? cg_pick_xmm_dst(g, 0) : cg_pick_dst(g, 1u << addr);
-    struct stub *s;
-    struct emit *e = &g->e;
-
-    g->gpr_locked |= 1u << addr; /* stays readable even when the result gets its register */
-    s = access_check(g, i, STUB_LOAD, addr, &base);
-    if (base != NO_REG) {
-        struct host_mem m = mem_index(base, addr, 0, 0);
-        bool sx = (i->imm & IR_MEM_SIGN) && (width < IR_W32 || (width == IR_W32 && is_wide(i)));
-        if (vec)
-            emit_vex_rm(e,
-                        width == IR_W128  ? V_MOVDQU_LOAD
-                        : width == IR_W64 ? V_MOVQ_LOAD
-                                          : V_MOVD_LOAD,
-                        dst, NO_REG, m);
-        else
-            emit_rm(e, sx ? sign[width] | w_bit(is_wide(i)) : zero[width], dst, m);
-    }
-    cg_bind(g, g->n, dst);
-    s->data = (int8_t)dst;
-    s->back = e->p;
-    uint32_t pair = (i->imm & IR_MEM_RMW) && base != NO_REG ? paired_store(g) : 0;
-    if (pair) {
-        g->last[pair] = (uint16_t)pair;
-        cg_bind(g, pair, base);
-        s->site = (uint16_t)base + 1;
-    }
-}
-
-static struct stub *paired_check(struct cg *g, int addr, int *base)
-{
-    uint16_t first, count;
-    *base = cg_gpr(g, (ir_ref)g->n);
-    exit_places(g, g->home, &first, &count);
-    emit_alu(&g->e, 8, X_TEST, *base, *base);
-    fl_clobber(g);
-    struct stub *s = cg_stub(g, STUB_STORE, emit_jcc(&g->e, CC_E));
-    s->addr = (int8_t)addr;
-    s->xmm_live = xmm_live(g);
-    s->first = first;
-    s->count = count;
-    return s;
-}
-
-/* mov [m], imm of 1, 2, 4 or 8 bytes */
-static void store_const(struct cg *g, unsigned size, int32_t imm, struct host_mem m)
-{
-    struct emit *e = &g->e;
-    if (size == 1) {
-        emit_rm(e, 0xc6, 0, m);
-        emit_u8(e, (uint8_t)imm);
-    } else if (size == 2) {
-        emit_rm(e, 0xc7 | PP_66, 0, m);
-        emit_u8(e, (uint8_t)imm);
-        emit_u8(e, (uint8_t)(imm >> 8));
-    } else {
-        emit_store_imm(e, size == 8, m, imm);
-    }
-}
-
-static void store(struct cg *g, const struct ir_insn *i)
-{
-    unsigned width = i->imm & IR_MEM_SIZE;
-    bool vec = g->r->insns[i->b].type == IR_V128;
-    int32_t imm = 0;
-    bool constant = !vec && cg_imm32(g, i->b, &imm) && !(i->imm & IR_MEM_IDX);
-    int addr = cg_gpr(g, i->a),
-        data = constant ? NO_REG
-               : vec    ? cg_xmm(g, i->b)
-                        : cg_gpr(g, i->b),
-        base;
-    bool paired = g->last[g->n] && (g->reg[g->n] != NO_REG || g->spill[g->n] >= 0);
-    struct stub *s =
-        paired ? paired_check(g, addr, &base) : access_check(g, i, STUB_STORE, addr, &base);
-    struct emit *e = &g->e;
-
-    s->data = (int8_t)data;
-    if (base != NO_REG) {
-        struct host_mem m = mem_index(base, addr, 0, 0);
-        if (constant)
-            store_const(g, 1u << width, imm, m);
-        else if (vec)
-            emit_vex_rm(e,
-                        width == IR_W128  ? V_MOVDQU_STORE
-                        : width == IR_W64 ? V_MOVQ_STORE
-                                          : V_MOVD_STORE,
-                        data, NO_REG, m);
-        else
-            emit_store(e, 1u << width, data, m);
-    }
-    s->back = e->p;
-}
 
 void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s)
 {
     emit_call_to(&g->e, cg_thunk(g, t));
     exit_snapshot(g, s->first, s->count, s->pc);
-}
-
-static struct host_mem arg_mem(unsigned k)
-{
-    return mem_at(ENV, TCG_ENV_OFFSET(call_arg) + 8 * (int)k);
-}
-static struct host_mem attr_mem(void)
-{
-    return mem_at(ENV, TCG_ENV_OFFSET(call_attr));
-}
-static struct host_mem scratch_mem(void)
-{
-    return mem_at(ENV, TCG_ENV_OFFSET(scratch));
-}
-
-static void memory_stub(struct cg *g, struct stub *s, const struct ir_insn *i)
-{
-    struct emit *e = &g->e;
-    bool is_load = s->kind == STUB_LOAD, vec;
-    unsigned width = i->imm & IR_MEM_SIZE;
-    vec = is_load ? i->type == IR_V128 : g->r->insns[i->b].type == IR_V128;
-    if (s->imm) /* the alignment jump */
-        emit_patch((uint8_t *)(uintptr_t)s->imm, e->p);
-    emit_store(e, 8, s->addr, arg_mem(0));
-    emit_store_imm(e, false, attr_mem(), (int32_t)i->imm);
-    if (!is_load) {
-        int32_t imm;
-        if (s->data == NO_REG && cg_imm32(g, i->b, &imm))
-            emit_store_imm(e, true, arg_mem(1), imm);
-        else if (vec)
-            emit_vex_rm(e, V_MOVDQU_STORE, s->data, NO_REG, scratch_mem());
-        else
-            emit_store(e, 8, s->data, arg_mem(1));
-    }
-    unsigned entry = is_load ? (vec ? C_LOAD_VEC : C_LOAD) : vec ? C_STORE_VEC : C_STORE;
-    select_thunk_call(g, (enum thunk)((s->xmm_live ? THUNK_C_XMM : THUNK_C) + entry), s);
-    if (is_load && vec) {
-        emit_vex_rm(e, V_MOVDQU_LOAD, s->data, NO_REG, scratch_mem());
-    } else if (is_load) {
-        bool sx = i->imm & IR_MEM_SIGN;
-        if (sx && width < IR_W32)
-            emit_rm(e, (width == IR_W8 ? X_MOVSX8 : X_MOVSX16) | w_bit(is_wide(i)), s->data,
-                    arg_mem(0));
-        else if (sx && width == IR_W32 && is_wide(i))
-            emit_rm(e, X_MOVSXD | OPC_W, s->data, arg_mem(0));
-        else
-            emit_load(e, width == IR_W64, s->data, arg_mem(0));
-    }
-    if (is_load && s->site) /* tells the store of the pair that nothing was checked */
-        emit_mov_imm(e, s->site - 1, 0);
-    emit_jmp_to(e, s->back);
 }
 
 /* In line: thunk call with a snapshot of the present state, result from call_arg[0]. */
@@ -720,7 +480,7 @@ static void inline_call(struct cg *g, unsigned entry)
     struct stub s = {.pc = g->pc};
     exit_leave_slot_memory(g, g->home); /* helpers write slots */
     exit_places(g, g->home, &s.first, &s.count);
-    select_thunk_call(g, (enum thunk)((xmm_live(g) ? THUNK_C_XMM : THUNK_C) + entry), &s);
+    select_thunk_call(g, (enum thunk)((cg_xmm_live(g) ? THUNK_C_XMM : THUNK_C) + entry), &s);
     fl_clobber(g);
 }
 
@@ -728,12 +488,12 @@ static void store_arg(struct cg *g, unsigned k, ir_ref v)
 {
     int32_t imm;
     if (cg_imm32(g, v, &imm) && (g->r->insns[g->id[v]].type == IR_I64 || imm >= 0))
-        emit_store_imm(&g->e, true, arg_mem(k), imm);
+        emit_store_imm(&g->e, true, cg_arg_mem(k), imm);
     else {
         int r = cg_gpr(g, v);
-        emit_store(&g->e, 8, r, arg_mem(k));
+        emit_store(&g->e, 8, r, cg_arg_mem(k));
         if (g->r->insns[v].type == IR_I32 && g->r->insns[v].op == IR_TRUNC) /* upper half: zero */
-            emit_store_imm(&g->e, false, mem_at(ENV, arg_mem(k).disp + 4), 0);
+            emit_store_imm(&g->e, false, mem_at(ENV, cg_arg_mem(k).disp + 4), 0);
         cg_unlock_all(g);
     }
 }
@@ -748,10 +508,10 @@ static void atomic(struct cg *g, const struct ir_insn *i)
     store_arg(g, 1, i->op == IR_CMPXCHG ? i->c : i->b);
     if (i->op == IR_CMPXCHG)
         store_arg(g, 2, i->b);
-    emit_store_imm(&g->e, false, attr_mem(), (int32_t)(i->imm | (uint64_t)ops[i->op] << 16));
+    emit_store_imm(&g->e, false, cg_attr_mem(), (int32_t)(i->imm | (uint64_t)ops[i->op] << 16));
     inline_call(g, C_ATOMIC);
     int dst = cg_dst(g, 0);
-    emit_load(&g->e, is_wide(i), dst, arg_mem(0));
+    emit_load(&g->e, is_wide(i), dst, cg_arg_mem(0));
 }
 
 static void call(struct cg *g, const struct ir_insn *i)
@@ -767,7 +527,7 @@ static void call(struct cg *g, const struct ir_insn *i)
     for (unsigned k = 0; k < 4; k++)
         if (args[k])
             store_arg(g, k, args[k]);
-    emit_store_imm(&g->e, false, attr_mem(), (int32_t)i->imm);
+    emit_store_imm(&g->e, false, cg_attr_mem(), (int32_t)i->imm);
     /* A value that is needed later must not live in slot memory that the helper writes. */
     cg_for_each_slot(s, writes)
     {
@@ -793,7 +553,7 @@ static void call(struct cg *g, const struct ir_insn *i)
     g->touched |= writes;
     if (i->type != IR_VOID && g->last[g->n]) {
         int dst = cg_dst(g, 0);
-        emit_load(&g->e, is_wide(i), dst, arg_mem(0));
+        emit_load(&g->e, is_wide(i), dst, cg_arg_mem(0));
     }
 }
 
@@ -897,7 +657,7 @@ static void exit_indirect(struct cg *g, const struct ir_insn *i)
 static void expect_stub(struct cg *g, struct stub *s)
 {
     emit_patch(s->jump, g->e.p);
-    emit_store(&g->e, 8, s->addr, pc_mem(g));
+    emit_store(&g->e, 8, s->target, pc_mem(g));
     exit_transition(g, g->outer_home, s->first, s->count);
     emit_load(&g->e, true, RAX, pc_mem(g));
     indirect_jump(g);
@@ -914,7 +674,7 @@ static void expect(struct cg *g, const struct ir_insn *i)
     emit_alu(&g->e, 8, X_CMP, t, a);
     fl_clobber(g);
     struct stub *s = cg_stub(g, STUB_EXPECT, emit_jcc(&g->e, CC_NE));
-    s->addr = (int8_t)a;
+    s->target = (int8_t)a;
     s->first = first;
     s->count = count;
 }
@@ -1077,10 +837,10 @@ bool select_insn(struct cg *g)
         select_value(g, i);
         return true;
     case IR_LD:
-        load(g, i);
+        select_load(g, i);
         return true;
     case IR_ST:
-        store(g, i);
+        select_store(g, i);
         return true;
     case IR_XCHG:
     case IR_FETCH_ADD:
@@ -1126,16 +886,14 @@ bool select_insn(struct cg *g)
 
 void select_stub(struct cg *g, struct stub *s)
 {
-    const struct ir_insn *i = &g->r->insns[s->insn];
     switch (s->kind) {
     case STUB_LOAD:
     case STUB_STORE:
-        emit_patch(s->jump, g->e.p);
-        memory_stub(g, s, i);
+        access_stub_code(g, s);
         break;
     case STUB_TRAP: {
         emit_patch(s->jump, g->e.p);
-        emit_store_imm(&g->e, true, arg_mem(0), (int32_t)s->imm);
+        emit_store_imm(&g->e, true, cg_arg_mem(0), (int32_t)s->imm);
         select_thunk_call(g, (enum thunk)(THUNK_C_XMM + C_TRAP), s);
         break;
     }

@@ -66,7 +66,7 @@ static void return_to_c(struct emit *e)
     emit_alu_imm(e, 8, G_ADD, RSP, 8);
     for (unsigned k = sizeof callee_saved; k-- > 0;)
         pop(e, callee_saved[k]);
-    emit_u8(e, 0xc3);
+    emit_ret(e);
 }
 
 static void leave(struct emit *e, const struct tcg_arch *arch)
@@ -101,18 +101,22 @@ static struct host_mem xmm_mem(int reg)
     return mem_at(ENV, TCG_ENV_OFFSET(host_xmm) + 16 * reg);
 }
 
-static void call_c(struct emit *e, unsigned fn, bool xmm)
+/* depth: calls between the block and here, less one; the stack is aligned at even ones. */
+static void call_c(struct emit *e, unsigned fn, bool xmm, unsigned depth)
 {
+    bool align = !(depth & 1);
     for (unsigned k = 0; k < sizeof saved; k++)
         emit_store(e, 8, saved[k], gpr_mem(saved[k]));
     for (int k = 0; xmm && k < 16; k++)
         emit_vex_rm(e, V_MOVDQU_STORE, k, NO_REG, xmm_mem(k));
-    emit_load(e, true, RAX, mem_at(RSP, 0));
+    emit_load(e, true, RAX, mem_at(RSP, 8 * (int)depth));
     emit_store(e, 8, RAX, ENV_MEM(ret_addr));
-    emit_alu_imm(e, 8, G_SUB, RSP, 8);
+    if (align)
+        emit_alu_imm(e, 8, G_SUB, RSP, 8);
     emit_mov(e, true, RDI, ENV);
     emit_rm(e, 0xff, 2, mem_at(ENV, TCG_ENV_OFFSET(thunk_fn) + 8 * (int)fn));
-    emit_alu_imm(e, 8, G_ADD, RSP, 8);
+    if (align)
+        emit_alu_imm(e, 8, G_ADD, RSP, 8);
     emit_rm(e, 0x83, 7, ENV_MEM(status));
     emit_u8(e, 0);
     uint8_t *fault = emit_jcc(e, CC_NE);
@@ -122,10 +126,10 @@ static void call_c(struct emit *e, unsigned fn, bool xmm)
     for (unsigned k = 0; k < sizeof saved; k++)
         if (caller_saved(saved[k]))
             emit_load(e, true, saved[k], gpr_mem(saved[k]));
-    emit_u8(e, 0xc3);
+    emit_ret(e);
     emit_patch(fault, e->p);
     emit_store_imm(e, false, ENV_MEM(leave_kind), TCG_EXIT_STATUS);
-    pop(e, RAX);
+    emit_alu_imm(e, 8, G_ADD, RSP, 8 * ((int)depth + 1));
     return_to_c(e);
 }
 
@@ -211,9 +215,15 @@ bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be)
     emit_jmp_to(&e, at[THUNK_LEAVE]);
     for (unsigned k = 0; k < 8; k++) {
         at[THUNK_C + k] = e.p;
-        call_c(&e, k, false);
+        call_c(&e, k, false, 0);
         at[THUNK_C_XMM + k] = e.p;
-        call_c(&e, k, true);
+        call_c(&e, k, true, 0);
+    }
+    for (unsigned k = C_LOAD; k <= C_STORE_VEC; k++) {
+        at[THUNK_ROUTINE + k] = e.p;
+        call_c(&e, k, false, 1);
+        at[THUNK_ROUTINE_XMM + k] = e.p;
+        call_c(&e, k, true, 1);
     }
     for (unsigned k = 0; k < THUNK_COUNT; k++)
         be->thunk[k] = at[k] - be->write + be->exec;

@@ -1,0 +1,314 @@
+/*
+ * Loads and stores. A small block calls a shared routine for each (routine.c): 5 bytes where the
+ * access in line, its check of the TLB and its way into C take 80. Code that runs often is better
+ * off with the check in line (the second tier), and so is an access for which there is no routine.
+ */
+#include "tcg/host/x86_64/access.h"
+
+/* ---- parts of both forms
+ * ------------------------------------------------------------------------------------------ */
+
+static unsigned access_width(const struct access *a)
+{
+    return a->attr & IR_MEM_SIZE;
+}
+
+bool access_slow_only(const struct access *a)
+{
+    return (a->attr & IR_MEM_IDX) != 0;
+}
+
+uint8_t *access_tlb_check(struct emit *e, const struct access *a, int t, int u)
+{
+    unsigned size = 1u << access_width(a);
+    bool write = a->store || (a->attr & IR_MEM_RMW);
+    size_t table = write ? offsetof(struct tcg_ctx, wr) : offsetof(struct tcg_ctx, rd);
+    emit_vex_rr(e, V_RORX | OPC_W, t, NO_REG, a->addr); /* index: bits 12 up, times 16 */
+    emit_u8(e, MEM_PAGE_BITS - 4);
+    if (size > 1)
+        emit_rm(e, X_LEA | OPC_W, u, mem_at(a->addr, (int32_t)size - 1));
+    else
+        emit_mov(e, true, u, a->addr);
+    emit_alu_imm(e, 4, G_AND, t, (TLB_L1_SIZE - 1) * (int)sizeof(struct tlb_fast));
+    emit_alu_imm(e, 8, G_AND, u, -(int32_t)MEM_PAGE_SIZE);
+    emit_rm(e, X_CMP | OPC_W, u, mem_index(CTX, t, 0, (int32_t)table));
+    uint8_t *slow = emit_jcc(e, CC_NE);
+    emit_load(e, true, t,
+              mem_index(CTX, t, 0, (int32_t)(table + offsetof(struct tlb_fast, addend))));
+    return slow;
+}
+
+uint8_t *access_alignment_check(struct emit *e, const struct access *a)
+{
+    emit_rr(e, 0xf6 | OPC_BYTE, 0, a->addr); /* test addr8, size-1 */
+    emit_u8(e, (1u << access_width(a)) - 1);
+    return emit_jcc(e, CC_NE);
+}
+
+static bool sign_extends(const struct access *a)
+{
+    unsigned width = access_width(a);
+    return (a->attr & IR_MEM_SIGN) && (width < IR_W32 || (width == IR_W32 && a->wide));
+}
+
+/* mov [m], imm of 1, 2, 4 or 8 bytes */
+static void store_const(struct emit *e, unsigned size, int32_t imm, struct host_mem m)
+{
+    if (size == 1) {
+        emit_rm(e, 0xc6, 0, m);
+        emit_u8(e, (uint8_t)imm);
+    } else if (size == 2) {
+        emit_rm(e, 0xc7 | PP_66, 0, m);
+        emit_u8(e, (uint8_t)imm);
+        emit_u8(e, (uint8_t)(imm >> 8));
+    } else {
+        emit_store_imm(e, size == 8, m, imm);
+    }
+}
+
+void access_move(struct emit *e, const struct access *a, struct host_mem m)
+{
+    static const uint32_t zero[4] = {X_MOVZX8, X_MOVZX16, X_MOV_LOAD, X_MOV_LOAD | OPC_W};
+    static const uint32_t sign[4] = {X_MOVSX8, X_MOVSX16, X_MOVSXD, X_MOV_LOAD | OPC_W};
+    unsigned width = access_width(a);
+    if (a->vec && a->store)
+        emit_vex_rm(e,
+                    width == IR_W128  ? V_MOVDQU_STORE
+                    : width == IR_W64 ? V_MOVQ_STORE
+                                      : V_MOVD_STORE,
+                    a->data, NO_REG, m);
+    else if (a->vec)
+        emit_vex_rm(e,
+                    width == IR_W128  ? V_MOVDQU_LOAD
+                    : width == IR_W64 ? V_MOVQ_LOAD
+                                      : V_MOVD_LOAD,
+                    a->data, NO_REG, m);
+    else if (a->store && a->data == NO_REG)
+        store_const(e, 1u << width, a->imm, m);
+    else if (a->store)
+        emit_store(e, 1u << width, a->data, m);
+    else
+        emit_rm(e, sign_extends(a) ? sign[width] | w_bit(a->wide) : zero[width], a->data, m);
+}
+
+void access_slow_arguments(struct emit *e, const struct access *a)
+{
+    emit_store(e, 8, a->addr, cg_arg_mem(0));
+    emit_store_imm(e, false, cg_attr_mem(), a->attr);
+    if (!a->store)
+        return;
+    if (a->vec)
+        emit_vex_rm(e, V_MOVDQU_STORE, a->data, NO_REG, cg_scratch_mem());
+    else if (a->data == NO_REG)
+        emit_store_imm(e, true, cg_arg_mem(1), a->imm);
+    else
+        emit_store(e, 8, a->data, cg_arg_mem(1));
+}
+
+enum c_entry access_c_entry(const struct access *a)
+{
+    if (a->store)
+        return a->vec ? C_STORE_VEC : C_STORE;
+    return a->vec ? C_LOAD_VEC : C_LOAD;
+}
+
+void access_slow_result(struct emit *e, const struct access *a)
+{
+    unsigned width = access_width(a);
+    if (a->store)
+        return;
+    if (a->vec)
+        emit_vex_rm(e, V_MOVDQU_LOAD, a->data, NO_REG, cg_scratch_mem());
+    else if (!sign_extends(a))
+        emit_load(e, width == IR_W64, a->data, cg_arg_mem(0));
+    else if (width == IR_W32)
+        emit_rm(e, X_MOVSXD | OPC_W, a->data, cg_arg_mem(0));
+    else
+        emit_rm(e, (width == IR_W8 ? X_MOVSX8 : X_MOVSX16) | w_bit(a->wide), a->data,
+                cg_arg_mem(0));
+}
+
+/* ---- in line
+ * ------------------------------------------------------------------------------------------------
+ */
+
+bool cg_xmm_live(const struct cg *g)
+{
+    for (uint32_t m = g->xmm_used; m; m &= m - 1)
+        if (g->last[g->xmm[__builtin_ctz(m)]] >= g->n)
+            return true;
+    return false;
+}
+
+static struct stub *access_stub(struct cg *g, const struct access *a, uint8_t *slow, uint16_t first,
+                                uint16_t count)
+{
+    struct stub *s = cg_stub(g, a->store ? STUB_STORE : STUB_LOAD, slow);
+    s->access = *a;
+    s->access.xmm_live = cg_xmm_live(g);
+    s->first = first;
+    s->count = count;
+    return s;
+}
+
+/*
+ * Registers first (allocation may emit moves), then the record of where everything is, then the
+ * checks, whose jumps (TLB, alignment) lead to one stub. *base: the addend.
+ */
+static struct stub *inline_check(struct cg *g, const struct access *a, int *base)
+{
+    bool slow_only = access_slow_only(a);
+    uint8_t *odd = NULL, *slow;
+    uint16_t first, count;
+    int t = slow_only ? NO_REG : cg_temp(g), u = slow_only ? NO_REG : cg_temp(g);
+
+    exit_places(g, g->home, &first, &count);
+    fl_clobber(g);
+    if (a->attr & IR_MEM_ALIGN)
+        odd = access_alignment_check(&g->e, a);
+    slow = slow_only ? emit_jmp(&g->e) : access_tlb_check(&g->e, a, t, u);
+    *base = t;
+    struct stub *s = access_stub(g, a, slow, first, count);
+    s->imm = odd ? (uint64_t)(uintptr_t)odd : 0;
+    return s;
+}
+
+/* The store of a read-modify-write: it finds the addend of the load's check as its "value", 0 when
+ * the load went the slow way, so that it checks nothing again. */
+static uint32_t paired_store(const struct cg *g)
+{
+    const struct ir_insn *l = &g->r->insns[g->n];
+    for (uint32_t m = g->n + 1; m < g->r->count && m < g->n + 24; m++) {
+        const struct ir_insn *s = &g->r->insns[m];
+        if (s->op == IR_ST)
+            return s->c == g->n && g->id[s->a] == g->id[l->a] && !((s->imm ^ l->imm) & IR_MEM_SIZE)
+                       ? m
+                       : 0;
+        if (s->op == IR_CALL || s->op == IR_INSN)
+            return 0;
+    }
+    return 0;
+}
+
+static bool is_paired_store(const struct cg *g)
+{
+    return g->last[g->n] && (g->reg[g->n] != NO_REG || g->spill[g->n] >= 0);
+}
+
+static struct stub *paired_check(struct cg *g, const struct access *a, int *base)
+{
+    uint16_t first, count;
+    *base = cg_gpr(g, (ir_ref)g->n);
+    exit_places(g, g->home, &first, &count);
+    emit_alu(&g->e, 8, X_TEST, *base, *base);
+    fl_clobber(g);
+    return access_stub(g, a, emit_jcc(&g->e, CC_E), first, count);
+}
+
+static void inline_load(struct cg *g, const struct ir_insn *i, const struct access *a)
+{
+    int base;
+    struct stub *s = inline_check(g, a, &base);
+    if (base != NO_REG)
+        access_move(&g->e, a, mem_index(base, a->addr, 0, 0));
+    cg_bind(g, g->n, a->data);
+    s->back = g->e.p;
+    uint32_t pair = (i->imm & IR_MEM_RMW) && base != NO_REG ? paired_store(g) : 0;
+    if (pair) {
+        g->last[pair] = (uint16_t)pair;
+        cg_bind(g, pair, base);
+        s->site = (uint16_t)base + 1;
+    }
+}
+
+static void inline_store(struct cg *g, const struct access *a)
+{
+    int base;
+    struct stub *s = is_paired_store(g) ? paired_check(g, a, &base) : inline_check(g, a, &base);
+    if (base != NO_REG)
+        access_move(&g->e, a, mem_index(base, a->addr, 0, 0));
+    s->back = g->e.p;
+}
+
+void access_stub_code(struct cg *g, struct stub *s)
+{
+    struct emit *e = &g->e;
+    emit_patch(s->jump, e->p);
+    if (s->imm) /* the alignment jump */
+        emit_patch((uint8_t *)(uintptr_t)s->imm, e->p);
+    access_slow_arguments(e, &s->access);
+    select_thunk_call(
+        g, (enum thunk)((s->access.xmm_live ? THUNK_C_XMM : THUNK_C) + access_c_entry(&s->access)),
+        s);
+    access_slow_result(e, &s->access);
+    if (s->site) /* tells the store of the pair that nothing was checked */
+        emit_mov_imm(e, s->site - 1, 0);
+    emit_jmp_to(e, s->back);
+}
+
+/* ---- by a shared routine
+ * ------------------------------------------------------------------------------------------ */
+
+/* false: there is none. */
+static bool call_routine(struct cg *g, struct access *a)
+{
+    uint32_t locked = g->gpr_locked;
+    uint16_t first, count;
+    bool slow_only = access_slow_only(a);
+    /* The result's register may be worked in, unless what is in it now is needed: as the address,
+     * or where a fault finds it. */
+    bool own =
+        !a->store && !a->vec && !slow_only && (!g->gpr[a->data] || g->last[g->gpr[a->data]] < g->n);
+    if (own)
+        a->scratch[0] = a->data;
+    for (unsigned k = own; k < 2 && !slow_only; k++)
+        a->scratch[k] = (int8_t)cg_scratch(g);
+    exit_places(g, g->home, &first, &count);
+    a->xmm_live = cg_xmm_live(g);
+    const uint8_t *routine = routine_find(g, a);
+    if (!routine) {
+        g->gpr_locked = locked;
+        return false;
+    }
+    fl_clobber(g);
+    emit_call_to(&g->e, routine);
+    exit_snapshot(g, first, count, g->pc);
+    return true;
+}
+
+/* ---- selection
+ * ------------------------------------------------------------------------------------------------
+ */
+
+void select_load(struct cg *g, const struct ir_insn *i)
+{
+    struct access a = {.attr = (uint16_t)i->imm,
+                       .vec = i->type == IR_V128,
+                       .wide = i->type == IR_I64,
+                       .scratch = {NO_REG, NO_REG}};
+    int addr = cg_gpr(g, i->a), dst = a.vec ? cg_pick_xmm_dst(g, 0) : cg_pick_dst(g, 1u << addr);
+    g->gpr_locked |= 1u << addr; /* stays readable even when the result gets its register */
+    a.addr = (int8_t)addr;
+    a.data = (int8_t)dst;
+    if (!g->second_tier && call_routine(g, &a))
+        cg_bind(g, g->n, dst);
+    else
+        inline_load(g, i, &a);
+}
+
+void select_store(struct cg *g, const struct ir_insn *i)
+{
+    struct access a = {.attr = (uint16_t)i->imm,
+                       .store = true,
+                       .vec = g->r->insns[i->b].type == IR_V128,
+                       .data = NO_REG,
+                       .scratch = {NO_REG, NO_REG}};
+    bool constant = !a.vec && cg_imm32(g, i->b, &a.imm) && (!a.imm || g->second_tier);
+    a.addr = (int8_t)cg_gpr(g, i->a);
+    if (!constant) {
+        a.imm = 0;
+        a.data = (int8_t)(a.vec ? cg_xmm(g, i->b) : cg_gpr(g, i->b));
+    }
+    if (g->second_tier || is_paired_store(g) || !call_routine(g, &a))
+        inline_store(g, &a);
+}

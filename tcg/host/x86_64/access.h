@@ -1,0 +1,29 @@
+/*
+ * One load or store as the back end compiles it, in line or as a shared routine. Private to
+ * tcg/host/x86_64.
+ */
+#ifndef TCG_HOST_X86_64_ACCESS_H
+#define TCG_HOST_X86_64_ACCESS_H
+
+#include "tcg/host/x86_64/cg.h"
+
+/* Always the slow way: other privilege than the mode's. */
+bool access_slow_only(const struct access *a);
+/* The TLB, with scratch registers t and u: t := addend (host address = addr + t). Returns the jump
+ * of a miss. */
+uint8_t *access_tlb_check(struct emit *e, const struct access *a, int t, int u);
+/* Returns the jump of a misaligned address. */
+uint8_t *access_alignment_check(struct emit *e, const struct access *a);
+/* The access itself, at m. */
+void access_move(struct emit *e, const struct access *a, struct host_mem m);
+/* What the C function is told, which one it is, and where its result goes. */
+void access_slow_arguments(struct emit *e, const struct access *a);
+enum c_entry access_c_entry(const struct access *a);
+void access_slow_result(struct emit *e, const struct access *a);
+
+/* The routine for this access, made when it is the first of its kind; NULL: no room for it. */
+const uint8_t *routine_find(struct cg *g, const struct access *a);
+/* The code memory was flushed. */
+void routine_flush(struct x86_backend *be);
+
+#endif
