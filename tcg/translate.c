@@ -236,7 +236,8 @@ static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *
     };
     struct tcg_block *b;
 
-    clock_gettime(CLOCK_MONOTONIC, &t0);
+    if (tm->count)
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t0);
     x.t.page =
         place->ram ? place->ram->host + align_down(place->offset, MEM_PAGE_SIZE) : tc->fetch_page;
     do {
@@ -280,14 +281,16 @@ static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *
         return NULL;
     if (page)
         cache_insert(tm, b);
-    clock_gettime(CLOCK_MONOTONIC, &t1);
     tm->counters.blocks++;
     tm->counters.guest_insns += b->guest_insns;
     tm->counters.guest_bytes += b->len;
     tm->counters.host_bytes += b->code_size;
     tm->counters.ir_insns += tm->region->count;
-    tm->counters.translate_ns +=
-        (uint64_t)((t1.tv_sec - t0.tv_sec) * 1000000000 + t1.tv_nsec - t0.tv_nsec);
+    if (tm->count) {
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t1);
+        tm->counters.translate_ns +=
+            (uint64_t)((t1.tv_sec - t0.tv_sec) * 1000000000 + t1.tv_nsec - t0.tv_nsec);
+    }
     return b;
 }
 
