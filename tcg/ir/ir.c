@@ -229,10 +229,9 @@ void ir_put(struct ir_region *r, unsigned slot, ir_ref v)
 
 void ir_insn(struct ir_region *r, int64_t pc_minus_pcb, unsigned len)
 {
-    memcpy(r->saved_slot_value, r->slot_value, sizeof r->slot_value);
     struct ir_insn i = {
         .op = IR_INSN, .type = IR_VOID, .aux = (uint8_t)len, .imm = (uint64_t)pc_minus_pcb};
-    r->insn_start = ir_append(r, &i);
+    ir_append(r, &i);
     r->guest_insns++;
 }
 
@@ -249,17 +248,6 @@ void ir_label(struct ir_region *r, unsigned number, int64_t pc_minus_pcb, bool p
     ir_append(r, &i);
     for (unsigned k = 0; k < IR_LABEL_ROOM; k++)
         ir_append(r, &nop);
-}
-
-void ir_drop_insn(struct ir_region *r)
-{
-    r->count = r->insn_start;
-    r->overflow = false;
-    r->guest_insns--;
-    memcpy(r->slot_value, r->saved_slot_value, sizeof r->slot_value);
-    for (unsigned h = 0; h < 256; h++)
-        if (r->cse[h] >= r->count)
-            r->cse[h] = 0;
 }
 
 ir_ref ir_call(struct ir_region *r, unsigned helper, ir_ref a, ir_ref b, ir_ref c, ir_ref d)
@@ -301,9 +289,20 @@ static bool observes_slots(const struct ir_insn *i, const struct ir_region *r, u
     }
 }
 
+static uint64_t slots_of(const struct ir_region *r, uint64_t groups)
+{
+    uint64_t slots = 0;
+    if (groups == HELPER_ALL_GROUPS)
+        return ~UINT64_C(0);
+    for (unsigned s = 0; s < r->slot_count; s++)
+        if (groups >> r->slots[s].group & 1)
+            slots |= UINT64_C(1) << s;
+    return slots;
+}
+
 void ir_finish(struct ir_region *r)
 {
-    uint8_t overwritten[IR_MAX_SLOTS] = {0}; /* PUT again later with nothing looking in between */
+    uint64_t overwritten = 0; /* slots that are PUT again later with nothing looking in between */
 
     for (uint32_t n = 1; n < r->count; n++)
         r->insns[n].uses = 0;
@@ -313,18 +312,17 @@ void ir_finish(struct ir_region *r)
         if (i->op == IR_NOP)
             continue;
         if (i->op == IR_PUT) {
-            if (overwritten[i->aux]) {
+            if (overwritten >> i->aux & 1) {
                 i->op = IR_NOP;
                 continue;
             }
-            overwritten[i->aux] = 1;
+            overwritten |= UINT64_C(1) << i->aux;
         } else if (observes_slots(i, r, &groups)) {
-            for (unsigned s = 0; s < r->slot_count; s++)
-                if (groups >> r->slots[s].group & 1)
-                    overwritten[s] = 0;
+            if (overwritten)
+                overwritten &= ~slots_of(r, groups);
         } else if (i->op == IR_GET) {
             /* reads the value from before the region, or after the helper that wrote it */
-            overwritten[i->aux] = 0;
+            overwritten &= ~(UINT64_C(1) << i->aux);
         }
         if (!i->uses && !ir_has_side_effect(i, r)) {
             /* An unused IR_HI leaves its producer alone; a dead producer keeps nothing alive. */

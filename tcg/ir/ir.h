@@ -374,10 +374,7 @@ struct ir_region {
 
     /* builder state */
     ir_ref slot_value[IR_MAX_SLOTS];
-    ir_ref insn_start; /* the last IR_INSN */
-    ir_ref cse[256];   /* latest pure insn by hash */
-    /* slot_value before the present instruction, for ir_drop_insn */
-    ir_ref saved_slot_value[IR_MAX_SLOTS];
+    ir_ref cse[256]; /* latest pure insn by hash */
 };
 
 void ir_region_init(struct ir_region *r, struct ir_insn *storage, const struct ir_slot *slots,
@@ -427,10 +424,6 @@ static inline bool ir_ends(const struct ir_insn *i)
 {
     return i->op == IR_EXIT || i->op == IR_EXIT_IND || i->op == IR_EXIT_DYN || i->op == IR_JMP;
 }
-/* Undo everything from IR_INSN of the present instruction on (it is to be the first of another
- * block). */
-void ir_drop_insn(struct ir_region *r);
-
 static inline ir_ref ir_op1(struct ir_region *r, enum ir_op op, enum ir_type t, ir_ref a)
 {
     return ir_emit(r, op, t, 0, a, 0, 0, 0, 0);

@@ -173,9 +173,11 @@ uint64_t cg_slots(const struct cg *g, uint64_t groups)
 static void start_values(struct cg *g, const int8_t *home)
 {
     memset(g->cur, 0, sizeof g->cur);
-    for (unsigned s = 0; s < g->r->slot_count; s++)
-        if (g->r->slots[s].name && home[s] != NO_REG)
+    cg_for_each_slot(s, g->homed | g->differ)
+    {
+        if (home[s] != NO_REG)
             g->cur[s] = (uint16_t)(IR_MAX_INSNS + s);
+    }
 }
 
 void cg_start(struct cg *g, bool outer)
@@ -193,7 +195,8 @@ void cg_start(struct cg *g, bool outer)
     g->spill_used = 0;
     g->host_flags = 0;
     start_values(g, home);
-    for (unsigned s = 0; s < g->r->slot_count; s++) {
+    cg_for_each_slot(s, g->homed | g->differ)
+    {
         uint16_t v = g->cur[s];
         if (!v)
             continue;

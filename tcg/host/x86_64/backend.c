@@ -333,11 +333,13 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
             cg_start(g, false);
         }
         cg_unlock_all(g);
+        const uint8_t *before = g->e.p;
         if (!select_insn(g)) {
             cg_fail(g, ir_ops[r->insns[g->n].op].name);
             break;
         }
-        cg_expire(g);
+        if (g->e.p != before) /* what emits nothing ends no value's life */
+            cg_expire(g);
         if (tm->count && g->second_tier)
             count_segment(g);
     }
