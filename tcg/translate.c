@@ -135,10 +135,10 @@ static void log_region(struct tcg_cpu *tc, const struct ir_region *r);
 static bool make_parts(struct tcg_machine *tm, struct tcg_block *b, struct tcg_page *page2)
 {
     uint32_t end = b->offset + b->len;
-    b->parts = cache_alloc(tm, 2 * sizeof *b->parts);
+    b->part_count = page2 ? 2 : 1;
+    b->parts = cache_alloc(tm, b->part_count * sizeof *b->parts);
     if (!b->parts)
         return false;
-    b->part_count = page2 ? 2 : 1;
     b->parts[0] = (struct tcg_part){.block = b,
                                     .page = b->page,
                                     .lo = (uint16_t)b->offset,
@@ -193,7 +193,7 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
             continue;
         struct tcg_exit_site *site = &b->exits[b->exit_count++];
         memset(site, 0, sizeof *site);
-        site->target = (int64_t)i->imm;
+        site->target = (int32_t)(int64_t)i->imm;
         site->flags = i->op == IR_EXIT ? i->aux : (uint8_t)i->d;
         site->from = b;
         list_init(&site->in);

@@ -34,7 +34,7 @@ static void arena_free(struct tcg_cache *c)
 void *cache_alloc(struct tcg_machine *tm, size_t size)
 {
     struct tcg_cache *c = &tm->cache;
-    size = (size + 15) & ~(size_t)15;
+    size = (size + 7) & ~(size_t)7;
     if (!c->arena || c->arena->size - c->arena->used < size) {
         size_t room = size > ARENA_SIZE ? size : ARENA_SIZE;
         struct tcg_arena *a = malloc(sizeof *a + room);

@@ -24,12 +24,12 @@ enum { CACHE_HASH_BITS = 16 };
 
 /* A direct exit. */
 struct tcg_exit_site {
-    int64_t target;       /* PC minus the block's PCB */
-    struct tcg_block *to; /* linked block or NULL */
-    struct tcg_block *from;
-    struct list in; /* in to->incoming while linked */
+    int32_t target; /* PC minus the block's PCB */
     uint32_t
         link_id; /* cross-page: value in ctx->links[link_id % LINK_TABLE_SIZE] when valid; else 0 */
+    struct tcg_block *to; /* linked block or NULL */
+    struct tcg_block *from;
+    struct list in;    /* in to->incoming while linked */
     uint32_t ret;      /* back end: return address of its call to the link thunk, minus code */
     uint32_t unlinked; /* back end: where the jump goes while not linked, minus code */
     uint32_t patch;    /* back end: where to patch */
@@ -76,9 +76,7 @@ struct tcg_block {
     void *code; /* host code or the interpreter's program */
     void *side; /* back end's side table (snapshots) */
     struct tcg_exit_site *exits;
-    struct list incoming;               /* exit sites linked to this block */
-    uint64_t exec_count;                /* with count=on */
-    uint32_t state_loads, state_stores; /* static */
+    struct list incoming; /* exit sites linked to this block */
 };
 
 /* A guest page that holds, or once held, translated code. */

@@ -195,13 +195,19 @@ static bool wraps32(const struct x86_trans *x, int64_t rel)
     return x->t->pc - x->t->page_offset - (uint64_t)x->t->rel_base + (uint64_t)rel > UINT32_MAX;
 }
 
+/* A displacement of 2 GiB less a few bytes, from the page's start: exits hold 32 bits. */
+static bool out_of_reach(int64_t rel)
+{
+    return rel != (int32_t)rel;
+}
+
 void x86_jump_rel(struct x86_trans *x, const struct x86_insn *i)
 {
     struct ir_region *r = x->ir;
     int64_t rel = x->next + i->imm;
     ir_ref target = x86_branch_target(x, i);
 
-    if (one_by_one(x) || (i->opsize == IR_W32 && wraps32(x, rel))) {
+    if (one_by_one(x) || out_of_reach(rel) || (i->opsize == IR_W32 && wraps32(x, rel))) {
         x86_jump_to(x, target);
     } else if (i->opsize == IR_W16) {
         ir_ref pc = x86_add_imm(x, IR_I64, ir_get(r, SLOT_PCB), rel);
@@ -234,7 +240,8 @@ void x86_branch_if(struct x86_trans *x, const struct x86_insn *i, ir_ref fl, uns
     struct ir_region *r = x->ir;
     int64_t rel = x->next + i->imm;
 
-    if (one_by_one(x) || i->opsize == IR_W16 || (i->opsize == IR_W32 && wraps32(x, rel))) {
+    if (one_by_one(x) || i->opsize == IR_W16 || out_of_reach(rel) ||
+        (i->opsize == IR_W32 && wraps32(x, rel))) {
         ir_ref rip = select_target(x, i, fl, cc, nonzero);
         x86_jump_to(x, rip);
         return;

@@ -320,6 +320,36 @@ static void instructions(void)
     check("15 bytes are an instruction, 16 are #GP(0)");
 }
 
+/* From near the end of a page as far forward as an instruction can say: from the page's start that
+ * is more than 31 bits. */
+static void far_jumps(void)
+{
+    static const struct {
+        const char *name, *code;
+        unsigned size;
+    } forms[] = {
+        {"jmp", "\xe9\xff\xff\xff\x7f", 5},
+        {"call", "\xe8\xff\xff\xff\x7f", 5},
+        {"jz, taken", "\x0f\x84\xff\xff\xff\x7f", 6},
+    };
+    for (unsigned n = 0; n < sizeof forms / sizeof *forms; n++) {
+        ul target = VA + 0xff0 + forms[n].size + 0x7fffffff;
+        struct regs r;
+        map(RW, RW);
+        *pte_at(target, 1) = (u64)second | RW;
+        invlpg(target);
+        put_code(VA + 0xff0, forms[n].code, forms[n].size);
+        memcpy(second + (target & 0xfff), "\xcd\x40", 2);
+        for (unsigned again = 0; again < 3; again++) {
+            regs_init(&r, NULL, 3);
+            r.rip = VA + 0xff0, r.rflags |= FLAG_ZF;
+            run_expect(&r, VEC_DONE);
+            equal("rip", r.rip, target + 2);
+        }
+        check("%s of almost 2 GiB", forms[n].name);
+    }
+}
+
 void test_main(void)
 {
     first = page_alloc();
@@ -329,4 +359,5 @@ void test_main(void)
     faults();
     others();
     instructions();
+    far_jumps();
 }

@@ -193,24 +193,27 @@ static void vcpu_destroy(struct tcg_cpu *tc)
 
 static bool keep_side_table(struct tcg_machine *tm, struct cg *g)
 {
-    struct side_table *t = cache_alloc(tm, sizeof *t);
-    if (!t)
+    size_t consts = g->const_count * sizeof g->consts[0];
+    size_t snapshots = g->snapshot_count * sizeof g->snapshots[0];
+    size_t places = g->place_count * sizeof g->places[0];
+    size_t home = g->second_tier ? sizeof g->home : 0;
+    struct side_table *t = NULL;
+    uint8_t *p;
+
+    if (snapshots && !(t = cache_alloc(tm, sizeof *t + consts + snapshots + places + home)))
         return false;
-    t->snapshot_count = g->snapshot_count;
-    t->place_count = g->place_count;
-    t->const_count = g->const_count;
-    t->snapshots = cache_alloc(tm, g->snapshot_count * sizeof *t->snapshots + 1);
-    t->places = cache_alloc(tm, g->place_count * sizeof *t->places + 1);
-    t->consts = cache_alloc(tm, g->const_count * sizeof *t->consts + 1);
-    t->home = g->second_tier ? cache_alloc(tm, sizeof g->home) : NULL;
-    if (!t->snapshots || !t->places || !t->consts || (g->second_tier && !t->home))
-        return false;
-    if (t->home)
-        memcpy(t->home, g->home, sizeof g->home);
-    memcpy(t->snapshots, g->snapshots, g->snapshot_count * sizeof *t->snapshots);
-    memcpy(t->places, g->places, g->place_count * sizeof *t->places);
-    memcpy(t->consts, g->consts, g->const_count * sizeof *t->consts);
     g->block->side = t;
+    if (!t)
+        return true;
+    t->const_count = (uint16_t)g->const_count;
+    t->snapshot_count = (uint16_t)g->snapshot_count;
+    t->place_count = (uint16_t)g->place_count;
+    t->has_home = home != 0;
+    p = (uint8_t *)t->data;
+    memcpy(p, g->consts, consts);
+    memcpy(p += consts, g->snapshots, snapshots);
+    memcpy(p += snapshots, g->places, places);
+    memcpy(p + places, g->home, home);
     return true;
 }
 
@@ -298,6 +301,7 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
     g->failed = NULL;
     g->exits_seen = 0;
     g->stub_count = g->snapshot_count = g->place_count = g->const_count = 0;
+    g->last_places = 0;
     g->fixup_count = 0;
     g->state_loads = g->state_stores = 0;
     g->unwanted = 0;
@@ -358,8 +362,6 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
     }
     b->code = be->exec + start;
     b->code_size = (uint32_t)(g->e.p - g->e.start);
-    b->state_loads = g->state_loads;
-    b->state_stores = g->state_stores;
     return TCG_COMPILED;
 }
 
@@ -490,7 +492,7 @@ static uint64_t place_value(struct tcg_cpu *tc, const struct side_table *t, cons
         memcpy(out, tc->spills[p->index], 16);
         break;
     case PLACE_CONST:
-        out[0] = t->consts[p->index];
+        out[0] = side_consts(t)[p->index];
         break;
     default: {
         const struct ir_slot *s = &tc->arch->slots[p->index];
@@ -527,22 +529,24 @@ static void restore_state(struct tcg_cpu *tc, struct tcg_block *b)
     const struct side_table *t = b->side;
     uint8_t *env = tcg_env(tc);
     uint32_t ret = (uint32_t)(tc->ret_addr - (uint64_t)(uintptr_t)b->code), lo = 0,
-             hi = t->snapshot_count;
+             hi = t ? t->snapshot_count : 0;
+    const struct snapshot *snapshots = t ? side_snapshots(t) : NULL;
     uint64_t values[IR_MAX_SLOTS + 3][2]; /* every slot once, and the operands of a recipe */
 
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
-        if (t->snapshots[mid].ret < ret)
+        if (snapshots[mid].ret < ret)
             lo = mid + 1;
         else
             hi = mid;
     }
-    if (lo == t->snapshot_count || t->snapshots[lo].ret != ret) {
+    if (!t || lo == t->snapshot_count || snapshots[lo].ret != ret) {
         tcg_internal_error(tc, "no snapshot for an exit from translated code");
         return;
     }
-    const struct snapshot *s = &t->snapshots[lo];
-    const struct place *p = t->places + s->first;
+    const struct snapshot *s = &snapshots[lo];
+    const struct place *p = side_places(t) + s->first;
+    const int8_t *homes = side_home(t);
     for (unsigned k = 0; k < s->count; k++) {
         if (p[k].kind == PLACE_FLAGS)
             values[k][0] = recipe_value(tc, t, &p[k]);
@@ -555,7 +559,7 @@ static void restore_state(struct tcg_cpu *tc, struct tcg_block *b)
             listed[p[k].slot] = true;
     for (unsigned n = 0; n < arch->slot_count; n++) {
         const struct ir_slot *slot = &arch->slots[n];
-        int home = !slot->name ? NO_REG : t->home ? t->home[n] : target_home(arch, n);
+        int home = !slot->name ? NO_REG : homes ? homes[n] : target_home(arch, n);
         if (home != NO_REG && !listed[n])
             memcpy(env + slot->offset,
                    slot->type == IR_V128 ? (void *)tc->host_xmm[home] : &tc->host_gpr[home],

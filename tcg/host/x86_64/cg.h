@@ -56,12 +56,27 @@ struct snapshot {
 
 /* block->side */
 struct side_table {
-    uint32_t snapshot_count, place_count, const_count;
-    struct snapshot *snapshots; /* by rising ret */
-    struct place *places;
-    uint64_t *consts;
-    int8_t *home; /* where slots are that no place lists; NULL: as target_home() says */
+    uint16_t const_count, snapshot_count, place_count;
+    bool has_home;
+    uint64_t data[]; /* constants, snapshots by rising ret, places, homes: in this order */
 };
+static inline const uint64_t *side_consts(const struct side_table *t)
+{
+    return t->data;
+}
+static inline const struct snapshot *side_snapshots(const struct side_table *t)
+{
+    return (const struct snapshot *)(const void *)(t->data + t->const_count);
+}
+static inline const struct place *side_places(const struct side_table *t)
+{
+    return (const struct place *)(const void *)(side_snapshots(t) + t->snapshot_count);
+}
+/* Where slots are that no place lists; NULL: as target_home() says. */
+static inline const int8_t *side_home(const struct side_table *t)
+{
+    return t->has_home ? (const int8_t *)(side_places(t) + t->place_count) : NULL;
+}
 
 /* A vector register that no value lives in across labels: scratch of transitions. */
 enum { SCRATCH_XMM = 15 };
@@ -154,7 +169,7 @@ struct cg {
     struct snapshot snapshots[CG_MAX_STUBS * 2];
     uint32_t snapshot_count;
     struct place places[CG_MAX_PLACES];
-    uint32_t place_count;
+    uint32_t place_count, last_places; /* the list recorded last */
     uint64_t consts[1024];
     uint32_t const_count;
     uint32_t state_loads, state_stores;

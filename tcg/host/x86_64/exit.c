@@ -98,6 +98,18 @@ void exit_leave_slot_memory(struct cg *g, const int8_t *homes)
     g->xmm_locked = xlocked;
 }
 
+/* Accesses in a row often have the same list: one will do. */
+static void share_places(struct cg *g, uint16_t *first, uint16_t count)
+{
+    uint32_t earlier = g->last_places;
+    if (earlier + count <= *first &&
+        !memcmp(&g->places[earlier], &g->places[*first], count * sizeof g->places[0])) {
+        g->place_count = *first;
+        *first = (uint16_t)earlier;
+    }
+    g->last_places = *first;
+}
+
 void exit_places(struct cg *g, const int8_t *homes, uint16_t *first, uint16_t *count)
 {
     uint64_t slots = away(g, homes);
@@ -120,6 +132,7 @@ void exit_places(struct cg *g, const int8_t *homes, uint16_t *first, uint16_t *c
             value_place(g, s, v);
     }
     *count = (uint16_t)(g->place_count - *first);
+    share_places(g, first, *count);
 }
 
 void exit_places_with_flags(struct cg *g, const int8_t *homes, uint16_t *first, uint16_t *count)
