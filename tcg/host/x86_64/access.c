@@ -290,7 +290,7 @@ void select_load(struct cg *g, const struct ir_insn *i)
     g->gpr_locked |= 1u << addr; /* stays readable even when the result gets its register */
     a.addr = (int8_t)addr;
     a.data = (int8_t)dst;
-    if (!g->second_tier && call_routine(g, &a))
+    if (!g->inline_access && call_routine(g, &a))
         cg_bind(g, g->n, dst);
     else
         inline_load(g, i, &a);
@@ -303,12 +303,12 @@ void select_store(struct cg *g, const struct ir_insn *i)
                        .vec = g->r->insns[i->b].type == IR_V128,
                        .data = NO_REG,
                        .scratch = {NO_REG, NO_REG}};
-    bool constant = !a.vec && cg_imm32(g, i->b, &a.imm) && (!a.imm || g->second_tier);
+    bool constant = !a.vec && cg_imm32(g, i->b, &a.imm) && (!a.imm || g->inline_access);
     a.addr = (int8_t)cg_gpr(g, i->a);
     if (!constant) {
         a.imm = 0;
         a.data = (int8_t)(a.vec ? cg_xmm(g, i->b) : cg_gpr(g, i->b));
     }
-    if (g->second_tier || is_paired_store(g) || !call_routine(g, &a))
+    if (g->inline_access || is_paired_store(g) || !call_routine(g, &a))
         inline_store(g, &a);
 }

@@ -302,6 +302,7 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
     g->exits_seen = 0;
     g->stub_count = g->snapshot_count = g->place_count = g->const_count = 0;
     g->last_places = 0;
+    g->inline_access = g->second_tier;
     g->fixup_count = 0;
     g->state_loads = g->state_stores = 0;
     g->unwanted = 0;

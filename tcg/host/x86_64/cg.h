@@ -158,6 +158,7 @@ struct cg {
     uint64_t unwanted; /* slots that nobody looks at where the present transition leads */
     uint64_t clean;    /* slots that the region never changes: their memory stays right */
     bool second_tier;
+    bool inline_access;   /* loads and stores check the TLB in line, instead of calling routines */
     uint32_t segment_end; /* the insn behind the last of the present segment */
     uint64_t spill_used;
     uint16_t spill_owner[CG_SPILLS];
