@@ -148,29 +148,63 @@ static enum ir_type result_type(const struct ir_region *r, const struct ir_insn 
     }
 }
 
-static unsigned hash_insn(const struct ir_insn *i)
+/*
+ * An insn as it lies in memory, in words that were put together from its fields: it has just been
+ * written field by field, and wider loads would wait for those stores.
+ */
+struct packed_insn {
+    uint64_t head, rest, imm; /* op, type, aux, uses (0), a, b; c, d; imm */
+};
+_Static_assert(sizeof(struct packed_insn) == sizeof(struct ir_insn), "as it lies in memory");
+_Static_assert(offsetof(struct ir_insn, a) == 4 && offsetof(struct ir_insn, c) == 8 &&
+                   offsetof(struct ir_insn, imm) == 16 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "as pack() puts it together");
+
+static struct packed_insn pack(const struct ir_insn *i)
 {
-    uint64_t h = i->op | (uint64_t)i->type << 8 | (uint64_t)i->aux << 16 | (uint64_t)i->a << 24 |
-                 (uint64_t)i->b << 40;
-    h ^= i->imm * 0xc2b2ae3d27d4eb4fu + (i->c | (uint64_t)i->d << 16);
+    return (struct packed_insn){.head = i->op | (uint64_t)i->type << 8 | (uint64_t)i->aux << 16 |
+                                        (uint64_t)i->a << 32 | (uint64_t)i->b << 48,
+                                .rest = i->c | (uint64_t)i->d << 16,
+                                .imm = i->imm};
+}
+
+/* Word by word, from registers. */
+static void unpack(struct ir_insn *i, const struct packed_insn *p)
+{
+    uint8_t *to = (uint8_t *)i;
+    memcpy(to, &p->head, 8);
+    memcpy(to + 8, &p->rest, 8);
+    memcpy(to + 16, &p->imm, 8);
+}
+
+static unsigned hash_insn(const struct packed_insn *p)
+{
+    uint64_t h = p->head ^ (p->imm * 0xc2b2ae3d27d4eb4fu + p->rest);
     h *= 0x9e3779b97f4a7c15u; /* every field counts in the top bits, small constants too */
     return (unsigned)(h >> 56);
 }
 
-static bool same_insn(const struct ir_insn *x, const struct ir_insn *y)
+static uint64_t word(const struct ir_insn *i, unsigned k)
 {
-    return x->op == y->op && x->type == y->type && x->aux == y->aux && x->a == y->a &&
-           x->b == y->b && x->c == y->c && x->d == y->d && x->imm == y->imm;
+    uint64_t w;
+    memcpy(&w, (const uint8_t *)i + 8 * k, sizeof w);
+    return w;
+}
+
+static bool same_insn(const struct ir_insn *x, const struct packed_insn *y)
+{
+    return word(x, 0) == y->head && word(x, 1) == y->rest && word(x, 2) == y->imm;
 }
 
 ir_ref ir_append(struct ir_region *r, const struct ir_insn *i)
 {
     unsigned h = 0;
     bool pure = is_pure(i);
+    struct packed_insn p = pack(i);
     if (pure) {
-        h = hash_insn(i);
+        h = hash_insn(&p);
         ir_ref old = r->cse[h];
-        if (old && old < r->count && same_insn(&r->insns[old], i))
+        if (old && old < r->count && same_insn(&r->insns[old], &p))
             return old;
     }
     if (r->count >= IR_MAX_INSNS) {
@@ -178,7 +212,7 @@ ir_ref ir_append(struct ir_region *r, const struct ir_insn *i)
         return 1;
     }
     ir_ref ref = (ir_ref)r->count++;
-    r->insns[ref] = *i;
+    unpack(&r->insns[ref], &p);
     if (pure)
         r->cse[h] = ref;
     return ref;
