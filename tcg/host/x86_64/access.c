@@ -236,11 +236,19 @@ void access_stub_code(struct cg *g, struct stub *s)
     emit_patch(s->jump, e->p);
     if (s->imm) /* the alignment jump */
         emit_patch((uint8_t *)(uintptr_t)s->imm, e->p);
-    access_slow_arguments(e, &s->access);
-    select_thunk_call(
-        g, (enum thunk)((s->access.xmm_live ? THUNK_C_XMM : THUNK_C) + access_c_entry(&s->access)),
-        s);
-    access_slow_result(e, &s->access);
+    bool general = s->access.data != NO_REG || !s->access.imm;
+    const uint8_t *routine = general ? routine_find(g, &s->access, true) : NULL;
+    if (routine) {
+        emit_call_to(e, routine);
+        exit_snapshot(g, s->first, s->count, s->pc);
+    } else {
+        access_slow_arguments(e, &s->access);
+        select_thunk_call(
+            g,
+            (enum thunk)((s->access.xmm_live ? THUNK_C_XMM : THUNK_C) + access_c_entry(&s->access)),
+            s);
+        access_slow_result(e, &s->access);
+    }
     if (s->site) /* tells the store of the pair that nothing was checked */
         emit_mov_imm(e, s->site - 1, 0);
     emit_jmp_to(e, s->back);
@@ -265,7 +273,7 @@ static bool call_routine(struct cg *g, struct access *a)
         a->scratch[k] = (int8_t)cg_scratch(g);
     exit_places(g, g->home, &first, &count);
     a->xmm_live = cg_xmm_live(g);
-    const uint8_t *routine = routine_find(g, a);
+    const uint8_t *routine = routine_find(g, a, slow_only);
     if (!routine) {
         g->gpr_locked = locked;
         return false;

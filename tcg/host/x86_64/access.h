@@ -21,8 +21,9 @@ void access_slow_arguments(struct emit *e, const struct access *a);
 enum c_entry access_c_entry(const struct access *a);
 void access_slow_result(struct emit *e, const struct access *a);
 
-/* The routine for this access, made when it is the first of its kind; NULL: no room for it. */
-const uint8_t *routine_find(struct cg *g, const struct access *a);
+/* The routine for this access, or for its slow way alone, made when it is the first of its kind;
+ * NULL: no room for it. */
+const uint8_t *routine_find(struct cg *g, const struct access *a, bool slow_only);
 /* The code memory was flushed. */
 void routine_flush(struct x86_backend *be);
 

@@ -1,7 +1,7 @@
 /*
  * Shared routines for loads and stores, one for each combination of size, extension and registers
- * that blocks were seen to use. They are made on demand, at the upper end of the code memory and
- * downwards, and go when it is flushed.
+ * that blocks were seen to use; for accesses in line their slow way alone. They are made on demand,
+ * at the upper end of the code memory and downwards, and go when it is flushed.
  *
  * A routine is called by a block with the stack aligned to 16, gives every register back as it was
  * except its result and its scratch registers, and clobbers EFLAGS. Its slow way calls C by a thunk
@@ -23,14 +23,16 @@ static uint32_t scratch_code(const struct access *a, int reg)
     return !a->vec && !a->store && reg == a->data ? 4 : (uint32_t)reg;
 }
 
-/* Everything the code depends on; never 0. A constant that is stored is 0 (select_store). */
-static uint32_t access_key(const struct access *a)
+/* Everything the code depends on; never 0. A constant that is stored is 0 (select_store,
+ * access_stub_code). */
+static uint32_t access_key(const struct access *a, bool slow_only)
 {
     uint32_t attr = (a->attr & 0x3fu) | (uint32_t)(a->attr >> IR_MEM_IDX_SHIFT & 3) << 6;
     return attr | (uint32_t)a->addr << 8 | (uint32_t)(a->data & 15) << 12 |
            scratch_code(a, a->scratch[0]) << 16 | scratch_code(a, a->scratch[1]) << 19 |
            (uint32_t)a->store << 22 | (uint32_t)a->vec << 23 | (uint32_t)a->wide << 24 |
-           (uint32_t)a->xmm_live << 25 | (uint32_t)(a->data == NO_REG) << 26 | 1u << 31;
+           (uint32_t)a->xmm_live << 25 | (uint32_t)(a->data == NO_REG) << 26 |
+           (uint32_t)slow_only << 27 | 1u << 31;
 }
 
 /* A register to work in that is not one of the access's and not `other`. */
@@ -58,11 +60,12 @@ static void move_borrowed(struct emit *e, const struct access *a, const int work
     }
 }
 
-static void emit_routine(struct emit *e, const struct access *a, const struct x86_backend *be)
+static void emit_routine(struct emit *e, const struct access *a, bool slow_only,
+                         const struct x86_backend *be)
 {
     enum thunk slow_way =
         (enum thunk)((a->xmm_live ? THUNK_ROUTINE_XMM : THUNK_ROUTINE) + access_c_entry(a));
-    if (!access_slow_only(a)) {
+    if (!slow_only) {
         uint8_t *odd = NULL, *missed;
         int work[2];
         work[0] = a->scratch[0] != NO_REG ? a->scratch[0] : borrow(a, a->scratch[1]);
@@ -94,11 +97,12 @@ static struct routine *slot_of(struct x86_backend *be, uint32_t key)
 }
 
 /* code_lock held */
-static const uint8_t *find_or_make(struct cg *g, const struct access *a)
+static const uint8_t *find_or_make(struct cg *g, const struct access *a,
+                                   bool slow_only)
 {
     struct x86_backend *be = g->be;
     struct code_area *area = &be->area[0];
-    uint32_t key = access_key(a);
+    uint32_t key = access_key(a, slow_only);
     struct routine *r = slot_of(be, key);
     if (r->key)
         return be->write + r->offset;
@@ -111,10 +115,10 @@ static const uint8_t *find_or_make(struct cg *g, const struct access *a)
     /* Twice: the first time tells how long it is. */
     struct emit e = {.p = be->write + area->end - ROUTINE_ROOM};
     const uint8_t *from = e.p;
-    emit_routine(&e, a, be);
+    emit_routine(&e, a, slow_only, be);
     uint64_t start = align_down(area->end - (uint64_t)(e.p - from), ROUTINE_ALIGN);
     e.p = be->write + start;
-    emit_routine(&e, a, be);
+    emit_routine(&e, a, slow_only, be);
     perfmap_add(g->tm, be->exec + start, (size_t)(area->end - start), "vemu_access");
     area->end = start;
     be->routine_count++;
@@ -124,12 +128,12 @@ static const uint8_t *find_or_make(struct cg *g, const struct access *a)
     return be->write + start;
 }
 
-const uint8_t *routine_find(struct cg *g, const struct access *a)
+const uint8_t *routine_find(struct cg *g, const struct access *a, bool slow_only)
 {
     if (!g->second_tier) /* has the lock */
-        return find_or_make(g, a);
+        return find_or_make(g, a, slow_only);
     pthread_mutex_lock(&g->tm->code_lock);
-    const uint8_t *found = find_or_make(g, a);
+    const uint8_t *found = find_or_make(g, a, slow_only);
     pthread_mutex_unlock(&g->tm->code_lock);
     return found;
 }
