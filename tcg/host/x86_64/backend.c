@@ -2,8 +2,8 @@
  * The x86-64 back end: code memory (mapped twice: written in one place, executed in another),
  * compiling a region, linking, and running.
  *
- * Block layout: `call DEAD` | entry (16-byte aligned) ... code ... stubs. Killing a block
- * overwrites the first two bytes at its entry with a short jump back to that call, in one store.
+ * Block layout: `call DEAD` | entry (aligned) ... code ... stubs. Killing a block overwrites the
+ * first two bytes at its entry with a short jump back to that call, in one store.
  */
 #include <cpuid.h>
 #include <inttypes.h>
@@ -20,7 +20,12 @@
 #include "tcg/disas.h"
 #include "tcg/perfmap.h"
 
-enum { ENTRY_ALIGN = 16, TIER2_SHARE = 4 /* of the code memory: 1/4 */ };
+enum {
+    ENTRY_ALIGN = 4, /* two bytes lie in one cache line; more is for code that runs often */
+    ENTRY_ALIGN_HOT = 16,
+    WRITE_STEP = 1 << 20,
+    TIER2_SHARE = 4, /* of the code memory: 1/4 */
+};
 
 static bool supported(void)
 {
@@ -283,6 +288,14 @@ static uint32_t next_label(const struct ir_region *r, uint32_t n)
     return n;
 }
 
+/* Code is seldom written again: its pages leave the writable view a step at a time, so that they
+ * are resident once. Linking brings back those it needs. */
+static void forget_written(struct x86_backend *be, uint64_t from, uint64_t to)
+{
+    if (from / WRITE_STEP != to / WRITE_STEP)
+        madvise(be->write + align_down(from, WRITE_STEP), WRITE_STEP, MADV_DONTNEED);
+}
+
 /* Code for the region into the area's free memory; b->code and sizes say where. Nothing is kept
  * yet. */
 static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *area,
@@ -290,7 +303,7 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
 {
     struct x86_backend *be = tm->backend_data;
     struct cg *g = area->cg;
-    uint64_t start = align_up(area->used + 5, ENTRY_ALIGN);
+    uint64_t start = align_up(area->used + 5, g->second_tier ? ENTRY_ALIGN_HOT : ENTRY_ALIGN);
     uint8_t *counts = NULL;
 
     if (start + 2 * CODE_MARGIN > area->end)
@@ -374,6 +387,7 @@ static bool keep_code(struct tcg_machine *tm, struct code_area *area, struct tcg
     area->cg->block = b;
     if (!keep_side_table(tm, area->cg) || !index_add(area, (uint32_t)start, b))
         return false;
+    forget_written(be, area->used, start + b->code_size);
     area->used = start + b->code_size;
     return true;
 }
