@@ -14,6 +14,7 @@
 #include "core/util/size.h"
 #include "tcg/disas.h"
 #include "tcg/exec.h"
+#include "tcg/mmu/tables.h"
 #include "tcg/mmu/tlb.h"
 #include "tcg/perfmap.h"
 #include "tcg/tcg.h"
@@ -58,6 +59,7 @@ static void ram_written(void *opaque, struct ram_block *ram, uint64_t offset, ui
         return;
     pthread_mutex_lock(&tm->code_lock);
     cache_invalidate(tm, ram, offset, len);
+    tables_written_range(tm, ram, offset, len);
     pthread_mutex_unlock(&tm->code_lock);
 }
 

@@ -65,6 +65,8 @@ struct tcg_cpu {
     uint64_t
         exc_next_rip_delta; /* software exceptions are traps: added to the PC at delivery; else 0 */
 
+    uint64_t mode_control; /* architecture: the part of the mode word that control registers and the
+                              debugger decide, as last computed */
     bool sample;          /* shared: the second tier wants to know where this vCPU is (tcg/tier2) */
     uint8_t step_pending; /* x86: #DB conditions of the running instruction (tcg/x86/sys.h) */
     bool single_insn;     /* the block being run is one re-executed instruction: its slow accesses
@@ -186,11 +188,27 @@ void tcg_mmu_set_root(struct tcg_cpu *tc, uint64_t key, bool flush);
 /* The mode word or MMU index may have changed: recompute both and select the context. Called by
  * helpers that change CPL, CRx, EFER, CS, RFLAGS.TF/AC ...; the block must end with IR_EXIT_DYN. */
 void tcg_mode_changed(struct tcg_cpu *tc);
+/* The same for an architecture that knows the result already. */
+void tcg_mode_set(struct tcg_cpu *tc, uint64_t mode, unsigned mmu_index);
 
 /* ---- the front end
  * -------------------------------------------------------------------------------------- */
 
+/* An entry that a walk went through, for tcg/mmu/tables.h. */
+struct tcg_walk_entry {
+    struct ram_block *ram; /* NULL: not in writable RAM */
+    uint64_t offset;       /* in ram */
+    uint16_t index;        /* in its table */
+    uint8_t size;          /* in bytes */
+    uint8_t shift;         /* log2 of the address space it maps */
+};
+
+enum { TCG_WALK_LEVELS = 5 };
+
 struct tcg_walk {
+    struct tcg_walk_entry entries[TCG_WALK_LEVELS]; /* when tables_wanted was set */
+    unsigned entry_count;
+    bool tables_wanted;
     uint64_t paddr;    /* of the page's first byte... low 12 bits clear */
     uint8_t page_bits; /* size of the mapping, 12 when not a large page */
     bool readable, writable,
@@ -286,6 +304,11 @@ struct tcg_arch {
     unsigned (*mmu_index)(struct tcg_cpu *tc); /* for data accesses in the present mode */
     uint64_t (*mmu_root)(
         struct tcg_cpu *tc); /* the key for tcg_mmu_set_root in the present state */
+    /* Bits of a root's key that say where its tables are: roots that differ in nothing else share
+     * global pages. Roots with equal tags share what an untagged flush drops; 0: the processor tags
+     * nothing, every load of the root drops all that is not global. */
+    uint64_t mmu_root_base;
+    uint64_t (*mmu_root_tag)(uint64_t key);
     /* Translate a linear address for an access; false: raises the page fault (sets exc_* and
      * status) unless `quiet`. Sets accessed and dirty bits. quiet (debugger): no side effects. */
     bool (*walk)(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsigned mmu_index,

@@ -53,7 +53,7 @@ static void fill_jump_cache(struct tcg_cpu *tc, struct tcg_block *b)
     struct jump_entry *j = &tc->ctx->jumps[jump_hash(pc)];
     if (!b->page || transient(tc) || !tc->tm->jump_cache || log_exec(tc))
         return;
-    tlb_note_code(tc->ctx, tc->arch->code_address(tc, pc));
+    tlb_note_code(tc, tc->ctx, tc->arch->code_address(tc, pc));
     j->pc = pc;
     j->code = tc->tm->backend->jump_target(b);
     tc->counters.jump_cache_fills++;
@@ -75,10 +75,32 @@ static void try_link(struct tcg_cpu *tc, const struct tcg_exit *out, struct tcg_
     pthread_mutex_lock(&tm->code_lock);
     cache_link(tm, site, to);
     if (cross && site->to == to) {
-        tlb_note_code(tc->ctx, tc->arch->code_address(tc, tc->arch->get_pc(tc)));
+        tlb_note_code(tc, tc->ctx, tc->arch->code_address(tc, tc->arch->get_pc(tc)));
         tc->ctx->links[site->link_id % LINK_TABLE_SIZE] = site->link_id;
     }
     pthread_mutex_unlock(&tm->code_lock);
+}
+
+/*
+ * A link across pages that was made before, and that this context only has not seen to be right:
+ * the block behind it when the page is where it was. This is what a context's first way through
+ * code that others have run costs, so nothing is looked up.
+ */
+static struct tcg_block *confirm_link(struct tcg_cpu *tc, const struct tcg_exit *out)
+{
+    const struct tcg_exit_site *site = &out->block->exits[out->number];
+    struct tcg_block *to = __atomic_load_n(&site->to, __ATOMIC_ACQUIRE);
+    uint64_t pc = tc->arch->get_pc(tc), vaddr = tc->arch->code_address(tc, pc);
+
+    if (!(site->flags & IR_EXIT_CROSS) || !to || to->mode != tc->mode ||
+        !block_guards_hold(to, tc->ctx) || to->offset != (vaddr & (MEM_PAGE_SIZE - 1)) ||
+        __atomic_load_n(&to->dead, __ATOMIC_ACQUIRE) || log_exec(tc) ||
+        tlb_code_page(tc, tc->ctx, vaddr) != to->page)
+        return NULL;
+    tlb_note_code(tc, tc->ctx, vaddr);
+    tc->ctx->links[site->link_id % LINK_TABLE_SIZE] = site->link_id;
+    tc->pcb = pc - to->offset;
+    return to;
 }
 
 /* Run the present instruction alone: its slow accesses complete. */
@@ -207,7 +229,10 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
                 continue;
         }
         uint64_t era = tc->tm->cache.flush_count;
-        struct tcg_block *b = tcg_lookup(tc, transient(tc) || tc->tm->one_insn);
+        struct tcg_block *b = out.kind == TCG_EXIT_LINK ? confirm_link(tc, &out) : NULL;
+        bool confirmed = b != NULL;
+        if (!b)
+            b = tcg_lookup(tc, transient(tc) || tc->tm->one_insn);
         if (!b) {
             out.kind = TCG_EXIT_STATUS;
             continue;
@@ -215,8 +240,8 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
         if (!transient(tc) && !tc->tm->one_insn) {
             if (out.kind != TCG_EXIT_LINK)
                 fill_jump_cache(tc, b);
-            else if (era == tc->tm->cache.flush_count) /* else the block it came from is no more */
-                try_link(tc, &out, b);
+            else if (!confirmed && era == tc->tm->cache.flush_count)
+                try_link(tc, &out, b); /* else the block it came from is no more */
             if (tc->tm->tier2 && !log_exec(tc) && tier2_note(tc, b, &out))
                 b = tcg_lookup(tc, false);
             if (!b) {

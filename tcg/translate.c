@@ -340,7 +340,7 @@ static bool guards_ok(struct tcg_cpu *tc, const struct tcg_block *b, uint64_t va
         }
         if (!place.ram || cache_page(place.ram, place.offset) != guard->page)
             return false;
-        tlb_note_code(tc->ctx, there);
+        tlb_note_code(tc, tc->ctx, there);
         tc->ctx->links[guard->id % LINK_TABLE_SIZE] = guard->id;
     }
     return true;
@@ -421,6 +421,15 @@ struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single)
     struct code_place place;
 
     tc->counters.lookups++;
+    struct tcg_page *page = tlb_code_page(tc, tc->ctx, vaddr);
+    if (page) {
+        struct tcg_block *b =
+            cache_find(tc->tm, page, (uint32_t)(vaddr & (MEM_PAGE_SIZE - 1)), mode, NULL);
+        if (b && block_guards_hold(b, tc->ctx)) {
+            tc->pcb = pc - (vaddr & (MEM_PAGE_SIZE - 1));
+            return b;
+        }
+    }
     tc->fetch_second = ~UINT64_C(0);
     for (unsigned tries = 0; tries < 100; tries++) {
         if (!find_code(tc, vaddr, &place))

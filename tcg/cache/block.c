@@ -98,18 +98,22 @@ struct tcg_page *cache_page(struct ram_block *ram, uint64_t offset)
 struct tcg_page *cache_page_make(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset)
 {
     (void)tm;
-    struct tcg_page **slot = cache_page_slot_make(ram, offset);
+    struct tcg_page **slot = cache_page_slot_make(ram, offset), *none = NULL;
     if (!slot)
         return NULL;
-    if (!*slot) {
-        struct tcg_page *p = calloc(1, sizeof *p);
-        if (!p)
-            return NULL;
-        p->ram = ram;
-        p->offset = align_down(offset, MEM_PAGE_SIZE);
-        __atomic_store_n(slot, p, __ATOMIC_RELEASE);
+    struct tcg_page *p = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+    if (p)
+        return p;
+    p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->ram = ram;
+    p->offset = align_down(offset, MEM_PAGE_SIZE);
+    if (!__atomic_compare_exchange_n(slot, &none, p, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        free(p); /* another vCPU was faster */
+        p = none;
     }
-    return *slot;
+    return p;
 }
 
 static uint64_t extent_lines(uint32_t lo, uint32_t hi)

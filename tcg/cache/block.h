@@ -86,8 +86,10 @@ struct tcg_page {
     struct tcg_part *parts; /* of blocks made from bytes here */
     uint64_t lines;         /* bit n: a block covers bytes of the n-th 64-byte line */
     uint32_t writes;        /* stores that hit code here */
-    bool code; /* no vCPU stores here without a check; set in an exclusive section, cleared under
-                  code_lock */
+    bool code;  /* no vCPU stores here without a check, for blocks or because of `table`; set in an
+                   exclusive section, cleared under code_lock */
+    bool table; /* a page of translation tables, whose writes are logged (tcg/mmu/tables.h) */
+    uint16_t table_writes; /* since a walk last asked for that */
 };
 
 struct tcg_cache {
@@ -112,7 +114,7 @@ void *cache_alloc(struct tcg_machine *tm, size_t size);
 struct tcg_block *cache_find(struct tcg_machine *tm, const struct tcg_page *page, uint32_t offset,
                              uint64_t mode, const struct tcg_block *after);
 void cache_insert(struct tcg_machine *tm, struct tcg_block *b);
-/* The page record, NULL when there is none; and make it (code_lock held). */
+/* The page record, NULL when there is none; and make it. */
 struct tcg_page *cache_page(struct ram_block *ram, uint64_t offset);
 struct tcg_page **cache_page_slot(struct ram_block *ram, uint64_t offset);
 /* Where the record will be, with no lock held; NULL: no memory. */

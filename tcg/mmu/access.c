@@ -11,6 +11,7 @@
 
 #include "core/util/range.h"
 #include "tcg/machine.h"
+#include "tcg/mmu/tables.h"
 #include "tcg/mmu/tlb.h"
 
 /* Devices run with the host's FP control, whatever the guest has set. */
@@ -168,7 +169,9 @@ static void flagged_store(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t addr
     /* Under the lock nobody is reading these bytes for a translation. */
     pthread_mutex_lock(&tm->code_lock);
     struct tcg_page *page = cache_page(ram, offset);
-    if (!page || !page->lines) {
+    if (page && page->table)
+        tables_written(tm, page, offset, size);
+    if (!page || (!page->lines && !page->table)) {
         if (page)
             __atomic_store_n(&page->code, false, __ATOMIC_SEQ_CST); /* data again */
         e->write &= ~(uint64_t)TLB_CODE;

@@ -53,27 +53,30 @@ static void ctx_clear_jumps(struct tcg_ctx *ctx)
         ctx->jumps[n].pc = JUMP_EMPTY;
     memset(ctx->links, 0, sizeof ctx->links);
     ctx->exec_bloom = 0;
+    ctx->exec_local = false;
 }
 
-static void ctx_flush(struct tcg_cpu *tc, struct tcg_ctx *ctx)
+static void space_flush(struct tcg_cpu *tc, struct tcg_space *sp)
 {
-    ctx_clear_l1(ctx);
-    if (ctx->exec_bloom)
-        ctx_clear_jumps(ctx);
-    ctx->generation = ++tc->mmu->next_generation;
-    ctx->large_lo = 1;
-    ctx->large_hi = 0;
+    for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++) {
+        ctx_clear_l1(sp->ctx[k]);
+        if (sp->ctx[k]->exec_bloom)
+            ctx_clear_jumps(sp->ctx[k]);
+    }
+    sp->generation = ++tc->mmu->next_generation;
+    sp->large_lo = 1;
+    sp->large_hi = 0;
 }
 
-static struct tcg_ctx *ctx_new(struct tcg_cpu *tc, unsigned index)
+static struct tcg_ctx *ctx_new(struct tcg_space *sp)
 {
     struct tcg_ctx *ctx =
         mmap(NULL, sizeof *ctx, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (ctx == MAP_FAILED)
         return NULL;
-    ctx->mmu_index = index;
-    ctx->exec_bloom = 1; /* force the jump cache to be cleared */
-    ctx_flush(tc, ctx);
+    ctx->space = sp;
+    ctx_clear_l1(ctx);
+    ctx_clear_jumps(ctx);
     return ctx;
 }
 
@@ -110,8 +113,9 @@ void tlb_free(struct tcg_cpu *tc)
         return;
     for (unsigned r = 0; r < TLB_ROOTS; r++)
         for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
-            if (mmu->roots[r].ctx[i])
-                munmap(mmu->roots[r].ctx[i], sizeof(struct tcg_ctx));
+            for (unsigned k = 0; k < TLB_MODES; k++)
+                if (mmu->roots[r].space[i].ctx[k])
+                    munmap(mmu->roots[r].space[i].ctx[k], sizeof(struct tcg_ctx));
     munmap(mmu->l2, TLB_L2_SIZE * sizeof *mmu->l2);
     free(mmu);
     tc->mmu = NULL;
@@ -120,18 +124,54 @@ void tlb_free(struct tcg_cpu *tc)
 struct tcg_ctx *tlb_context(struct tcg_cpu *tc, unsigned index)
 {
     struct tcg_root *root = tc->mmu->root;
-    if (!root->ctx[index]) {
-        root->ctx[index] = ctx_new(tc, index);
-        if (!root->ctx[index] && root != &tc->mmu->roots[0]) {
-            /* Short of memory: fall back on the first root, whose contexts always exist. */
-            tc->mmu->roots[0].key = root->key;
-            root->valid = false;
-            tc->mmu->root = root = &tc->mmu->roots[0];
-            for (unsigned i = 0; i < tc->arch->mmu_index_count; i++)
-                ctx_flush(tc, root->ctx[i]);
-        }
+    struct tcg_space *sp = &root->space[index];
+    if (sp->ctx[0])
+        return sp->ctx[0];
+    sp->mmu_index = index;
+    sp->ctx[0] = ctx_new(sp);
+    space_flush(tc, sp);
+    if (sp->ctx[0] || root == &tc->mmu->roots[0])
+        return sp->ctx[0];
+    /* Short of memory: fall back on the first root, whose contexts always exist. */
+    struct tcg_root *first = &tc->mmu->roots[0];
+    first->key = root->key;
+    first->valid = true;
+    first->tables.watched = false;
+    root->valid = false;
+    tc->mmu->root = first;
+    for (unsigned i = 0; i < tc->arch->mmu_index_count; i++)
+        space_flush(tc, &first->space[i]);
+    return first->space[index].ctx[0];
+}
+
+static struct tcg_ctx *ctx_take(struct tcg_ctx *ctx, uint64_t mode)
+{
+    if (ctx->exec_bloom)
+        ctx_clear_jumps(ctx);
+    ctx->jump_mode = mode;
+    return ctx;
+}
+
+/* The context for a mode word; a space has a few, so that modes that follow each other all the time
+ * (segment loads on the way into a kernel) keep their jump caches. */
+static struct tcg_ctx *mode_context(struct tcg_cpu *tc, unsigned index, uint64_t mode)
+{
+    struct tcg_ctx *ctx = tlb_context(tc, index);
+    struct tcg_space *sp = ctx->space;
+    if (mode & tc->arch->transient_modes)
+        return ctx;
+    for (unsigned k = 0; k < TLB_MODES; k++) {
+        if (!sp->ctx[k])
+            sp->ctx[k] = ctx_new(sp);
+        if (!sp->ctx[k])
+            break;
+        if (sp->ctx[k]->jump_mode == mode)
+            return sp->ctx[k];
+        if (!sp->ctx[k]->exec_bloom) /* nothing of another mode is cached */
+            return ctx_take(sp->ctx[k], mode);
     }
-    return root->ctx[index];
+    unsigned k = sp->next_mode++ % TLB_MODES;
+    return ctx_take(sp->ctx[k] ? sp->ctx[k] : ctx, mode);
 }
 
 struct tcg_ctx *tcg_ctx_for_attr(struct tcg_cpu *tc, unsigned attr)
@@ -147,29 +187,32 @@ void tlb_flush_all(struct tcg_cpu *tc)
     for (unsigned r = 0; r < TLB_ROOTS; r++) {
         if (&mmu->roots[r] != mmu->root)
             mmu->roots[r].valid = false;
-        for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
-            if (mmu->roots[r].ctx[i] && &mmu->roots[r] == mmu->root)
-                ctx_flush(tc, mmu->roots[r].ctx[i]);
     }
+    for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
+        space_flush(tc, &mmu->root->space[i]);
     tc->counters.tlb_flushes++;
+}
+
+static void ctx_flush_nonglobal(struct tcg_ctx *ctx)
+{
+    for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
+        if (!(ctx->rd_global[n / 64] >> n % 64 & 1))
+            ctx->rd[n].tag = TLB_INVALID;
+        if (!(ctx->wr_global[n / 64] >> n % 64 & 1))
+            ctx->wr[n].tag = TLB_INVALID;
+    }
+    if (ctx->exec_local)
+        ctx_clear_jumps(ctx);
 }
 
 /* Keep what is global in level 1; level 2 forgets it (generation), which costs refills only. */
 static void root_flush_nonglobal(struct tcg_cpu *tc, struct tcg_root *root)
 {
     for (unsigned i = 0; i < TLB_MAX_INDEX; i++) {
-        struct tcg_ctx *ctx = root->ctx[i];
-        if (!ctx)
-            continue;
-        for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
-            if (!(ctx->rd_global[n / 64] >> n % 64 & 1))
-                ctx->rd[n].tag = TLB_INVALID;
-            if (!(ctx->wr_global[n / 64] >> n % 64 & 1))
-                ctx->wr[n].tag = TLB_INVALID;
-        }
-        if (ctx->exec_bloom)
-            ctx_clear_jumps(ctx);
-        ctx->generation = ++tc->mmu->next_generation;
+        struct tcg_space *sp = &root->space[i];
+        for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
+            ctx_flush_nonglobal(sp->ctx[k]);
+        sp->generation = ++tc->mmu->next_generation;
     }
 }
 
@@ -188,30 +231,43 @@ void tcg_mmu_flush(struct tcg_cpu *tc, bool keep_global)
     tc->counters.tlb_flushes++;
 }
 
+static struct tlb_l2_entry *l2_entry(struct tcg_cpu *tc, const struct tcg_space *sp, uint64_t vpage)
+{
+    return &tc->mmu->l2[(vpage >> MEM_PAGE_BITS ^ sp->generation * 0x9e5) & (TLB_L2_SIZE - 1)];
+}
+
+static void fast_drop(struct tlb_fast *f, uint64_t vpage)
+{
+    if (align_down(f->tag, MEM_PAGE_SIZE) == vpage)
+        f->tag = TLB_INVALID;
+}
+
 /* What is cached of one 4 KiB page, without the rest of a large page it may be part of. */
-static void ctx_drop_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vpage)
+static void space_drop_page(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t vpage)
 {
     unsigned n = tlb_index(vpage);
-    if (align_down(ctx->rd[n].tag, MEM_PAGE_SIZE) == vpage)
-        ctx->rd[n].tag = TLB_INVALID;
-    if (align_down(ctx->wr[n].tag, MEM_PAGE_SIZE) == vpage)
-        ctx->wr[n].tag = TLB_INVALID;
-    struct tlb_l2_entry *l2 =
-        &tc->mmu->l2[(vpage >> MEM_PAGE_BITS ^ ctx->generation * 0x9e5) & (TLB_L2_SIZE - 1)];
-    if (l2->vpage == vpage && l2->generation == ctx->generation)
+    for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++) {
+        fast_drop(&sp->ctx[k]->rd[n], vpage);
+        fast_drop(&sp->ctx[k]->wr[n], vpage);
+    }
+    struct tlb_l2_entry *l2 = l2_entry(tc, sp, vpage);
+    if (l2->vpage == vpage && l2->generation == sp->generation)
         l2->generation = 0;
 }
 
-static void ctx_flush_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr)
+static void space_flush_page(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t vaddr)
 {
     uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
-    if (ctx->large_lo <= ctx->large_hi && vaddr >= ctx->large_lo && vaddr <= ctx->large_hi) {
-        ctx_flush(tc, ctx);
+    if (!sp->ctx[0])
+        return;
+    if (sp->large_lo <= sp->large_hi && vaddr >= sp->large_lo && vaddr <= sp->large_hi) {
+        space_flush(tc, sp);
         return;
     }
-    ctx_drop_page(tc, ctx, vpage);
-    if (ctx->exec_bloom >> ((vpage >> MEM_PAGE_BITS) & 63) & 1)
-        ctx_clear_jumps(ctx);
+    space_drop_page(tc, sp, vpage);
+    for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
+        if (sp->ctx[k]->exec_bloom >> ((vpage >> MEM_PAGE_BITS) & 63) & 1)
+            ctx_clear_jumps(sp->ctx[k]);
 }
 
 void tcg_mmu_flush_page(struct tcg_cpu *tc, uint64_t vaddr)
@@ -222,54 +278,83 @@ void tcg_mmu_flush_page(struct tcg_cpu *tc, uint64_t vaddr)
     /* A global page may be cached in every root. */
     for (unsigned r = 0; r < TLB_ROOTS; r++)
         for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
-            if (mmu->roots[r].valid && mmu->roots[r].ctx[i])
-                ctx_flush_page(tc, mmu->roots[r].ctx[i], vaddr);
+            if (mmu->roots[r].valid)
+                space_flush_page(tc, &mmu->roots[r].space[i], vaddr);
+}
+
+/* The root is to be used again after a load that dropped what was cached of it. */
+static void root_renew(struct tcg_cpu *tc, struct tcg_root *root)
+{
+    uint64_t drops[TABLE_DROPS];
+    unsigned count;
+    root->stale = false;
+    if (tables_changed(tc->tm, &root->tables, drops, &count)) {
+        for (unsigned n = 0; n < count; n++)
+            for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
+                space_flush_page(tc, &root->space[i], drops[n]);
+        return;
+    }
+    root_flush_nonglobal(tc, root);
+    tables_start(tc->tm, &root->tables,
+                 tc->mmu->reloads >= TABLE_RELOADS && !tc->arch->mmu_root_tag(root->key));
+}
+
+static struct tcg_root *oldest_root(struct tcg_mmu *mmu)
+{
+    struct tcg_root *oldest = &mmu->roots[0];
+    for (unsigned r = 0; r < TLB_ROOTS; r++) {
+        struct tcg_root *root = &mmu->roots[r];
+        if (!root->valid)
+            return root;
+        if (root->used < oldest->used)
+            oldest = root;
+    }
+    return oldest;
+}
+
+/* Give the root that was not used for longest to another address space. */
+static struct tcg_root *root_recycle(struct tcg_cpu *tc, uint64_t key)
+{
+    struct tcg_root *root = oldest_root(tc->mmu);
+    /* Global pages are the same in each. */
+    bool keep_global = root->valid && !((root->key ^ key) & ~tc->arch->mmu_root_base);
+    tc->counters.ctx_recycled++;
+    root->key = key;
+    root->valid = true;
+    root->tables.watched = false;
+    if (!keep_global)
+        for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
+            space_flush(tc, &root->space[i]);
+    root_renew(tc, root);
+    return root;
 }
 
 void tcg_mmu_set_root(struct tcg_cpu *tc, uint64_t key, bool flush)
 {
     struct tcg_mmu *mmu = tc->mmu;
-    struct tcg_root *oldest = NULL;
+    struct tcg_root *found = NULL;
+    uint64_t tag = tc->arch->mmu_root_tag(key);
 
-    mmu->clock++;
     tc->counters.ctx_switches++;
     log_msg(&tc->vcpu->machine->log, LOG_MMU, "cpu %u: root 0x%016llx%s", tc->vcpu->index,
             (unsigned long long)key, flush ? ", flushed" : "");
-    if (flush && mmu->root->valid) {
-        /* The untagged case: one address space at a time, global entries survive. */
-        bool cached = false;
-        for (unsigned r = 0; r < TLB_ROOTS; r++)
-            cached |=
-                mmu->roots[r].valid && mmu->roots[r].key == key && &mmu->roots[r] != mmu->root;
-        if (!cached) {
-            mmu->root->key = key;
-            mmu->root->used = mmu->clock;
-            root_flush_nonglobal(tc, mmu->root);
-            tcg_mode_changed(tc);
-            return;
-        }
-    }
     for (unsigned r = 0; r < TLB_ROOTS; r++) {
         struct tcg_root *root = &mmu->roots[r];
-        if (root->valid && root->key == key) {
-            root->used = mmu->clock;
-            mmu->root = root;
-            if (flush)
-                root_flush_nonglobal(tc, root);
-            tcg_mode_changed(tc);
-            return;
-        }
-        if (!oldest || !root->valid || (oldest->valid && root->used < oldest->used))
-            oldest = oldest && !oldest->valid ? oldest : root;
+        if (!root->valid)
+            continue;
+        if (flush && tc->arch->mmu_root_tag(root->key) == tag)
+            root->stale = true;
+        if (root->key == key)
+            found = root;
     }
-    tc->counters.ctx_recycled++;
-    oldest->key = key;
-    oldest->valid = true;
-    oldest->used = mmu->clock;
-    mmu->root = oldest;
-    for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
-        if (oldest->ctx[i])
-            ctx_flush(tc, oldest->ctx[i]);
+    if (!found) {
+        found = root_recycle(tc, key);
+    } else if (found->stale) {
+        mmu->reloads++;
+        root_renew(tc, found);
+    }
+    found->used = ++mmu->clock;
+    mmu->root = found;
     tcg_mode_changed(tc);
 }
 
@@ -277,8 +362,8 @@ void tlb_forget_code(struct tcg_cpu *tc)
 {
     for (unsigned r = 0; r < TLB_ROOTS; r++)
         for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
-            if (tc->mmu->roots[r].ctx[i])
-                ctx_clear_jumps(tc->mmu->roots[r].ctx[i]);
+            for (unsigned k = 0; k < TLB_MODES && tc->mmu->roots[r].space[i].ctx[k]; k++)
+                ctx_clear_jumps(tc->mmu->roots[r].space[i].ctx[k]);
 }
 
 static bool page_is_watched(const struct tcg_mmu *mmu, uint64_t vpage)
@@ -366,18 +451,40 @@ static void take_up(struct tcg_ctx *ctx, const struct tlb_l2_entry *l2, enum tcg
     }
 }
 
+static void note_fetch(struct tcg_ctx *ctx, uint64_t vpage, const struct tlb_entry *e)
+{
+    ctx->exec_bloom |= UINT64_C(1) << ((vpage >> MEM_PAGE_BITS) & 63);
+    ctx->exec_local |= !(e->info & TLB_INFO_GLOBAL);
+}
+
+void tlb_note_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr)
+{
+    const struct tlb_entry unknown = {0};
+    uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
+    const struct tlb_l2_entry *l2 = l2_entry(tc, ctx->space, vpage);
+    bool known = l2->vpage == vpage && l2->generation == ctx->space->generation;
+    note_fetch(ctx, vpage, known ? &l2->entry : &unknown);
+}
+
+struct tcg_page *tlb_code_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr)
+{
+    uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
+    const struct tlb_l2_entry *l2 = l2_entry(tc, ctx->space, vpage);
+    if (l2->vpage != vpage || l2->generation != ctx->space->generation || !l2->page_table ||
+        !entry_allows(&l2->entry, TCG_FETCH))
+        return NULL;
+    return __atomic_load_n(l2->page_table, __ATOMIC_ACQUIRE);
+}
+
 struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr,
                              enum tcg_access access)
 {
     uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
-    struct tlb_l2_entry *l2 =
-        &tc->mmu->l2[(vpage >> MEM_PAGE_BITS ^ ctx->generation * 0x9e5) & (TLB_L2_SIZE - 1)];
+    struct tlb_l2_entry *l2 = l2_entry(tc, ctx->space, vpage);
     struct tlb_entry *e = &l2->entry;
     struct tcg_walk w;
 
-    if (access == TCG_FETCH)
-        tlb_note_code(ctx, vpage);
-    if (l2->vpage == vpage && l2->generation == ctx->generation && entry_allows(e, access)) {
+    if (l2->vpage == vpage && l2->generation == ctx->space->generation && entry_allows(e, access)) {
         /* Level 2 is not told when a page becomes code: it asks the page's record. */
         if (access == TCG_WRITE && l2->page_table) {
             struct tcg_page *page = __atomic_load_n(l2->page_table, __ATOMIC_ACQUIRE);
@@ -385,64 +492,73 @@ struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t v
                 e->write |= TLB_CODE;
         }
         take_up(ctx, l2, access);
+        if (access == TCG_FETCH)
+            note_fetch(ctx, vpage, e);
         return e;
     }
     tc->counters.tlb_fills++;
-    bool walked = tc->arch->walk(tc, vaddr, access, ctx->mmu_index, false, &w);
+    struct root_tables *tables = &tc->mmu->root->tables;
+    bool walked;
+    do {
+        w.tables_wanted = tables->watched;
+        walked = tc->arch->walk(tc, vaddr, access, ctx->space->mmu_index, false, &w);
+    } while (walked && tables->watched && tables_note(tc, tables, vaddr, &w));
     if (log_mmu(tc))
-        log_walk(tc, vaddr, access, ctx->mmu_index, walked ? &w : NULL);
+        log_walk(tc, vaddr, access, ctx->space->mmu_index, walked ? &w : NULL);
     if (!walked) {
         /* A page fault drops what is cached of its page, for every kind of access, global or not.
          */
         for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
-            if (tc->mmu->root->ctx[i])
-                ctx_drop_page(tc, tc->mmu->root->ctx[i], vpage);
+            space_drop_page(tc, &tc->mmu->root->space[i], vpage);
         return NULL;
     }
     entry_fill(tc, e, vpage, &w, &l2->page_table);
     l2->vpage = vpage;
     /* RAM without a page record's place cannot be checked when it is taken up again. */
-    l2->generation = (e->info & TLB_INFO_RAM) && !l2->page_table ? 0 : ctx->generation;
+    l2->generation = (e->info & TLB_INFO_RAM) && !l2->page_table ? 0 : ctx->space->generation;
     take_up(ctx, l2, access);
+    if (access == TCG_FETCH)
+        note_fetch(ctx, vpage, e);
     if (w.page_bits > MEM_PAGE_BITS) {
         uint64_t size = UINT64_C(1) << w.page_bits, lo = align_down(vaddr, size),
                  hi = lo + size - 1;
-        bool none = ctx->large_lo > ctx->large_hi;
-        if (none || lo < ctx->large_lo)
-            ctx->large_lo = lo;
-        if (none || hi > ctx->large_hi)
-            ctx->large_hi = hi;
+        bool none = ctx->space->large_lo > ctx->space->large_hi;
+        if (none || lo < ctx->space->large_lo)
+            ctx->space->large_lo = lo;
+        if (none || hi > ctx->space->large_hi)
+            ctx->space->large_hi = hi;
     }
     return e;
 }
 
+static void ctx_protect(struct tcg_ctx *ctx, uint64_t host)
+{
+    for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
+        struct tlb_fast *f = &ctx->wr[n];
+        if (f->tag != TLB_INVALID && align_down(f->tag, MEM_PAGE_SIZE) + f->addend == host)
+            f->tag |= TLB_CODE;
+    }
+}
+
 void tlb_protect_host_page(struct tcg_cpu *tc, const uint8_t *host_page)
 {
-    uint64_t host = (uint64_t)(uintptr_t)host_page;
     struct tcg_mmu *mmu = tc->mmu;
-    for (unsigned r = 0; r < TLB_ROOTS; r++) {
-        for (unsigned i = 0; i < TLB_MAX_INDEX; i++) {
-            struct tcg_ctx *ctx = mmu->roots[r].valid ? mmu->roots[r].ctx[i] : NULL;
-            if (!ctx)
-                continue;
-            for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
-                struct tlb_fast *f = &ctx->wr[n];
-                if (f->tag != TLB_INVALID && align_down(f->tag, MEM_PAGE_SIZE) + f->addend == host)
-                    f->tag |= TLB_CODE;
-            }
-        }
-    }
+    for (unsigned r = 0; r < TLB_ROOTS; r++)
+        for (unsigned i = 0; i < TLB_MAX_INDEX && mmu->roots[r].valid; i++)
+            for (unsigned k = 0; k < TLB_MODES && mmu->roots[r].space[i].ctx[k]; k++)
+                ctx_protect(mmu->roots[r].space[i].ctx[k], (uint64_t)(uintptr_t)host_page);
+}
+
+void tcg_mode_set(struct tcg_cpu *tc, uint64_t mode, unsigned index)
+{
+    struct tcg_ctx *ctx = tc->mmu->root->space[index].ctx[0];
+    if (!ctx || ctx->jump_mode != mode)
+        ctx = mode_context(tc, index, mode);
+    tc->mode = mode;
+    tc->ctx = ctx;
 }
 
 void tcg_mode_changed(struct tcg_cpu *tc)
 {
-    unsigned index = tc->arch->mmu_index(tc);
-    struct tcg_ctx *ctx = tlb_context(tc, index);
-    tc->mode = tc->arch->mode_word(tc);
-    tc->ctx = ctx;
-    if (ctx->jump_mode != tc->mode && !(tc->mode & tc->arch->transient_modes)) {
-        if (ctx->exec_bloom)
-            ctx_clear_jumps(ctx);
-        ctx->jump_mode = tc->mode;
-    }
+    tcg_mode_set(tc, tc->arch->mode_word(tc), tc->arch->mmu_index(tc));
 }

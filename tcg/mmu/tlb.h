@@ -1,13 +1,17 @@
 /*
  * The software TLB. A vCPU has a few cached roots (address spaces, least recently used), each with
- * a context per MMU index. A context holds what is valid for one {root, MMU index, mode,
- * code-mapping generation}: level 1 (fixed size, probed inline), the jump cache (PC -> host code)
- * and the link table (which cross-page links were seen to lead to the right block). Level 2 is one
- * larger table per vCPU, tagged with the context's generation number, so that flushing a context is
- * cheap.
+ * a space per MMU index and there a few contexts by mode word. A context holds what is valid for
+ * one {root, MMU index, mode, code-mapping generation}: level 1 (fixed size, probed inline), the
+ * jump cache (PC -> host code) and the link table (which cross-page links were seen to lead to the
+ * right block). Level 2 is one larger table per vCPU, tagged with the space's generation number, so
+ * that flushing a space is cheap.
  *
- * Large pages are entered as 4 KiB pages; the context remembers the range they came from, and a
- * single-page flush inside that range flushes the context.
+ * A load of the root that flushes, as operating systems do that have no tags (PCID), need not cost
+ * what is cached: when the tables have not been written since, the walks would find the same. See
+ * tables.h.
+ *
+ * Large pages are entered as 4 KiB pages; the space remembers the range they came from, and a
+ * single-page flush inside that range flushes the space.
  *
  * Thread contract: the vCPU's thread; other threads only while the vCPU is at a safe point.
  */
@@ -16,6 +20,7 @@
 
 #include "tcg/cache/block.h"
 #include "tcg/cpu.h"
+#include "tcg/mmu/tables.h"
 
 enum {
     TLB_L1_BITS = 9,
@@ -24,7 +29,8 @@ enum {
     TLB_L2_SIZE = 1 << TLB_L2_BITS,
     TLB_ROOTS = 8,
     TLB_MAX_INDEX = 4,
-    JUMP_CACHE_BITS = 10,
+    TLB_MODES = 4, /* contexts for an MMU index, by mode word */
+    JUMP_CACHE_BITS = 12,
     JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS,
     LINK_TABLE_BITS = 12,
     LINK_TABLE_SIZE = 1 << LINK_TABLE_BITS,
@@ -74,11 +80,19 @@ struct tcg_ctx {
     uint64_t rd_global[TLB_L1_SIZE / 64], wr_global[TLB_L1_SIZE / 64]; /* entries of global pages */
     struct jump_entry jumps[JUMP_CACHE_SIZE];
     uint32_t links[LINK_TABLE_SIZE]; /* link id when validated for this context */
-    uint64_t generation;             /* tag of its level 2 entries; never reused */
     uint64_t jump_mode;              /* mode word the jump cache and links are for */
     uint64_t exec_bloom;             /* of virtual pages that code was fetched from */
-    uint64_t large_lo, large_hi;     /* range covered by large pages, [lo, hi] */
+    bool exec_local;                 /* one of them is not global */
+    struct tcg_space *space;
+};
+
+/* What a root and an MMU index say, whatever the mode word. */
+struct tcg_space {
+    uint64_t generation;         /* tag of its level 2 entries; never reused */
+    uint64_t large_lo, large_hi; /* range covered by large pages, [lo, hi] */
     unsigned mmu_index;
+    unsigned next_mode;             /* the context that the next new mode word takes */
+    struct tcg_ctx *ctx[TLB_MODES]; /* the first is made on first use of the space */
 };
 
 struct tlb_l2_entry {
@@ -92,14 +106,17 @@ struct tlb_l2_entry {
 struct tcg_root {
     uint64_t key;
     bool valid;
+    bool stale; /* flushed while another root was in use: see root_renew() before it is used */
     uint64_t used;
-    struct tcg_ctx *ctx[TLB_MAX_INDEX]; /* made on first use */
+    struct tcg_space space[TLB_MAX_INDEX];
+    struct root_tables tables;
 };
 
 struct tcg_mmu {
     struct tcg_root roots[TLB_ROOTS];
     struct tcg_root *root;
     uint64_t clock, next_generation;
+    unsigned reloads; /* loads of a cached root that flush it: many make its tables be watched */
     struct tlb_l2_entry *l2;
     /* data watchpoints on linear addresses: debugger's and the guest's; pages are marked TLB_WATCH
      */
@@ -115,7 +132,7 @@ bool tlb_init(struct tcg_cpu *tc, struct vemu_error **errp);
 void tlb_free(struct tcg_cpu *tc);
 /* Everything in every context. */
 void tlb_flush_all(struct tcg_cpu *tc);
-/* The context for an MMU index in the current root. */
+/* A context for an MMU index in the current root, whatever its mode. */
 struct tcg_ctx *tlb_context(struct tcg_cpu *tc, unsigned mmu_index);
 /* The jump caches and link tables of every context of the vCPU are void (blocks were removed). */
 void tlb_forget_code(struct tcg_cpu *tc);
@@ -131,6 +148,9 @@ static inline unsigned tlb_index(uint64_t vaddr)
  */
 struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr,
                              enum tcg_access access);
+/* The record of the page of RAM or ROM that code at vaddr is fetched from, when level 2 knows the
+ * translation and the page holds, or held, code; else NULL, without a walk or a fault. */
+struct tcg_page *tlb_code_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr);
 static inline uint64_t tlb_physical(const struct tlb_entry *e, uint64_t vaddr)
 {
     return (e->info & ~(MEM_PAGE_SIZE - 1)) | (vaddr & (MEM_PAGE_SIZE - 1));
@@ -140,10 +160,7 @@ void tlb_protect_host_page(struct tcg_cpu *tc, const uint8_t *host_page);
 /* Code at vaddr is entered in the jump cache or the link table: flushing that page must clear them.
  * Noted when it is entered, since another vCPU's cache flush may have cleared the note of the
  * fetch. */
-static inline void tlb_note_code(struct tcg_ctx *ctx, uint64_t vaddr)
-{
-    ctx->exec_bloom |= UINT64_C(1) << ((vaddr >> MEM_PAGE_BITS) & 63);
-}
+void tlb_note_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr);
 /* The pages that the block goes on to were checked in this context. */
 static inline bool block_guards_hold(const struct tcg_block *b, const struct tcg_ctx *ctx)
 {

@@ -124,21 +124,18 @@ static bool exec_breakpoints(const struct tcg_cpu *tc, const struct x86_regs *r)
     return x86_exec_breakpoints(r);
 }
 
-static uint64_t x86_mode_word(struct tcg_cpu *tc)
-{
-    const struct x86_regs *r = x86_regs_of(tc);
-    const unsigned cpl = x86_cpl(r);
-    uint64_t mode = cpl | segment_mode(r);
 #define MODE_IF(condition, bit) mode |= (condition) ? (uint64_t)(bit) : 0
+
+/* What control registers, the board and the debugger decide. */
+static uint64_t control_mode(const struct tcg_cpu *tc, const struct x86_regs *r)
+{
+    uint64_t mode = 0;
     MODE_IF(r->efer & X86_EFER_LMA, MODE_LONG);
     MODE_IF(r->cr0 & X86_CR0_PE, MODE_PROTECTED);
-    MODE_IF(r->rflags & X86_FLAG_VM, MODE_V86);
     MODE_IF(r->a20_off, MODE_A20_OFF);
     MODE_IF(r->smm, MODE_SMM);
-    MODE_IF(r->rflags & X86_FLAG_TF, MODE_TF);
     MODE_IF(tc->vcpu->single_step, MODE_STEP);
     MODE_IF(exec_breakpoints(tc, r), MODE_BREAKPOINTS);
-    MODE_IF(r->sti_shadow, MODE_STI_SHADOW);
     MODE_IF(r->cr0 & X86_CR0_TS, MODE_CR0_TS);
     MODE_IF(r->cr0 & X86_CR0_EM, MODE_CR0_EM);
     MODE_IF(r->cr0 & X86_CR0_MP, MODE_CR0_MP);
@@ -146,19 +143,37 @@ static uint64_t x86_mode_word(struct tcg_cpu *tc)
     MODE_IF(r->cr4 & X86_CR4_OSFXSR, MODE_CR4_OSFXSR);
     MODE_IF(r->cr4 & X86_CR4_OSXSAVE, MODE_CR4_OSXSAVE);
     MODE_IF((r->cr4 & X86_CR4_OSXSAVE) && (r->xcr0 & 4), MODE_XCR0_AVX);
-    mode |= (uint64_t)x86_iopl(r) << 23;
     MODE_IF(r->cr4 & X86_CR4_TSD, MODE_CR4_TSD);
+    MODE_IF(r->cr4 & X86_CR4_FSGSBASE, MODE_CR4_FSGSBASE);
+    MODE_IF(r->cr4 & X86_CR4_UMIP, MODE_CR4_UMIP);
+    MODE_IF(~r->mxcsr & 0x1f80, MODE_XM_UNMASKED);
+    MODE_IF(tc->vcpu->machine->vcpu_count > 1, MODE_PARALLEL);
+    return mode;
+}
+
+/* What segments, the privilege level and RFLAGS decide: all that a far transfer changes. */
+static uint64_t level_mode(const struct x86_regs *r)
+{
+    const unsigned cpl = x86_cpl(r);
+    uint64_t mode = cpl | segment_mode(r);
+    mode |= (uint64_t)x86_iopl(r) << 23;
+    MODE_IF(r->rflags & X86_FLAG_VM, MODE_V86);
+    MODE_IF(r->rflags & X86_FLAG_TF, MODE_TF);
+    MODE_IF(r->sti_shadow, MODE_STI_SHADOW);
     MODE_IF(x86_is_v86(r) ? r->cr4 & X86_CR4_VME
                           : (r->cr4 & X86_CR4_PVI) && cpl == 3 && (r->cr0 & X86_CR0_PE),
             MODE_CR4_PVI_VME);
-    MODE_IF(r->cr4 & X86_CR4_FSGSBASE, MODE_CR4_FSGSBASE);
-    MODE_IF(r->cr4 & X86_CR4_UMIP, MODE_CR4_UMIP);
     MODE_IF((r->rflags & X86_FLAG_AC) && (r->cr0 & X86_CR0_AM) && cpl == 3, MODE_AC);
     MODE_IF((r->rflags & X86_FLAG_AC) && (r->cr4 & X86_CR4_SMAP) && cpl != 3, MODE_SMAP_OFF);
-    MODE_IF(~r->mxcsr & 0x1f80, MODE_XM_UNMASKED);
-    MODE_IF(tc->vcpu->machine->vcpu_count > 1, MODE_PARALLEL);
-#undef MODE_IF
     return mode;
+}
+#undef MODE_IF
+
+static uint64_t x86_mode_word(struct tcg_cpu *tc)
+{
+    const struct x86_regs *r = x86_regs_of(tc);
+    tc->mode_control = control_mode(tc, r);
+    return tc->mode_control | level_mode(r);
 }
 
 /* ---- what the core asks
@@ -171,6 +186,11 @@ static unsigned x86_mmu_index(struct tcg_cpu *tc)
         return X86_MMU_USER;
     return (r->cr4 & X86_CR4_SMAP) && (r->rflags & X86_FLAG_AC) ? X86_MMU_KERNEL_NOSMAP
                                                                 : X86_MMU_KERNEL;
+}
+
+void x86_level_changed(struct tcg_cpu *tc)
+{
+    tcg_mode_set(tc, tc->mode_control | level_mode(x86_regs_of(tc)), x86_mmu_index(tc));
 }
 
 unsigned x86_mem_attr(struct tcg_cpu *tc, unsigned cpl)
@@ -209,6 +229,13 @@ static uint64_t x86_mmu_root(struct tcg_cpu *tc)
     KEY_IF(r->cr4 & X86_CR4_PGE, 63);
 #undef KEY_IF
     return key;
+}
+
+#define ROOT_PCIDE (UINT64_C(1) << 61)
+
+static uint64_t x86_mmu_root_tag(uint64_t key)
+{
+    return key & ROOT_PCIDE ? ROOT_PCIDE | (key & 0xfff) : 0;
 }
 
 static uint64_t x86_code_address(struct tcg_cpu *tc, uint64_t pc)
@@ -339,6 +366,8 @@ const struct tcg_arch tcg_arch_x86 = {
     .mode_word = x86_mode_word,
     .mmu_index = x86_mmu_index,
     .mmu_root = x86_mmu_root,
+    .mmu_root_base = UINT64_C(0x000fffffffffffff),
+    .mmu_root_tag = x86_mmu_root_tag,
     .walk = x86_walk,
     .raise_alignment = x86_raise_alignment,
     .raise_trap = x86_raise_trap,

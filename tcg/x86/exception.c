@@ -109,7 +109,7 @@ static void delivered(struct tcg_cpu *tc, const struct x86_event *ev)
     tc->step_pending = 0;
     if (ev->kind == X86_EVENT_NMI)
         r->nmi_masked = 1;
-    tcg_mode_changed(tc);
+    x86_level_changed(tc);
 }
 
 static bool deliver_real(struct tcg_cpu *tc, const struct x86_event *ev)
@@ -693,7 +693,7 @@ enum tcg_event x86_take_events(struct tcg_cpu *tc)
     struct x86_regs *r = x86_regs_of(tc);
     /* the block that ran in the shadow cleared the field */
     if ((tc->mode & MODE_STI_SHADOW) && !r->sti_shadow)
-        tcg_mode_changed(tc);
+        x86_level_changed(tc);
     /* The board moved the A20 gate: entries made since then went to the root of before. */
     if (__atomic_load_n(&r->a20_off, __ATOMIC_ACQUIRE) != !!(tc->mode & MODE_A20_OFF)) {
         tcg_mmu_flush(tc, false);

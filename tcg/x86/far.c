@@ -149,7 +149,7 @@ uint64_t x86_helper_far_jmp(void *env, uint64_t sel, uint64_t offset, uint64_t o
         }
         x86_set_real_segment(r, X86_CS, selector);
         r->rip = offset;
-        tcg_mode_changed(tc);
+        x86_level_changed(tc);
         return 0;
     }
     if (!(selector & ~3u)) {
@@ -169,7 +169,7 @@ uint64_t x86_helper_far_jmp(void *env, uint64_t sel, uint64_t offset, uint64_t o
             return 0;
         x86_commit_cs(r, &cs, x86_cpl(r));
         r->rip = offset;
-        tcg_mode_changed(tc);
+        x86_level_changed(tc);
         return 0;
     }
     const unsigned type = x86_desc_type(&d);
@@ -186,7 +186,7 @@ uint64_t x86_helper_far_jmp(void *env, uint64_t sel, uint64_t offset, uint64_t o
         return 0;
     x86_commit_cs(r, &g.cs, x86_cpl(r));
     r->rip = g.offset;
-    tcg_mode_changed(tc);
+    x86_level_changed(tc);
     return 0;
 }
 
@@ -208,7 +208,7 @@ static void call_same(struct tcg_cpu *tc, const struct x86_segment *cs, uint64_t
     x86_set_sp(r, s.sp, s.mask);
     x86_commit_cs(r, cs, x86_cpl(r));
     r->rip = offset;
-    tcg_mode_changed(tc);
+    x86_level_changed(tc);
 }
 
 static void call_inner_legacy(struct tcg_cpu *tc, const struct call_gate *g, uint64_t next)
@@ -243,7 +243,7 @@ static void call_inner_legacy(struct tcg_cpu *tc, const struct call_gate *g, uin
     x86_commit_cs(r, &g->cs, g->cpl);
     x86_set_sp(r, s.sp, s.mask);
     r->rip = g->offset;
-    tcg_mode_changed(tc);
+    x86_level_changed(tc);
 }
 
 static void call_inner_long(struct tcg_cpu *tc, const struct call_gate *g, uint64_t next)
@@ -262,7 +262,7 @@ static void call_inner_long(struct tcg_cpu *tc, const struct call_gate *g, uint6
     x86_commit_cs(r, &g->cs, g->cpl);
     r->gpr[X86_RSP] = s.sp;
     r->rip = g->offset;
-    tcg_mode_changed(tc);
+    x86_level_changed(tc);
 }
 
 /* A call gate to the same level in long mode pushes 8 bytes on what is a 64-bit stack from now on.
@@ -285,7 +285,7 @@ static void call_gate_same(struct tcg_cpu *tc, const struct call_gate *g, uint64
     r->gpr[X86_RSP] = s.sp;
     x86_commit_cs(r, &g->cs, x86_cpl(r));
     r->rip = g->offset;
-    tcg_mode_changed(tc);
+    x86_level_changed(tc);
 }
 
 static void call_real(struct tcg_cpu *tc, uint16_t selector, uint64_t offset, unsigned size,
@@ -305,7 +305,7 @@ static void call_real(struct tcg_cpu *tc, uint16_t selector, uint64_t offset, un
     x86_set_sp(r, s.sp, s.mask);
     x86_set_real_segment(r, X86_CS, selector);
     r->rip = offset;
-    tcg_mode_changed(tc);
+    x86_level_changed(tc);
 }
 
 uint64_t x86_helper_far_call(void *env, uint64_t sel, uint64_t offset, uint64_t opsize,
@@ -433,7 +433,7 @@ uint64_t x86_helper_far_ret(void *env, uint64_t opsize, uint64_t release, uint64
         x86_set_sp(r, s.sp + release, s.mask);
         x86_set_real_segment(r, X86_CS, selector);
         r->rip = rip;
-        tcg_mode_changed(tc);
+        x86_level_changed(tc);
         return 0;
     }
     struct x86_segment cs, ss;
@@ -446,7 +446,7 @@ uint64_t x86_helper_far_ret(void *env, uint64_t opsize, uint64_t release, uint64
         x86_set_sp(r, s.sp + release, s.mask);
         x86_commit_cs(r, &cs, cpl);
         r->rip = rip;
-        tcg_mode_changed(tc);
+        x86_level_changed(tc);
         return 0;
     }
     s.sp += release;
@@ -461,7 +461,7 @@ uint64_t x86_helper_far_ret(void *env, uint64_t opsize, uint64_t release, uint64
     x86_set_sp(r, sp + release, mask);
     x86_drop_inner_segments(r, cpl);
     r->rip = rip;
-    tcg_mode_changed(tc);
+    x86_level_changed(tc);
     return 0;
 }
 
@@ -472,7 +472,7 @@ uint64_t x86_helper_far_ret(void *env, uint64_t opsize, uint64_t release, uint64
 static void iret_done(struct tcg_cpu *tc)
 {
     x86_regs_of(tc)->nmi_masked = 0;
-    tcg_mode_changed(tc);
+    x86_level_changed(tc);
 }
 
 #define FLAGS_ALWAYS (X86_FLAGS_ARITH | X86_FLAG_TF | X86_FLAG_DF | X86_FLAG_NT)

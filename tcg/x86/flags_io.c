@@ -50,7 +50,7 @@ uint64_t x86_helper_sti(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t 
         if (!(r->rflags & X86_FLAG_IF)) {
             r->rflags |= X86_FLAG_IF;
             r->sti_shadow = 1;
-            tcg_mode_changed(tc);
+            x86_level_changed(tc);
         }
     } else if (owns_vif(r) && !(r->rflags & X86_FLAG_VIP)) {
         r->rflags |= X86_FLAG_VIF;
@@ -102,7 +102,7 @@ uint64_t x86_helper_popf(void *env, uint64_t value, uint64_t opsize, uint64_t c,
     const uint64_t old = r->rflags;
     x86_load_flags(tc, value & ~(uint64_t)X86_FLAG_RF, mask);
     if (x86_mode_flags_differ(old, r->rflags))
-        tcg_mode_changed(tc);
+        x86_level_changed(tc);
     return 0;
 }
 
@@ -112,7 +112,7 @@ uint64_t x86_helper_clac(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t
     UNUSED(a, b, c, d);
     if (x86_need_cpl0(tc)) {
         ((struct x86_regs *)env)->rflags &= ~(uint64_t)X86_FLAG_AC;
-        tcg_mode_changed(tc);
+        x86_level_changed(tc);
     }
     return 0;
 }
@@ -123,7 +123,7 @@ uint64_t x86_helper_stac(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t
     UNUSED(a, b, c, d);
     if (x86_need_cpl0(tc)) {
         ((struct x86_regs *)env)->rflags |= X86_FLAG_AC;
-        tcg_mode_changed(tc);
+        x86_level_changed(tc);
     }
     return 0;
 }

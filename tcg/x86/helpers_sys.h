@@ -72,8 +72,7 @@
     X(verr, IR_VOID, SYS_FAULT, SYS_MODE | SYS_FL, SYS_FL) \
     X(verw, IR_VOID, SYS_FAULT, SYS_MODE | SYS_FL, SYS_FL) \
     X(arpl, IR_I64, 0, SYS_FL, SYS_FL) \
-    /* SWAPGS(), no DYN. WRFSBASE/WRGSBASE(seg, value, opsize 4 or 8): #GP when not canonical; no DYN. */ \
-    X(swapgs, IR_VOID, SYS_FAULT, SYS_MODE, SYS_SG) \
+    /* WRFSBASE/WRGSBASE(seg, value, opsize 4 or 8): #GP when not canonical; no DYN. */ \
     X(wrsegbase, IR_VOID, SYS_FAULT, SYS_MODE, SYS_SG) \
     /* far transfers, set RIP, DYN; iret DYN1. far_jmp/far_call(selector, offset, opsize, next);
      * far_ret(opsize, bytes to release, next); iret(opsize, next). */ \
@@ -103,8 +102,8 @@
      * xsetbv: DYN. */ \
     X(rdmsr, IR_VOID, SYS_DEVICE, SYS_CX | SYS_MODE, SYS_AX | SYS_DX) \
     X(wrmsr, IR_VOID, SYS_DEVICE, SYS_AX | SYS_CX | SYS_DX | SYS_MODE | SYS_FL, SYS_MODE) \
-    X(rdtsc, IR_VOID, SYS_DEVICE, SYS_MODE, SYS_AX | SYS_DX) \
-    X(rdtscp, IR_VOID, SYS_DEVICE, SYS_MODE, SYS_AX | SYS_DX | SYS_CX) \
+    X(rdtsc, IR_VOID, SYS_FAULT, SYS_MODE, SYS_AX | SYS_DX) \
+    X(rdtscp, IR_VOID, SYS_FAULT, SYS_MODE, SYS_AX | SYS_DX | SYS_CX) \
     X(rdpmc, IR_VOID, SYS_FAULT, SYS_CX | SYS_MODE, SYS_AX | SYS_DX) \
     X(cpuid, IR_VOID, SYS_FAULT, SYS_AX | SYS_CX | SYS_MODE, SYS_AX | SYS_CX | SYS_DX | SYS_BX) \
     X(xgetbv, IR_VOID, SYS_FAULT, SYS_CX, SYS_AX | SYS_DX) \

@@ -221,11 +221,10 @@ uint64_t x86_helper_load_seg(void *env, uint64_t seg, uint64_t selector, uint64_
     } else {
         x86_set_real_segment(r, (enum x86_seg)seg, (uint16_t)selector);
     }
-    /* of several instructions in a row that hold interrupts off only the first does */
     if (seg == X86_SS && mov && !(tc->mode & MODE_STI_SHADOW))
         r->sti_shadow = 2;
     if (!x86_is_code64(r) || seg == X86_SS)
-        tcg_mode_changed(tc);
+        x86_level_changed(tc);
     return 0;
 }
 
@@ -528,18 +527,6 @@ uint64_t x86_helper_arpl(void *env, uint64_t dest, uint64_t src, uint64_t c, uin
 /* ---- FS and GS bases
  * -----------------------------------------------------------------------------------------------------
  */
-
-uint64_t x86_helper_swapgs(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
-{
-    struct x86_regs *r = env;
-    UNUSED(a, b, c, d);
-    if (!x86_need_cpl0(tcg_cpu_of(env)))
-        return 0;
-    uint64_t base = r->seg[X86_GS].base;
-    r->seg[X86_GS].base = r->kernel_gs_base;
-    r->kernel_gs_base = base;
-    return 0;
-}
 
 uint64_t x86_helper_wrsegbase(void *env, uint64_t seg, uint64_t value, uint64_t opsize, uint64_t d)
 {

@@ -198,6 +198,9 @@ bool x86_task_switch(struct tcg_cpu *tc, uint16_t selector, struct x86_desc *d,
 
 bool x86_set_cr0(struct tcg_cpu *tc, uint64_t value);
 void x86_set_cr3_task(struct tcg_cpu *tc, uint64_t value);
+/* tcg_mode_changed() where only segments, the privilege level, RFLAGS or the interrupt shadow
+ * changed: quick, since every system call and interrupt does it several times. */
+void x86_level_changed(struct tcg_cpu *tc);
 /* All flags that RFLAGS.AC, TF, VM, IOPL may have changed: recompute the mode. */
 static inline bool x86_mode_flags_differ(uint64_t a, uint64_t b)
 {

@@ -21,7 +21,7 @@ static void enter(struct tcg_cpu *tc, uint64_t cs, uint64_t ss, bool code64, uns
     struct x86_regs *r = x86_regs_of(tc);
     r->seg[X86_CS] = flat(cs, code64 ? CODE64 : CODE32, cpl);
     r->seg[X86_SS] = flat(ss, DATA32, cpl);
-    tcg_mode_changed(tc);
+    x86_level_changed(tc);
 }
 
 static void ud(struct tcg_cpu *tc)

@@ -46,7 +46,7 @@
     R(MAP_1, 0xf1, 0xf1, SEL_ANY, "int1", tr_int, NO_OPS, .flags = I_END, .arg = X86_INT_1, .arg2 = X86_DB) \
     R(MAP_1, 0xf4, 0xf4, SEL_ANY, "hlt", tr_helper_next_dyn1, NO_OPS, .flags = I_CPL0 | I_END, .arg = HELPER_ID(hlt)) \
     R(MAP_1, 0xfa, 0xfa, SEL_ANY, "cli", tr_cli, NO_OPS) \
-    R(MAP_1, 0xfb, 0xfb, SEL_ANY, "sti", tr_helper_dyn1, NO_OPS, .flags = I_END, .arg = HELPER_ID(sti))
+    R(MAP_1, 0xfb, 0xfb, SEL_ANY, "sti", tr_sti, NO_OPS)
 
 #define GROUP_6_7(R) \
     R(MAP_0F, 0x00, 0x00, REG_IS(0), "sldt", tr_sldt_str, OPS(Ev), .flags = I_PROT, .arg = offsetof(struct x86_regs, ldtr.selector)) \
@@ -68,7 +68,7 @@
     R(MAP_0F, 0x01, 0x01, REG_IS(1) | MOD_REG | RM_IS(3) | P_NP, "stac", tr_helper_ud_cpl, NO_OPS, .flags = I_END, .feature = FEAT_SMAP, .arg = HELPER_ID(stac)) \
     R(MAP_0F, 0x01, 0x01, REG_IS(2) | MOD_REG | RM_IS(0) | P_NP, "xgetbv", tr_xcr, NO_OPS, .feature = FEAT_XSAVE, .arg = HELPER_ID(xgetbv)) \
     R(MAP_0F, 0x01, 0x01, REG_IS(2) | MOD_REG | RM_IS(1) | P_NP, "xsetbv", tr_xcr, NO_OPS, .flags = I_CPL0 | I_END, .feature = FEAT_XSAVE, .arg = HELPER_ID(xsetbv)) \
-    R(MAP_0F, 0x01, 0x01, REG_IS(7) | MOD_REG | RM_IS(0) | ONLY64, "swapgs", tr_helper, NO_OPS, .flags = I_CPL0, .arg = HELPER_ID(swapgs)) \
+    R(MAP_0F, 0x01, 0x01, REG_IS(7) | MOD_REG | RM_IS(0) | ONLY64, "swapgs", tr_swapgs, NO_OPS, .flags = I_CPL0) \
     R(MAP_0F, 0x01, 0x01, REG_IS(7) | MOD_REG | RM_IS(1), "rdtscp", tr_helper, NO_OPS, .feature = FEAT_RDTSCP, .arg = HELPER_ID(rdtscp))
 
 #define SEGBASE(R, n, name, fn, seg) \

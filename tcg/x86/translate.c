@@ -22,10 +22,10 @@ enum {
 
 /* ---- how regions end ------------------------------------------------------------------------ */
 
-/* Every instruction goes back to the run loop: re-execution, traps, interrupt shadow. */
+/* Every instruction ends with a look at events: re-execution, traps, interrupt shadow. */
 static bool one_by_one(const struct x86_trans *x)
 {
-    return x->t->single || x->mode & (MODE_TF | MODE_STEP | MODE_STI_SHADOW);
+    return x->t->single || x->after_sti || x->mode & (MODE_TF | MODE_STEP | MODE_STI_SHADOW);
 }
 
 static ir_ref pc_at(struct x86_trans *x, int64_t rel)
@@ -357,8 +357,8 @@ void x86_translate(struct tcg_translation *t)
 
     for (unsigned n = 0; !x.done; n++) {
         struct x86_insn i;
-        bool straddles,
-            end = n && (n >= max || at >= PAGE || t->ir->count > IR_MAX_INSNS - IR_MARGIN);
+        bool straddles, end = n && !x.after_sti &&
+                              (n >= max || at >= PAGE || t->ir->count > IR_MAX_INSNS - IR_MARGIN);
         enum x86_decode_status status =
             end ? X86_DECODE_MORE : fetch_insn(&x, at, &i, &straddles, &end);
         if (end) {
@@ -366,11 +366,12 @@ void x86_translate(struct tcg_translation *t)
                 x86_end_next(&x);
             break;
         }
+        bool last = straddles || x.after_sti;
         x.start = t->rel_base + at;
         x.next = x.start + i.len;
         translate_insn(&x, &i, status);
         at += i.len;
-        if (straddles && !x.done)
+        if (last && !x.done)
             x86_end_next(&x);
     }
     t->len = at - t->page_offset;

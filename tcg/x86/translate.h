@@ -24,9 +24,11 @@ struct x86_trans {
     struct tcg_translation *t;
     struct ir_region *ir;
     uint64_t mode;
-    int64_t start;           /* PC of this instruction minus PCB */
-    int64_t next;            /* PC of the next one minus PCB */
-    bool done;               /* the region ends with this instruction (an EXIT was emitted) */
+    int64_t start;  /* PC of this instruction minus PCB */
+    int64_t next;   /* PC of the next one minus PCB */
+    bool done;      /* the region ends with this instruction (an EXIT was emitted) */
+    bool after_sti; /* this instruction follows an STI and is the region's last: interrupts are
+                       looked at behind it, not before */
     bool continue_after_jcc; /* a conditional branch not taken may be followed by more of the region
                               */
     /* this instruction's memory operand, once computed */

@@ -69,8 +69,8 @@ enum x86_shift {
 x86_translate_fn tr_shift, tr_shld, tr_shrd;
 /* translate_move.c */
 x86_translate_fn tr_mov, tr_mov_offset, tr_movzx, tr_movsx, tr_movbe, tr_lea, tr_xlat, tr_cmov,
-    tr_setcc, tr_bswap, tr_lahf, tr_sahf, tr_clc, tr_stc, tr_cmc, tr_cld, tr_std, tr_cli, tr_nop,
-    tr_salc;
+    tr_setcc, tr_bswap, tr_lahf, tr_sahf, tr_clc, tr_stc, tr_cmc, tr_cld, tr_std, tr_cli, tr_sti,
+    tr_nop, tr_salc;
 /* translate_stack.c */
 x86_translate_fn tr_push, tr_pop, tr_pusha, tr_popa, tr_enter, tr_leave;
 /* translate_atomic.c */
@@ -88,7 +88,8 @@ x86_translate_fn tr_movs, tr_stos, tr_lods, tr_scas, tr_cmps;
 bool x86_umip_fault(struct x86_trans *x); /* raises and says so */
 x86_translate_fn tr_mov_from_sreg, tr_mov_to_sreg, tr_push_sreg, tr_pop_sreg, tr_load_far_pointer,
     tr_far_direct, tr_far_indirect, tr_far_ret, tr_iret, tr_int, tr_into, tr_lldt_ltr, tr_sldt_str,
-    tr_sgdt_sidt, tr_lgdt_lidt, tr_lar_lsl, tr_verr_verw, tr_arpl, tr_rd_segbase, tr_wr_segbase;
+    tr_sgdt_sidt, tr_lgdt_lidt, tr_lar_lsl, tr_verr_verw, tr_arpl, tr_rd_segbase, tr_wr_segbase,
+    tr_swapgs;
 /* translate_sys.c */
 x86_translate_fn tr_helper, tr_helper_dyn, tr_helper_dyn1, tr_helper_next_dyn1, tr_helper_ud_cpl,
     tr_xcr, tr_mov_from_cr, tr_mov_to_cr, tr_mov_from_dr, tr_mov_to_dr, tr_smsw, tr_lmsw,

@@ -175,16 +175,42 @@ void tr_std(struct x86_trans *x, const struct x86_insn *i)
     put_rflags_bit(x, X86_FLAG_DF, true);
 }
 
+/* May this code change IF itself? */
+static bool owns_if(const struct x86_trans *x)
+{
+    unsigned iopl = (unsigned)(x->mode & MODE_IOPL) >> 23, cpl = x->mode & MODE_CPL;
+    return !(x->mode & MODE_PROTECTED) || cpl <= iopl;
+}
+
 /* CLI where privilege suffices needs no helper: interrupts becoming less deliverable need no poll.
  */
 void tr_cli(struct x86_trans *x, const struct x86_insn *i)
 {
     (void)i;
-    unsigned iopl = (unsigned)(x->mode & MODE_IOPL) >> 23, cpl = x->mode & MODE_CPL;
-    if (!(x->mode & MODE_PROTECTED) || cpl <= iopl)
+    if (owns_if(x))
         put_rflags_bit(x, X86_FLAG_IF, false);
     else
         x86_call(x, HELPER_ID(cli), 0, 0, 0, 0);
+}
+
+/*
+ * The instruction after STI runs before any interrupt: it is translated into the same region, which
+ * it ends, with a look at events (its own fault ends the interrupt shadow). Where that cannot be,
+ * the helper sets up the shadow as state, and the run loop takes the next instruction alone.
+ */
+void tr_sti(struct x86_trans *x, const struct x86_insn *i)
+{
+    bool alone =
+        x->t->single || x->mode & (MODE_TF | MODE_STEP | MODE_STI_SHADOW | MODE_BREAKPOINTS);
+    bool room = x->next - x->t->rel_base <= 4096 - X86_INSN_MAX && x->ir->count < IR_MAX_INSNS / 2;
+    (void)i;
+    if (owns_if(x) && !alone && room) {
+        put_rflags_bit(x, X86_FLAG_IF, true);
+        x->after_sti = true;
+    } else {
+        x86_call(x, HELPER_ID(sti), 0, 0, 0, 0);
+        x86_end_dyn(x, true);
+    }
 }
 
 void tr_nop(struct x86_trans *x, const struct x86_insn *i)

@@ -51,7 +51,9 @@ void tr_mov_from_sreg(struct x86_trans *x, const struct x86_insn *i)
 
 static void load_seg(struct x86_trans *x, unsigned seg, ir_ref selector, bool mov_or_pop)
 {
-    x86_call(x, HELPER_ID(load_seg), ir_i32(x->ir, seg), selector, ir_i32(x->ir, mov_or_pop), 0);
+    /* of several instructions in a row that hold interrupts off only the first does */
+    x86_call(x, HELPER_ID(load_seg), ir_i32(x->ir, seg), selector,
+             ir_i32(x->ir, mov_or_pop && !x->after_sti), 0);
 }
 
 /* In 64-bit code FS and GS take part in no mode bit: the region may go on. */
@@ -126,6 +128,17 @@ void tr_wr_segbase(struct x86_trans *x, const struct x86_insn *i)
     }
     x86_call(x, HELPER_ID(wrsegbase), ir_i32(x->ir, i->row->arg), x86_get_gpr(x, i->rm, i->opsize),
              bytes_of(x, i->opsize), 0);
+}
+
+void tr_swapgs(struct x86_trans *x, const struct x86_insn *i)
+{
+    struct ir_region *r = x->ir;
+    const uint32_t other = offsetof(struct x86_regs, kernel_gs_base);
+    (void)i;
+    ir_ref base = ir_get(r, SLOT_SEG_BASE + X86_GS);
+    ir_ref kernel = ir_emit(r, IR_LDENV, IR_I64, 0, 0, 0, 0, 0, other);
+    ir_emit(r, IR_STENV, IR_VOID, IR_W64, base, 0, 0, 0, other);
+    ir_put(r, SLOT_SEG_BASE + X86_GS, kernel);
 }
 
 /* ---- descriptor tables and checks --------------------------------------------------------------

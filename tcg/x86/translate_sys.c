@@ -183,10 +183,28 @@ void tr_fence(struct x86_trans *x, const struct x86_insn *i)
 /* ---- flags with privileges --------------------------------------------------------------------
  */
 
+/* The image that PUSHF pushes outside V86 mode: RFLAGS without VM and RF. */
+static ir_ref flags_image(struct x86_trans *x)
+{
+    struct ir_region *r = x->ir;
+    const uint64_t low = X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_AF | X86_FLAG_ZF | X86_FLAG_SF;
+    ir_ref pk = ir_zext(r, IR_I64, ir_op1(r, IR_FL_PACK, IR_I32, x86_get_flags(x)), IR_W32);
+    ir_ref v = ir_op2(r, IR_AND, IR_I64, ir_get(r, SLOT_RFLAGS),
+                      ir_i64(r, ~(uint64_t)(X86_FLAGS_ARITH | X86_FLAG_VM | X86_FLAG_RF)));
+    v = ir_op2(r, IR_OR, IR_I64, v, ir_i64(r, X86_FLAG_1));
+    v = ir_op2(
+        r, IR_OR, IR_I64, v,
+        ir_op2(r, IR_AND, IR_I64, ir_op2(r, IR_SHR, IR_I64, pk, ir_i32(r, 8)), ir_i64(r, low)));
+    return ir_op2(r, IR_OR, IR_I64, v,
+                  ir_op2(r, IR_SHL, IR_I64, ir_op2(r, IR_AND, IR_I64, pk, ir_i64(r, IR_FL_OF)),
+                         ir_i32(r, 11)));
+}
+
 void tr_pushf(struct x86_trans *x, const struct x86_insn *i)
 {
     unsigned w = i->opsize;
-    ir_ref v = x86_call(x, HELPER_ID(pushf), bytes_of(x, w), 0, 0, 0);
+    ir_ref v = x->mode & MODE_V86 ? x86_call(x, HELPER_ID(pushf), bytes_of(x, w), 0, 0, 0)
+                                  : flags_image(x);
     x86_push(x, w, w == IR_W64 ? v : ir_trunc(x->ir, v));
 }
 

@@ -22,14 +22,14 @@ enum {
 /* Error code bits. */
 enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32 };
 
-enum { WALK_LEVELS = 5 };
-
 /* An entry that was used: where it is and what was read. */
 struct entry {
     void *host; /* NULL: not writable memory */
     struct ram_block *ram;
     uint64_t offset; /* in ram */
     uint64_t value;
+    uint16_t index; /* in its table */
+    uint8_t size, shift;
 };
 
 struct walk {
@@ -38,7 +38,7 @@ struct walk {
     const struct mem_view *view;
     const struct mem_range *range; /* the last one used: tables cluster */
     uint64_t a20_mask;
-    struct entry used[WALK_LEVELS];
+    struct entry used[TCG_WALK_LEVELS];
     unsigned used_count;
     /* result */
     uint64_t paddr;  /* of the mapping's first byte */
@@ -48,10 +48,15 @@ struct walk {
     bool legacy32; /* 4-byte entries */
 };
 
-static void read_entry(struct walk *w, uint64_t addr, unsigned size)
+/* Entry `index` of `table`, which maps 2^shift bytes. */
+static void read_entry(struct walk *w, uint64_t table, uint64_t index, unsigned size,
+                       unsigned shift)
 {
     struct entry *e = &w->used[w->used_count];
-    addr &= w->a20_mask;
+    uint64_t addr = (table + index * size) & w->a20_mask;
+    e->index = (uint16_t)index;
+    e->size = (uint8_t)size;
+    e->shift = (uint8_t)shift;
     const struct mem_range *range = w->range;
     if (!range || addr - range->start >= range->size) {
         range = mem_view_find(w->view, addr);
@@ -110,7 +115,7 @@ static int walk_legacy32(struct walk *w, uint64_t vaddr)
     const struct x86_regs *r = w->r;
     w->legacy32 = true;
     w->rights = PTE_W | PTE_U;
-    read_entry(w, (r->cr3 & 0xfffff000) + (vaddr >> 22 & 0x3ff) * 4, 4);
+    read_entry(w, r->cr3 & 0xfffff000, vaddr >> 22 & 0x3ff, 4, 22);
     uint64_t pde = w->used[w->used_count++].value;
     if (!(pde & PTE_P))
         return 0;
@@ -127,7 +132,7 @@ static int walk_legacy32(struct walk *w, uint64_t vaddr)
         w->bits = 22;
         return WALK_OK;
     }
-    read_entry(w, (pde & 0xfffff000) + (vaddr >> 12 & 0x3ff) * 4, 4);
+    read_entry(w, pde & 0xfffff000, vaddr >> 12 & 0x3ff, 4, 12);
     uint64_t pte = w->used[w->used_count++].value;
     if (!(pte & PTE_P))
         return 0;
@@ -146,7 +151,7 @@ static int walk_levels(struct walk *w, uint64_t vaddr, uint64_t table, unsigned 
     uint64_t rights = PTE_W | PTE_U, nx = 0;
     for (;; level--) {
         unsigned shift = 12 + 9 * (level - 1);
-        read_entry(w, table + (vaddr >> shift & 0x1ff) * 8, 8);
+        read_entry(w, table, vaddr >> shift & 0x1ff, 8, shift);
         uint64_t e = w->used[w->used_count++].value;
         if (!(e & PTE_P))
             return 0;
@@ -178,8 +183,8 @@ static int walk_pae(struct walk *w, uint64_t vaddr, uint64_t reserved)
     /* The four entries are registers on hardware, loaded and checked with CR3; reading them here
      * differs only for a guest that changes them without reloading CR3. They have no accessed bit.
      */
-    read_entry(w, (w->r->cr3 & 0xffffffe0) + (vaddr >> 30 & 3) * 8, 8);
-    uint64_t pdpte = w->used[0].value;
+    read_entry(w, w->r->cr3 & 0xffffffe0, vaddr >> 30 & 3, 8, 30);
+    uint64_t pdpte = w->used[w->used_count++].value;
     if (!(pdpte & PTE_P))
         return 0;
     return walk_levels(w, vaddr, pdpte & PTE_ADDR & ~reserved, 2, reserved);
@@ -200,6 +205,7 @@ static bool identity(const struct x86_regs *r, uint64_t vaddr, struct tcg_walk *
     out->page_bits = 12;
     out->readable = out->writable = out->executable = true;
     out->global = false;
+    out->entry_count = 0;
     return true;
 }
 
@@ -293,6 +299,19 @@ static int attempt(struct walk *w, uint64_t vaddr, enum tcg_access access, unsig
     return 1;
 }
 
+static void list_entries(const struct walk *w, struct tcg_walk *out)
+{
+    out->entry_count = w->used_count;
+    for (unsigned i = 0; i < w->used_count; i++) {
+        const struct entry *e = &w->used[i];
+        out->entries[i] = (struct tcg_walk_entry){.ram = e->host ? e->ram : NULL,
+                                                  .offset = e->offset,
+                                                  .index = e->index,
+                                                  .size = e->size,
+                                                  .shift = e->shift};
+    }
+}
+
 bool x86_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsigned mmu_index,
               bool quiet, struct tcg_walk *out)
 {
@@ -324,5 +343,7 @@ bool x86_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsign
         result = attempt(&w, vaddr, access, mmu_index, quiet, out);
     } while (result < 0);
     mem_view_leave(space, token);
+    if (result > 0 && out->tables_wanted)
+        list_entries(&w, out);
     return result > 0;
 }

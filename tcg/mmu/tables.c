@@ -1,0 +1,139 @@
+/* Watching translation tables. See tables.h. */
+#include "tcg/mmu/tables.h"
+
+#include <string.h>
+
+#include "core/util/range.h"
+#include "tcg/machine.h"
+#include "tcg/mmu/tlb.h"
+
+void tables_start(struct tcg_machine *tm, struct root_tables *t, bool watch)
+{
+    t->watched = watch && !tm->parallel;
+    t->seen = __atomic_load_n(&tm->tables.count, __ATOMIC_ACQUIRE);
+    t->count = 0;
+    memset(t->last, 0, sizeof t->last);
+}
+
+static bool same_table(const struct root_table *a, const struct root_table *b)
+{
+    return a->ram == b->ram && a->offset == b->offset && a->base == b->base && a->shift == b->shift;
+}
+
+/* The only vCPU stores to the page no more without a check. */
+static void guard(struct tcg_cpu *tc, struct tcg_page *page)
+{
+    __atomic_store_n(&page->table, true, __ATOMIC_SEQ_CST);
+    if (!__atomic_exchange_n(&page->code, true, __ATOMIC_SEQ_CST))
+        tlb_protect_host_page(tc, page->ram->host + page->offset);
+}
+
+bool tables_note(struct tcg_cpu *tc, struct root_tables *t, uint64_t vaddr,
+                 const struct tcg_walk *w)
+{
+    bool again = false;
+    for (unsigned i = 0; i < w->entry_count; i++) {
+        const struct tcg_walk_entry *e = &w->entries[i];
+        const struct root_table table = {.ram = e->ram,
+                                         .offset = e->offset - (uint64_t)e->index * e->size,
+                                         .base = (vaddr >> e->shift << e->shift) -
+                                                 ((uint64_t)e->index << e->shift),
+                                         .size = e->size,
+                                         .shift = e->shift};
+        unsigned n = t->last[i];
+        if (n < t->count && same_table(&t->list[n], &table))
+            continue;
+        for (n = 0; n < t->count && !same_table(&t->list[n], &table); n++)
+            ;
+        struct tcg_page *page =
+            e->ram && n < ROOT_TABLES ? cache_page_make(tc->tm, e->ram, e->offset) : NULL;
+        if (!page) {
+            t->watched = false;
+            return false;
+        }
+        t->last[i] = (uint8_t)n;
+        page->table_writes = 0;
+        if (n < t->count)
+            continue;
+        if (!page->table) {
+            guard(tc, page);
+            again = true;
+        }
+        t->list[t->count++] = table;
+    }
+    return again;
+}
+
+/* The pages that entries in a written range of a table map. false: something else is there. */
+static bool add_drops(const struct root_table *table, const struct table_write *w,
+                      uint64_t drops[TABLE_DROPS], unsigned *count)
+{
+    const uint64_t end = align_down(table->offset, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
+    if (table->ram != w->ram ||
+        !range_overlaps(table->offset, end - table->offset, w->offset, w->len))
+        return true;
+    if (table->shift != MEM_PAGE_BITS)
+        return false;
+    uint64_t first = (MAX(w->offset, table->offset) - table->offset) / table->size;
+    uint64_t last = (MIN(w->offset + w->len, end) - 1 - table->offset) / table->size;
+    for (; first <= last; first++) {
+        uint64_t page = table->base + (first << MEM_PAGE_BITS);
+        if (*count && drops[*count - 1] == page)
+            continue;
+        if (*count == TABLE_DROPS)
+            return false;
+        drops[(*count)++] = page;
+    }
+    return true;
+}
+
+bool tables_changed(struct tcg_machine *tm, struct root_tables *t, uint64_t drops[TABLE_DROPS],
+                    unsigned *count)
+{
+    struct tcg_table_log *log = &tm->tables;
+    bool ok = true;
+    *count = 0;
+    if (!t->watched)
+        return false;
+    if (__atomic_load_n(&log->count, __ATOMIC_ACQUIRE) == t->seen)
+        return true;
+    pthread_mutex_lock(&tm->code_lock);
+    ok = log->count - t->seen <= TABLE_LOG_SIZE;
+    for (; ok && t->seen != log->count; t->seen++) {
+        const struct table_write *w = &log->writes[t->seen % TABLE_LOG_SIZE];
+        for (unsigned n = 0; ok && n < t->count; n++)
+            ok = add_drops(&t->list[n], w, drops, count);
+    }
+    pthread_mutex_unlock(&tm->code_lock);
+    return ok;
+}
+
+static void log_write_to(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset,
+                         uint64_t len)
+{
+    struct tcg_table_log *log = &tm->tables;
+    log->writes[log->count % TABLE_LOG_SIZE] = (struct table_write){ram, offset, len};
+    __atomic_store_n(&log->count, log->count + 1, __ATOMIC_RELEASE);
+}
+
+void tables_written(struct tcg_machine *tm, struct tcg_page *page, uint64_t offset, uint64_t len)
+{
+    if (++page->table_writes < TABLE_HOT) {
+        log_write_to(tm, page->ram, offset, len);
+        return;
+    }
+    /* No table any more, or one that changes all the time: all it maps counts as written. */
+    log_write_to(tm, page->ram, page->offset, MEM_PAGE_SIZE);
+    __atomic_store_n(&page->table, false, __ATOMIC_SEQ_CST);
+}
+
+void tables_written_range(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset,
+                          uint64_t len)
+{
+    for (uint64_t p = align_down(offset, MEM_PAGE_SIZE); p < offset + len; p += MEM_PAGE_SIZE) {
+        const struct tcg_page *page = cache_page(ram, p);
+        if (page && __atomic_load_n(&page->table, __ATOMIC_ACQUIRE))
+            log_write_to(tm, ram, MAX(offset, p),
+                         MIN(offset + len, p + MEM_PAGE_SIZE) - MAX(offset, p));
+    }
+}

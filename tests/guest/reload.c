@@ -1,0 +1,431 @@
+/*
+ * Loads of CR3 that find the tables changed, in guests that load it all the time: whatever wrote an
+ * entry, at whatever level, the first access after the load sees it. What happens before a load
+ * that drops nothing is not held: the SDM allows both.
+ */
+#include "lib/guest.h"
+
+#define VA 0x500000000000ul    /* PML4 index 160: no other mapping */
+#define ALIAS 0x510000000000ul /* where tests see tables a second time */
+enum { ROUNDS = 200 };         /* more than any patience of a translator's */
+
+CODE(code_call, "call *%rsi");
+CODE(code_write, "movb $1,(%rsi)");
+CODE(code_read, "mov (%rsi),%al");
+
+static ul root[2];
+static u64 *entry[2][5]; /* of VA in each root, by level */
+static u8 *page[4];
+
+static u64 *at(ul cr3, ul va, unsigned level)
+{
+    ul present = read_cr3();
+    write_cr3(cr3);
+    u64 *e = pte_at(va, level);
+    write_cr3(present);
+    return e;
+}
+
+/* Two roots that differ in what is below VA. */
+static void make_roots(void)
+{
+    u64 *pml4 = (u64 *)(read_cr3() & ~0xffful), *second = page_alloc();
+    for (unsigned n = 0; n < 4; n++) {
+        page[n] = page_alloc();
+        page[n][0] = (u8)(10 + n);
+        page[n][16] = 0xb0; /* mov $n,%al; ret */
+        page[n][17] = (u8)(10 + n);
+        page[n][18] = 0xc3;
+    }
+    pte_at(ALIAS, 1); /* shared by both */
+    memcpy(second, pml4, 4096);
+    root[0] = (ul)pml4, root[1] = (ul)second;
+    for (unsigned k = 0; k < 2; k++)
+        for (unsigned l = 4; l; l--) {
+            entry[k][l] = at(root[k], VA, l);
+            if (l == 1)
+                *entry[k][1] = (u64)page[k] | PTE_P | PTE_W | PTE_U;
+        }
+    write_cr3(root[0]);
+}
+
+static u8 byte(void)
+{
+    return *(volatile u8 *)VA;
+}
+
+static u8 call(void)
+{
+    struct regs r;
+    regs_init(&r, code_call, 3);
+    r.rsi = VA + 16;
+    run_expect(&r, VEC_DONE);
+    return (u8)r.rax;
+}
+
+/* Both roots again and again, as a kernel does that hides itself from its users. */
+static void alternate(unsigned rounds)
+{
+    for (unsigned n = 0; n < rounds; n++) {
+        write_cr3(root[n & 1]);
+        equal("byte", byte(), 10 + (n & 1));
+    }
+}
+
+static void restore(void)
+{
+    for (unsigned k = 0; k < 2; k++)
+        *entry[k][1] = (u64)page[k] | PTE_P | PTE_W | PTE_U;
+    write_cr3(root[1]);
+    write_cr3(root[0]);
+    invlpg(VA);
+}
+
+static void leaf(void)
+{
+    alternate(ROUNDS);
+    check("two roots in turn");
+    for (unsigned n = 0; n < ROUNDS; n++) {
+        unsigned k = n & 1, p = n % 4;
+        *entry[k][1] = (u64)page[p] | PTE_P | PTE_W | PTE_U;
+        write_cr3(root[k]);
+        equal("byte", byte(), 10 + p);
+        equal("code", call(), 10 + p);
+    }
+    check("an entry changed before the load of its root");
+    restore();
+    for (unsigned n = 0; n < ROUNDS; n++) {
+        unsigned k = n & 1, p = n % 4;
+        write_cr3(root[k]);
+        byte();
+        *entry[!k][1] = (u64)page[p] | PTE_P | PTE_W | PTE_U;
+        write_cr3(root[!k]);
+        equal("byte", byte(), 10 + p);
+        equal("code", call(), 10 + p);
+    }
+    check("an entry of the root that is not loaded");
+    restore();
+    for (unsigned n = 0; n < ROUNDS; n++) {
+        *entry[0][1] = (u64)page[n % 4] | PTE_P | PTE_W | PTE_U;
+        write_cr3(root[0]);
+        equal("byte", byte(), 10 + n % 4);
+        if (n % 50 == 0)
+            restore(), alternate(2 * ROUNDS), write_cr3(root[0]);
+    }
+    restore();
+    check("the same root loaded again");
+}
+
+/* Upper levels: another table in the place of the one there was. */
+static void upper(void)
+{
+    for (unsigned level = 2; level <= 4; level++) {
+        alternate(ROUNDS);
+        u64 keep = *entry[0][level];
+        u64 *copy[5] = {0};
+        u64 down = 0;
+        for (unsigned l = 1; l < level; l++) { /* a second way down, to page 2 */
+            copy[l] = page_alloc();
+            copy[l][0] = l == 1 ? (u64)page[2] | PTE_P | PTE_W | PTE_U : down;
+            down = (u64)copy[l] | PTE_P | PTE_W | PTE_U;
+        }
+        for (unsigned n = 0; n < 20; n++) {
+            *entry[0][level] = n & 1 ? keep : down;
+            write_cr3(root[0]);
+            equal("byte", byte(), n & 1 ? 10 : 12);
+            write_cr3(root[1]);
+            equal("byte in the other", byte(), 11);
+        }
+        check("another table in an entry of level %u", level);
+        *entry[0][level] = down;
+        write_cr3(root[0]);
+        equal("byte", byte(), 12);
+        copy[1][0] = (u64)page[3] | PTE_P | PTE_W | PTE_U;
+        write_cr3(root[0]);
+        equal("byte", byte(), 13);
+        *entry[0][level] = keep;
+        write_cr3(root[0]);
+        equal("byte", byte(), 10);
+        check("an entry in the table that replaced another at level %u", level);
+    }
+}
+
+/* The ways to write. */
+static void writers(void)
+{
+    static const char *const names[] = {
+        "a byte",    "a word within",      "XCHG",     "LOCK CMPXCHG", "REP MOVSB",
+        "REP STOSQ", "an unaligned store", "an alias", "LOCK OR"};
+    *pte_at(ALIAS, 1) = ((u64)entry[0][1] & ~0xfffull) | PTE_P | PTE_W;
+    write_cr3(root[0]);
+    u64 *alias = (u64 *)(ALIAS + ((ul)entry[0][1] & 0xfff));
+    for (unsigned way = 0; way < 9; way++) {
+        for (unsigned n = 0; n < 4; n++) {
+            restore();
+            alternate(ROUNDS);
+            write_cr3(root[0]);
+            equal("before", byte(), 10);
+            u64 *e = entry[0][1], v = (u64)page[1 + n % 3] | PTE_P | PTE_W | PTE_U, old = *e;
+            switch (way) {
+            case 0:
+                ((volatile u8 *)e)[1] = (u8)(v >> 8);
+                ((volatile u8 *)e)[2] = (u8)(v >> 16);
+                break;
+            case 1:
+                *(volatile u32 *)((u8 *)e + 1) = (u32)(v >> 8);
+                break;
+            case 2:
+                asm volatile("xchg %0,%1" : "+r"(v), "+m"(*e)::"memory");
+                break;
+            case 3:
+                asm volatile("lock cmpxchg %2,%1" : "+a"(old), "+m"(*e) : "r"(v) : "memory");
+                break;
+            case 4: {
+                void *d = e, *s = &v;
+                ul c = 8;
+                asm volatile("rep movsb" : "+D"(d), "+S"(s), "+c"(c)::"memory");
+                break;
+            }
+            case 5: {
+                void *d = e;
+                ul c = 2;
+                asm volatile("rep stosq" : "+D"(d), "+c"(c) : "a"(v) : "memory");
+                e[1] = 0;
+                break;
+            }
+            case 6: /* the upper bytes of the one, the lower of the next */
+                *(volatile u64 *)((u8 *)e + 1) = v >> 8;
+                break;
+            case 7:
+                *(volatile u64 *)alias = v;
+                break;
+            case 8:
+                *e = 0;
+                asm volatile("lock orq %1,%0" : "+m"(*e) : "r"(v) : "memory");
+                break;
+            }
+            write_cr3(root[0]);
+            equal("after", byte(), page[1 + n % 3][0]);
+            equal("code", call(), page[1 + n % 3][0]);
+        }
+        check("an entry written by %s", names[way]);
+    }
+    *pte_at(ALIAS, 1) = 0;
+    restore();
+}
+
+static void rights(void)
+{
+    struct regs r;
+    for (unsigned n = 0; n < 10; n++) {
+        alternate(20);
+        write_cr3(root[0]);
+        regs_init(&r, code_write, 3);
+        r.rsi = VA + 32;
+        run_expect(&r, VEC_DONE);
+        *entry[0][1] &= ~(u64)PTE_W;
+        write_cr3(root[0]);
+        regs_init(&r, code_write, 3);
+        r.rsi = VA + 32;
+        run_expect(&r, VEC_PF);
+        equal("error", r.err, PF_P | PF_W | PF_U);
+        *entry[0][1] |= PTE_W;
+        *entry[0][1] &= ~(u64)PTE_U;
+        write_cr3(root[0]);
+        regs_init(&r, code_read, 3);
+        r.rsi = VA;
+        run_expect(&r, VEC_PF);
+        equal("error", r.err, PF_P | PF_U);
+        *entry[0][1] = 0;
+        write_cr3(root[0]);
+        regs_init(&r, code_call, 3);
+        r.rsi = VA + 16;
+        run_expect(&r, VEC_PF);
+        equal("cr2", r.cr2, VA + 16);
+        restore();
+    }
+    check("rights taken away");
+    for (unsigned n = 0; n < 10; n++) {
+        alternate(20);
+        write_cr3(root[0]);
+        *(volatile u8 *)(VA + 33) = 1;
+        *entry[0][1] &= ~(u64)(PTE_A | PTE_D);
+        write_cr3(root[0]);
+        byte();
+        equal("A after a read", *entry[0][1] & (PTE_A | PTE_D), PTE_A);
+        *(volatile u8 *)(VA + 33) = 1;
+        equal("A and D after a write", *entry[0][1] & (PTE_A | PTE_D), PTE_A | PTE_D);
+        *entry[0][2] &= ~(u64)PTE_A;
+        write_cr3(root[0]);
+        byte();
+        equal("A of the level above", *entry[0][2] & PTE_A, PTE_A);
+    }
+    check("accessed and dirty bits that were cleared");
+}
+
+/* A page that was a table, then data, then a table. */
+static void reuse(void)
+{
+    alternate(ROUNDS);
+    u64 *table = (u64 *)((ul)entry[0][1] & ~0xffful), *other = page_alloc();
+    u64 keep = *entry[0][2];
+    memcpy(other, table, 4096);
+    for (unsigned round = 0; round < 4; round++) {
+        *entry[0][2] = (u64)other | PTE_P | PTE_W | PTE_U;
+        write_cr3(root[0]);
+        equal("byte", byte(), 10);
+        for (unsigned k = 0; k < 3; k++)
+            for (unsigned n = 0; n < 512; n++)
+                *(volatile u64 *)&table[n] = n * k;
+        for (unsigned n = 0; n < 512; n++)
+            equal("data", table[n], 2 * n);
+        memset(table, 0, 4096);
+        table[0] = (u64)page[round] | PTE_P | PTE_W | PTE_U;
+        *entry[0][2] = keep;
+        write_cr3(root[0]);
+        equal("byte", byte(), 10 + round);
+        table[0] = (u64)page[3 - round] | PTE_P | PTE_W | PTE_U;
+        write_cr3(root[0]);
+        equal("byte", byte(), 13 - round);
+        restore();
+        alternate(20);
+    }
+    check("a table becomes data and a table again");
+
+    /* Many entries at once. */
+    for (unsigned n = 1; n < 512; n++)
+        table[n] = (u64)page[n % 4] | PTE_P | PTE_W;
+    write_cr3(root[0]);
+    for (unsigned n = 1; n < 512; n++)
+        equal("byte", *(volatile u8 *)(VA + n * 4096), 10 + n % 4);
+    for (unsigned n = 1; n < 512; n++)
+        table[n] = (u64)page[(n + 1) % 4] | PTE_P | PTE_W;
+    write_cr3(root[1]);
+    write_cr3(root[0]);
+    for (unsigned n = 1; n < 512; n++)
+        equal("byte", *(volatile u8 *)(VA + n * 4096), 10 + (n + 1) % 4);
+    for (unsigned n = 1; n < 512; n++)
+        table[n] = 0;
+    restore();
+    check("all entries of a table");
+
+    /* The table maps itself. */
+    alternate(ROUNDS);
+    write_cr3(root[0]);
+    table[7] = (u64)table | PTE_P | PTE_W;
+    write_cr3(root[0]);
+    volatile u64 *self = (volatile u64 *)(VA + 7 * 4096);
+    for (unsigned n = 0; n < 2 * ROUNDS; n++) {
+        self[0] = (u64)page[n % 4] | PTE_P | PTE_W | PTE_U;
+        write_cr3(root[0]);
+        equal("byte", byte(), 10 + n % 4);
+    }
+    table[7] = 0;
+    restore();
+    check("a table written through its own mapping");
+}
+
+static void global_pages(void)
+{
+    write_cr4(read_cr4() | CR4_PGE);
+    for (unsigned n = 0; n < 8; n++) {
+        for (unsigned k = 0; k < 2; k++)
+            *entry[k][1] = (u64)page[n % 4] | PTE_P | PTE_W | PTE_U | PTE_G;
+        for (unsigned k = 0; k < 2; k++) {
+            write_cr3(root[k]);
+            invlpg(VA);
+        }
+        for (unsigned k = 0; k < 40; k++) {
+            write_cr3(root[k & 1]);
+            equal("byte", byte(), 10 + n % 4);
+            equal("code", call(), 10 + n % 4);
+        }
+        unsigned p = (n + 1) % 4;
+        for (unsigned k = 0; k < 2; k++)
+            *entry[k][1] = (u64)page[p] | PTE_P | PTE_W | PTE_U | PTE_G;
+        invlpg(VA); /* in the one: it is global, so it counts for the other */
+        write_cr3(root[n & 1]);
+        equal("byte", byte(), 10 + p);
+        equal("code", call(), 10 + p);
+        write_cr3(root[!(n & 1)]);
+        equal("byte", byte(), 10 + p);
+    }
+    check("INVLPG of a global page counts in every root");
+    for (unsigned k = 0; k < 2; k++) {
+        *entry[k][1] = (u64)page[k] | PTE_P | PTE_W | PTE_U;
+        write_cr3(root[k]);
+        invlpg(VA);
+    }
+    write_cr4(read_cr4() & ~(ul)CR4_PGE);
+    restore();
+}
+
+/* More roots than anybody keeps. */
+static void many_roots(void)
+{
+    enum { MANY = 40 };
+    ul many[MANY];
+    u64 *leaf_entry[MANY];
+    for (unsigned n = 0; n < MANY; n++) {
+        u64 *pml4 = page_alloc();
+        memcpy(pml4, (void *)root[0], 4096);
+        pml4[VA >> 39 & 511] = 0;
+        many[n] = (ul)pml4;
+        leaf_entry[n] = at(many[n], VA, 1);
+        *leaf_entry[n] = (u64)page[n % 4] | PTE_P | PTE_W | PTE_U;
+    }
+    for (unsigned round = 0; round < 8; round++)
+        for (unsigned n = 0; n < MANY; n++) {
+            *leaf_entry[n] = (u64)page[(n + round) % 4] | PTE_P | PTE_W | PTE_U;
+            for (unsigned k = 0; k < 3; k++) {
+                write_cr3(many[n]);
+                equal("byte", byte(), 10 + (n + round) % 4);
+                write_cr3(many[(n + 1) % MANY]);
+                byte();
+            }
+        }
+    write_cr3(root[0]);
+    check("40 roots");
+}
+
+/* A load that drops a tag's translations drops those that another root with the tag left. */
+static void same_tag(void)
+{
+    if (!(cpuid(1, 0).c >> 17 & 1)) {
+        skip("one PCID for two roots", "not in CPUID");
+        return;
+    }
+    const ul keep = 1ul << 63;
+    write_cr3(root[0]);
+    write_cr4(read_cr4() | CR4_PCIDE);
+    for (unsigned n = 0; n < 8; n++) {
+        *entry[0][1] = (u64)page[0] | PTE_P | PTE_W | PTE_U;
+        write_cr3(root[0] | 1);
+        equal("byte", byte(), 10);
+        *entry[0][1] = (u64)page[2] | PTE_P | PTE_W | PTE_U;
+        write_cr3(root[1] | 1); /* drops PCID 1 */
+        write_cr3(root[0] | 1 | keep);
+        equal("byte", byte(), 12);
+        write_cr3(root[1] | 2);
+        equal("byte", byte(), 11);
+        write_cr3(root[0] | 1 | keep);
+        equal("byte", byte(), 12);
+    }
+    write_cr3(root[0]);
+    write_cr4(read_cr4() & ~(ul)CR4_PCIDE);
+    restore();
+    check("one PCID for two roots");
+}
+
+void test_main(void)
+{
+    make_roots();
+    leaf();
+    upper();
+    writers();
+    rights();
+    reuse();
+    global_pages();
+    many_roots();
+    same_tag();
+}
