@@ -60,6 +60,8 @@ struct tcg_backend {
      * held. */
     void (*kill)(struct tcg_machine *tm, struct tcg_block *block);
     void (*flush)(struct tcg_machine *tm); /* all code memory is free again; exclusive */
+    /* Did the access that the vCPU is making come from this block? */
+    bool (*runs)(const struct tcg_cpu *tc, const struct tcg_block *block);
     /* What the jump cache holds for a block. */
     void *(*jump_target)(struct tcg_block *block);
     /* -d out_asm */

@@ -157,15 +157,21 @@ bool cache_covers(struct ram_block *ram, uint64_t offset, uint64_t len)
     return false;
 }
 
-bool cache_overlaps(const struct tcg_page *page, uint64_t offset, uint64_t len)
+enum cache_hit cache_hits(const struct tcg_cpu *tc, const struct tcg_page *page, uint64_t offset,
+                          uint64_t len)
 {
     uint32_t lo = (uint32_t)(offset - page->offset), hi = lo + (uint32_t)len;
+    enum cache_hit hit = CACHE_MISS;
     if (!(page->lines & extent_lines(lo, hi)))
-        return false;
-    for (const struct tcg_part *p = page->parts; p; p = p->page_next)
-        if (range_overlaps(lo, len, p->lo, (uint32_t)(p->hi - p->lo)))
-            return true;
-    return false;
+        return CACHE_MISS;
+    for (const struct tcg_part *p = page->parts; p; p = p->page_next) {
+        if (!range_overlaps(lo, len, p->lo, (uint32_t)(p->hi - p->lo)))
+            continue;
+        if (tc->tm->backend->runs(tc, p->block))
+            return CACHE_HIT_RUNNING;
+        hit = CACHE_HIT;
+    }
+    return hit;
 }
 
 bool cache_has_code(struct ram_block *ram, uint64_t offset, uint64_t len)

@@ -135,8 +135,11 @@ bool cache_covers(struct ram_block *ram, uint64_t offset, uint64_t len);
 /* Is a page of these code, so that its bytes may just be being translated? Lock-free; for who wrote
  * the bytes already. */
 bool cache_has_code(struct ram_block *ram, uint64_t offset, uint64_t len);
-/* Exactly, for bytes within one page; code_lock held. */
-bool cache_overlaps(const struct tcg_page *page, uint64_t offset, uint64_t len);
+/* Exactly, for bytes within one page that the vCPU is about to write: is a block made from them,
+ * and is it the one that does so? code_lock held. */
+enum cache_hit { CACHE_MISS, CACHE_HIT, CACHE_HIT_RUNNING };
+enum cache_hit cache_hits(const struct tcg_cpu *tc, const struct tcg_page *page, uint64_t offset,
+                          uint64_t len);
 /* Drop everything; exclusive. */
 void cache_flush(struct tcg_machine *tm);
 void cache_ram_freed(struct tcg_machine *tm, struct ram_block *ram);

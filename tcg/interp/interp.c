@@ -28,6 +28,7 @@ struct lazy_flags {
 
 /* Per vCPU: the values of the running block. */
 struct interp_vcpu {
+    const struct tcg_block *running;
     struct lazy_flags lazy; /* outlives a block */
     uint64_t v[IR_MAX_INSNS];
     struct x86_vec vv[IR_MAX_INSNS];
@@ -300,6 +301,7 @@ static struct tcg_exit interp_run(struct tcg_cpu *tc, struct tcg_block *b)
 
     tc->unpolled = 0; /* the run loop has looked */
 enter:
+    cpu->running = b;
     p = b->code;
     i = f.insns = p->insns;
     pending = 0;
@@ -573,6 +575,11 @@ fault:
     return (struct tcg_exit){.kind = TCG_EXIT_STATUS};
 }
 
+static bool interp_runs(const struct tcg_cpu *tc, const struct tcg_block *b)
+{
+    return ((const struct interp_vcpu *)tc->backend)->running == b;
+}
+
 const struct tcg_backend tcg_backend_interp = {
     .name = "interp",
     .supported = interp_supported,
@@ -585,5 +592,6 @@ const struct tcg_backend tcg_backend_interp = {
     .link = interp_link,
     .kill = interp_kill,
     .flush = interp_flush,
+    .runs = interp_runs,
     .jump_target = interp_jump_target,
 };

@@ -176,11 +176,14 @@ static void flagged_store(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t addr
             __atomic_store_n(&page->code, false, __ATOMIC_SEQ_CST); /* data again */
         e->write &= ~(uint64_t)TLB_CODE;
         ram_store(host, data, size);
-    } else if (!cache_overlaps(page, offset, size)) {
-        ram_store(host, data, size);
-    } else if (must_be_single(tc)) {
-        ram_store(host, data, size);
-        cache_invalidate(tm, ram, offset, size);
+    } else {
+        /* What this block is made of changes with the next instruction: it must end here. */
+        enum cache_hit hit = cache_hits(tc, page, offset, size);
+        if (hit != CACHE_HIT_RUNNING || must_be_single(tc)) {
+            ram_store(host, data, size);
+            if (hit != CACHE_MISS)
+                cache_invalidate(tm, ram, offset, size);
+        }
     }
     pthread_mutex_unlock(&tm->code_lock);
 }
@@ -212,6 +215,20 @@ static void store_in_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t addr
         flagged_store(tc, e, addr, &value, size);
     else
         ram_store((void *)(uintptr_t)(addr + e->addend), &value, size); /* NOLINT */
+}
+
+/* May a store from addr to the end of the page, or to `end`, not complete in this block? */
+static bool ends_block(struct tcg_cpu *tc, const struct tlb_entry *e, uint64_t addr, uint64_t end)
+{
+    uint64_t offset, room = MEM_PAGE_SIZE - (addr & (MEM_PAGE_SIZE - 1));
+    struct ram_block *ram = ram_of(tc, tlb_physical(e, addr), &offset);
+    if ((e->write & TLB_WATCH) || !ram)
+        return true;
+    pthread_mutex_lock(&tc->tm->code_lock);
+    const struct tcg_page *page = cache_page(ram, offset);
+    bool hit = page && cache_hits(tc, page, offset, MIN(end - addr, room)) == CACHE_HIT_RUNNING;
+    pthread_mutex_unlock(&tc->tm->code_lock);
+    return hit;
 }
 
 static bool crosses_page(uint64_t addr, unsigned size)
@@ -316,11 +333,12 @@ void tcg_store_bytes(struct tcg_cpu *tc, uint64_t addr, const void *buf, unsigne
     if (!tcg_probe(tc, addr, len, TCG_WRITE, attr))
         return;
     /* A part that must run alone says so before anything is written. */
+    const uint64_t end = addr + len;
     for (uint64_t p = addr;;) {
         struct tlb_entry *e = tlb_lookup(tc, ctx, p, TCG_WRITE);
         if (!e)
             return;
-        if ((e->write & (TLB_CODE | TLB_WATCH)) && !must_be_single(tc))
+        if ((e->write & (TLB_CODE | TLB_WATCH)) && ends_block(tc, e, p, end) && !must_be_single(tc))
             return;
         if (align_down(p, MEM_PAGE_SIZE) == align_down(addr + len - 1, MEM_PAGE_SIZE))
             break;

@@ -462,6 +462,11 @@ static void flush(struct tcg_machine *tm)
     routine_flush(be);
 }
 
+static bool runs(const struct tcg_cpu *tc, const struct tcg_block *b)
+{
+    return tc->ret_addr - (uint64_t)(uintptr_t)b->code <= b->code_size;
+}
+
 static void *jump_target(struct tcg_block *b)
 {
     return b->code;
@@ -656,6 +661,7 @@ const struct tcg_backend tcg_backend_x86_64 = {
     .link = link_exit,
     .kill = kill_block,
     .flush = flush,
+    .runs = runs,
     .jump_target = jump_target,
     .disassemble = disassemble,
 };
