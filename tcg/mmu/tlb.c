@@ -47,20 +47,27 @@ static void ctx_clear_l1(struct tcg_ctx *ctx)
     memset(ctx->wr_global, 0, sizeof ctx->wr_global);
 }
 
+/* Bit of tcg_ctx.exec_pages. */
+static unsigned exec_hash(uint64_t vpage)
+{
+    return (unsigned)((vpage >> MEM_PAGE_BITS) * UINT64_C(0x9e3779b97f4a7c15) >>
+                      (64 - EXEC_PAGES_BITS));
+}
+
 static void ctx_clear_jumps(struct tcg_ctx *ctx)
 {
     for (unsigned n = 0; n < JUMP_CACHE_SIZE; n++)
         ctx->jumps[n].pc = JUMP_EMPTY;
     memset(ctx->links, 0, sizeof ctx->links);
-    ctx->exec_bloom = 0;
-    ctx->exec_local = false;
+    memset(ctx->exec_pages, 0, sizeof ctx->exec_pages);
+    ctx->exec_any = ctx->exec_local = false;
 }
 
 static void space_flush(struct tcg_cpu *tc, struct tcg_space *sp)
 {
     for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++) {
         ctx_clear_l1(sp->ctx[k]);
-        if (sp->ctx[k]->exec_bloom)
+        if (sp->ctx[k]->exec_any)
             ctx_clear_jumps(sp->ctx[k]);
     }
     sp->generation = ++tc->mmu->next_generation;
@@ -146,7 +153,7 @@ struct tcg_ctx *tlb_context(struct tcg_cpu *tc, unsigned index)
 
 static struct tcg_ctx *ctx_take(struct tcg_ctx *ctx, uint64_t mode)
 {
-    if (ctx->exec_bloom)
+    if (ctx->exec_any)
         ctx_clear_jumps(ctx);
     ctx->jump_mode = mode;
     return ctx;
@@ -167,7 +174,7 @@ static struct tcg_ctx *mode_context(struct tcg_cpu *tc, unsigned index, uint64_t
             break;
         if (sp->ctx[k]->jump_mode == mode)
             return sp->ctx[k];
-        if (!sp->ctx[k]->exec_bloom) /* nothing of another mode is cached */
+        if (!sp->ctx[k]->exec_any) /* nothing of another mode is cached */
             return ctx_take(sp->ctx[k], mode);
     }
     unsigned k = sp->next_mode++ % TLB_MODES;
@@ -266,7 +273,8 @@ static void space_flush_page(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t 
     }
     space_drop_page(tc, sp, vpage);
     for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
-        if (sp->ctx[k]->exec_bloom >> ((vpage >> MEM_PAGE_BITS) & 63) & 1)
+        if (sp->ctx[k]->exec_any &&
+            (sp->ctx[k]->exec_pages[exec_hash(vpage) / 64] >> exec_hash(vpage) % 64 & 1))
             ctx_clear_jumps(sp->ctx[k]);
 }
 
@@ -453,7 +461,8 @@ static void take_up(struct tcg_ctx *ctx, const struct tlb_l2_entry *l2, enum tcg
 
 static void note_fetch(struct tcg_ctx *ctx, uint64_t vpage, const struct tlb_entry *e)
 {
-    ctx->exec_bloom |= UINT64_C(1) << ((vpage >> MEM_PAGE_BITS) & 63);
+    ctx->exec_pages[exec_hash(vpage) / 64] |= UINT64_C(1) << exec_hash(vpage) % 64;
+    ctx->exec_any = true;
     ctx->exec_local |= !(e->info & TLB_INFO_GLOBAL);
 }
 

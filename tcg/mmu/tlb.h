@@ -32,7 +32,8 @@ enum {
     TLB_MODES = 4, /* contexts for an MMU index, by mode word */
     JUMP_CACHE_BITS = 12,
     JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS,
-    LINK_TABLE_BITS = 12,
+    EXEC_PAGES_BITS = 14,
+    LINK_TABLE_BITS = 13,
     LINK_TABLE_SIZE = 1 << LINK_TABLE_BITS,
 };
 
@@ -81,8 +82,8 @@ struct tcg_ctx {
     struct jump_entry jumps[JUMP_CACHE_SIZE];
     uint32_t links[LINK_TABLE_SIZE]; /* link id when validated for this context */
     uint64_t jump_mode;              /* mode word the jump cache and links are for */
-    uint64_t exec_bloom;             /* of virtual pages that code was fetched from */
-    bool exec_local;                 /* one of them is not global */
+    uint64_t exec_pages[(1 << EXEC_PAGES_BITS) / 64]; /* by hash: virtual pages of what they hold */
+    bool exec_any, exec_local;                        /* there are some; some are not global */
     struct tcg_space *space;
 };
 
