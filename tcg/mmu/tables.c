@@ -64,47 +64,98 @@ bool tables_note(struct tcg_cpu *tc, struct root_tables *t, uint64_t vaddr,
     return again;
 }
 
-/* The pages that entries in a written range of a table map. false: something else is there. */
-static bool add_drops(const struct root_table *table, const struct table_write *w,
-                      uint64_t drops[TABLE_DROPS], unsigned *count)
+/* Largest range that is dropped by itself: 4 MiB. */
+enum { RANGE_SHIFT_MAX = 22 };
+
+struct drop_list {
+    struct table_drop *drops;
+    unsigned count;
+};
+
+static bool inside(const struct table_drop *d, uint64_t base, unsigned shift)
+{
+    return d->shift <= shift && (d->base ^ base) >> shift == 0;
+}
+
+/* Adds a range in place of what is inside it. false: the list is full. */
+static bool add_drop(struct drop_list *l, uint64_t base, unsigned shift)
+{
+    unsigned kept = 0;
+    base = base >> shift << shift;
+    for (unsigned n = 0; n < l->count; n++)
+        if (inside(&(struct table_drop){base, shift}, l->drops[n].base, l->drops[n].shift))
+            return true;
+    for (unsigned n = 0; n < l->count; n++)
+        if (!inside(&l->drops[n], base, shift))
+            l->drops[kept++] = l->drops[n];
+    l->count = kept;
+    if (kept == TABLE_DROPS)
+        return false;
+    l->drops[l->count++] = (struct table_drop){base, shift};
+    return true;
+}
+
+/* Pages that are on the list, of those that a table maps. */
+static unsigned pages_inside(const struct drop_list *l, uint64_t base, unsigned shift)
+{
+    unsigned pages = 0;
+    for (unsigned n = 0; n < l->count; n++)
+        pages += l->drops[n].shift < shift && inside(&l->drops[n], base, shift);
+    return pages;
+}
+
+/* What the entries in a written range map. false: too much. */
+static bool add_write(const struct root_table *table, const struct table_write *w,
+                      struct drop_list *l)
 {
     const uint64_t end = align_down(table->offset, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
     if (table->ram != w->ram ||
         !range_overlaps(table->offset, end - table->offset, w->offset, w->len))
         return true;
-    if (table->shift != MEM_PAGE_BITS)
-        return false;
+    const unsigned span = table->size == 8 ? 9 : 10; /* log2 of its entries */
     uint64_t first = (MAX(w->offset, table->offset) - table->offset) / table->size;
     uint64_t last = (MIN(w->offset + w->len, end) - 1 - table->offset) / table->size;
-    for (; first <= last; first++) {
-        uint64_t page = table->base + (first << MEM_PAGE_BITS);
-        if (*count && drops[*count - 1] == page)
-            continue;
-        if (*count == TABLE_DROPS)
+    if (table->shift == MEM_PAGE_BITS &&
+        pages_inside(l, table->base, MEM_PAGE_BITS + span) + (last - first) >= TABLE_PAGES)
+        return add_drop(l, table->base, MEM_PAGE_BITS + span);
+    if (table->shift > RANGE_SHIFT_MAX || last - first >= TABLE_DROPS)
+        return false;
+    for (; first <= last; first++)
+        if (!add_drop(l, table->base + (first << table->shift), table->shift))
             return false;
-        drops[(*count)++] = page;
-    }
     return true;
 }
 
-bool tables_changed(struct tcg_machine *tm, struct root_tables *t, uint64_t drops[TABLE_DROPS],
-                    unsigned *count)
+/* The page may not be guarded any more: the next walk through it asks for that again. */
+static void forget(struct root_tables *t, const struct table_write *w)
+{
+    unsigned kept = 0;
+    for (unsigned n = 0; n < t->count; n++)
+        if (t->list[n].ram != w->ram || align_down(t->list[n].offset, MEM_PAGE_SIZE) != w->offset)
+            t->list[kept++] = t->list[n];
+    t->count = kept;
+    memset(t->last, 0, sizeof t->last);
+}
+
+bool tables_changed(struct tcg_machine *tm, struct root_tables *t,
+                    struct table_drop drops[TABLE_DROPS], unsigned *count)
 {
     struct tcg_table_log *log = &tm->tables;
-    bool ok = true;
-    *count = 0;
-    if (!t->watched)
-        return false;
-    if (__atomic_load_n(&log->count, __ATOMIC_ACQUIRE) == t->seen)
-        return true;
-    pthread_mutex_lock(&tm->code_lock);
-    ok = log->count - t->seen <= TABLE_LOG_SIZE;
-    for (; ok && t->seen != log->count; t->seen++) {
-        const struct table_write *w = &log->writes[t->seen % TABLE_LOG_SIZE];
-        for (unsigned n = 0; ok && n < t->count; n++)
-            ok = add_drops(&t->list[n], w, drops, count);
+    struct drop_list l = {.drops = drops};
+    bool ok = t->watched;
+    if (ok && __atomic_load_n(&log->count, __ATOMIC_ACQUIRE) != t->seen) {
+        pthread_mutex_lock(&tm->code_lock);
+        ok = log->count - t->seen <= TABLE_LOG_SIZE;
+        for (; ok && t->seen != log->count; t->seen++) {
+            const struct table_write *w = &log->writes[t->seen % TABLE_LOG_SIZE];
+            for (unsigned n = 0; ok && n < t->count; n++)
+                ok = add_write(&t->list[n], w, &l);
+            if (w->len == MEM_PAGE_SIZE)
+                forget(t, w);
+        }
+        pthread_mutex_unlock(&tm->code_lock);
     }
-    pthread_mutex_unlock(&tm->code_lock);
+    *count = l.count;
     return ok;
 }
 

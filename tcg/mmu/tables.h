@@ -28,7 +28,8 @@ enum {
     TABLE_LOG_SIZE = 512,
     TABLE_HOT = 64, /* writes after which a page is no longer watched: what it maps is dropped */
     TABLE_RELOADS = 64,   /* reloads of cached roots after which tables are watched */
-    TABLE_DROPS = 32,     /* pages dropped one by one; more: everything */
+    TABLE_DROPS = 32,     /* ranges dropped one by one; more: everything */
+    TABLE_PAGES = 8,      /* pages of one table dropped one by one; more: all that the table maps */
     ROOT_TABLES = 96,     /* tables of a root; more: it is not watched */
     ROOT_TABLE_LEVELS = 5 /* of a walk */
 };
@@ -60,10 +61,16 @@ void tables_start(struct tcg_machine *tm, struct root_tables *t, bool watch);
  * what was read may have changed unseen. */
 bool tables_note(struct tcg_cpu *tc, struct root_tables *t, uint64_t vaddr,
                  const struct tcg_walk *w);
-/* What the writes since the last call concern: up to TABLE_DROPS addresses of 4 KiB pages. false:
- * too much, or the tables are not watched: everything. */
-bool tables_changed(struct tcg_machine *tm, struct root_tables *t, uint64_t drops[TABLE_DROPS],
-                    unsigned *count);
+/* A page of 4 KiB, or what a table or an entry one level up maps: 2 MiB or 4 MiB. */
+struct table_drop {
+    uint64_t base;
+    unsigned shift;
+};
+
+/* What the writes since the last call concern. false: too much, or the tables are not watched:
+ * everything. */
+bool tables_changed(struct tcg_machine *tm, struct root_tables *t,
+                    struct table_drop drops[TABLE_DROPS], unsigned *count);
 /* Bytes of a watched page are being written; code_lock held. */
 void tables_written(struct tcg_machine *tm, struct tcg_page *page, uint64_t offset, uint64_t len);
 /* The same for what a device or the debugger wrote anywhere. */

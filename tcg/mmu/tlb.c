@@ -47,11 +47,17 @@ static void ctx_clear_l1(struct tcg_ctx *ctx)
     memset(ctx->wr_global, 0, sizeof ctx->wr_global);
 }
 
-/* Bit of tcg_ctx.exec_pages. */
+/* Bits of tcg_ctx.exec_pages and exec_regions. */
 static unsigned exec_hash(uint64_t vpage)
 {
     return (unsigned)((vpage >> MEM_PAGE_BITS) * UINT64_C(0x9e3779b97f4a7c15) >>
                       (64 - EXEC_PAGES_BITS));
+}
+
+static unsigned region_hash(uint64_t vaddr)
+{
+    return (unsigned)((vaddr >> REGION_BITS) * UINT64_C(0x9e3779b97f4a7c15) >>
+                      (64 - EXEC_REGIONS_BITS));
 }
 
 static void ctx_clear_jumps(struct tcg_ctx *ctx)
@@ -60,6 +66,7 @@ static void ctx_clear_jumps(struct tcg_ctx *ctx)
         ctx->jumps[n].pc = JUMP_EMPTY;
     memset(ctx->links, 0, sizeof ctx->links);
     memset(ctx->exec_pages, 0, sizeof ctx->exec_pages);
+    memset(ctx->exec_regions, 0, sizeof ctx->exec_regions);
     ctx->exec_any = ctx->exec_local = false;
 }
 
@@ -262,6 +269,48 @@ static void space_drop_page(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t v
         l2->generation = 0;
 }
 
+static bool exec_in(const struct tcg_ctx *ctx, uint64_t vpage)
+{
+    return ctx->exec_any && (ctx->exec_pages[exec_hash(vpage) / 64] >> exec_hash(vpage) % 64 & 1);
+}
+
+static void ctx_drop_range(struct tcg_ctx *ctx, uint64_t base, unsigned shift)
+{
+    bool exec = false;
+    for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
+        if (!((ctx->rd[n].tag ^ base) >> shift))
+            ctx->rd[n].tag = TLB_INVALID;
+        if (!((ctx->wr[n].tag ^ base) >> shift))
+            ctx->wr[n].tag = TLB_INVALID;
+    }
+    for (uint64_t at = base; at - base < UINT64_C(1) << shift; at += UINT64_C(1) << REGION_BITS)
+        exec |= ctx->exec_regions[region_hash(at) / 64] >> region_hash(at) % 64 & 1;
+    if (ctx->exec_any && exec)
+        ctx_clear_jumps(ctx);
+}
+
+/* What is cached of a page or of 2 or 4 MiB, all of it where that was a large page. */
+static void space_drop_range(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t base,
+                             unsigned shift)
+{
+    if (!sp->ctx[0])
+        return;
+    if (shift == MEM_PAGE_BITS) {
+        space_drop_page(tc, sp, base);
+        for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
+            if (exec_in(sp->ctx[k], base))
+                ctx_clear_jumps(sp->ctx[k]);
+        return;
+    }
+    for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
+        ctx_drop_range(sp->ctx[k], base, shift);
+    for (uint64_t at = base; at - base < UINT64_C(1) << shift; at += MEM_PAGE_SIZE) {
+        struct tlb_l2_entry *l2 = l2_entry(tc, sp, at);
+        if (l2->vpage == at && l2->generation == sp->generation)
+            l2->generation = 0;
+    }
+}
+
 static void space_flush_page(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t vaddr)
 {
     uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
@@ -271,11 +320,7 @@ static void space_flush_page(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t 
         space_flush(tc, sp);
         return;
     }
-    space_drop_page(tc, sp, vpage);
-    for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
-        if (sp->ctx[k]->exec_any &&
-            (sp->ctx[k]->exec_pages[exec_hash(vpage) / 64] >> exec_hash(vpage) % 64 & 1))
-            ctx_clear_jumps(sp->ctx[k]);
+    space_drop_range(tc, sp, vpage, MEM_PAGE_BITS);
 }
 
 void tcg_mmu_flush_page(struct tcg_cpu *tc, uint64_t vaddr)
@@ -293,13 +338,13 @@ void tcg_mmu_flush_page(struct tcg_cpu *tc, uint64_t vaddr)
 /* The root is to be used again after a load that dropped what was cached of it. */
 static void root_renew(struct tcg_cpu *tc, struct tcg_root *root)
 {
-    uint64_t drops[TABLE_DROPS];
+    struct table_drop drops[TABLE_DROPS];
     unsigned count;
     root->stale = false;
     if (tables_changed(tc->tm, &root->tables, drops, &count)) {
         for (unsigned n = 0; n < count; n++)
             for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
-                space_flush_page(tc, &root->space[i], drops[n]);
+                space_drop_range(tc, &root->space[i], drops[n].base, drops[n].shift);
         return;
     }
     root_flush_nonglobal(tc, root);
@@ -462,6 +507,7 @@ static void take_up(struct tcg_ctx *ctx, const struct tlb_l2_entry *l2, enum tcg
 static void note_fetch(struct tcg_ctx *ctx, uint64_t vpage, const struct tlb_entry *e)
 {
     ctx->exec_pages[exec_hash(vpage) / 64] |= UINT64_C(1) << exec_hash(vpage) % 64;
+    ctx->exec_regions[region_hash(vpage) / 64] |= UINT64_C(1) << region_hash(vpage) % 64;
     ctx->exec_any = true;
     ctx->exec_local |= !(e->info & TLB_INFO_GLOBAL);
 }

@@ -33,6 +33,8 @@ enum {
     JUMP_CACHE_BITS = 12,
     JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS,
     EXEC_PAGES_BITS = 14,
+    EXEC_REGIONS_BITS = 10,
+    REGION_BITS = 21, /* 2 MiB */
     LINK_TABLE_BITS = 13,
     LINK_TABLE_SIZE = 1 << LINK_TABLE_BITS,
 };
@@ -82,8 +84,9 @@ struct tcg_ctx {
     struct jump_entry jumps[JUMP_CACHE_SIZE];
     uint32_t links[LINK_TABLE_SIZE]; /* link id when validated for this context */
     uint64_t jump_mode;              /* mode word the jump cache and links are for */
-    uint64_t exec_pages[(1 << EXEC_PAGES_BITS) / 64]; /* by hash: virtual pages of what they hold */
-    bool exec_any, exec_local;                        /* there are some; some are not global */
+    /* by hash: virtual pages, and their regions, of the code that jumps and links lead to */
+    uint64_t exec_pages[(1 << EXEC_PAGES_BITS) / 64], exec_regions[(1 << EXEC_REGIONS_BITS) / 64];
+    bool exec_any, exec_local; /* there is such a page; one is not global */
     struct tcg_space *space;
 };
 
