@@ -139,10 +139,10 @@ struct tcg_ctx *tlb_context(struct tcg_cpu *tc, unsigned index)
 {
     struct tcg_root *root = tc->mmu->root;
     struct tcg_space *sp = &root->space[index];
-    if (sp->ctx[0])
-        return sp->ctx[0];
+    if (sp->last)
+        return sp->last;
     sp->mmu_index = index;
-    sp->ctx[0] = ctx_new(sp);
+    sp->last = sp->ctx[0] = ctx_new(sp);
     space_flush(tc, sp);
     if (sp->ctx[0] || root == &tc->mmu->roots[0])
         return sp->ctx[0];
@@ -606,9 +606,11 @@ void tlb_protect_host_page(struct tcg_cpu *tc, const uint8_t *host_page)
 
 void tcg_mode_set(struct tcg_cpu *tc, uint64_t mode, unsigned index)
 {
-    struct tcg_ctx *ctx = tc->mmu->root->space[index].ctx[0];
-    if (!ctx || ctx->jump_mode != mode)
+    struct tcg_ctx *ctx = tc->mmu->root->space[index].last;
+    if (!ctx || ctx->jump_mode != mode) {
         ctx = mode_context(tc, index, mode);
+        ctx->space->last = ctx;
+    }
     tc->mode = mode;
     tc->ctx = ctx;
 }

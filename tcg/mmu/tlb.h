@@ -35,7 +35,7 @@ enum {
     EXEC_PAGES_BITS = 14,
     EXEC_REGIONS_BITS = 10,
     REGION_BITS = 21, /* 2 MiB */
-    LINK_TABLE_BITS = 13,
+    LINK_TABLE_BITS = 14,
     LINK_TABLE_SIZE = 1 << LINK_TABLE_BITS,
 };
 
@@ -96,6 +96,7 @@ struct tcg_space {
     uint64_t large_lo, large_hi; /* range covered by large pages, [lo, hi] */
     unsigned mmu_index;
     unsigned next_mode;             /* the context that the next new mode word takes */
+    struct tcg_ctx *last;           /* the one that ran last, whose level 1 is the warmest */
     struct tcg_ctx *ctx[TLB_MODES]; /* the first is made on first use of the space */
 };
 

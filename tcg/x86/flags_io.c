@@ -106,25 +106,33 @@ uint64_t x86_helper_popf(void *env, uint64_t value, uint64_t opsize, uint64_t c,
     return 0;
 }
 
+/* AC at level 0 is about nothing but the supervisor's access to user pages: what else the mode word
+ * says stays. Kernels do this around each access to a user's memory. */
+static void set_ac(struct tcg_cpu *tc, bool on)
+{
+    struct x86_regs *r = x86_regs_of(tc);
+    if (!x86_need_cpl0(tc))
+        return;
+    r->rflags = on ? r->rflags | X86_FLAG_AC : r->rflags & ~(uint64_t)X86_FLAG_AC;
+    if (!(r->cr4 & X86_CR4_SMAP))
+        return;
+    if (on)
+        tcg_mode_set(tc, tc->mode | MODE_SMAP_OFF, X86_MMU_KERNEL_NOSMAP);
+    else
+        tcg_mode_set(tc, tc->mode & ~(uint64_t)MODE_SMAP_OFF, X86_MMU_KERNEL);
+}
+
 uint64_t x86_helper_clac(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-    struct tcg_cpu *tc = tcg_cpu_of(env);
     UNUSED(a, b, c, d);
-    if (x86_need_cpl0(tc)) {
-        ((struct x86_regs *)env)->rflags &= ~(uint64_t)X86_FLAG_AC;
-        x86_level_changed(tc);
-    }
+    set_ac(tcg_cpu_of(env), false);
     return 0;
 }
 
 uint64_t x86_helper_stac(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-    struct tcg_cpu *tc = tcg_cpu_of(env);
     UNUSED(a, b, c, d);
-    if (x86_need_cpl0(tc)) {
-        ((struct x86_regs *)env)->rflags |= X86_FLAG_AC;
-        x86_level_changed(tc);
-    }
+    set_ac(tcg_cpu_of(env), true);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "core/util/endian.h"
 #include "core/util/range.h"
 #include "tcg/cpu.h"
+#include "tcg/mmu/tlb.h"
 #include "tcg/x86/raise.h"
 
 enum {
@@ -129,6 +130,12 @@ static void find_host(struct string_op *s, struct string_ptr *p, uint64_t n)
     uint64_t low = s->down ? p->offset - (n - 1) * s->size : p->offset, address;
     if (!linear(s, p, low, n * s->size, &address)) {
         forget_fault(s);
+        return;
+    }
+    /* What level 1 knows is plain memory; the run lies on one page. */
+    const struct tlb_fast *f = (p->write ? s->tc->ctx->wr : s->tc->ctx->rd) + tlb_index(address);
+    if (f->tag == align_down(address, MEM_PAGE_SIZE)) {
+        p->host = (uint8_t *)(uintptr_t)(address + f->addend); /* NOLINT: guest to host address */
         return;
     }
     p->host = tcg_host_ptr(s->tc, address, p->write ? TCG_WRITE : TCG_READ, 0);
