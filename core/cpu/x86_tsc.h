@@ -30,8 +30,10 @@ static inline int64_t x86_tsc_offset(const struct vcpu *cpu)
 /* The counter's value when the virtual clock shows now_ns. */
 static inline uint64_t x86_tsc_at(const struct vcpu *cpu, int64_t now_ns)
 {
-    return muldiv64((uint64_t)now_ns, x86_tsc_hz(cpu), X86_NS_PER_SECOND) +
-           (uint64_t)x86_tsc_offset(cpu);
+    uint64_t hz = x86_tsc_hz(cpu), offset = (uint64_t)x86_tsc_offset(cpu);
+    if (hz % X86_NS_PER_SECOND == 0) /* whole GHz: no division of 128 bits in every RDTSC */
+        return (uint64_t)now_ns * (hz / X86_NS_PER_SECOND) + offset;
+    return muldiv64((uint64_t)now_ns, hz, X86_NS_PER_SECOND) + offset;
 }
 static inline uint64_t x86_tsc_now(const struct vcpu *cpu)
 {

@@ -198,6 +198,7 @@ void tlb_flush_all(struct tcg_cpu *tc)
 {
     struct tcg_mmu *mmu = tc->mmu;
     log_flush(tc, "everything");
+    mmu->ram.size = 0; /* the flat view may have changed */
     for (unsigned r = 0; r < TLB_ROOTS; r++) {
         if (&mmu->roots[r] != mmu->root)
             mmu->roots[r].valid = false;
@@ -419,6 +420,27 @@ void tlb_forget_code(struct tcg_cpu *tc)
                 ctx_clear_jumps(tc->mmu->roots[r].space[i].ctx[k]);
 }
 
+const struct tlb_ram *tlb_ram_at(struct tcg_cpu *tc, uint64_t paddr)
+{
+    struct vemu_machine *m = tc->vcpu->machine;
+    struct tlb_ram *cached = &tc->mmu->ram;
+    unsigned token;
+    if (paddr - cached->start < cached->size)
+        return cached;
+    const struct mem_view *view = mem_view_enter(m->memory, &token);
+    const struct mem_range *range = mem_view_find(view, paddr);
+    const bool found = range && range->region->ram;
+    if (found)
+        *cached = (struct tlb_ram){.start = range->start,
+                                   .size = range->size,
+                                   .ram = range->region->ram,
+                                   .offset = range->region->ram_offset + range->region_offset,
+                                   .rom = range->region->kind == MEM_ROM ||
+                                          range->region->ram->read_only};
+    mem_view_leave(m->memory, token);
+    return found ? cached : NULL;
+}
+
 static bool page_is_watched(const struct tcg_mmu *mmu, uint64_t vpage)
 {
     for (unsigned n = 0; n < mmu->watch_count; n++)
@@ -431,26 +453,21 @@ static bool page_is_watched(const struct tcg_mmu *mmu, uint64_t vpage)
 static void entry_fill(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t vpage,
                        const struct tcg_walk *w, struct tcg_page ***page_table)
 {
-    struct vemu_machine *m = tc->vcpu->machine;
     uint64_t read = w->readable ? vpage : TLB_INVALID, write = w->writable ? vpage : TLB_INVALID;
-    unsigned token;
-    const struct mem_view *view = mem_view_enter(m->memory, &token);
-    const struct mem_range *range = mem_view_find(view, w->paddr);
+    const struct tlb_ram *range = tlb_ram_at(tc, w->paddr);
 
     *page_table = NULL;
     e->info = w->paddr | (w->readable ? TLB_INFO_READ : 0) | (w->writable ? TLB_INFO_WRITE : 0) |
               (w->executable ? TLB_INFO_EXEC : 0) | (w->global ? TLB_INFO_GLOBAL : 0);
     /* A page is RAM when one RAM range covers it whole; a mixed page goes through the bus. */
-    if (range && range->region->ram &&
-        range_fits(w->paddr - range->start, MEM_PAGE_SIZE, range->size)) {
-        struct ram_block *ram = range->region->ram;
-        uint64_t offset =
-            range->region->ram_offset + range->region_offset + (w->paddr - range->start);
+    if (range && range_fits(w->paddr - range->start, MEM_PAGE_SIZE, range->size)) {
+        struct ram_block *ram = range->ram;
+        uint64_t offset = range->offset + (w->paddr - range->start);
         if (offset & (MEM_PAGE_SIZE - 1)) {
             read |= TLB_IO;
             write |= TLB_IO;
         } else {
-            bool rom = range->region->kind == MEM_ROM || ram->read_only;
+            const bool rom = range->rom;
             struct tcg_page *page = cache_page(ram, offset);
             *page_table = cache_page_slot_make(ram, offset);
             e->info |= rom ? TLB_INFO_ROM : TLB_INFO_RAM;
@@ -474,7 +491,6 @@ static void entry_fill(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t vpage,
     /* An absent permission stays TLB_INVALID whatever was or-ed in: all ones. */
     e->read = read;
     e->write = write;
-    mem_view_leave(m->memory, token);
 }
 
 static bool entry_allows(const struct tlb_entry *e, enum tcg_access access)

@@ -117,7 +117,16 @@ struct tcg_root {
     struct root_tables tables;
 };
 
+/* A range of physical addresses that one RAM or ROM block backs. */
+struct tlb_ram {
+    uint64_t start, size; /* 0: none */
+    struct ram_block *ram;
+    uint64_t offset; /* of start in ram */
+    bool rom;
+};
+
 struct tcg_mmu {
+    struct tlb_ram ram; /* the last one looked up: nearly all of a machine's RAM is one */
     struct tcg_root roots[TLB_ROOTS];
     struct tcg_root *root;
     uint64_t clock, next_generation;
@@ -160,6 +169,9 @@ static inline uint64_t tlb_physical(const struct tlb_entry *e, uint64_t vaddr)
 {
     return (e->info & ~(MEM_PAGE_SIZE - 1)) | (vaddr & (MEM_PAGE_SIZE - 1));
 }
+/* The range around a physical address, of the flat view that the TLB was filled from; NULL: not RAM
+ * or ROM. Valid until the next call. */
+const struct tlb_ram *tlb_ram_at(struct tcg_cpu *tc, uint64_t paddr);
 /* Set TLB_CODE on every entry that lets this vCPU write the host page without a check. */
 void tlb_protect_host_page(struct tcg_cpu *tc, const uint8_t *host_page);
 /* Code at vaddr is entered in the jump cache or the link table: flushing that page must clear them.

@@ -5,6 +5,7 @@
  * checked, and a lost race starts over.
  */
 #include "core/util/range.h"
+#include "tcg/mmu/tlb.h"
 #include "tcg/x86/sys.h"
 
 enum {
@@ -35,8 +36,6 @@ struct entry {
 struct walk {
     struct tcg_cpu *tc;
     struct x86_regs *r;
-    const struct mem_view *view;
-    const struct mem_range *range; /* the last one used: tables cluster */
     uint64_t a20_mask;
     struct entry used[TCG_WALK_LEVELS];
     unsigned used_count;
@@ -57,26 +56,20 @@ static void read_entry(struct walk *w, uint64_t table, uint64_t index, unsigned 
     e->index = (uint16_t)index;
     e->size = (uint8_t)size;
     e->shift = (uint8_t)shift;
-    const struct mem_range *range = w->range;
-    if (!range || addr - range->start >= range->size) {
-        range = mem_view_find(w->view, addr);
-        w->range = range;
-    }
+    const struct tlb_ram *range = tlb_ram_at(w->tc, addr);
     e->host = NULL;
     e->value = size == 8 ? ~UINT64_C(0) : 0xffffffff;
-    if (!range || (range->region->kind != MEM_RAM && range->region->kind != MEM_ROM) ||
-        addr - range->start > range->size - size)
+    if (!range || addr - range->start > range->size - size)
         return;
-    const struct mem_region *region = range->region;
-    uint64_t offset = region->ram_offset + range->region_offset + (addr - range->start);
-    void *host = region->ram->host + offset;
+    uint64_t offset = range->offset + (addr - range->start);
+    void *host = range->ram->host + offset;
     if (size == 8)
         e->value = __atomic_load_n((uint64_t *)host, __ATOMIC_RELAXED);
     else
         e->value = __atomic_load_n((uint32_t *)host, __ATOMIC_RELAXED);
-    if (region->kind == MEM_RAM && !region->ram->read_only) {
+    if (!range->rom) {
         e->host = host;
-        e->ram = region->ram;
+        e->ram = range->ram;
         e->offset = offset;
     }
 }
@@ -330,19 +323,14 @@ bool x86_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsign
     } else {
         vaddr &= 0xffffffff;
     }
-    unsigned token;
-    struct mem_space *space = tc->vcpu->machine->memory;
     struct walk w; /* not cleared whole: this is the TLB's miss path */
     w.tc = tc;
     w.r = r;
-    w.view = mem_view_enter(space, &token);
-    w.range = NULL;
     w.a20_mask = r->a20_off ? ~(UINT64_C(1) << 20) : ~UINT64_C(0);
     int result;
     do {
         result = attempt(&w, vaddr, access, mmu_index, quiet, out);
     } while (result < 0);
-    mem_view_leave(space, token);
     if (result > 0 && out->tables_wanted)
         list_entries(&w, out);
     return result > 0;
