@@ -89,6 +89,7 @@ struct tcg_page {
     bool code;  /* no vCPU stores here without a check, for blocks or because of `table`; set in an
                    exclusive section, cleared under code_lock */
     bool table; /* a page of translation tables, whose writes are logged (tcg/mmu/tables.h) */
+    uint8_t table_entry;   /* bytes of its entries, the least that was seen */
     uint16_t table_writes; /* since a walk last asked for that */
 };
 

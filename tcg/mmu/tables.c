@@ -53,6 +53,8 @@ bool tables_note(struct tcg_cpu *tc, struct root_tables *t, uint64_t vaddr,
         }
         t->last[i] = (uint8_t)n;
         page->table_writes = 0;
+        if (!page->table || e->size < page->table_entry)
+            page->table_entry = e->size;
         if (n < t->count)
             continue;
         if (!page->table) {
@@ -167,10 +169,25 @@ static void log_write_to(struct tcg_machine *tm, struct ram_block *ram, uint64_t
     __atomic_store_n(&log->count, log->count + 1, __ATOMIC_RELEASE);
 }
 
+/* Was any entry valid in the bytes as they still are? Nothing is cached of the others: filling
+ * empty entries is most of what is written to tables. Bit 0 says so in those of x86 and Arm. */
+static bool any_valid(const struct tcg_page *page, uint64_t offset, uint64_t len)
+{
+    const uint64_t size = page->table_entry;
+    const uint8_t *host = page->ram->host;
+    for (uint64_t at = align_down(offset, size); at < offset + len; at += size)
+        if (host[at] & 1)
+            return true;
+    return false;
+}
+
 void tables_written(struct tcg_machine *tm, struct tcg_page *page, uint64_t offset, uint64_t len)
 {
-    if (++page->table_writes < TABLE_HOT) {
-        log_write_to(tm, page->ram, offset, len);
+    bool counts = any_valid(page, offset, len);
+    page->table_writes = (uint16_t)(page->table_writes + (counts ? TABLE_WRITE : 1));
+    if (page->table_writes < TABLE_HOT) {
+        if (counts)
+            log_write_to(tm, page->ram, offset, len);
         return;
     }
     /* No table any more, or one that changes all the time: all it maps counts as written. */

@@ -25,8 +25,9 @@ struct tcg_page;
 struct tcg_walk;
 
 enum {
-    TABLE_LOG_SIZE = 512,
-    TABLE_HOT = 64, /* writes after which a page is no longer watched: what it maps is dropped */
+    TABLE_LOG_SIZE = 2048,
+    TABLE_HOT = 256, /* writes after which a page is no longer watched: what it maps is dropped */
+    TABLE_WRITE = 4, /* as how many one counts that something may be cached of */
     TABLE_RELOADS = 64,   /* reloads of cached roots after which tables are watched */
     TABLE_DROPS = 32,     /* ranges dropped one by one; more: everything */
     TABLE_PAGES = 8,      /* pages of one table dropped one by one; more: all that the table maps */
@@ -71,7 +72,7 @@ struct table_drop {
  * everything. */
 bool tables_changed(struct tcg_machine *tm, struct root_tables *t,
                     struct table_drop drops[TABLE_DROPS], unsigned *count);
-/* Bytes of a watched page are being written; code_lock held. */
+/* Bytes of a watched page are about to be written; code_lock held. */
 void tables_written(struct tcg_machine *tm, struct tcg_page *page, uint64_t offset, uint64_t len);
 /* The same for what a device or the debugger wrote anywhere. */
 void tables_written_range(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset,

@@ -47,34 +47,19 @@ static void ctx_clear_l1(struct tcg_ctx *ctx)
     memset(ctx->wr_global, 0, sizeof ctx->wr_global);
 }
 
-/* Bits of tcg_ctx.exec_pages and exec_regions. */
-static unsigned exec_hash(uint64_t vpage)
-{
-    return (unsigned)((vpage >> MEM_PAGE_BITS) * UINT64_C(0x9e3779b97f4a7c15) >>
-                      (64 - EXEC_PAGES_BITS));
-}
-
-static unsigned region_hash(uint64_t vaddr)
-{
-    return (unsigned)((vaddr >> REGION_BITS) * UINT64_C(0x9e3779b97f4a7c15) >>
-                      (64 - EXEC_REGIONS_BITS));
-}
-
 static void ctx_clear_jumps(struct tcg_ctx *ctx)
 {
     for (unsigned n = 0; n < JUMP_CACHE_SIZE; n++)
         ctx->jumps[n].pc = JUMP_EMPTY;
     memset(ctx->links, 0, sizeof ctx->links);
-    memset(ctx->exec_pages, 0, sizeof ctx->exec_pages);
-    memset(ctx->exec_regions, 0, sizeof ctx->exec_regions);
-    ctx->exec_any = ctx->exec_local = false;
+    exec_clear(&ctx->exec);
 }
 
 static void space_flush(struct tcg_cpu *tc, struct tcg_space *sp)
 {
     for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++) {
         ctx_clear_l1(sp->ctx[k]);
-        if (sp->ctx[k]->exec_any)
+        if (exec_any(&sp->ctx[k]->exec))
             ctx_clear_jumps(sp->ctx[k]);
     }
     sp->generation = ++tc->mmu->next_generation;
@@ -92,6 +77,13 @@ static struct tcg_ctx *ctx_new(struct tcg_space *sp)
     ctx_clear_l1(ctx);
     ctx_clear_jumps(ctx);
     return ctx;
+}
+
+struct tcg_ctx *tlb_space_context(struct tcg_space *sp, unsigned k)
+{
+    if (!sp->ctx[k])
+        sp->ctx[k] = ctx_new(sp);
+    return sp->ctx[k];
 }
 
 bool tlb_init(struct tcg_cpu *tc, struct vemu_error **errp)
@@ -160,7 +152,7 @@ struct tcg_ctx *tlb_context(struct tcg_cpu *tc, unsigned index)
 
 static struct tcg_ctx *ctx_take(struct tcg_ctx *ctx, uint64_t mode)
 {
-    if (ctx->exec_any)
+    if (exec_any(&ctx->exec))
         ctx_clear_jumps(ctx);
     ctx->jump_mode = mode;
     return ctx;
@@ -175,13 +167,11 @@ static struct tcg_ctx *mode_context(struct tcg_cpu *tc, unsigned index, uint64_t
     if (mode & tc->arch->transient_modes)
         return ctx;
     for (unsigned k = 0; k < TLB_MODES; k++) {
-        if (!sp->ctx[k])
-            sp->ctx[k] = ctx_new(sp);
-        if (!sp->ctx[k])
+        if (!tlb_space_context(sp, k))
             break;
         if (sp->ctx[k]->jump_mode == mode)
             return sp->ctx[k];
-        if (!sp->ctx[k]->exec_any) /* nothing of another mode is cached */
+        if (!exec_any(&sp->ctx[k]->exec)) /* nothing of another mode is cached */
             return ctx_take(sp->ctx[k], mode);
     }
     unsigned k = sp->next_mode++ % TLB_MODES;
@@ -216,7 +206,7 @@ static void ctx_flush_nonglobal(struct tcg_ctx *ctx)
         if (!(ctx->wr_global[n / 64] >> n % 64 & 1))
             ctx->wr[n].tag = TLB_INVALID;
     }
-    if (ctx->exec_local)
+    if (ctx->exec.local)
         ctx_clear_jumps(ctx);
 }
 
@@ -270,23 +260,15 @@ static void space_drop_page(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t v
         l2->generation = 0;
 }
 
-static bool exec_in(const struct tcg_ctx *ctx, uint64_t vpage)
-{
-    return ctx->exec_any && (ctx->exec_pages[exec_hash(vpage) / 64] >> exec_hash(vpage) % 64 & 1);
-}
-
 static void ctx_drop_range(struct tcg_ctx *ctx, uint64_t base, unsigned shift)
 {
-    bool exec = false;
     for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
         if (!((ctx->rd[n].tag ^ base) >> shift))
             ctx->rd[n].tag = TLB_INVALID;
         if (!((ctx->wr[n].tag ^ base) >> shift))
             ctx->wr[n].tag = TLB_INVALID;
     }
-    for (uint64_t at = base; at - base < UINT64_C(1) << shift; at += UINT64_C(1) << REGION_BITS)
-        exec |= ctx->exec_regions[region_hash(at) / 64] >> region_hash(at) % 64 & 1;
-    if (ctx->exec_any && exec)
+    if (exec_overlaps(&ctx->exec, base, shift))
         ctx_clear_jumps(ctx);
 }
 
@@ -299,7 +281,7 @@ static void space_drop_range(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t 
     if (shift == MEM_PAGE_BITS) {
         space_drop_page(tc, sp, base);
         for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
-            if (exec_in(sp->ctx[k], base))
+            if (exec_overlaps(&sp->ctx[k]->exec, base, shift))
                 ctx_clear_jumps(sp->ctx[k]);
         return;
     }
@@ -387,6 +369,7 @@ void tcg_mmu_set_root(struct tcg_cpu *tc, uint64_t key, bool flush)
 {
     struct tcg_mmu *mmu = tc->mmu;
     struct tcg_root *found = NULL;
+    bool recycled = false;
     uint64_t tag = tc->arch->mmu_root_tag(key);
 
     tc->counters.ctx_switches++;
@@ -403,12 +386,15 @@ void tcg_mmu_set_root(struct tcg_cpu *tc, uint64_t key, bool flush)
     }
     if (!found) {
         found = root_recycle(tc, key);
+        recycled = true;
     } else if (found->stale) {
         mmu->reloads++;
         root_renew(tc, found);
     }
     found->used = ++mmu->clock;
     mmu->root = found;
+    if (recycled)
+        exec_inherit(tc);
     tcg_mode_changed(tc);
 }
 
@@ -522,19 +508,17 @@ static void take_up(struct tcg_ctx *ctx, const struct tlb_l2_entry *l2, enum tcg
 
 static void note_fetch(struct tcg_ctx *ctx, uint64_t vpage, const struct tlb_entry *e)
 {
-    ctx->exec_pages[exec_hash(vpage) / 64] |= UINT64_C(1) << exec_hash(vpage) % 64;
-    ctx->exec_regions[region_hash(vpage) / 64] |= UINT64_C(1) << region_hash(vpage) % 64;
-    ctx->exec_any = true;
-    ctx->exec_local |= !(e->info & TLB_INFO_GLOBAL);
+    exec_add(&ctx->exec, vpage, align_down(e->info, MEM_PAGE_SIZE), e->info & TLB_INFO_GLOBAL);
 }
 
 void tlb_note_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr)
 {
-    const struct tlb_entry unknown = {0};
     uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
     const struct tlb_l2_entry *l2 = l2_entry(tc, ctx->space, vpage);
-    bool known = l2->vpage == vpage && l2->generation == ctx->space->generation;
-    note_fetch(ctx, vpage, known ? &l2->entry : &unknown);
+    if (l2->vpage == vpage && l2->generation == ctx->space->generation)
+        note_fetch(ctx, vpage, &l2->entry);
+    else
+        exec_add(&ctx->exec, vpage, ~UINT64_C(0), false);
 }
 
 struct tcg_page *tlb_code_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr)

@@ -32,7 +32,7 @@ enum {
     TLB_MODES = 4, /* contexts for an MMU index, by mode word */
     JUMP_CACHE_BITS = 12,
     JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS,
-    EXEC_PAGES_BITS = 14,
+    EXEC_PAGES_BITS = 11,
     EXEC_REGIONS_BITS = 10,
     REGION_BITS = 21, /* 2 MiB */
     LINK_TABLE_BITS = 14,
@@ -77,6 +77,16 @@ struct jump_entry {
 };
 #define JUMP_EMPTY UINT64_C(0x8000000000000001) /* not canonical: no PC is equal */
 
+/* The pages that what a context knows of code depends on: a set by hash, and their regions. */
+struct exec_pages {
+    uint64_t vpage[1 << EXEC_PAGES_BITS]; /* 0: free (a page 0 makes it `full`) */
+    uint64_t paddr[1 << EXEC_PAGES_BITS];
+    uint64_t regions[(1 << EXEC_REGIONS_BITS) / 64];
+    unsigned count;
+    bool full;  /* there are others, or some whose place is not known */
+    bool local; /* one is not global */
+};
+
 struct tcg_ctx {
     struct tlb_fast rd[TLB_L1_SIZE],
         wr[TLB_L1_SIZE]; /* first: reached through the pinned pointer */
@@ -84,9 +94,7 @@ struct tcg_ctx {
     struct jump_entry jumps[JUMP_CACHE_SIZE];
     uint32_t links[LINK_TABLE_SIZE]; /* link id when validated for this context */
     uint64_t jump_mode;              /* mode word the jump cache and links are for */
-    /* by hash: virtual pages, and their regions, of the code that jumps and links lead to */
-    uint64_t exec_pages[(1 << EXEC_PAGES_BITS) / 64], exec_regions[(1 << EXEC_REGIONS_BITS) / 64];
-    bool exec_any, exec_local; /* there is such a page; one is not global */
+    struct exec_pages exec;          /* of the code that jumps and links lead to */
     struct tcg_space *space;
 };
 
@@ -150,6 +158,24 @@ void tlb_flush_all(struct tcg_cpu *tc);
 struct tcg_ctx *tlb_context(struct tcg_cpu *tc, unsigned mmu_index);
 /* The jump caches and link tables of every context of the vCPU are void (blocks were removed). */
 void tlb_forget_code(struct tcg_cpu *tc);
+/* The context k of a space, made when there is none; NULL: no memory. */
+struct tcg_ctx *tlb_space_context(struct tcg_space *sp, unsigned k);
+
+/* ---- exec.c -----------------------------------------------------------------------------------
+ */
+
+void exec_clear(struct exec_pages *x);
+static inline bool exec_any(const struct exec_pages *x)
+{
+    return x->count || x->full;
+}
+/* paddr ~0: not known. */
+void exec_add(struct exec_pages *x, uint64_t vpage, uint64_t paddr, bool global);
+/* May the set have pages there? shift: 12, or at least REGION_BITS. */
+bool exec_overlaps(const struct exec_pages *x, uint64_t base, unsigned shift);
+/* A root that nothing is known of has become the current one: where the pages of another root's
+ * context are the same in it, what that context knows of code holds here too. */
+void exec_inherit(struct tcg_cpu *tc);
 
 static inline unsigned tlb_index(uint64_t vaddr)
 {

@@ -116,6 +116,38 @@ static void leaf(void)
     check("the same root loaded again");
 }
 
+/* Entries that become empty and are filled again, some between loads, some in pieces. */
+static void empty(void)
+{
+    struct regs r;
+    alternate(ROUNDS);
+    for (unsigned n = 0; n < ROUNDS; n++) {
+        u64 *e = entry[0][1], v = (u64)page[n % 4] | PTE_P | PTE_W | PTE_U;
+        *e = 0;
+        if (n % 3 == 1) {
+            write_cr3(root[0]);
+            regs_init(&r, code_read, 3);
+            r.rsi = VA;
+            run_expect(&r, VEC_PF);
+        }
+        if (n % 2) {
+            *e = v;
+        } else { /* the valid bit comes last */
+            ((volatile u32 *)e)[1] = (u32)(v >> 32);
+            ((volatile u16 *)e)[1] = (u16)(v >> 16);
+            ((volatile u8 *)e)[1] = (u8)(v >> 8);
+            ((volatile u8 *)e)[0] = (u8)v;
+        }
+        write_cr3(root[0]);
+        equal("byte", byte(), 10 + n % 4);
+        equal("code", call(), 10 + n % 4);
+        if (n % 8 == 7)
+            restore(), alternate(4), write_cr3(root[0]);
+    }
+    restore();
+    check("an entry emptied and filled");
+}
+
 /* Upper levels: another table in the place of the one there was. */
 static void upper(void)
 {
@@ -421,6 +453,7 @@ void test_main(void)
 {
     make_roots();
     leaf();
+    empty();
     upper();
     writers();
     rights();
