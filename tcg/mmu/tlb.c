@@ -49,10 +49,12 @@ static void ctx_clear_l1(struct tcg_ctx *ctx)
 
 static void ctx_clear_jumps(struct tcg_ctx *ctx)
 {
-    for (unsigned n = 0; n < JUMP_CACHE_SIZE; n++)
-        ctx->jumps[n].pc = JUMP_EMPTY;
-    memset(ctx->links, 0, sizeof ctx->links);
-    exec_clear(&ctx->exec);
+    if (exec_any(&ctx->exec)) {
+        memset(ctx->jumps, 0, sizeof ctx->jumps);
+        memset(ctx->links, 0, sizeof ctx->links);
+        exec_clear(&ctx->exec);
+    }
+    ctx->jumps[0].pc = JUMP_EMPTY;
 }
 
 static void space_flush(struct tcg_cpu *tc, struct tcg_space *sp)

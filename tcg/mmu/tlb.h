@@ -30,7 +30,7 @@ enum {
     TLB_ROOTS = 8,
     TLB_MAX_INDEX = 4,
     TLB_MODES = 4, /* contexts for an MMU index, by mode word */
-    JUMP_CACHE_BITS = 12,
+    JUMP_CACHE_BITS = 13,
     JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS,
     EXEC_PAGES_BITS = 11,
     EXEC_REGIONS_BITS = 10,
@@ -72,7 +72,7 @@ enum tlb_info {
 };
 
 struct jump_entry {
-    uint64_t pc; /* tag; 1 in an unused entry 0 of PC... see JUMP_EMPTY */
+    uint64_t pc; /* tag; unused: JUMP_EMPTY in entry 0, in others 0, which no PC there is */
     void *code;
 };
 #define JUMP_EMPTY UINT64_C(0x8000000000000001) /* not canonical: no PC is equal */
