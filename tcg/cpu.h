@@ -74,6 +74,7 @@ struct tcg_cpu {
     bool exclusive_insn;  /* likewise, and every other vCPU is stopped */
     bool want_exclusive;  /* TCG_REEXECUTE: the instruction must run alone */
     bool guest_fp;        /* compiled code runs: the host's FP control register holds the guest's */
+    bool x87_io;          /* a device access took the state from the host's x87 */
     struct tcg_watch *watch_hit; /* a watchpoint was hit by the completed instruction */
     _Atomic uint32_t requests;   /* shared: TCG_REQUEST_*, taken up at polls */
 
@@ -105,13 +106,18 @@ struct tcg_cpu {
     uint32_t exit_request; /* shared: non-zero makes the next poll leave */
     uint32_t host_mxcsr;   /* FP control of the C side and of guest code (x86 hosts) */
     uint32_t guest_mxcsr;
-    uint32_t pad0;
+    uint16_t x87_cw; /* control word of guest code: the guest's rounding, all exceptions masked */
+    uint16_t pad0;
     uint64_t host_rsp; /* back end scratch */
     uint64_t
         ret_addr; /* host return address of the access or helper that leaves: finds the snapshot */
-    uint64_t temp[6]; /* architecture scratch: helper results beyond the first, LDENV/STENV */
+    uint64_t temp[5];  /* architecture scratch: helper results beyond the first, LDENV/STENV */
+    uint32_t x87_live; /* the host's x87 has the guest's state (tcg/host_x87.h) */
+    uint32_t pad1;
 };
 _Static_assert(sizeof(struct tcg_cpu) % 128 == 0, "the register file follows, aligned");
+
+enum { X87_CW_HOST = 0x37f }; /* of the C side */
 
 /* tcg_cpu.requests */
 enum { TCG_REQUEST_FLUSH = 1 << 0 /* the flat view changed: every translation is void */ };
@@ -268,6 +274,16 @@ static inline const struct tcg_edge *tcg_edge_to(const struct tcg_translation *t
  */
 bool tcg_fetch_next_page(struct tcg_translation *t);
 
+/* Where an architecture that emits IR_X87_* keeps the state: offsets in the register file.
+ * Registers by physical number, 16 bytes apart; the top of stack is in bits 11-13 of the status
+ * word. */
+struct tcg_x87_layout {
+    int32_t registers, sw, tags; /* tags: a byte, bit n: register n is in use */
+    int32_t ip, cs, op, dp, ds;  /* of the last instruction */
+    int32_t selector[8];         /* of the segments by number */
+    uint8_t code_segment;
+};
+
 struct tcg_arch {
     const char *name;
     size_t regs_size;
@@ -284,6 +300,7 @@ struct tcg_arch {
     unsigned slot_pcb, slot_pc, slot_flags;
     uint64_t flat_pc_mode; /* mode bits that all being set say: PC and linear code address agree in
                               their page offset */
+    const struct tcg_x87_layout *x87;
     /* The slots that deserve a host register across blocks, hottest first. */
     const uint8_t *home_slots;
     unsigned home_count;

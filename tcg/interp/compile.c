@@ -40,7 +40,7 @@ static uint64_t const_value(const struct builder *b, ir_ref ref)
 static bool is_lazy_flags(const struct ir_insn *i)
 {
     return i->type == IR_FL && i->op != IR_GET && i->op != IR_LDENV && i->op != IR_CALL &&
-           i->op != IR_FL_COMIS && i->op != IR_FL_PTEST;
+           i->op != IR_FL_COMIS && i->op != IR_FL_PTEST && i->op != IR_X87_COMI;
 }
 
 static enum interp_code load_code(const struct ir_insn *i)
@@ -202,6 +202,14 @@ static enum interp_code choose(const struct builder *b, const struct ir_insn *i,
         return INTERP_EXIT_IND;
     case IR_EXIT_DYN:
         return INTERP_EXIT_DYN;
+    case IR_X87_REG:
+    case IR_X87_CMOV:
+    case IR_X87_COMI:
+    case IR_X87_LD:
+    case IR_X87_ST:
+        return INTERP_X87;
+    case IR_X87_STSW:
+        return INTERP_LDENV32;
     default:
         return simple_code(b, i, p);
     }
@@ -247,7 +255,9 @@ static void decide(struct builder *b)
         struct plan *p = &b->plan[n];
         ir_ref same;
         p->same = (ir_ref)n;
-        if (i->op == IR_NOP || i->op == IR_INSN || is_lazy_flags(i)) {
+        /* helpers look at the x87 stack and set its control themselves */
+        bool x87_state = i->op == IR_X87_BEGIN || i->op == IR_X87_END || i->op == IR_X87_LDCW;
+        if (i->op == IR_NOP || i->op == IR_INSN || x87_state || is_lazy_flags(i)) {
             p->silent = true;
             continue;
         }

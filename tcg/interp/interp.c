@@ -191,6 +191,41 @@ static void call_helper(const struct interp_frame *f, const struct ir_insn *i, u
         i->type, h->fn(tcg_env(f->tc), f->v[i->a], f->v[i->b], f->v[i->c], f->v[i->d]));
 }
 
+/* An x87 instruction by its helper, whose arguments are {opcode and segment, with bits 79-64 of an
+ * 80-bit operand above, ...}. */
+static void x87_op(const struct interp_frame *f, const struct ir_insn *i, uint64_t pc)
+{
+    const struct ir_helper *h = &f->tc->arch->helpers[ir_x87_helper(i->imm)];
+    const unsigned bytes = ir_x87_bytes(i->imm);
+    uint64_t desc = ir_x87_desc(i->imm), a = pc, b = 0, c = 0, value[2] = {0, 0};
+    f->tc->arch->set_pc(f->tc, pc);
+    switch (i->op) {
+    case IR_X87_CMOV:
+        b = interp_flags(f, i->a);
+        break;
+    case IR_X87_LD:
+        tcg_load_bytes(f->tc, f->v[i->a], value, bytes, 0);
+        if (tcg_faulted(f->tc))
+            return;
+        desc |= value[1] << 16;
+        a = value[0];
+        b = f->v[i->b];
+        c = pc;
+        break;
+    case IR_X87_ST:
+        a = f->v[i->a];
+        b = f->v[i->b];
+        c = pc;
+        break;
+    default:
+        break;
+    }
+    f->tc->counters.helper_calls++;
+    uint64_t result = h->fn(tcg_env(f->tc), desc, a, b, c);
+    if (i->op == IR_X87_COMI)
+        f->v[i->d] = result;
+}
+
 /* ---- control
  * ------------------------------------------------------------------------------------------- */
 
@@ -350,13 +385,13 @@ do_STENVV:
     memcpy(env + (int64_t)i->imm, &vv[i->a], (size_t)1 << i->aux);
     NEXT;
 do_MULX:
-    v[i->d] = interp_multiply(i, v, &tc->temp[5]);
+    v[i->d] = interp_multiply(i, v, &tc->temp[4]);
     NEXT;
 do_DIVX:
-    v[i->d] = interp_divide(i, v, &tc->temp[5]);
+    v[i->d] = interp_divide(i, v, &tc->temp[4]);
     NEXT;
 do_HI:
-    v[i->d] = tc->temp[5];
+    v[i->d] = tc->temp[4];
     NEXT;
 
 do_LD8:
@@ -409,6 +444,9 @@ check:
     if (tc->status)
         goto fault;
     NEXT;
+do_X87:
+    x87_op(&f, i, tc->pcb + (uint64_t)(int64_t)p->pcs[i - p->insns]);
+    goto check;
 
 do_TRAPNZ:
     if (!v[i->a])

@@ -67,7 +67,7 @@ struct tcg_machine;
     X(ST8) X(ST16) X(ST32) X(ST64) X(ST) X(STV) X(ATOMIC) X(FENCE) X(CALL) X(CALL_FLAGS)           \
     X(TRAPNZ) X(TRAPCC) X(BRCC) X(BRNZ) X(EXIT) X(EXIT_IND) X(EXIT_DYN)                            \
     X(MOV32) X(LEA64) X(LEA32) X(LEAI64) X(LEAI32) X(ZEXT8) X(ZEXT16) X(SEXT) X(NOT64) X(NOT32)    \
-    X(NEG64) X(NEG32) X(SETCC) X(SELCC) X(INT) X(VECTOR) X(VECTOR_INT)
+    X(NEG64) X(NEG32) X(SETCC) X(SELCC) X(INT) X(VECTOR) X(VECTOR_INT) X(X87)
 
 enum interp_code {
 #define X(name) INTERP_##name,

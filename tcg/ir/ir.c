@@ -50,6 +50,8 @@ bool ir_may_fault(const struct ir_insn *i, const struct ir_region *r)
     case IR_CMPXCHG:
     case IR_TRAPNZ:
     case IR_TRAPCC:
+    case IR_X87_LD:
+    case IR_X87_ST:
         return true;
     case IR_CALL:
         return (r->helpers[i->imm].flags & HELPER_FAULT) != 0;
@@ -80,7 +82,8 @@ bool ir_has_side_effect(const struct ir_insn *i, const struct ir_region *r)
         return h->writes || h->flags || h->result == IR_VOID;
     }
     default:
-        return (i->op >= IR_VF_ADD && i->op <= IR_VF_STOI) || ir_may_fault(i, r);
+        return (i->op >= IR_VF_ADD && i->op <= IR_VF_STOI) ||
+               (i->op >= IR_X87_BEGIN && i->op <= IR_X87_LDCW) || ir_may_fault(i, r);
     }
 }
 
@@ -121,7 +124,7 @@ static bool is_pure(const struct ir_insn *i)
     case IR_HI:
         return false;
     default:
-        return true;
+        return i->op < IR_X87_BEGIN || i->op > IR_X87_LDCW;
     }
 }
 
@@ -279,7 +282,7 @@ void ir_label(struct ir_region *r, unsigned number, int64_t pc_minus_pcb, bool p
     const struct ir_insn nop = {.op = IR_NOP};
     memset(r->slot_value, 0, sizeof r->slot_value);
     memset(r->cse, 0, sizeof r->cse);
-    ir_append(r, &i);
+    r->last_label = ir_append(r, &i);
     for (unsigned k = 0; k < IR_LABEL_ROOM; k++)
         ir_append(r, &nop);
 }

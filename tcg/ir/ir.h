@@ -290,8 +290,49 @@ enum ir_exit_flags {
     X(VF_CVT, 'V', "v---", "packed: aux W32: CVTPS2PD, W64: CVTPD2PS")                            \
     X(VF_CVTS, 'V', "vv--", "lane 0 of b converted into a: aux W32: CVTSS2SD, W64: CVTSD2SS")     \
     X(VF_SFROMI, 'V', "vx--", "lane 0 = integer b (imm = IR_I32/IR_I64): CVTSI2SS/SD")            \
-    X(VF_STOI, 'T', "v---", "lane 0 to i32/i64: CVTSS2SI/SD2SI; imm 1: truncating")
+    X(VF_STOI, 'T', "v---", "lane 0 to i32/i64: CVTSS2SI/SD2SI; imm 1: truncating")                 \
+    /* x87, not SSA: each acts on the state that those before it left. imm: ir_x87_imm() */        \
+    X(X87_BEGIN, '0', "----", "imm = how pointers to the last instruction are kept; before the others")  \
+    X(X87_END, '0', "----", "what follows looks at the x87 state in the register file")  \
+    X(X87_REG, '0', "----", "register form")                                                           \
+    X(X87_CMOV, '0', "f---", "FCMOVcc over a")                                                         \
+    X(X87_COMI, 'F', "----", "FCOMI, FUCOMI and their popping forms")                                  \
+    X(X87_LD, '0', "qq--", "memory form that reads: a = linear address, b = offset in the segment")    \
+    X(X87_ST, '0', "qq--", "memory form that writes")                                                  \
+    X(X87_STSW, 'W', "----", "i32: the status word in the low half; imm = its offset")                 \
+    X(X87_LDCW, '0', "w---", "control word a (exceptions masked) is in force")
 /* clang-format on */
+
+/*
+ * imm of the X87 ops: the instruction, as bits 0-2 of its first byte << 8 | ModRM; the helper that
+ * does it all in C, for back ends that have no x87 (they take its arguments from the op: see
+ * tcg/interp); bytes of its memory operand.
+ */
+static inline uint64_t ir_x87_imm(unsigned opcode, unsigned helper, unsigned bytes)
+{
+    return opcode | (uint64_t)helper << 16 | (uint64_t)bytes << 32;
+}
+static inline unsigned ir_x87_opcode(uint64_t imm)
+{
+    return imm & 0x7ff;
+}
+static inline unsigned ir_x87_desc(uint64_t imm)
+{
+    return imm & 0xffff;
+}
+static inline unsigned ir_x87_helper(uint64_t imm)
+{
+    return imm >> 16 & 0xffff;
+}
+static inline unsigned ir_x87_bytes(uint64_t imm)
+{
+    return imm >> 32 & 0xff;
+}
+/*
+ * imm of X87_BEGIN: WIDE: instruction pointers have 64 bits and selectors are 0; SELECTORS: those
+ * of pointers are kept at all; DATA: pointers to data and opcodes are.
+ */
+enum { IR_X87_WIDE = 1, IR_X87_SELECTORS = 2, IR_X87_DATA = 4 };
 
 enum ir_op {
 #define X(name, res, args, doc) IR_##name,
@@ -342,8 +383,10 @@ typedef uint64_t (*tcg_helper_fn)(void *env, uint64_t a, uint64_t b, uint64_t c,
 enum ir_helper_flags {
     HELPER_PURE = 0,
     HELPER_FAULT = 1, /* may raise an exception or leave: checked after the call */
-    HELPER_FP = 2, /* does floating point of its own or calls devices: host FP control is restored
-                      around it */
+    HELPER_FP = 2,  /* does floating point of its own or calls devices: host FP control is restored
+                       around it */
+    HELPER_X87 = 4, /* uses the host's x87 or changes the guest's state: runs with the host's
+                       control word */
 };
 #define HELPER_ALL_GROUPS (~UINT64_C(0))
 
@@ -374,7 +417,8 @@ struct ir_region {
 
     /* builder state */
     ir_ref slot_value[IR_MAX_SLOTS];
-    ir_ref cse[256]; /* latest pure insn by hash */
+    ir_ref last_label; /* the last IR_LABEL, 0: none */
+    ir_ref cse[256];   /* latest pure insn by hash */
 };
 
 void ir_region_init(struct ir_region *r, struct ir_insn *storage, const struct ir_slot *slots,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/util/range.h"
+#include "tcg/host_x87.h"
 #include "tcg/machine.h"
 #include "tcg/mmu/tables.h"
 #include "tcg/mmu/tlb.h"
@@ -21,13 +22,17 @@ static void io_begin(struct tcg_cpu *tc)
     if (tc->guest_fp) {
         tc->guest_mxcsr = _mm_getcsr();
         _mm_setcsr(tc->host_mxcsr);
+        tc->x87_io = host_x87_leave(tc);
     }
 }
 
 static void io_end(struct tcg_cpu *tc)
 {
-    if (tc->guest_fp)
+    if (tc->guest_fp) {
         _mm_setcsr(tc->guest_mxcsr);
+        if (tc->x87_io)
+            host_x87_load(tc);
+    }
     /* The access may have changed the memory map: this vCPU sees that at once. */
     if (__atomic_load_n((uint32_t *)&tc->requests, __ATOMIC_RELAXED) & TCG_REQUEST_FLUSH)
         tlb_flush_all(tc);

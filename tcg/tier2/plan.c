@@ -46,8 +46,8 @@ static int node_for(struct plan *p, struct tcg_block *b, int32_t delta, unsigned
             !memcmp(k->return_to, return_to, calls * sizeof *return_to))
             return (int)n;
     }
-    if (delta > PLAN_MAX_DISTANCE || delta < -PLAN_MAX_DISTANCE || p->node_count >= max_nodes || p->insns + b->guest_insns > PLAN_MAX_INSNS ||
-        !take_pages(p, b, delta))
+    if (delta > PLAN_MAX_DISTANCE || delta < -PLAN_MAX_DISTANCE || p->node_count >= max_nodes ||
+        p->insns + b->guest_insns > PLAN_MAX_INSNS || !take_pages(p, b, delta))
         return -1;
     struct plan_node *k = &p->nodes[p->node_count];
     memset(k, 0, sizeof *k);

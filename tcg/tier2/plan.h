@@ -12,8 +12,8 @@
 
 enum {
     PLAN_MAX_NODES = 48,
-    PLAN_MAX_INSNS = 400, /* guest instructions */
-    PLAN_MAX_CALLS = 3,   /* nested calls taken in */
+    PLAN_MAX_INSNS = 400,        /* guest instructions */
+    PLAN_MAX_CALLS = 3,          /* nested calls taken in */
     PLAN_MAX_DISTANCE = 1 << 16, /* pages: exits are told with 32 bits */
     PLAN_MAX_PAGES = TCG_MAX_GUARDS + 1,
 };

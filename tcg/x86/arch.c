@@ -147,6 +147,7 @@ static uint64_t control_mode(const struct tcg_cpu *tc, const struct x86_regs *r)
     MODE_IF(r->cr4 & X86_CR4_FSGSBASE, MODE_CR4_FSGSBASE);
     MODE_IF(r->cr4 & X86_CR4_UMIP, MODE_CR4_UMIP);
     MODE_IF(~r->mxcsr & 0x1f80, MODE_XM_UNMASKED);
+    MODE_IF(~r->fcw & 0x3f, MODE_X87_UNMASKED);
     MODE_IF(tc->vcpu->machine->vcpu_count > 1, MODE_PARALLEL);
     return mode;
 }
@@ -262,6 +263,7 @@ static bool x86_init(struct tcg_cpu *tc, struct vemu_error **errp)
 {
     (void)errp;
     tc->guest_mxcsr = 0x1f80;
+    tc->x87_cw = X87_CW_HOST;
     return true;
 }
 
@@ -269,6 +271,13 @@ static bool x86_init(struct tcg_cpu *tc, struct vemu_error **errp)
 void x86_mxcsr_changed(struct tcg_cpu *tc)
 {
     tc->guest_mxcsr = (x86_regs_of(tc)->mxcsr & 0xffff) | 0x1f80;
+    tcg_mode_changed(tc);
+}
+
+/* Likewise for the x87, but its flags are in the guest's status word at the end of each block. */
+void x86_fcw_changed(struct tcg_cpu *tc)
+{
+    tc->x87_cw = (uint16_t)((x86_regs_of(tc)->fcw & 0xf00) | 0x7f);
     tcg_mode_changed(tc);
 }
 
@@ -280,7 +289,7 @@ static void x86_reset(struct tcg_cpu *tc)
     tc->status = TCG_OK;
     tc->guest_mxcsr = (r->mxcsr & 0xffff) | 0x1f80;
     tcg_mmu_set_root(tc, x86_mmu_root(tc), true);
-    tcg_mode_changed(tc);
+    x86_fcw_changed(tc);
 }
 
 static void x86_sync(struct tcg_cpu *tc)
@@ -299,7 +308,9 @@ static void x86_raise_alignment(struct tcg_cpu *tc, uint64_t addr)
 static void x86_raise_trap(struct tcg_cpu *tc, uint64_t imm)
 {
     enum x86_vector vector = (enum x86_vector)(imm & 0xff);
-    if (imm >> 8)
+    if (imm == X86_TRAP_ALONE)
+        tc->status = TCG_REEXECUTE;
+    else if (imm >> 8)
         x86_raise_error(tc, vector, (uint32_t)((imm >> 8) - 1));
     else
         x86_raise(tc, vector);
@@ -338,6 +349,21 @@ static const uint8_t home_slots[] = {
     SLOT_GPR + X86_RSI, SLOT_GPR + X86_RDI, SLOT_GPR + X86_R8,
 };
 
+#define SELECTOR(n) offsetof(struct x86_regs, seg[n].selector)
+static const struct tcg_x87_layout x87_layout = {
+    .registers = offsetof(struct x86_regs, fpr),
+    .sw = offsetof(struct x86_regs, fsw),
+    .tags = offsetof(struct x86_regs, ftw),
+    .ip = offsetof(struct x86_regs, fip),
+    .cs = offsetof(struct x86_regs, fcs),
+    .op = offsetof(struct x86_regs, fop),
+    .dp = offsetof(struct x86_regs, fdp),
+    .ds = offsetof(struct x86_regs, fds),
+    .selector = {SELECTOR(0), SELECTOR(1), SELECTOR(2), SELECTOR(3), SELECTOR(4), SELECTOR(5)},
+    .code_segment = X86_CS,
+};
+#undef SELECTOR
+
 const struct tcg_arch tcg_arch_x86 = {
     .name = "x86",
     .regs_size = sizeof(struct x86_regs),
@@ -353,6 +379,7 @@ const struct tcg_arch tcg_arch_x86 = {
     .slot_pc = SLOT_RIP,
     .slot_flags = SLOT_FLAGS,
     .flat_pc_mode = MODE_FLAT_CS,
+    .x87 = &x87_layout,
     .home_slots = home_slots,
     .home_count = sizeof home_slots,
     .init = x86_init,

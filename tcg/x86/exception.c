@@ -61,17 +61,28 @@ uint64_t x86_helper_into(void *env, uint64_t length, uint64_t b, uint64_t c, uin
 /* ---- RFLAGS
  * ---------------------------------------------------------------------------------------------- */
 
+/* All but OF: IR_FL has them 8 bits higher. */
+enum { LOW_FLAGS = X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_AF | X86_FLAG_ZF | X86_FLAG_SF };
+
+uint64_t x86_flags_of_packed(uint32_t packed)
+{
+    return (packed >> 8 & LOW_FLAGS) | (packed & IR_FL_OF ? X86_FLAG_OF : 0);
+}
+
+uint32_t x86_packed_of_flags(uint64_t rflags)
+{
+    return (uint32_t)(rflags & LOW_FLAGS) << 8 | (rflags & X86_FLAG_OF ? IR_FL_OF : 0);
+}
+
 uint64_t x86_get_rflags(struct tcg_cpu *tc)
 {
-    const uint64_t low = X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_AF | X86_FLAG_ZF | X86_FLAG_SF;
     uint64_t v = x86_regs_of(tc)->rflags & ~(uint64_t)X86_FLAGS_ARITH;
-    return v | X86_FLAG_1 | (tc->fl >> 8 & low) | (tc->fl & IR_FL_OF ? X86_FLAG_OF : 0);
+    return v | X86_FLAG_1 | x86_flags_of_packed(tc->fl);
 }
 
 void x86_set_rflags(struct tcg_cpu *tc, uint64_t rflags)
 {
-    const uint64_t low = X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_AF | X86_FLAG_ZF | X86_FLAG_SF;
-    tc->fl = (uint32_t)((rflags & low) << 8) | (rflags & X86_FLAG_OF ? IR_FL_OF : 0);
+    tc->fl = x86_packed_of_flags(rflags);
     x86_regs_of(tc)->rflags = rflags | X86_FLAG_1;
 }
 

@@ -52,13 +52,18 @@ bool fpu_check_pending(struct tcg_cpu *tc)
 static void note_pointers(struct tcg_cpu *tc, uint64_t desc, uint64_t offset, uint64_t rip)
 {
     struct x86_regs *r = x86_regs_of(tc);
+    const struct x86_cpu_model *model = x86_model_of(tc);
+    const bool wide = tc->mode & MODE_CODE64;
+    const bool no_selectors = wide || fpu_zero_selectors(model);
+    r->fip = wide ? rip : (uint32_t)rip;
+    r->fcs = no_selectors ? 0 : r->seg[X86_CS].selector;
+    if (fpu_data_on_exceptions(model) && !(r->fsw & FSW_ES))
+        return;
     r->fop = desc & 0x7ff;
-    r->fip = rip;
-    r->fcs = tc->mode & MODE_CODE64 ? 0 : r->seg[X86_CS].selector;
-    if (desc & X87_DESC_MEM) {
-        r->fdp = offset;
-        r->fds = tc->mode & MODE_CODE64 ? 0 : r->seg[desc >> X87_DESC_SEG_SHIFT & 7].selector;
-    }
+    if (!(desc & X87_DESC_MEM))
+        return;
+    r->fdp = offset;
+    r->fds = no_selectors ? 0 : r->seg[desc >> X87_DESC_SEG_SHIFT & 7].selector;
 }
 
 unsigned fpu_full_tag(const struct x86_regs *r, unsigned n)
@@ -239,6 +244,8 @@ static bool d9_reg(struct x86_regs *r, unsigned reg, unsigned i)
         memcpy(st(r, 0), st(r, i), 10);
         memcpy(st(r, i), tmp, 10);
         break;
+    case 2: /* FNOP */
+        return i == 0;
     case 4:
         if (i > 1) /* FTST, FXAM */
             return fast_unary(r, reg_stub((uint64_t)D9 << 8 | 0xe0 | i), NULL, CC_ALL);
@@ -336,15 +343,15 @@ uint64_t x86_helper_x87_reg(void *env, uint64_t desc, uint64_t rip, uint64_t c, 
     return 0;
 }
 
-uint64_t x86_helper_x87_cmov(void *env, uint64_t desc, uint64_t rip, uint64_t c, uint64_t d)
+uint64_t x86_helper_x87_cmov(void *env, uint64_t desc, uint64_t rip, uint64_t packed, uint64_t d)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
     struct x86_regs *r = env;
-    UNUSED(c, d);
+    UNUSED(d);
     if (!fpu_check_pending(tc))
         return 0;
     const unsigned i = desc & 7;
-    const uint64_t flags = x86_get_rflags(tc) & X86_FLAGS_ARITH;
+    const uint64_t flags = x86_flags_of_packed((uint32_t)packed);
     if (in_use(r, 0) && in_use(r, i)) {
         static const uint16_t tests[] = {X86_FLAG_CF, X86_FLAG_ZF, X86_FLAG_CF | X86_FLAG_ZF,
                                          X86_FLAG_PF};
@@ -359,15 +366,15 @@ uint64_t x86_helper_x87_cmov(void *env, uint64_t desc, uint64_t rip, uint64_t c,
 }
 
 /* FCOMI, FUCOMI and their popping forms. */
-uint64_t x86_helper_x87_comi(void *env, uint64_t desc, uint64_t rip, uint64_t c, uint64_t d)
+uint64_t x86_helper_x87_comi(void *env, uint64_t desc, uint64_t rip, uint64_t packed, uint64_t d)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
     struct x86_regs *r = env;
     const unsigned i = desc & 7, reg = desc >> 3 & 7;
     uint64_t flags;
-    UNUSED(c, d);
+    UNUSED(d);
     if (!fpu_check_pending(tc))
-        return 0;
+        return packed;
     if (all_masked(r) && in_use(r, 0) && in_use(r, i)) {
         begin(r);
         uint64_t out = x87_host_comi(st(r, 0), st(r, i), st1_stub(DB, reg));
@@ -377,11 +384,10 @@ uint64_t x86_helper_x87_comi(void *env, uint64_t desc, uint64_t rip, uint64_t c,
             pop(r);
     } else {
         flags =
-            run_full(r, reg_stub(desc), NULL, (x86_get_rflags(tc) & X86_FLAGS_ARITH) | X86_FLAG_1);
+            run_full(r, reg_stub(desc), NULL, x86_flags_of_packed((uint32_t)packed) | X86_FLAG_1);
     }
-    x86_set_rflags(tc, (r->rflags & ~(uint64_t)X86_FLAGS_ARITH) | (flags & X86_FLAGS_ARITH));
     note_pointers(tc, desc, 0, rip);
-    return 0;
+    return x86_packed_of_flags(flags);
 }
 
 /* ---- memory forms
@@ -505,6 +511,7 @@ uint64_t x86_helper_fldcw(void *env, uint64_t value, uint64_t b, uint64_t c, uin
         return 0;
     r->fcw = (uint16_t)((value & 0x1f3f) | 0x40);
     fpu_update_es(r);
+    x86_fcw_changed(tcg_cpu_of(env));
     return 0;
 }
 
@@ -519,6 +526,7 @@ uint64_t x86_helper_fninit(void *env, uint64_t a, uint64_t b, uint64_t c, uint64
 {
     UNUSED(a, b, c, d);
     fpu_init(env);
+    x86_fcw_changed(tcg_cpu_of(env));
     return 0;
 }
 
@@ -536,17 +544,6 @@ uint64_t x86_helper_emms(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t
     if (fpu_check_pending(tcg_cpu_of(env))) {
         fpu_set_top(r, 0);
         r->ftw = 0;
-    }
-    return 0;
-}
-
-uint64_t x86_helper_mmx_enter(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
-{
-    struct x86_regs *r = env;
-    UNUSED(a, b, c, d);
-    if (fpu_check_pending(tcg_cpu_of(env))) {
-        fpu_set_top(r, 0);
-        r->ftw = 0xff;
     }
     return 0;
 }

@@ -43,6 +43,16 @@ static inline void fpu_update_es(struct x86_regs *r)
     if (r->fsw & ~r->fcw & FSW_EXCEPTIONS)
         r->fsw |= FSW_ES | FSW_B;
 }
+/* CPUID.7.EBX: FCS and FDS are 0; FDP is written by instructions with an unmasked exception only,
+ * and so is FOP on such processors. */
+static inline bool fpu_zero_selectors(const struct x86_cpu_model *m)
+{
+    return m && x86_has(m, X86_FEAT_7_EBX, 1u << 13);
+}
+static inline bool fpu_data_on_exceptions(const struct x86_cpu_model *m)
+{
+    return m && x86_has(m, X86_FEAT_7_EBX, 1u << 6);
+}
 /* Before a waiting instruction; false: #MF was raised. */
 bool fpu_check_pending(struct tcg_cpu *tc);
 /* 2-bit tag of physical register n, as FNSTENV stores it: 0 valid, 1 zero, 2 special, 3 empty. */

@@ -42,6 +42,14 @@ static bool store_area(struct tcg_cpu *tc, uint64_t addr, const void *buf, unsig
     return !tcg_faulted(tc);
 }
 
+static void state_loaded(struct tcg_cpu *tc)
+{
+    struct x86_regs *r = x86_regs_of(tc);
+    if (fpu_zero_selectors(x86_model_of(tc)))
+        r->fcs = r->fds = 0;
+    x86_fcw_changed(tc);
+}
+
 /* ---- environment
  * -------------------------------------------------------------------------------------------------
  */
@@ -121,6 +129,7 @@ uint64_t x86_helper_fstenv(void *env, uint64_t addr, uint64_t format, uint64_t k
         r->fcw |= FCW_MASKS;
         fpu_update_es(r);
     }
+    x86_fcw_changed(tc);
     return 0;
 }
 
@@ -134,6 +143,7 @@ uint64_t x86_helper_fldenv(void *env, uint64_t addr, uint64_t format, uint64_t k
     if (!fpu_check_pending(tc) || !load_area(tc, addr, buf, head + (kind == X87_STATE ? 80 : 0)))
         return 0;
     get_env(r, buf, (unsigned)format);
+    state_loaded(tc);
     if (kind == X87_STATE)
         for (unsigned i = 0; i < 8; i++)
             memcpy(&r->fpr[fpu_phys(r, i)], buf + head + 10 * i, 10);
@@ -283,6 +293,7 @@ uint64_t x86_helper_fxrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c,
         return 0;
     }
     get_x87(r, area, rexw);
+    state_loaded(tc);
     memcpy(r->vec_lo, area + FX_XMM, 16 * count);
     set_mxcsr(tc, load_le32(area + FX_MXCSR));
     return 0;
@@ -391,6 +402,7 @@ uint64_t x86_helper_xrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c, 
         fpu_init(r);
         memset(r->fpr, 0, sizeof r->fpr);
     }
+    state_loaded(tc);
     if (load & XCR0_SSE)
         memcpy(r->vec_lo, area + FX_XMM, 16 * count);
     else if (init & XCR0_SSE)

@@ -18,7 +18,6 @@ enum x87_env_kind { X87_ENV, X87_STATE };                       /* FLDENV/FNSTEN
 enum x87_env_format { X87_FORMAT_32 = 1, X87_FORMAT_REAL = 2 }; /* or-ed; 0: 16 bits protected */
 enum xsave_kind { XSAVE_PLAIN, XSAVE_OPT, XSAVE_COMPACT };
 
-#define FPU_FLAGS (UINT64_C(1) << GROUP_FLAGS)
 #define FPU_AX (UINT64_C(1) << 0)
 #define FPU_AX_DX (UINT64_C(1) << 0 | UINT64_C(1) << 2)
 #define FPU_MODE (UINT64_C(1) << GROUP_RFLAGS | UINT64_C(1) << GROUP_SEG)
@@ -26,34 +25,32 @@ enum xsave_kind { XSAVE_PLAIN, XSAVE_OPT, XSAVE_COMPACT };
 /* clang-format off */
 /* X(name, result, flags, reads, writes) */
 #define X86_HELPERS_FPU(X) \
-    /* register forms: (desc, rip) */ \
-    X(x87_reg, IR_VOID, HELPER_FAULT, 0, 0) \
-    X(x87_cmov, IR_VOID, HELPER_FAULT, FPU_FLAGS, 0) \
-    X(x87_comi, IR_VOID, HELPER_FAULT, FPU_FLAGS, FPU_FLAGS) \
+    /* register forms: (desc, rip); cmov and comi also the packed flags, which comi returns */ \
+    X(x87_reg, IR_VOID, HELPER_FAULT | HELPER_X87, 0, 0) \
+    X(x87_cmov, IR_VOID, HELPER_FAULT | HELPER_X87, 0, 0) \
+    X(x87_comi, IR_FL, HELPER_FAULT | HELPER_X87, 0, 0) \
     /* memory operand already loaded: (desc, its low 64 bits, offset, rip) */ \
-    X(x87_load, IR_VOID, HELPER_FAULT, 0, 0) \
-    X(x87_arith, IR_VOID, HELPER_FAULT, 0, 0) \
+    X(x87_load, IR_VOID, HELPER_FAULT | HELPER_X87, 0, 0) \
+    X(x87_arith, IR_VOID, HELPER_FAULT | HELPER_X87, 0, 0) \
     /* stores: (desc, linear address, offset, rip) */ \
-    X(x87_store, IR_VOID, HELPER_FAULT, FPU_MODE, 0) \
+    X(x87_store, IR_VOID, HELPER_FAULT | HELPER_X87, FPU_MODE, 0) \
     /* control. fldcw(value); fnclex(); fninit(); fwait(): #MF when an exception is pending, also what every MMX
      * instruction begins with. */ \
-    X(fldcw, IR_VOID, HELPER_FAULT, 0, 0) \
-    X(fnclex, IR_VOID, 0, 0, 0) \
-    X(fninit, IR_VOID, 0, 0, 0) \
-    X(fwait, IR_VOID, HELPER_FAULT, 0, 0) \
-    /* emms(): all registers empty. mmx_enter(): what every other MMX instruction does first: #MF when pending, top of
-     * stack 0, all registers in use. */ \
-    X(emms, IR_VOID, HELPER_FAULT, 0, 0) \
-    X(mmx_enter, IR_VOID, HELPER_FAULT, 0, 0) \
+    X(fldcw, IR_VOID, HELPER_FAULT | HELPER_X87, 0, 0) \
+    X(fnclex, IR_VOID, HELPER_X87, 0, 0) \
+    X(fninit, IR_VOID, HELPER_X87, 0, 0) \
+    X(fwait, IR_VOID, HELPER_FAULT | HELPER_X87, 0, 0) \
+    /* emms(): all registers empty */ \
+    X(emms, IR_VOID, HELPER_FAULT | HELPER_X87, 0, 0) \
     /* fstenv(linear address, enum x87_env_format, enum x87_env_kind), fldenv likewise */ \
-    X(fstenv, IR_VOID, HELPER_FAULT, FPU_MODE, 0) \
-    X(fldenv, IR_VOID, HELPER_FAULT, FPU_MODE, 0) \
+    X(fstenv, IR_VOID, HELPER_FAULT | HELPER_X87, FPU_MODE, 0) \
+    X(fldenv, IR_VOID, HELPER_FAULT | HELPER_X87, FPU_MODE, 0) \
     /* fxsave(linear address, 1 with REX.W), fxrstor likewise: DYN. xsave(address, REX.W, enum xsave_kind),
      * xrstor(address, REX.W): DYN. The guest's MXCSR is read and written. */ \
-    X(fxsave, IR_VOID, HELPER_FAULT | HELPER_FP, X86_GROUP_ALL_XMM | FPU_MODE, 0) \
-    X(fxrstor, IR_VOID, HELPER_FAULT | HELPER_FP, FPU_MODE, X86_GROUP_ALL_XMM) \
-    X(xsave, IR_VOID, HELPER_FAULT | HELPER_FP, X86_GROUP_ALL_XMM | FPU_AX_DX | FPU_MODE, 0) \
-    X(xrstor, IR_VOID, HELPER_FAULT | HELPER_FP, FPU_AX_DX | FPU_MODE, X86_GROUP_ALL_XMM) \
+    X(fxsave, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_X87, X86_GROUP_ALL_XMM | FPU_MODE, 0) \
+    X(fxrstor, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_X87, FPU_MODE, X86_GROUP_ALL_XMM) \
+    X(xsave, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_X87, X86_GROUP_ALL_XMM | FPU_AX_DX | FPU_MODE, 0) \
+    X(xrstor, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_X87, FPU_AX_DX | FPU_MODE, X86_GROUP_ALL_XMM) \
     /* ldmxcsr(value): DYN. stmxcsr() returns it. */ \
     X(ldmxcsr, IR_VOID, HELPER_FAULT | HELPER_FP, FPU_MODE, 0) \
     X(stmxcsr, IR_I32, HELPER_FP, 0, 0)

@@ -18,8 +18,12 @@ static inline struct x86_regs *x86_regs_of(struct tcg_cpu *tc)
  * the mode. */
 uint64_t x86_get_rflags(struct tcg_cpu *tc);
 void x86_set_rflags(struct tcg_cpu *tc, uint64_t rflags);
+/* Arithmetic flags between the form of RFLAGS and IR_FL's packed one. */
+uint64_t x86_flags_of_packed(uint32_t packed);
+uint32_t x86_packed_of_flags(uint64_t rflags);
 /* imm of IR_TRAPNZ / IR_TRAPCC */
 #define X86_TRAP(vector) (vector)
+#define X86_TRAP_ALONE (UINT64_C(1) << 30) /* no exception: the instruction is run alone */
 #define X86_TRAP_ERROR(vector, error) ((vector) | ((uint64_t)(error) + 1) << 8)
 
 #endif

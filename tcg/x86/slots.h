@@ -76,6 +76,9 @@ enum x86_mode {
 #define MODE_WIDE_FS (UINT64_C(1) << 36)
 #define MODE_WIDE_GS (UINT64_C(1) << 37)
 
+#define MODE_X87_UNMASKED                                                                          \
+    (UINT64_C(1) << 38) /* an x87 exception is unmasked in FCW: helpers do every instruction */
+
 /* MMU indices of the x86 walk. */
 enum x86_mmu_index {
     X86_MMU_KERNEL, /* supervisor, SMAP enforced; also implicit supervisor accesses (descriptor

@@ -3,6 +3,7 @@
 #include "tcg/x86/translate_sse.h"
 
 #include "tcg/x86/translate_int.h"
+#include "tcg/x86/translate_x87.h"
 
 /* ---- MMX ------------------------------------------------------------------------------------ */
 
@@ -26,6 +27,7 @@ static void store_field(struct x86_trans *x, unsigned w, uint64_t offset, ir_ref
 void mmx_begin(struct x86_trans *x)
 {
     struct ir_region *r = x->ir;
+    x87_end(x);
     if (!(x->mode & MODE_CR0_NE)) { /* the error goes out by the FERR pin */
         x86_call(x, HELPER_ID(fwait), 0, 0, 0, 0);
         return;

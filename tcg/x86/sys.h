@@ -231,5 +231,7 @@ enum tcg_event x86_take_events(struct tcg_cpu *tc);
 
 /* MXCSR was written: guest_mxcsr and the mode follow. */
 void x86_mxcsr_changed(struct tcg_cpu *tc);
+/* The x87 control word was written: the host's and the mode follow. */
+void x86_fcw_changed(struct tcg_cpu *tc);
 
 #endif

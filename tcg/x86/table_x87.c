@@ -57,7 +57,7 @@
     R(MAP_1, 0xd9, 0xd9, MOD_MEM | REG_IS(6), "fnstenv", tr_x87_env, OPS(M), X87, .arg = HELPER_ID(fstenv), .arg2 = X87_ENV) \
     R(MAP_1, 0xd9, 0xd9, MOD_MEM | REG_IS(7), "fnstcw", tr_x87_store_word, OPS(Mw), X87, .arg = offsetof(struct x86_regs, fcw)) \
     STI1(R, 0xd9, 0, "fld") STI1(R, 0xd9, 1, "fxch") STI1(R, 0xd9, 3, "fstp") \
-    R(MAP_1, 0xd9, 0xd9, MOD_REG | REG_IS(2) | RM_IS(0), "fnop", tr_x87_plain, NO_OPS, X87, .arg = HELPER_ID(fwait)) \
+    ONE(R, 0xd9, 2, 0, "fnop") \
     ONE(R, 0xd9, 4, 0, "fchs") ONE(R, 0xd9, 4, 1, "fabs") ONE(R, 0xd9, 4, 4, "ftst") ONE(R, 0xd9, 4, 5, "fxam") \
     ONE(R, 0xd9, 5, 0, "fld1") ONE(R, 0xd9, 5, 1, "fldl2t") ONE(R, 0xd9, 5, 2, "fldl2e") ONE(R, 0xd9, 5, 3, "fldpi") \
     ONE(R, 0xd9, 5, 4, "fldlg2") ONE(R, 0xd9, 5, 5, "fldln2") ONE(R, 0xd9, 5, 6, "fldz") \

@@ -23,7 +23,7 @@ enum {
 /* ---- how regions end ------------------------------------------------------------------------ */
 
 /* Every instruction ends with a look at events: re-execution, traps, interrupt shadow. */
-static bool one_by_one(const struct x86_trans *x)
+bool x86_one_by_one(const struct x86_trans *x)
 {
     return x->t->single || x->after_sti || x->mode & (MODE_TF | MODE_STEP | MODE_STI_SHADOW);
 }
@@ -83,7 +83,7 @@ static bool runs_on_to(const struct x86_trans *x, int64_t rel)
 
 static void exit_dyn(struct x86_trans *x, bool poll)
 {
-    ir_emit(x->ir, IR_EXIT_DYN, IR_VOID, poll || one_by_one(x), 0, 0, 0, 0, 0);
+    ir_emit(x->ir, IR_EXIT_DYN, IR_VOID, poll || x86_one_by_one(x), 0, 0, 0, 0, 0);
     x->done = true;
 }
 
@@ -105,7 +105,7 @@ void x86_end_dyn(struct x86_trans *x, bool poll)
 
 void x86_end_next(struct x86_trans *x)
 {
-    if (one_by_one(x))
+    if (x86_one_by_one(x))
         x86_end_dyn(x, true);
     else
         exit_rel(x, x->next);
@@ -114,7 +114,7 @@ void x86_end_next(struct x86_trans *x)
 void x86_end_again_if(struct x86_trans *x, ir_ref nonzero)
 {
     struct ir_region *r = x->ir;
-    if (one_by_one(x)) {
+    if (x86_one_by_one(x)) {
         ir_ref rip = ir_op3(r, IR_SELNZ, IR_I64, x86_this_rip(x), x86_next_rip(x), nonzero);
         x86_end_dyn_at(x, rip, true);
         return;
@@ -167,7 +167,7 @@ void x86_check_target(struct x86_trans *x, ir_ref target)
 
 void x86_jump_to(struct x86_trans *x, ir_ref target)
 {
-    if (one_by_one(x)) {
+    if (x86_one_by_one(x)) {
         x86_end_dyn_at(x, target, true);
         return;
     }
@@ -179,7 +179,7 @@ void x86_return_to(struct x86_trans *x, ir_ref target)
 {
     const struct tcg_node *node = x->t->node;
     x->t->ends = TCG_ENDS_RETURN;
-    if (!node || !node->returns || one_by_one(x)) {
+    if (!node || !node->returns || x86_one_by_one(x)) {
         x86_jump_to(x, target);
         return;
     }
@@ -207,7 +207,7 @@ void x86_jump_rel(struct x86_trans *x, const struct x86_insn *i)
     int64_t rel = x->next + i->imm;
     ir_ref target = x86_branch_target(x, i);
 
-    if (one_by_one(x) || out_of_reach(rel) || (i->opsize == IR_W32 && wraps32(x, rel))) {
+    if (x86_one_by_one(x) || out_of_reach(rel) || (i->opsize == IR_W32 && wraps32(x, rel))) {
         x86_jump_to(x, target);
     } else if (i->opsize == IR_W16) {
         ir_ref pc = x86_add_imm(x, IR_I64, ir_get(r, SLOT_PCB), rel);
@@ -240,7 +240,7 @@ void x86_branch_if(struct x86_trans *x, const struct x86_insn *i, ir_ref fl, uns
     struct ir_region *r = x->ir;
     int64_t rel = x->next + i->imm;
 
-    if (one_by_one(x) || i->opsize == IR_W16 || out_of_reach(rel) ||
+    if (x86_one_by_one(x) || i->opsize == IR_W16 || out_of_reach(rel) ||
         (i->opsize == IR_W32 && wraps32(x, rel))) {
         ir_ref rip = select_target(x, i, fl, cc, nonzero);
         x86_jump_to(x, rip);
@@ -352,7 +352,7 @@ static enum x86_decode_status fetch_insn(struct x86_trans *x, uint32_t at, struc
 void x86_translate(struct tcg_translation *t)
 {
     struct x86_trans x = {.t = t, .ir = t->ir, .mode = t->mode};
-    unsigned max = one_by_one(&x) ? 1 : t->max_insns;
+    unsigned max = x86_one_by_one(&x) ? 1 : t->max_insns;
     uint32_t at = t->page_offset;
 
     for (unsigned n = 0; !x.done; n++) {

@@ -32,8 +32,9 @@ struct x86_trans {
     bool continue_after_jcc; /* a conditional branch not taken may be followed by more of the region
                               */
     /* this instruction's memory operand, once computed */
-    ir_ref ea;     /* linear address */
-    ir_ref loaded; /* the IR_LD of x86_load_rm_rmw() */
+    ir_ref ea;        /* linear address */
+    ir_ref loaded;    /* the IR_LD of x86_load_rm_rmw() */
+    ir_ref x87_begin; /* the last IR_X87_BEGIN, 0: none */
 };
 
 /* Type of a value of width w: IR_I32 up to 32 bits, then IR_I64. */
@@ -155,6 +156,9 @@ void x86_end_next(struct x86_trans *x);
 /* Stay at this instruction: leave, poll, run it again (a repeated string instruction with work
  * left). */
 void x86_end_again_if(struct x86_trans *x, ir_ref nonzero);
+
+/* Every instruction goes back to the run loop: re-execution, traps, interrupt shadow. */
+bool x86_one_by_one(const struct x86_trans *x);
 
 /* tcg_arch.translate */
 void x86_translate(struct tcg_translation *t);

@@ -102,6 +102,7 @@ static const uint64_t modes64[] = {
     FLAT64 | MODE_TF,
     FLAT64 | MODE_STI_SHADOW | MODE_BREAKPOINTS,
     FLAT64 | MODE_AC | 3,
+    FLAT64 | MODE_X87_UNMASKED,
     FLAT64 | MODE_CR4_FSGSBASE | MODE_CR4_OSXSAVE | MODE_CR4_OSFXSR,
 };
 static const uint64_t modes32[] = {
@@ -324,5 +325,54 @@ Test(x86_translate, division_after_sign_extension_needs_one_word)
     for (uint32_t k = 1; k < j->ir.count; k++)
         if (j->ir.insns[k].op == IR_SDIVX)
             cr_expect_eq(j->ir.insns[k].type, IR_I32);
+    job_free(j);
+}
+
+/* ---- x87 ------------------------------------------------------------------------------------ */
+
+static struct job *translate_x87(const char *hex, uint64_t mode)
+{
+    struct job *j = job_new();
+    put_code(j, 0x100, hex);
+    translate(j, mode, 0x100, (unsigned)strlen(hex) / 4, false);
+    expect_valid(j, hex);
+    return j;
+}
+
+Test(x86_translate, x87_needs_no_calls)
+{
+    static const char *const t[] = {
+        "dd00d8c9dd18", /* fld [rax]; fmul st(1); fstp [rax] */
+        "d8d1dfe0",     /* fcom st(1); fnstsw ax */
+        "d9fbd9f6ddc0", /* fsincos; fdecstp; ffree st(0) */
+        "dbe9dac1",     /* fucomi st(1); fcmovb st(1) */
+        "d928df38d928", /* fldcw [rax]; fistp [rax]; fldcw [rax] */
+    };
+    for (unsigned k = 0; k < ARRAY_SIZE(t); k++) {
+        struct job *j = translate_x87(t[k], FLAT64);
+        cr_assert_eq(count_ops(j, IR_X87_BEGIN), 1, "%s", t[k]);
+        cr_assert_eq(count_ops(j, IR_CALL), 0, "%s", t[k]);
+        job_free(j);
+    }
+}
+
+Test(x86_translate, x87_with_unmasked_exceptions_is_all_helpers)
+{
+    struct job *j = translate_x87("d9e8dd00d8c9dd18", FLAT64 | MODE_X87_UNMASKED | MODE_CR0_NE);
+    cr_assert_eq(count_ops(j, IR_X87_BEGIN), 0);
+    cr_assert_eq(count_ops(j, IR_CALL), 4);
+    job_free(j);
+}
+
+Test(x86_translate, mmx_behind_x87_finds_its_state_in_the_register_file)
+{
+    /* fld1; paddb mm1, mm0 */
+    struct job *j = translate_x87("d9e80ffcc8", FLAT64 | MODE_CR0_NE);
+    uint32_t op = 0, end = 0;
+    for (uint32_t k = 1; k < j->ir.count; k++) {
+        op = j->ir.insns[k].op == IR_X87_REG ? k : op;
+        end = j->ir.insns[k].op == IR_X87_END ? k : end;
+    }
+    cr_assert(op && end > op);
     job_free(j);
 }

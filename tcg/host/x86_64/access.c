@@ -20,15 +20,19 @@ bool access_slow_only(const struct access *a)
 
 uint8_t *access_tlb_check(struct emit *e, const struct access *a, int t, int u)
 {
-    unsigned size = 1u << access_width(a);
     bool write = a->store || (a->attr & IR_MEM_RMW);
+    return access_tlb_check_bytes(e, a->addr, 1u << access_width(a), write, t, u);
+}
+
+uint8_t *access_tlb_check_bytes(struct emit *e, int addr, unsigned size, bool write, int t, int u)
+{
     size_t table = write ? offsetof(struct tcg_ctx, wr) : offsetof(struct tcg_ctx, rd);
-    emit_vex_rr(e, V_RORX | OPC_W, t, NO_REG, a->addr); /* index: bits 12 up, times 16 */
+    emit_vex_rr(e, V_RORX | OPC_W, t, NO_REG, addr); /* index: bits 12 up, times 16 */
     emit_u8(e, MEM_PAGE_BITS - 4);
     if (size > 1)
-        emit_rm(e, X_LEA | OPC_W, u, mem_at(a->addr, (int32_t)size - 1));
+        emit_rm(e, X_LEA | OPC_W, u, mem_at(addr, (int32_t)size - 1));
     else
-        emit_mov(e, true, u, a->addr);
+        emit_mov(e, true, u, addr);
     emit_alu_imm(e, 4, G_AND, t, (TLB_L1_SIZE - 1) * (int)sizeof(struct tlb_fast));
     emit_alu_imm(e, 8, G_AND, u, -(int32_t)MEM_PAGE_SIZE);
     emit_rm(e, X_CMP | OPC_W, u, mem_index(CTX, t, 0, (int32_t)table));
@@ -240,7 +244,7 @@ void access_stub_code(struct cg *g, struct stub *s)
     const uint8_t *routine = general ? routine_find(g, &s->access, true) : NULL;
     if (routine) {
         emit_call_to(e, routine);
-        exit_snapshot(g, s->first, s->count, s->pc);
+        exit_snapshot(g, s->first, s->count, s->pc, s->x87);
     } else {
         access_slow_arguments(e, &s->access);
         select_thunk_call(
@@ -280,7 +284,7 @@ static bool call_routine(struct cg *g, struct access *a)
     }
     fl_clobber(g);
     emit_call_to(&g->e, routine);
-    exit_snapshot(g, first, count, g->pc);
+    exit_snapshot(g, first, count, g->pc, x87_record(g));
     return true;
 }
 

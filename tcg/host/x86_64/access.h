@@ -12,6 +12,7 @@ bool access_slow_only(const struct access *a);
 /* The TLB, with scratch registers t and u: t := addend (host address = addr + t). Returns the jump
  * of a miss. */
 uint8_t *access_tlb_check(struct emit *e, const struct access *a, int t, int u);
+uint8_t *access_tlb_check_bytes(struct emit *e, int addr, unsigned size, bool write, int t, int u);
 /* Returns the jump of a misaligned address. */
 uint8_t *access_alignment_check(struct emit *e, const struct access *a);
 /* The access itself, at m. */

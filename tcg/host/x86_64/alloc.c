@@ -194,6 +194,7 @@ void cg_start(struct cg *g, bool outer)
     g->touched = 0;
     g->spill_used = 0;
     g->host_flags = 0;
+    g->x87 = (struct x87_state){0};
     start_values(g, home);
     cg_for_each_slot(s, g->homed | g->differ)
     {

@@ -16,6 +16,7 @@
 #include "core/util/error.h"
 #include "core/util/range.h"
 #include "tcg/host/x86_64/access.h"
+#include "tcg/host_x87.h"
 #include "tcg/ir/eval.h"
 #include "tcg/disas.h"
 #include "tcg/perfmap.h"
@@ -156,14 +157,19 @@ static uint64_t c_call(void *env)
     struct tcg_cpu *tc = tcg_cpu_of(env);
     const struct ir_helper *h = &tc->arch->helpers[tc->call_attr];
     tc->counters.helper_calls++;
-    if (!(h->flags & HELPER_FP))
-        return h->fn(env, tc->call_arg[0], tc->call_arg[1], tc->call_arg[2], tc->call_arg[3]);
-    tc->guest_mxcsr = _mm_getcsr();
-    _mm_setcsr(tc->host_mxcsr);
-    tc->guest_fp = false;
+    const bool sse = h->flags & HELPER_FP, x87 = h->flags & (HELPER_FP | HELPER_X87);
+    if (x87)
+        host_x87_leave(tc);
+    if (sse) {
+        tc->guest_mxcsr = _mm_getcsr();
+        _mm_setcsr(tc->host_mxcsr);
+        tc->guest_fp = false;
+    }
     uint64_t r = h->fn(env, tc->call_arg[0], tc->call_arg[1], tc->call_arg[2], tc->call_arg[3]);
-    tc->guest_fp = true;
-    _mm_setcsr(tc->guest_mxcsr);
+    if (sse) {
+        tc->guest_fp = true;
+        _mm_setcsr(tc->guest_mxcsr);
+    }
     return r;
 }
 
@@ -179,7 +185,7 @@ static bool vcpu_init(struct tcg_cpu *tc, struct vemu_error **errp)
     static uint64_t (*const entries[C_ENTRIES])(void *env) = {
         [C_LOAD] = c_load,           [C_STORE] = c_store,   [C_LOAD_VEC] = c_load_vec,
         [C_STORE_VEC] = c_store_vec, [C_ATOMIC] = c_atomic, [C_CALL] = c_call,
-        [C_TRAP] = c_trap,
+        [C_TRAP] = c_trap,           [C_X87] = x87_access,
     };
     (void)errp;
     for (unsigned k = 0; k < C_ENTRIES; k++)
@@ -201,11 +207,12 @@ static bool keep_side_table(struct tcg_machine *tm, struct cg *g)
     size_t consts = g->const_count * sizeof g->consts[0];
     size_t snapshots = g->snapshot_count * sizeof g->snapshots[0];
     size_t places = g->place_count * sizeof g->places[0];
+    size_t x87 = g->x87_count * sizeof g->x87_states[0];
     size_t home = g->second_tier ? sizeof g->home : 0;
     struct side_table *t = NULL;
     uint8_t *p;
 
-    if (snapshots && !(t = cache_alloc(tm, sizeof *t + consts + snapshots + places + home)))
+    if (snapshots && !(t = cache_alloc(tm, sizeof *t + consts + snapshots + places + x87 + home)))
         return false;
     g->block->side = t;
     if (!t)
@@ -213,12 +220,14 @@ static bool keep_side_table(struct tcg_machine *tm, struct cg *g)
     t->const_count = (uint16_t)g->const_count;
     t->snapshot_count = (uint16_t)g->snapshot_count;
     t->place_count = (uint16_t)g->place_count;
+    t->x87_count = (uint16_t)g->x87_count;
     t->has_home = home != 0;
     p = (uint8_t *)t->data;
     memcpy(p, g->consts, consts);
     memcpy(p += consts, g->snapshots, snapshots);
     memcpy(p += snapshots, g->places, places);
-    memcpy(p + places, g->home, home);
+    memcpy(p += places, g->x87_states, x87);
+    memcpy(p + x87, g->home, home);
     return true;
 }
 
@@ -316,7 +325,7 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
     g->stub_count = g->snapshot_count = g->place_count = g->const_count = 0;
     g->last_places = 0;
     g->inline_access = g->second_tier;
-    g->fixup_count = 0;
+    g->fixup_count = g->x87_count = 0;
     g->state_loads = g->state_stores = 0;
     g->unwanted = 0;
     g->poll_site = 0;
@@ -591,6 +600,8 @@ static void restore_state(struct tcg_cpu *tc, struct tcg_block *b)
         const struct ir_slot *slot = &arch->slots[p[k].slot];
         memcpy(env + slot->offset, values[k], slot_bytes(slot));
     }
+    if (s->x87)
+        x87_restore(tc, &side_x87(t)[s->x87 - 1]);
     arch->set_pc(tc, tc->pcb + (uint64_t)(int64_t)s->pc);
 }
 
@@ -604,6 +615,7 @@ static struct tcg_exit run(struct tcg_cpu *tc, struct tcg_block *b)
     memcpy(&enter, &be->thunk[THUNK_ENTER], sizeof enter);
     tc->guest_fp = true;
     enter(tcg_env(tc), b->code);
+    host_x87_leave(tc);
     tc->guest_fp = false;
     out.kind = (enum tcg_exit_kind)tc->leave_kind;
     out.number = 0;

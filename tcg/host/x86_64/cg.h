@@ -3,6 +3,7 @@
  *
  *   target.h   which register is what          alloc.c   where each value is
  *   select.c   integer ops, memory, control    vector.c  vector ops
+ *   x87_cg.c   x87 ops
  *   flags.c    host flags <-> IR_FL values     exit.c    snapshots and transitions to the
  * block-boundary convention thunk.c    shared code                     backend.c code memory,
  * linking, entry
@@ -13,6 +14,7 @@
 
 #include "tcg/host/x86_64/emit.h"
 #include "tcg/host/x86_64/target.h"
+#include "tcg/host/x86_64/x87_cg.h"
 #include "tcg/machine.h"
 #include "tcg/mmu/tlb.h"
 
@@ -23,6 +25,7 @@ enum {
     CG_SPILLS = 40,                          /* 16-byte stack places */
     CG_MAX_STUBS = 1024,
     CG_MAX_PLACES = 16384,
+    CG_MAX_X87 = CG_MAX_STUBS, /* x87 states of snapshots and exits */
 };
 
 /* Where a slot's value is, when not where the convention has it. */
@@ -52,13 +55,15 @@ struct snapshot {
     uint32_t ret;          /* return address minus block->code */
     int32_t pc;            /* of the instruction, minus PCB */
     uint16_t first, count; /* places */
+    uint16_t x87;          /* number of the x87 state, 0: in the register file */
 };
 
 /* block->side */
 struct side_table {
-    uint16_t const_count, snapshot_count, place_count;
+    uint16_t const_count, snapshot_count, place_count, x87_count;
     bool has_home;
-    uint64_t data[]; /* constants, snapshots by rising ret, places, homes: in this order */
+    /* constants, snapshots by rising ret, places, states of the x87, homes: in this order */
+    uint64_t data[];
 };
 static inline const uint64_t *side_consts(const struct side_table *t)
 {
@@ -72,10 +77,14 @@ static inline const struct place *side_places(const struct side_table *t)
 {
     return (const struct place *)(const void *)(side_snapshots(t) + t->snapshot_count);
 }
+static inline const struct x87_state *side_x87(const struct side_table *t)
+{
+    return (const struct x87_state *)(const void *)(side_places(t) + t->place_count);
+}
 /* Where slots are that no place lists; NULL: as target_home() says. */
 static inline const int8_t *side_home(const struct side_table *t)
 {
-    return t->has_home ? (const int8_t *)(side_places(t) + t->place_count) : NULL;
+    return t->has_home ? (const int8_t *)(side_x87(t) + t->x87_count) : NULL;
 }
 
 /* A vector register that no value lives in across labels: scratch of transitions. */
@@ -104,6 +113,7 @@ enum stub_kind {
     STUB_EDGE, /* site: label */
     STUB_POLL, /* of a label */
     STUB_EXPECT,
+    STUB_X87, /* slow access of an x87 op */
 };
 struct stub {
     enum stub_kind kind;
@@ -115,6 +125,8 @@ struct stub {
     uint64_t imm;
     int64_t pc; /* of the guest instruction, minus PCB */
     uint16_t site;
+    uint16_t x87;  /* x87_record() */
+    uint16_t insn; /* STUB_X87 */
 };
 
 struct cg {
@@ -174,6 +186,9 @@ struct cg {
     uint64_t consts[1024];
     uint32_t const_count;
     uint32_t state_loads, state_stores;
+    struct x87_state x87;
+    struct x87_state x87_states[CG_MAX_X87];
+    uint32_t x87_count;
 
     struct cg_label {
         uint32_t insn; /* IR_LABEL, 0: there is none of this number */
@@ -347,9 +362,10 @@ void exit_leave_slot_memory(struct cg *g, const int8_t *home);
 /* Both for a transition: flags that are computed in it find RAX free. */
 void exit_places_with_flags(struct cg *g, const int8_t *home, uint16_t *first, uint16_t *count);
 /* A snapshot for a call whose return address is the present position. */
-void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc);
+void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc, unsigned x87);
 /* Code that brings the recorded places home. */
-void exit_transition(struct cg *g, const int8_t *home, uint16_t first, uint16_t count);
+void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t count,
+                     unsigned x87);
 /* Is there a recipe for flags among the places? It is computed in RAX. */
 bool exit_computes_flags(const struct cg *g, uint16_t first, uint16_t count);
 void exit_direct(struct cg *g, unsigned site); /* after a transition: poll, guard, jump */
@@ -390,7 +406,17 @@ void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s);
  * ---------------------------------------------------------------------------------- */
 
 /* tcg_cpu.thunk_fn */
-enum c_entry { C_LOAD, C_STORE, C_LOAD_VEC, C_STORE_VEC, C_ATOMIC, C_CALL, C_TRAP, C_ENTRIES };
+enum c_entry {
+    C_LOAD,
+    C_STORE,
+    C_LOAD_VEC,
+    C_STORE_VEC,
+    C_ATOMIC,
+    C_CALL,
+    C_TRAP,
+    C_X87,
+    C_ENTRIES
+};
 
 enum {
     CODE_MARGIN = 4096, /* free bytes behind emit.end */

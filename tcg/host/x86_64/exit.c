@@ -144,14 +144,14 @@ void exit_places_with_flags(struct cg *g, const int8_t *homes, uint16_t *first, 
     exit_places(g, homes, first, count);
 }
 
-void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc)
+void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc, unsigned x87)
 {
     if (g->snapshot_count >= ARRAY_SIZE(g->snapshots)) {
         cg_fail(g, __func__);
         return;
     }
-    g->snapshots[g->snapshot_count++] =
-        (struct snapshot){(uint32_t)(g->e.p - g->e.start), (int32_t)pc, first, count};
+    g->snapshots[g->snapshot_count++] = (struct snapshot){(uint32_t)(g->e.p - g->e.start),
+                                                          (int32_t)pc, first, count, (uint16_t)x87};
 }
 
 /* ---- transitions
@@ -352,7 +352,8 @@ static void compute_flags(struct cg *g, const struct place *p)
         emit_patch(marked, e->p);
 }
 
-void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t count)
+void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t count,
+                     unsigned x87)
 {
     const struct place *p = g->places + first, *end = p + count;
     int8_t from[16], xmm_from[16];
@@ -388,6 +389,7 @@ void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t
         if (q->kind != PLACE_GPR && q->kind != PLACE_XMM)
             late_place(g, q, homes[q->slot]);
     }
+    x87_leave(g, x87);
 }
 
 /* ---- direct exits
@@ -444,14 +446,14 @@ void exit_branch(struct cg *g, unsigned cc, unsigned site)
     struct tcg_exit_site *x = &g->block->exits[site];
     uint16_t first, count;
     exit_places_with_flags(g, g->outer_home, &first, &count);
-    if (!count && !x->flags) {
+    if (!count && !x->flags && !x87_pending(&g->x87)) {
         site_jump(g, site, (int)cc);
         return;
     }
     if (x->flags & IR_EXIT_POLL &&
         !g->second_tier) { /* a loop's back edge: taken as a rule, so it stays in line */
         uint8_t *skip = emit_jcc(&g->e, cc ^ 1);
-        exit_transition(g, g->outer_home, first, count);
+        exit_transition(g, g->outer_home, first, count, x87_record(g));
         exit_direct(g, site);
         emit_patch(skip, g->e.p);
         return;
@@ -484,7 +486,7 @@ void exit_stub(struct cg *g, struct stub *s)
     struct tcg_exit_site *x = &g->block->exits[s->site];
     emit_patch(s->jump, g->e.p);
     if (s->imm == 2) {
-        exit_transition(g, g->outer_home, s->first, s->count);
+        exit_transition(g, g->outer_home, s->first, s->count, s->x87);
         exit_direct(g, s->site);
         return;
     }

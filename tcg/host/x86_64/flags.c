@@ -103,7 +103,7 @@ void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *f
     uint64_t count;
     out[0] = out[1] = out[2] = 0;
     *from_result = false;
-    if (f->imm && f->op != IR_FL_COMIS) { /* says what holds at a label */
+    if (f->imm && f->op != IR_FL_COMIS && f->op != IR_X87_COMI) { /* says what holds at a label */
         *from_result = (f->imm & FL_LABEL_FROM_RESULT) != 0;
         out[0] = g->id[f->a];
         out[1] = f->b ? g->id[f->b] : 0;
@@ -312,7 +312,7 @@ void fl_define(struct cg *g)
     struct emit *e = &g->e;
     int t;
 
-    bool sets_fp_flags = i->op == IR_FL_COMIS;
+    bool sets_fp_flags = i->op == IR_FL_COMIS || i->op == IR_X87_COMI;
     if ((!g->packed[g->n] && !g->direct[g->n] && !sets_fp_flags) || define_packed(g, i))
         return;
     if (g->host_flags == g->n) {
@@ -379,6 +379,9 @@ void fl_define(struct cg *g)
         emit_vex_rr(e, (i->imm ? 0x2e : 0x2f) | MAP_0F | (i->aux == IR_W64 ? PP_66 : 0),
                     cg_xmm(g, i->a), NO_REG, cg_xmm(g, i->b));
         break;
+    case IR_X87_COMI:
+        x87_compare_flags(g);
+        break;
     case IR_FL_PTEST:
         emit_vex_rr(e, 0x17 | MAP_0F38 | PP_66, cg_xmm(g, i->a), NO_REG, cg_xmm(g, i->b));
         break;
@@ -394,5 +397,5 @@ void fl_define(struct cg *g)
 bool fl_in_host(const struct ir_insn *i)
 {
     return i->op != IR_FL_FROM && i->op != IR_FL_SETCF && i->op != IR_FL_CO &&
-           (!i->imm || i->op == IR_FL_COMIS);
+           (!i->imm || i->op == IR_FL_COMIS || i->op == IR_X87_COMI);
 }

@@ -116,7 +116,7 @@ static bool recipe_at(struct cg *g, struct recipe *out)
     if (!v || v >= IR_MAX_INSNS || g->r->insns[v].type != IR_FL || g->r->insns[v].op == IR_GET)
         return false;
     const struct ir_insn *f = &g->r->insns[v];
-    if (!fl_in_host(f) || f->op == IR_FL_COMIS || f->op == IR_FL_PTEST)
+    if (!fl_in_host(f) || f->op == IR_FL_COMIS || f->op == IR_FL_PTEST || f->op == IR_X87_COMI)
         return false; /* of another label, whose mark may say otherwise, or not computable late */
     fl_recipe_operands(g, v, operands, &out->from_result);
     if (!operands[0] || operands[2] || (out->from_result && f->aux < IR_W32))
@@ -300,7 +300,7 @@ void labels_branch(struct cg *g, unsigned cc, unsigned label)
     bool mark = flags_to_mark(g, l, matches);
 
     exit_places_with_flags(g, g->home, &first, &count);
-    if (!count && !mark) {
+    if (!count && !mark && !x87_pending(&g->x87)) {
         /* Nobody looks at the mark before the label is reached again: flags that it says do not
          * match. So clearing it does no harm when the branch is not taken. */
         clear_mark(g, l);
@@ -315,10 +315,11 @@ void labels_branch(struct cg *g, unsigned cc, unsigned label)
     g->unwanted = 0;
 }
 
-static void edge(struct cg *g, unsigned label, bool mark, uint16_t first, uint16_t count)
+static void edge(struct cg *g, unsigned label, bool mark, uint16_t first, uint16_t count,
+                 unsigned x87)
 {
     struct cg_label *l = &g->labels[label];
-    exit_transition(g, g->home, first, count);
+    exit_transition(g, g->home, first, count, x87);
     if (mark)
         set_mark(g, l);
     else
@@ -330,7 +331,7 @@ void labels_jump(struct cg *g, unsigned label)
     uint16_t first, count;
     bool mark = flags_to_mark(g, &g->labels[label], g->r->insns[g->n].b);
     exit_places_with_flags(g, g->home, &first, &count);
-    edge(g, label, mark, first, count);
+    edge(g, label, mark, first, count, x87_record(g));
     g->unwanted = 0;
     uint32_t next = g->n + 1;
     while (next < g->r->count && g->r->insns[next].op == IR_NOP)
@@ -344,11 +345,11 @@ void labels_stub(struct cg *g, struct stub *s)
 {
     emit_patch(s->jump, g->e.p);
     if (s->kind == STUB_EDGE) {
-        edge(g, s->site, s->imm, s->first, s->count);
+        edge(g, s->site, s->imm, s->first, s->count, s->x87);
         jump_to(g, s->site, -1);
         return;
     }
-    exit_transition(g, g->outer_home, s->first, s->count);
+    exit_transition(g, g->outer_home, s->first, s->count, s->x87);
     exit_link_call(g, &g->block->exits[s->site], false);
 }
 
@@ -366,7 +367,7 @@ void labels_prologue(struct cg *g)
     /* What is in memory and has no home stays; what has a home here and none outside is loaded;
      * the other way round it is stored. */
     exit_places(g, g->home, &first, &count);
-    exit_transition(g, g->home, first, count);
+    exit_transition(g, g->home, first, count, 0);
     if (l->flags == LABEL_FLAGS_RECIPE)
         set_mark(g, l);
 }

@@ -97,8 +97,7 @@ static struct routine *slot_of(struct x86_backend *be, uint32_t key)
 }
 
 /* code_lock held */
-static const uint8_t *find_or_make(struct cg *g, const struct access *a,
-                                   bool slow_only)
+static const uint8_t *find_or_make(struct cg *g, const struct access *a, bool slow_only)
 {
     struct x86_backend *be = g->be;
     struct code_area *area = &be->area[0];

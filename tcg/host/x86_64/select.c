@@ -19,6 +19,7 @@ struct stub *cg_stub(struct cg *g, enum stub_kind kind, uint8_t *jump)
     s->kind = kind;
     s->jump = jump;
     s->pc = g->pc;
+    s->x87 = (uint16_t)x87_record(g);
     return s;
 }
 
@@ -471,7 +472,7 @@ static void trap(struct cg *g, const struct ir_insn *i)
 void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s)
 {
     emit_call_to(&g->e, cg_thunk(g, t));
-    exit_snapshot(g, s->first, s->count, s->pc);
+    exit_snapshot(g, s->first, s->count, s->pc, s->x87);
 }
 
 /* In line: thunk call with a snapshot of the present state, result from call_arg[0]. */
@@ -509,6 +510,7 @@ static void atomic(struct cg *g, const struct ir_insn *i)
     if (i->op == IR_CMPXCHG)
         store_arg(g, 2, i->b);
     emit_store_imm(&g->e, false, cg_attr_mem(), (int32_t)(i->imm | (uint64_t)ops[i->op] << 16));
+    x87_call(g, false);
     inline_call(g, C_ATOMIC);
     int dst = cg_dst(g, 0);
     emit_load(&g->e, is_wide(i), dst, cg_arg_mem(0));
@@ -541,6 +543,7 @@ static void call(struct cg *g, const struct ir_insn *i)
             cg_gpr(g, (ir_ref)v);
         cg_unlock_all(g);
     }
+    x87_call(g, h->flags & (HELPER_FP | HELPER_X87));
     inline_call(g, C_CALL);
     cg_for_each_slot(s, writes)
     {
@@ -608,7 +611,7 @@ static bool leave(struct cg *g, ir_ref target)
         else
             emit_mov(&g->e, true, RAX, a);
     }
-    exit_transition(g, g->outer_home, first, count);
+    exit_transition(g, g->outer_home, first, count, x87_record(g));
     if (target && busy)
         emit_load(&g->e, true, RAX, pc_mem(g));
     return busy;
@@ -658,7 +661,7 @@ static void expect_stub(struct cg *g, struct stub *s)
 {
     emit_patch(s->jump, g->e.p);
     emit_store(&g->e, 8, s->target, pc_mem(g));
-    exit_transition(g, g->outer_home, s->first, s->count);
+    exit_transition(g, g->outer_home, s->first, s->count, s->x87);
     emit_load(&g->e, true, RAX, pc_mem(g));
     indirect_jump(g);
 }
@@ -880,7 +883,7 @@ bool select_insn(struct cg *g)
             fl_define(g);
             return true;
         }
-        return vector_insn(g);
+        return x87_insn(g) || vector_insn(g);
     }
 }
 
@@ -890,6 +893,10 @@ void select_stub(struct cg *g, struct stub *s)
     case STUB_LOAD:
     case STUB_STORE:
         access_stub_code(g, s);
+        break;
+    case STUB_X87:
+        emit_patch(s->jump, g->e.p);
+        x87_stub(g, s);
         break;
     case STUB_TRAP: {
         emit_patch(s->jump, g->e.p);
