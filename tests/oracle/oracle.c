@@ -62,22 +62,30 @@ static void differs(char *why, size_t len, const char *what, unsigned n, const v
     }
 }
 
-/* An MMX instruction that faults: processors leave its x87 state (TOP 0, all in use) or do not, as
- * the fault came late or early. */
-static bool at_mmx(const struct oracle *o, const struct sequence *s, uint64_t rip)
+/* The translate function of the instruction at rip, NULL: none. */
+static x86_translate_fn *function_at(const struct oracle *o, const struct sequence *s, uint64_t rip,
+                                     enum x86_check *check)
 {
     struct x86_insn d;
     uint64_t at = rip - s->start;
     if (at >= s->len ||
         x86_decode(&d, s->code + at, s->len - at, MODE, o->rows.features) != X86_DECODE_OK)
-        return false;
-    return d.row->check == CHECK_MMX || d.row->fn == tr_cvt_to_mmx || d.row->fn == tr_cvt_from_mmx;
+        return NULL;
+    *check = d.row->check;
+    return d.row->fn;
 }
 
 static bool same_state(const struct oracle *o, const struct sequence *s, const struct cpu_state *h,
                        const struct cpu_state *g, char *why, size_t len)
 {
     bool same = true;
+    enum x86_check check = CHECK_NONE;
+    x86_translate_fn *const fn = function_at(o, s, h->rip, &check);
+    /* An MMX instruction that faults: processors leave its x87 state (TOP 0, all in use) or do not,
+     * as the fault came late or early. */
+    const bool mmx = check == CHECK_MMX || fn == tr_cvt_to_mmx || fn == tr_cvt_from_mmx;
+    /* Which part of an x87 environment is loaded first. */
+    const uint64_t exact = fn == tr_x87_env ? ~(uint64_t)(PAGE - 1) : ~UINT64_C(0);
     *why = 0;
 #define CHECK(what, n, a, b)                                                                       \
     if (memcmp(&(a), &(b), sizeof(a))) {                                                           \
@@ -87,7 +95,8 @@ static bool same_state(const struct oracle *o, const struct sequence *s, const s
     CHECK("rip ", 0, h->rip, g->rip)
     CHECK("vector ", 0, h->vector, g->vector)
     if (h->vector == g->vector && h->vector == X86_PF) {
-        CHECK("page fault address ", 0, h->addr, g->addr)
+        uint64_t ha = h->addr & exact, ga = g->addr & exact;
+        CHECK("page fault address ", 0, ha, ga)
         /* Linux does not tell user programs whether a kernel page is present. */
         unsigned mask = h->addr >= 0x7ffffffff000 ? ~1u : ~0u, he = h->error & mask,
                  ge = g->error & mask;
@@ -100,10 +109,13 @@ static bool same_state(const struct oracle *o, const struct sequence *s, const s
     CHECK("gs base ", 0, h->gs_base, g->gs_base)
     CHECK("mxcsr ", 0, h->mxcsr, g->mxcsr)
     CHECK("fcw ", 0, h->fcw, g->fcw)
-    if (!at_mmx(o, s, h->rip)) {
+    if (!mmx) {
         CHECK("fsw ", 0, h->fsw, g->fsw)
         CHECK("ftw ", 0, h->ftw, g->ftw)
     }
+    CHECK("fip ", 0, h->fip, g->fip)
+    CHECK("fdp ", 0, h->fdp, g->fdp)
+    CHECK("fop ", 0, h->fop, g->fop)
     for (unsigned k = 0; k < 8; k++)
         CHECK("fpr ", k, h->fpr[k], g->fpr[k])
     for (unsigned k = 0; k < 16; k++)

@@ -178,6 +178,9 @@ static void guest_put(struct guest *g, const struct cpu_state *s)
     for (unsigned k = 0; k < 8; k++)
         memcpy(&r->fpr[k], s->fpr[k], 10);
     r->ftw = s->ftw;
+    r->fip = s->fip;
+    r->fdp = s->fdp;
+    r->fop = s->fop;
     r->mxcsr = s->mxcsr;
     memcpy(r->vec_lo, s->xmm, sizeof s->xmm);
     tcg_cpu_of_vcpu(g->cpu)->arch->reset(tcg_cpu_of_vcpu(g->cpu));
@@ -195,6 +198,9 @@ static void guest_get(struct guest *g, struct cpu_state *s)
     s->fcw = r->fcw;
     s->fsw = r->fsw;
     s->ftw = r->ftw;
+    s->fip = r->fip;
+    s->fdp = r->fdp;
+    s->fop = r->fop;
     s->mxcsr = r->mxcsr;
     for (unsigned k = 0; k < 8; k++)
         memcpy(s->fpr[k], &r->fpr[k], 10);

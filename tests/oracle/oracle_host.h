@@ -33,6 +33,9 @@ enum {
     FX_FCW = 0,
     FX_FSW = 2,
     FX_FTW = 4,
+    FX_FOP = 6,
+    FX_FIP = 8,
+    FX_FDP = 16,
     FX_MXCSR = 24,
     FX_ST = 32,
     FX_XMM = 160,
@@ -49,6 +52,9 @@ static void host_put(const struct cpu_state *s, ucontext_t *uc)
     memcpy(fx + FX_FCW, &s->fcw, 2);
     memcpy(fx + FX_FSW, &s->fsw, 2);
     fx[FX_FTW] = s->ftw;
+    memcpy(fx + FX_FIP, &s->fip, 8);
+    memcpy(fx + FX_FDP, &s->fdp, 8);
+    memcpy(fx + FX_FOP, &s->fop, 2);
     memcpy(fx + FX_MXCSR, &s->mxcsr, 4);
     for (unsigned k = 0; k < 8; k++)
         memcpy(fx + FX_ST + 16 * k, s->fpr[((s->fsw >> 11) + k) & 7], 10);
@@ -65,6 +71,9 @@ static void host_get(struct cpu_state *s, const ucontext_t *uc)
     memcpy(&s->fcw, fx + FX_FCW, 2);
     memcpy(&s->fsw, fx + FX_FSW, 2);
     s->ftw = fx[FX_FTW];
+    memcpy(&s->fip, fx + FX_FIP, 8);
+    memcpy(&s->fdp, fx + FX_FDP, 8);
+    memcpy(&s->fop, fx + FX_FOP, 2);
     memcpy(&s->mxcsr, fx + FX_MXCSR, 4);
     for (unsigned k = 0; k < 8; k++)
         memcpy(s->fpr[((s->fsw >> 11) + k) & 7], fx + FX_ST + 16 * k, 10);

@@ -15,6 +15,7 @@
 #include "tcg/x86/slots.h"
 #include "tcg/x86/translate_sse.h"
 #include "tcg/x86/translate_x87.h"
+#include "tests/oracle/oracle_x87.h"
 #include "tests/oracle/oracle_state.h"
 
 enum {
@@ -70,6 +71,9 @@ struct maker {
     bool
         focused; /* most operands are these registers: values go from one instruction to the next */
     uint8_t focus[3];
+    bool x87;       /* mostly x87 instructions, as a rule such that the stack allows them */
+    bool deep;      /* with many registers in use */
+    unsigned depth; /* of that stack */
 };
 
 /* ---- bytes -------------------------------------------------------------------------------------
@@ -169,7 +173,6 @@ static bool row_wanted(const struct x86_row *row)
                                            tr_sgdt_sidt,
                                            tr_smsw,
                                            tr_xcr,
-                                           tr_x87_env,
                                            tr_fx_state,
                                            tr_rsm,
                                            tr_helper_ud_cpl,
@@ -772,6 +775,10 @@ static const struct x86_row *choose_row(struct maker *m)
         const struct x86_row *row = rows->row[n];
         if (!rows->reach[n].wanted || row_branches(row))
             continue;
+        if (m->x87 && row->check == CHECK_X87)
+            return row;
+        if (m->x87 && percent(m->r, 85))
+            continue;
         if ((row->check != CHECK_NONE || row->fn == tr_nop) && percent(m->r, 55))
             continue; /* more of the integer instructions */
         if (common && !row_common(row))
@@ -780,6 +787,49 @@ static const struct x86_row *choose_row(struct maker *m)
             continue;
         return row;
     }
+}
+
+/* The start of a sequence of x87 instructions: an empty stack, and a control word. */
+static void make_x87_start(struct maker *m, struct item *i)
+{
+    put8(i, 0xdb); /* fninit */
+    put8(i, 0xe3);
+    m->depth = 0;
+    if (percent(m->r, 60)) { /* fldcw [disp32] */
+        put8(i, 0xd9);
+        put8(i, 0x2c);
+        put8(i, 0x25);
+        put32(i, CONTROLS_AT + 4 * (CONTROLS + below(m->r, CONTROLS)));
+    }
+}
+
+/* Follows the depth of the stack, where it is known. false: the instruction would find a register
+ * empty or in use; some do, but not many, since nothing after it is what it might have been. */
+static bool x87_fits(struct maker *m, const struct item *i)
+{
+    struct x86_insn d;
+    struct x87_effect e;
+    if (!m->x87 || x86_decode(&d, i->bytes + i->insn_at, i->len - i->insn_at, MODE,
+                              m->rows->features) != X86_DECODE_OK)
+        return true;
+    if (d.row->check == CHECK_MMX || d.row->fn == tr_cvt_to_mmx || d.row->fn == tr_cvt_from_mmx)
+        return percent(m->r, 5);
+    if (d.row->check != CHECK_X87)
+        return true;
+    if (d.row->fn == tr_x87_plain && d.row->arg == HELPER_ID(fninit))
+        return percent(m->r, 10); /* depth is a guess from here on */
+    if ((d.row->fn != tr_x87_reg && d.row->fn != tr_x87_mem && d.row->fn != tr_x87_store) ||
+        !x87_effect(&e, (d.op & 7u) << 8 | d.modrm))
+        return percent(m->r, 30);
+    if ((e.reads >> m->depth || (e.pushes && m->depth == 8)) && !percent(m->r, 2))
+        return false;
+    if (m->deep ? e.pops && m->depth < 7 && percent(m->r, 60)
+                : e.pushes && m->depth > 4 && percent(m->r, 60))
+        return false;
+    m->depth = MIN(m->depth + e.pushes, 8u);
+    m->depth += e.writes >> m->depth & 1; /* the one below the last */
+    m->depth -= MIN(m->depth, (unsigned)e.pops);
+    return true;
 }
 
 /* Something that defines all flags. */
@@ -855,6 +905,8 @@ static void sequence_make(struct maker *m, struct sequence *s)
     m->counter = 0;
     m->s = s;
     m->focused = percent(r, 60);
+    m->x87 = percent(r, 18);
+    m->deep = percent(r, 30);
     for (unsigned k = 0; k < 3; k++)
         m->focus[k] = (uint8_t)free_reg(r, X86_NO_REG);
     s->count = count;
@@ -862,9 +914,11 @@ static void sequence_make(struct maker *m, struct sequence *s)
     for (unsigned k = 0; k < count;) {
         struct item i = {0};
         const struct x86_row *row = choose_row(m);
-        if (branches && percent(r, 12))
+        if (m->x87 && !k)
+            make_x87_start(m, &i);
+        else if (branches && percent(r, m->x87 ? 6 : 12))
             make_branch(m, &i, k, count);
-        else if (!make_insn(m, row, &i))
+        else if (!make_insn(m, row, &i) || !x87_fits(m, &i))
             continue;
         if (!i.len)
             continue;

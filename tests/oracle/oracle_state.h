@@ -43,6 +43,8 @@ struct cpu_state {
     uint64_t gpr[16], rip, flags, gs_base;
     uint16_t fcw, fsw;
     uint8_t ftw;
+    uint64_t fip, fdp; /* of the last x87 instruction but control ones */
+    uint16_t fop;
     uint32_t mxcsr;
     uint8_t fpr[8][10];
     struct x86_vec xmm[16];
