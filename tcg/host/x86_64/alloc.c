@@ -303,10 +303,12 @@ static void need_arguments(struct cg *g, uint32_t n, uint32_t in_host_flags)
 {
     const struct ir_insn *i = &g->r->insns[n];
     ir_ref args[4];
-    unsigned k = g->fused[n] ? 0 : ir_args(i, args);
+    unsigned count, k = g->fused[n] ? 0 : ir_args(i, args);
     while (k--) {
         uint32_t v = g->id[args[k]];
         bool flags = g->r->insns[args[k]].type == IR_FL;
+        if (flags && fl_constant_shift(g, i, &count))
+            continue; /* every flag is overwritten */
         if (flags && i->op == IR_PUT)
             continue; /* a slot's flags are needed by who looks at it, and perhaps not computed */
         if (flags && tests_flags(i) && v == in_host_flags)

@@ -337,6 +337,8 @@ void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *f
 /* While preparing: note that an FL insn behind n will come with it. */
 void fl_fuse(struct cg *g, uint32_t n);
 void fl_define(struct cg *g); /* an FL_* insn */
+/* Flags of a shift by a constant that is not 0: the old ones do not go in. */
+bool fl_constant_shift(const struct cg *g, const struct ir_insn *f, unsigned *count);
 /* Does defining it leave it in EFLAGS? */
 bool fl_in_host(const struct ir_insn *i);
 /* Host flags := value f (uses RAX when they must be unpacked). */

@@ -68,8 +68,19 @@ static bool partners(const struct cg *g, const struct ir_insn *i, ir_ref n, cons
     }
 }
 
+bool fl_constant_shift(const struct cg *g, const struct ir_insn *f, unsigned *count)
+{
+    uint64_t c;
+    if ((f->op != IR_FL_SHL && f->op != IR_FL_SHR && f->op != IR_FL_SAR) ||
+        !ir_is_const(g->r, f->b, &c) || !(c & 63))
+        return false;
+    *count = (unsigned)c & 63;
+    return true;
+}
+
 void fl_fuse(struct cg *g, uint32_t n)
 {
+    unsigned count;
     const struct ir_insn *i = &g->r->insns[n];
     if (i->op < IR_ADD || i->op > IR_SAR)
         return;
@@ -81,7 +92,8 @@ void fl_fuse(struct cg *g, uint32_t n)
                 /* old flags that go in are wanted when the integer insn is computed */
                 if (f->op == IR_FL_INC || f->op == IR_FL_DEC)
                     cg_need(g, g->id[f->b], n);
-                else if (f->op == IR_FL_SHL || f->op == IR_FL_SHR || f->op == IR_FL_SAR)
+                else if ((f->op == IR_FL_SHL || f->op == IR_FL_SHR || f->op == IR_FL_SAR) &&
+                         !fl_constant_shift(g, f, &count))
                     cg_need(g, g->id[f->c], n);
             }
             return;
@@ -100,7 +112,7 @@ void fl_fuse(struct cg *g, uint32_t n)
 void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *from_result)
 {
     const struct ir_insn *f = &g->r->insns[n];
-    uint64_t count;
+    unsigned count;
     out[0] = out[1] = out[2] = 0;
     *from_result = false;
     if (f->imm && f->op != IR_FL_COMIS && f->op != IR_X87_COMI) { /* says what holds at a label */
@@ -116,7 +128,7 @@ void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *f
     case IR_FL_SHL:
     case IR_FL_SHR:
     case IR_FL_SAR: /* by a constant: the old flags do not go in */
-        if (!ir_is_const(g->r, f->b, &count) || !(count & 63))
+        if (!fl_constant_shift(g, f, &count))
             return;
         out[0] = g->id[f->a];
         out[1] = g->id[f->b];
@@ -264,6 +276,11 @@ static void shift_flags(struct cg *g, const struct ir_insn *i, unsigned size)
     };
     bool twin = i->op == IR_FL_SHLD || i->op == IR_FL_SHRD;
     ir_ref count = twin ? i->c : i->b, old = twin ? i->d : i->c;
+    unsigned constant;
+    if (fl_constant_shift(g, i, &constant)) {
+        emit_shift_imm(&g->e, size, groups[i->op - IR_FL_SHL], copy(g, i->a), constant);
+        return;
+    }
     cg_take(g, RCX);
     cg_take(g, RAX);
     int rc = cg_gpr(g, count);
