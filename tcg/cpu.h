@@ -49,6 +49,8 @@ struct tcg_counters {
     uint64_t poll_distance;
 };
 
+enum { TCG_PAGE_SLOTS = 16 };
+
 struct tcg_cpu {
     struct vcpu *vcpu;
     struct tcg_machine *tm;
@@ -82,6 +84,12 @@ struct tcg_cpu {
     uint64_t host_gpr[16];
     uint64_t host_xmm[16][2] __attribute__((aligned(16)));
     uint64_t spills[40][2] __attribute__((aligned(16)));
+    /*
+     * Pages that single accesses of a region found in the TLB the last time: offsets below limit
+     * from page are at address + addend. Good until the region is left or C is called: limit 0.
+     */
+    uint64_t page_limit[TCG_PAGE_SLOTS] __attribute__((aligned(16)));
+    uint64_t page_address[TCG_PAGE_SLOTS], page_addend[TCG_PAGE_SLOTS];
     /* Packed flags with bit 31 set where a label was reached the uncommon way, else 0. */
     uint32_t label_flags[16];
     uint64_t call_arg[4];

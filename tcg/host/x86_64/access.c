@@ -155,6 +155,68 @@ static struct stub *access_stub(struct cg *g, const struct access *a, uint8_t *s
     return s;
 }
 
+/* ---- page slots: an access in a loop that stays in a page finds it without the TLB. The page is
+ * that of its last time; the address does not wait for the look-up. */
+
+static struct host_mem page_mem(size_t array, unsigned page)
+{
+    return mem_at(ENV, (int32_t)(array + 8 * page) - (int32_t)sizeof(struct tcg_cpu));
+}
+
+void access_page_slots(struct cg *g)
+{
+    unsigned count[8] = {0}, depth = 0, sum = 0;
+    g->page_depth = g->page_count = g->depth = 0;
+    for (uint32_t n = 1; n < g->r->count; n++) {
+        const struct ir_insn *i = &g->r->insns[n];
+        if (i->op == IR_LABEL)
+            depth = i->b < 7 ? i->b : 7;
+        count[depth] += i->op == IR_LD || i->op == IR_ST;
+        if (i->op == IR_EXPECT) /* calls taken in: often entered, and for few rounds */
+            return;
+    }
+    for (unsigned d = 7; d; d--) {
+        sum += count[d];
+        if (sum > TCG_PAGE_SLOTS && g->page_depth)
+            break;
+        if (count[d])
+            g->page_depth = d;
+    }
+    if (!g->page_depth)
+        return;
+    emit_vex_rr(&g->e, 0xef | MAP_0F | PP_66, SCRATCH_XMM, SCRATCH_XMM, SCRATCH_XMM); /* vpxor */
+    for (unsigned k = 0; k < TCG_PAGE_SLOTS && k < sum; k += 2)
+        emit_vex_rm(&g->e, V_MOVDQU_STORE, SCRATCH_XMM, NO_REG,
+                    page_mem(offsetof(struct tcg_cpu, page_limit), k));
+}
+
+/* Returns the jump of a miss. */
+static uint8_t *page_check(struct cg *g, const struct access *a, unsigned page, int t)
+{
+    struct emit *e = &g->e;
+    emit_mov(e, true, t, a->addr);
+    emit_rm(e, X_SUB | OPC_W, t, page_mem(offsetof(struct tcg_cpu, page_address), page));
+    emit_rm(e, X_CMP | OPC_W, t, page_mem(offsetof(struct tcg_cpu, page_limit), page));
+    uint8_t *miss = emit_jcc(e, CC_AE);
+    emit_load(e, true, t, page_mem(offsetof(struct tcg_cpu, page_addend), page));
+    return miss;
+}
+
+/* Out of line: look in the TLB and note the page. Returns the jump of a miss there. */
+static uint8_t *page_refill(struct cg *g, const struct stub *s)
+{
+    struct emit *e = &g->e;
+    const struct access *a = &s->access;
+    unsigned page = s->page - 1u;
+    uint8_t *slow = access_tlb_check(e, a, s->page_t, s->page_u);
+    emit_store(e, 8, s->page_t, page_mem(offsetof(struct tcg_cpu, page_addend), page));
+    emit_store(e, 8, s->page_u, page_mem(offsetof(struct tcg_cpu, page_address), page));
+    emit_store_imm(e, true, page_mem(offsetof(struct tcg_cpu, page_limit), page),
+                   (int32_t)MEM_PAGE_SIZE - (1 << access_width(a)) + 1);
+    emit_jmp_to(e, s->page_hit);
+    return slow;
+}
+
 /*
  * Registers first (allocation may emit moves), then the record of where everything is, then the
  * checks, whose jumps (TLB, alignment) lead to one stub. *base: the addend.
@@ -170,9 +232,19 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
     fl_clobber(g);
     if (a->attr & IR_MEM_ALIGN)
         odd = access_alignment_check(&g->e, a);
-    slow = slow_only ? emit_jmp(&g->e) : access_tlb_check(&g->e, a, t, u);
+    bool page =
+        !slow_only && g->page_depth && g->depth >= g->page_depth && g->page_count < TCG_PAGE_SLOTS;
+    slow = slow_only ? emit_jmp(&g->e)
+           : page    ? page_check(g, a, g->page_count, t)
+                     : access_tlb_check(&g->e, a, t, u);
     *base = t;
     struct stub *s = access_stub(g, a, slow, first, count);
+    if (page) {
+        s->page = (uint8_t)++g->page_count;
+        s->page_t = (int8_t)t;
+        s->page_u = (int8_t)u;
+        s->page_hit = g->e.p;
+    }
     s->imm = odd ? (uint64_t)(uintptr_t)odd : 0;
     return s;
 }
@@ -238,6 +310,10 @@ void access_stub_code(struct cg *g, struct stub *s)
 {
     struct emit *e = &g->e;
     emit_patch(s->jump, e->p);
+    if (s->page) {
+        uint8_t *slow = page_refill(g, s);
+        emit_patch(slow, e->p);
+    }
     if (s->imm) /* the alignment jump */
         emit_patch((uint8_t *)(uintptr_t)s->imm, e->p);
     bool general = s->access.data != NO_REG || !s->access.imm;

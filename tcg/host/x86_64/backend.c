@@ -112,15 +112,23 @@ static bool init(struct tcg_machine *tm, struct vemu_error **errp)
 /* ---- C side of the thunks
  * ---------------------------------------------------------------------------------- */
 
+/* Whatever C does, a region looks its pages up again afterwards. */
+static void forget_pages(struct tcg_cpu *tc)
+{
+    memset(tc->page_limit, 0, sizeof tc->page_limit);
+}
+
 static uint64_t c_load(void *env)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
+    forget_pages(tc);
     return tcg_load(tc, tc->call_arg[0], 1u << (tc->call_attr & IR_MEM_SIZE), tc->call_attr);
 }
 
 static uint64_t c_store(void *env)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
+    forget_pages(tc);
     unsigned size = 1u << (tc->call_attr & IR_MEM_SIZE);
     tcg_store(tc, tc->call_arg[0], size, tc->call_arg[1] & mask_bits(8 * size), tc->call_attr);
     return 0;
@@ -129,6 +137,7 @@ static uint64_t c_store(void *env)
 static uint64_t c_load_vec(void *env)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
+    forget_pages(tc);
     tc->scratch[0] = tc->scratch[1] = 0;
     tcg_load_bytes(tc, tc->call_arg[0], tc->scratch, 1u << (tc->call_attr & IR_MEM_SIZE),
                    tc->call_attr);
@@ -138,6 +147,7 @@ static uint64_t c_load_vec(void *env)
 static uint64_t c_store_vec(void *env)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
+    forget_pages(tc);
     tcg_store_bytes(tc, tc->call_arg[0], tc->scratch, 1u << (tc->call_attr & IR_MEM_SIZE),
                     tc->call_attr);
     return 0;
@@ -146,6 +156,7 @@ static uint64_t c_store_vec(void *env)
 static uint64_t c_atomic(void *env)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
+    forget_pages(tc);
     unsigned size = 1u << (tc->call_attr & IR_MEM_SIZE);
     return tcg_atomic(tc, tc->call_arg[0], size, (enum tcg_atomic)(tc->call_attr >> 16),
                       tc->call_arg[1] & mask_bits(8 * size), tc->call_arg[2] & mask_bits(8 * size),
@@ -155,6 +166,7 @@ static uint64_t c_atomic(void *env)
 static uint64_t c_call(void *env)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
+    forget_pages(tc);
     const struct ir_helper *h = &tc->arch->helpers[tc->call_attr];
     tc->counters.helper_calls++;
     const bool sse = h->flags & HELPER_FP, x87 = h->flags & (HELPER_FP | HELPER_X87);

@@ -127,6 +127,10 @@ struct stub {
     uint16_t site;
     uint16_t x87;  /* x87_record() */
     uint16_t insn; /* STUB_X87 */
+    /* an access with a page slot: its number and 1, what the check works in, where a hit goes on */
+    uint8_t page;
+    int8_t page_t, page_u;
+    uint8_t *page_hit;
 };
 
 struct cg {
@@ -202,8 +206,11 @@ struct cg {
         uint8_t label;
     } fixups[4 * IR_MAX_LABELS];
     uint32_t fixup_count;
-    uint16_t poll_site; /* of a label just bound whose poll is to come, plus 1; 0: none */
-    unsigned marks;     /* label_flags used */
+    unsigned depth;      /* of loops, where the code has got to */
+    unsigned page_depth; /* accesses in loops at least so deep have page slots; 0: none */
+    unsigned page_count; /* slots given */
+    uint16_t poll_site;  /* of a label just bound whose poll is to come, plus 1; 0: none */
+    unsigned marks;      /* label_flags used */
 };
 
 /* The flags at a label. */
@@ -400,6 +407,8 @@ void select_stub(struct cg *g, struct stub *s);
 void select_load(struct cg *g, const struct ir_insn *i);
 void select_store(struct cg *g, const struct ir_insn *i);
 void access_stub_code(struct cg *g, struct stub *s);
+/* Which accesses of the region have page slots, and the code that empties those at its entry. */
+void access_page_slots(struct cg *g);
 
 /* The call in a stub to C: arguments are in tcg_cpu already; records the snapshot. */
 void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s);

@@ -370,12 +370,14 @@ void labels_prologue(struct cg *g)
     exit_transition(g, g->home, first, count, 0);
     if (l->flags == LABEL_FLAGS_RECIPE)
         set_mark(g, l);
+    access_page_slots(g);
 }
 
 void labels_bind(struct cg *g, const struct ir_insn *i)
 {
     struct cg_label *l = &g->labels[i->aux];
     l->at = (uint32_t)(g->e.p - g->e.start);
+    g->depth = i->b;
     g->poll_site = i->d ? (uint16_t)(g->exits_seen++ + 1) : 0;
 }
 
