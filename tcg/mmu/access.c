@@ -6,33 +6,29 @@
  * store into translated code, a watchpoint, an atomic that needs the machine to itself) sets
  * TCG_REEXECUTE unless the block is a re-executed single instruction.
  */
-#include <immintrin.h>
 #include <string.h>
 
 #include "core/util/range.h"
+#include "tcg/host_fp.h"
 #include "tcg/host_x87.h"
 #include "tcg/machine.h"
+#include "tcg/mmu/host_atomic.h"
 #include "tcg/mmu/tables.h"
 #include "tcg/mmu/tlb.h"
 
-/* Devices run with the host's FP control, whatever the guest has set. */
 static void io_begin(struct tcg_cpu *tc)
 {
     tc->counters.io_accesses++;
-    if (tc->guest_fp) {
-        tc->guest_mxcsr = _mm_getcsr();
-        _mm_setcsr(tc->host_mxcsr);
+    host_fp_leave_guest(tc);
+    if (tc->guest_fp)
         tc->x87_io = host_x87_leave(tc);
-    }
 }
 
 static void io_end(struct tcg_cpu *tc)
 {
-    if (tc->guest_fp) {
-        _mm_setcsr(tc->guest_mxcsr);
-        if (tc->x87_io)
-            host_x87_load(tc);
-    }
+    host_fp_enter_guest(tc);
+    if (tc->guest_fp && tc->x87_io)
+        host_x87_load(tc);
     /* The access may have changed the memory map: this vCPU sees that at once. */
     if (__atomic_load_n((uint32_t *)&tc->requests, __ATOMIC_RELAXED) & TCG_REQUEST_FLUSH)
         tlb_flush_all(tc);
@@ -396,40 +392,6 @@ static uint64_t combine(enum tcg_atomic op, uint64_t old, uint64_t value, uint64
     }
 }
 
-/* Compare and exchange on a host address of any alignment (the host's own lock covers a split
- * line). */
-static bool host_cmpxchg(void *host, unsigned size, uint64_t *old, uint64_t new)
-{
-    bool ok;
-    switch (size) {
-    case 1:
-        __asm__ volatile("lock cmpxchgb %3, %1"
-                         : "=@ccz"(ok), "+m"(*(uint8_t *)host), "+a"(*(uint8_t *)old)
-                         : "q"((uint8_t) new)
-                         : "memory");
-        break;
-    case 2:
-        __asm__ volatile("lock cmpxchgw %3, %1"
-                         : "=@ccz"(ok), "+m"(*(uint16_t *)host), "+a"(*(uint16_t *)old)
-                         : "r"((uint16_t) new)
-                         : "memory");
-        break;
-    case 4:
-        __asm__ volatile("lock cmpxchgl %3, %1"
-                         : "=@ccz"(ok), "+m"(*(uint32_t *)host), "+a"(*(uint32_t *)old)
-                         : "r"((uint32_t) new)
-                         : "memory");
-        break;
-    default:
-        __asm__ volatile("lock cmpxchgq %3, %1"
-                         : "=@ccz"(ok), "+m"(*(uint64_t *)host), "+a"(*old)
-                         : "r"(new)
-                         : "memory");
-        break;
-    }
-    return ok;
-}
-
 /* Plain RAM for an atomic, or NULL: faulted, or (*plain_ok) to be done by load and store, alone. */
 static void *atomic_host(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned attr,
                          bool *alone)
@@ -439,7 +401,7 @@ static void *atomic_host(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsig
         return NULL;
     if (!crosses_page(addr, size)) {
         void *host = tcg_host_ptr(tc, addr, TCG_WRITE, attr);
-        if (host)
+        if (host && host_atomic_covers(host, size))
             return host;
     }
     if (tc->tm->parallel && !tc->exclusive_insn) {
@@ -474,22 +436,17 @@ uint64_t tcg_atomic(struct tcg_cpu *tc, uint64_t addr, unsigned size, enum tcg_a
 bool tcg_cmpxchg16(struct tcg_cpu *tc, uint64_t addr, uint64_t io[2], const uint64_t desired[2],
                    unsigned attr)
 {
-    bool alone, ok;
+    bool alone;
     void *host = atomic_host(tc, addr, 16, attr, &alone);
-    if (host) {
-        __asm__ volatile("lock cmpxchg16b %1"
-                         : "=@ccz"(ok), "+m"(*(unsigned __int128 *)host), "+a"(io[0]), "+d"(io[1])
-                         : "b"(desired[0]), "c"(desired[1])
-                         : "memory");
-        return ok;
-    }
+    if (host)
+        return host_cmpxchg16(host, io, desired);
     if (!alone)
         return false;
     uint64_t old[2];
     tcg_load_bytes(tc, addr, old, 16, attr);
     if (tcg_faulted(tc))
         return false;
-    ok = old[0] == io[0] && old[1] == io[1];
+    const bool ok = old[0] == io[0] && old[1] == io[1];
     tcg_store_bytes(tc, addr, ok ? desired : old, 16, attr);
     memcpy(io, old, 16);
     return ok;
