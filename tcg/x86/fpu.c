@@ -1,5 +1,6 @@
 /*
- * x87 instructions. Two ways to run one, both on the host's x87:
+ * x87 instructions. Two ways to run one, both on the host's x87 (without one there is only the
+ * second, in software):
  * - the fast one, when all exceptions are masked, none is pending and no register is empty or
  * overwritten that should not be: only the operands are loaded;
  * - the full one for everything else: the whole state is loaded, the instruction runs as on the
@@ -140,7 +141,10 @@ static uint64_t run_full(struct x86_regs *r, const void *stub, void *mem, uint64
  * ------------------------------------------------------------------------------------------------------
  */
 
-static bool all_masked(const struct x86_regs *r)
+/* A host without an x87 has the full way only: a constant, so that the fast one is left out. */
+#define all_masked(r) (CONFIG_HOST_X87 && none_unmasked(r))
+
+static bool none_unmasked(const struct x86_regs *r)
 {
     return (r->fcw & FCW_MASKS) == FCW_MASKS && !(r->fsw & FSW_ES);
 }
@@ -155,23 +159,17 @@ static bool own_control(const struct x86_regs *r)
  */
 static void begin(const struct x86_regs *r)
 {
-    uint16_t sw;
-    __asm__ volatile("fnstsw %0" : "=a"(sw));
-    if (sw & ~r->fsw & FSW_EXCEPTIONS)
-        __asm__ volatile("fnclex");
-    if (own_control(r)) {
-        uint16_t cw = (uint16_t)((r->fcw & 0xf00) | (FCW_DEFAULT & 0xff));
-        __asm__ volatile("fldcw %0" : : "m"(cw));
-    }
+    if (x87_host_status() & ~r->fsw & FSW_EXCEPTIONS)
+        x87_host_clear();
+    if (own_control(r))
+        x87_host_control((uint16_t)((r->fcw & 0xf00) | (FCW_DEFAULT & 0xff)));
 }
 
 /* Take over the flags and the condition codes in cc. */
 static void finish(struct x86_regs *r, uint16_t sw, unsigned cc)
 {
-    if (own_control(r)) {
-        const uint16_t cw = FCW_DEFAULT;
-        __asm__ volatile("fldcw %0" : : "m"(cw));
-    }
+    if (own_control(r))
+        x87_host_control(FCW_DEFAULT);
     r->fsw = (uint16_t)((r->fsw & ~cc) | (sw & (cc | FSW_EXCEPTIONS)));
 }
 enum { CC_ALL = FSW_C0 | FSW_C1 | FSW_C2 | FSW_C3 };

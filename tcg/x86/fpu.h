@@ -5,11 +5,16 @@
 #ifndef TCG_X86_FPU_H
 #define TCG_X86_FPU_H
 
+#include "config.h"
 #include "tcg/x86/sys.h"
 
 enum {
     FSW_IE = 1 << 0,
     FSW_DE = 1 << 1,
+    FSW_ZE = 1 << 2,
+    FSW_OE = 1 << 3,
+    FSW_UE = 1 << 4,
+    FSW_PE = 1 << 5,
     FSW_EXCEPTIONS = 0x3f,
     FSW_SF = 1 << 6,
     FSW_ES = 1 << 7,
@@ -76,6 +81,8 @@ extern const uint8_t x87_stub_reg[512][4], x87_stub_mem[64][4];
 /* Load the image, run the stub with arithmetic flags `flags` and memory operand mem, store the
  * image. Returns flags. */
 uint64_t x87_host_full(struct x87_image *image, const void *stub, void *mem, uint64_t flags);
+
+#if CONFIG_HOST_X87
 /* st0 in, result in st0; returns the status word. The stub neither pushes nor pops. */
 uint16_t x87_host_unary(void *st0, const void *stub, const void *mem);
 /* st0 and another in ST(1); both are stored back. */
@@ -86,5 +93,39 @@ uint64_t x87_host_comi(const void *st0, const void *st1, const void *stub);
 uint16_t x87_host_push(void *st0, const void *stub, const void *mem);
 /* A store that pops. */
 uint16_t x87_host_pop(const void *st0, const void *stub, void *mem);
+
+static inline uint16_t x87_host_status(void)
+{
+    uint16_t sw;
+    __asm__ volatile("fnstsw %0" : "=a"(sw));
+    return sw;
+}
+static inline void x87_host_clear(void)
+{
+    __asm__ volatile("fnclex");
+}
+static inline void x87_host_control(uint16_t cw)
+{
+    __asm__ volatile("fldcw %0" : : "m"(cw));
+}
+#else
+/* Nobody comes to these: without an x87 there is no fast way (all_masked in fpu.c). */
+static inline uint16_t x87_host_absent(void)
+{
+    __builtin_unreachable();
+}
+#define x87_host_unary(st0, stub, mem) ((void)(st0), (void)(stub), (void)(mem), x87_host_absent())
+#define x87_host_binary(st0, st1, stub) ((void)(st0), (void)(st1), (void)(stub), x87_host_absent())
+#define x87_host_comi(st0, st1, stub) ((void)(st0), (void)(st1), (void)(stub), x87_host_absent())
+#define x87_host_push(st0, stub, mem) ((void)(st0), (void)(stub), (void)(mem), x87_host_absent())
+#define x87_host_pop(st0, stub, mem) ((void)(st0), (void)(stub), (void)(mem), x87_host_absent())
+#define x87_host_status() x87_host_absent()
+#define x87_host_clear() ((void)x87_host_absent())
+#define x87_host_control(cw) ((void)(cw), (void)x87_host_absent())
+#endif
+
+/* x87_host_full in software (tcg/x86/x87_soft.c); the stub is read, not run. It is x87_host_full on
+ * hosts without an x87. */
+uint64_t x87_soft_full(struct x87_image *image, const uint8_t *insn, void *mem, uint64_t flags);
 
 #endif
