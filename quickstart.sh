@@ -24,8 +24,9 @@ die() {
 # What each command needs. The first is kept small: a compiler, make, and nothing for the guest,
 # whose kernel and busybox are downloaded without being installed.
 need_build="gcc libc6-dev make pkg-config"
-need_test="libcriterion-dev libcapstone-dev clang-format gdb python3 acpica-tools"
-need_peers="qemu-system-x86 seabios python3 gcc-i686-linux-gnu libc6-dev-i386-cross"
+need_test="libcriterion-dev libcapstone-dev clang-format gdb python3 acpica-tools
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+need_peers="qemu-system-x86 qemu-user seabios python3 gcc-i686-linux-gnu libc6-dev-i386-cross"
 
 # install PACKAGE...: those that are missing; sets "installed" when there were any.
 installed=no
