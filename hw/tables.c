@@ -13,6 +13,7 @@
 #include "hw/misc/debug_exit.h"
 #include "hw/misc/debugcon.h"
 #include "hw/misc/pc_testdev.h"
+#include "hw/misc/ferr.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/post_port.h"
 #include "hw/pci/host_x86.h"
@@ -42,6 +43,7 @@ const struct device_class *const device_classes[] = {
     &uart16550_class,
     /* made by boards */
     &apic_bus_class,
+    &ferr_class,
     &fw_cfg_class,
     &ged_class,
     &hpet_class,

@@ -125,9 +125,10 @@ struct vcpu {
     const struct cpu_intc_ops *intc_ops;
     void *intc;
 
-    /* x87 FERR#: an unmasked exception is pending while CR0.NE is clear; the board raises IRQ 13.
-     * NULL: not wired. On the vCPU's thread, no locks. */
-    void (*ferr)(void *opaque);
+    /* x87 FERR#, driven while CR0.NE is clear: active when an instruction waits with an unmasked
+     * exception pending, inactive when that is cleared. The board raises IRQ 13. NULL: not wired.
+     * On the vCPU's thread, no locks. */
+    void (*ferr)(void *opaque, bool active);
     void *ferr_opaque;
 
     void *regs; /* struct x86_regs * (core/cpu/x86.h), in memory that the accelerator laid out */

@@ -18,6 +18,7 @@
 #include "hw/intc/ioapic.h"
 #include "hw/intc/lapic.h"
 #include "hw/misc/pc_testdev.h"
+#include "hw/misc/ferr.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/post_port.h"
 #include "hw/timer/hpet.h"
@@ -317,8 +318,15 @@ bool x86_create_legacy(struct x86_board *b, const struct board_config *cfg,
                                      .aux_irq = x86_isa_irq(b, X86_IRQ_ISA, 12),
                                      .a20 = a20};
         struct port92_config port92 = {.port = 0x92, .a20 = a20};
-        if (!i8042_create(m, &i8042, errp) || !port92_create(m, &port92, errp))
+        struct ferr_config ferr = {.port = 0xf0, .irq = x86_isa_irq(b, X86_IRQ_ISA, 13)};
+        struct device *error;
+        if (!i8042_create(m, &i8042, errp) || !port92_create(m, &port92, errp) ||
+            !(error = ferr_create(m, &ferr, errp)))
             return false;
+        for (unsigned n = 0; n < m->vcpu_count; n++) {
+            m->vcpus[n]->ferr = ferr_set;
+            m->vcpus[n]->ferr_opaque = error;
+        }
     }
     return true;
 }

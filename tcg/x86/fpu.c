@@ -46,8 +46,16 @@ bool fpu_check_pending(struct tcg_cpu *tc)
     /* FERR#: the board's interrupt 13; the handler writes port F0, until then hardware would wait
      */
     if (tc->vcpu->ferr)
-        tc->vcpu->ferr(tc->vcpu->ferr_opaque);
+        tc->vcpu->ferr(tc->vcpu->ferr_opaque, true);
     return true;
+}
+
+/* FNCLEX, FNINIT, FNSAVE: before what was pending goes. */
+void fpu_end_pending(struct tcg_cpu *tc)
+{
+    const struct x86_regs *r = x86_regs_of(tc);
+    if ((r->fsw & FSW_ES) && !(r->cr0 & X86_CR0_NE) && tc->vcpu->ferr)
+        tc->vcpu->ferr(tc->vcpu->ferr_opaque, false);
 }
 
 static void note_pointers(struct tcg_cpu *tc, uint64_t desc, uint64_t offset, uint64_t rip)
@@ -516,6 +524,7 @@ uint64_t x86_helper_fldcw(void *env, uint64_t value, uint64_t b, uint64_t c, uin
 uint64_t x86_helper_fnclex(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
     UNUSED(a, b, c, d);
+    fpu_end_pending(tcg_cpu_of(env));
     ((struct x86_regs *)env)->fsw &= (uint16_t) ~(FSW_EXCEPTIONS | FSW_SF | FSW_ES | FSW_B);
     return 0;
 }
@@ -523,6 +532,7 @@ uint64_t x86_helper_fnclex(void *env, uint64_t a, uint64_t b, uint64_t c, uint64
 uint64_t x86_helper_fninit(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
     UNUSED(a, b, c, d);
+    fpu_end_pending(tcg_cpu_of(env));
     fpu_init(env);
     x86_fcw_changed(tcg_cpu_of(env));
     return 0;

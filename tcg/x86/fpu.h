@@ -60,6 +60,8 @@ static inline bool fpu_data_on_exceptions(const struct x86_cpu_model *m)
 }
 /* Before a waiting instruction; false: #MF was raised. */
 bool fpu_check_pending(struct tcg_cpu *tc);
+/* Before a pending exception is cleared. */
+void fpu_end_pending(struct tcg_cpu *tc);
 /* 2-bit tag of physical register n, as FNSTENV stores it: 0 valid, 1 zero, 2 special, 3 empty. */
 unsigned fpu_full_tag(const struct x86_regs *r, unsigned n);
 void fpu_init(struct x86_regs *r);

@@ -124,6 +124,7 @@ uint64_t x86_helper_fstenv(void *env, uint64_t addr, uint64_t format, uint64_t k
     if (!store_area(tc, addr, buf, len))
         return 0;
     if (kind == X87_STATE) {
+        fpu_end_pending(tc);
         fpu_init(r);
     } else {
         r->fcw |= FCW_MASKS;

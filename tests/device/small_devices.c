@@ -5,6 +5,7 @@
 #include "core/util/error.h"
 #include "hw/misc/debug_exit.h"
 #include "hw/misc/debugcon.h"
+#include "hw/misc/ferr.h"
 #include "hw/misc/pc_testdev.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/post_port.h"
@@ -51,6 +52,31 @@ Test(small_devices, port92_moves_a20_and_resets_on_a_rising_bit)
     struct vemu_machine other;
     test_machine_init(&other);
     assert_round_trip(dev, made(port92_create(&other, &cfg, &err), err));
+    machine_destroy(&other);
+}
+
+Test(small_devices, ferr_latches_its_line_until_port_f0_is_written)
+{
+    struct vemu_error *err = NULL;
+    struct line_probe irq = {0};
+    struct ferr_config cfg = {.port = 0xf0, .irq = line_probe(&irq)};
+    struct device *dev = made(ferr_create(&m, &cfg, &err), err);
+    ferr_set(dev, true);
+    cr_expect_eq(irq.level, 1);
+    ferr_set(dev, false);
+    cr_expect_eq(irq.level, 1, "latched");
+    ferr_set(dev, true);
+    out8(&m, 0xf0, 0);
+    cr_expect_eq(irq.level, 0);
+    ferr_set(dev, true);
+    cr_expect_eq(irq.level, 0, "IGNNE#");
+    ferr_set(dev, false);
+    ferr_set(dev, true);
+    cr_expect_eq(irq.level, 1, "another error");
+
+    struct vemu_machine other;
+    test_machine_init(&other);
+    assert_round_trip(dev, made(ferr_create(&other, &cfg, &err), err));
     machine_destroy(&other);
 }
 

@@ -260,6 +260,49 @@ static void xsave(void)
     write_cr4(read_cr4() & ~(ul)CR4_OSXSAVE);
 }
 
+/* CR0.NE clear: IRQ 13 by the 8259s, once for each error; a write to port F0 ends it. */
+static volatile unsigned ferr_irqs, ferr_fsw;
+static bool on_ferr(struct frame *f)
+{
+    u16 fsw;
+    (void)f;
+    outb(0xf0, 0);
+    /* IGNNE#: waiting instructions do not raise it again while the error is still there. */
+    asm volatile("fwait; fnstsw %0; fnclex" : "=m"(fsw));
+    ferr_irqs++;
+    ferr_fsw = fsw;
+    pic_eoi(13);
+    return true;
+}
+
+static void external_errors(void)
+{
+    u16 cw = 0x37e; /* invalid operation is not masked */
+    if (cpu_index() == 0)
+        apic_enable();
+    set_handler(VEC_PIC + 13, on_ferr);
+    pic_init(0xdffb);
+    apic_write(APIC_LVT_LINT0, 0x700);
+    write_cr0(read_cr0() & ~(ul)CR0_NE);
+    sti();
+    for (unsigned round = 1; round <= 2; round++) {
+        asm volatile("fninit; fldcw %0; fsqrt; fwait; nop; nop" : : "m"(cw));
+        delay_us(100);
+        equal("interrupts", ferr_irqs, round);
+        equal("FSW", ferr_fsw & 0x80c1, 0x80c1);
+    }
+    asm volatile("fninit; fld1; fwait");
+    delay_us(100);
+    equal("interrupts without an error", ferr_irqs, 2);
+    cli();
+    write_cr0(read_cr0() | CR0_NE);
+    asm volatile("fninit");
+    apic_write(APIC_LVT_LINT0, 0x10700);
+    pic_init(0xffff);
+    set_handler(VEC_PIC + 13, NULL);
+    check("with CR0.NE clear an x87 error is IRQ 13 until port F0 is written");
+}
+
 void test_main(void)
 {
     area = page_alloc();
@@ -267,4 +310,5 @@ void test_main(void)
     exceptions();
     fxsave();
     xsave();
+    external_errors();
 }

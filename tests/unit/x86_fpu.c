@@ -341,11 +341,14 @@ Test(x86_fpu, pending_exception_raises_mf_before_the_next_waiting_instruction)
     cr_assert_eq(t.tc->status, TCG_OK);
 }
 
-static unsigned ferr_count;
-static void count_ferr(void *opaque)
+static unsigned ferr_count, ferr_ended;
+static void count_ferr(void *opaque, bool active)
 {
     (void)opaque;
-    ferr_count++;
+    if (active)
+        ferr_count++;
+    else
+        ferr_ended++;
 }
 
 Test(x86_fpu, ferr_is_driven_when_numeric_errors_are_external)
@@ -361,6 +364,10 @@ Test(x86_fpu, ferr_is_driven_when_numeric_errors_are_external)
     cr_assert_eq(t.tc->status, TCG_OK);
     cr_assert_eq(ferr_count, 1);
     cr_assert(r->fsw & FSW_ES, "stays pending");
+    cr_assert_eq(ferr_ended, 0);
+    x86_helper_fnclex(r, 0, 0, 0, 0);
+    x86_helper_fnclex(r, 0, 0, 0, 0);
+    cr_assert_eq(ferr_ended, 1);
 }
 
 Test(x86_fpu, environment_round_trips_in_every_format)
