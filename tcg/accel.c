@@ -35,11 +35,9 @@ static const struct tcg_backend *best_backend(void)
 /* ---- hooks
  * ---------------------------------------------------------------------------------------- */
 
-/* The flat view changed (machine lock held): every vCPU drops its translations at its next poll. */
-static void memory_changed(void *opaque, struct mem_space *space)
+/* Every vCPU drops what its TLB holds at its next poll. */
+static void request_flush(struct tcg_machine *tm)
 {
-    struct tcg_machine *tm = opaque;
-    (void)space;
     for (unsigned n = 0; n < tm->m->vcpu_count; n++) {
         struct tcg_cpu *tc = tm->m->vcpus[n] ? tm->m->vcpus[n]->accel_data : NULL;
         if (!tc)
@@ -47,6 +45,22 @@ static void memory_changed(void *opaque, struct mem_space *space)
         atomic_fetch_or(&tc->requests, TCG_REQUEST_FLUSH);
         __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
     }
+}
+
+/* The flat view changed; machine lock held. */
+static void memory_changed(void *opaque, struct mem_space *space)
+{
+    (void)space;
+    request_flush(opaque);
+}
+
+/* A vCPU that is in code comes out of it and takes up the flush before it goes back. */
+static void dirty_log_changed(void *opaque)
+{
+    struct tcg_machine *tm = opaque;
+    request_flush(tm);
+    tcg_exclusive_begin(tm, NULL);
+    tcg_exclusive_end(tm, NULL);
 }
 
 /* A device or the debugger wrote RAM. */
@@ -152,6 +166,7 @@ static void machine_destroy_tcg(struct vemu_machine *m)
         log_counters(m);
     tier2_stop(tm);
     m->rams.block_freed = NULL;
+    m->rams.dirty_log_changed = NULL;
     list_for_each(ram, &m->rams.blocks, struct ram_block, node) cache_ram_freed(tm, ram);
     if (tm->backend_data)
         tm->backend->destroy(tm);
@@ -196,6 +211,7 @@ static bool machine_init_tcg(struct vemu_machine *m, struct vemu_error **errp)
     mem_space_set_listener(m->memory, memory_changed, tm);
     mem_space_set_ram_written(m->memory, ram_written, tm);
     m->rams.block_freed = ram_freed;
+    m->rams.dirty_log_changed = dirty_log_changed;
     m->rams.opaque = tm;
     return true;
 }

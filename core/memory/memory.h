@@ -50,6 +50,8 @@ struct ram_list {
     uint32_t next_id;
     void (*block_freed)(void *opaque,
                         struct ram_block *block); /* the accelerator's hook; may be NULL */
+    /* Likewise: returns when every vCPU's stores go by what block->dirty says now. */
+    void (*dirty_log_changed)(void *opaque);
     void *opaque;
 };
 
@@ -60,10 +62,10 @@ struct ram_block *ram_block_new(struct ram_list *rams, const char *name, uint64_
 void ram_block_free(struct ram_list *rams, struct ram_block *block);
 struct ram_block *ram_block_find(struct ram_list *rams, const char *name);
 void ram_block_mark_dirty(struct ram_block *block, uint64_t offset, uint64_t len);
-/* Switch a client's dirty log on (every page starts dirty: nothing is known yet) or off. Machine
- * lock held. */
-bool ram_block_log_dirty(struct ram_block *block, enum mem_dirty_client client, bool on,
-                         struct vemu_error **errp);
+/* Switch a client's dirty log on (every page starts dirty: nothing is known yet) or off, by one
+ * thread at a time. Waits for a safe point of running vCPUs, so without the machine lock. */
+bool ram_block_log_dirty(struct ram_list *rams, struct ram_block *block,
+                         enum mem_dirty_client client, bool on, struct vemu_error **errp);
 /* Was a page of [offset, offset+len) written since the last call? Clears them. True when the client
  * does not log. Clear first, then read the memory: a write in between is seen by the next call. */
 bool ram_block_take_dirty(struct ram_block *block, enum mem_dirty_client client, uint64_t offset,

@@ -151,14 +151,21 @@ void ram_block_mark_dirty(struct ram_block *block, uint64_t offset, uint64_t len
     }
 }
 
-bool ram_block_log_dirty(struct ram_block *block, enum mem_dirty_client client, bool on,
-                         struct vemu_error **errp)
+static void log_changed(struct ram_list *rams)
+{
+    if (rams->dirty_log_changed)
+        rams->dirty_log_changed(rams->opaque);
+}
+
+bool ram_block_log_dirty(struct ram_list *rams, struct ram_block *block,
+                         enum mem_dirty_client client, bool on, struct vemu_error **errp)
 {
     struct ram_block_private *priv = container_of(block, struct ram_block_private, block);
     uint64_t pages = block->size >> MEM_PAGE_BITS;
 
     if (!on) {
         __atomic_store_n(&block->dirty[client], NULL, __ATOMIC_RELEASE);
+        log_changed(rams);
         return true;
     }
     if (!priv->bitmaps[client])
@@ -168,6 +175,7 @@ bool ram_block_log_dirty(struct ram_block *block, enum mem_dirty_client client, 
                          block->name);
     bitmap_atomic_set_range(priv->bitmaps[client], 0, pages);
     __atomic_store_n(&block->dirty[client], priv->bitmaps[client], __ATOMIC_RELEASE);
+    log_changed(rams);
     return true;
 }
 

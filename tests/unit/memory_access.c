@@ -321,7 +321,7 @@ Test(memory_access, dma_writes_mark_dirty_and_tell_the_accelerator)
     uint8_t buf[0x2000] = {0};
 
     mem_space_set_ram_written(space, note_written, &block);
-    cr_assert(ram_block_log_dirty(block, MEM_DIRTY_DISPLAY, true, NULL));
+    cr_assert(ram_block_log_dirty(&rams, block, MEM_DIRTY_DISPLAY, true, NULL));
     cr_assert(ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0, block->size));
     cr_assert(!ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0, block->size));
     dma_write(space, NULL, 0x1ffe, buf, 4);
@@ -333,7 +333,7 @@ Test(memory_access, dma_writes_mark_dirty_and_tell_the_accelerator)
     cr_assert(!ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0, block->size));
     mem_write(space, 0x5000, 1, 1);
     cr_assert(ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0x5000, 0x1000));
-    cr_assert(ram_block_log_dirty(block, MEM_DIRTY_DISPLAY, false, NULL));
+    cr_assert(ram_block_log_dirty(&rams, block, MEM_DIRTY_DISPLAY, false, NULL));
     cr_assert_null(block->dirty[MEM_DIRTY_DISPLAY]);
     dma_read(space, NULL, 0, buf, sizeof buf);
 }
