@@ -340,6 +340,13 @@ static struct form address_form(struct random *r, struct item *pre, uint32_t add
         f.sib = 0x25;
         f.disp = target;
         f.disp_size = 4;
+        if (how >= 29) { /* a scaled index alone */
+            const unsigned x = free_reg(r, X86_NO_REG), scale = below(r, 4), v = below(r, 64);
+            put_mov(pre, x, v);
+            f.rex = (uint8_t)((x >> 3) << 1);
+            f.sib = (uint8_t)(scale << 6 | (x & 7) << 3 | 5);
+            f.disp = target - (v << scale);
+        }
         return f;
     }
     bool index = how >= 65;
