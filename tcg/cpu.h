@@ -116,7 +116,6 @@ struct tcg_cpu {
     uint32_t guest_mxcsr;
     uint16_t x87_cw; /* control word of guest code: the guest's rounding, all exceptions masked */
     uint16_t pad0;
-    uint64_t host_rsp; /* back end scratch */
     uint64_t
         ret_addr; /* host return address of the access or helper that leaves: finds the snapshot */
     uint64_t temp[5];  /* architecture scratch: helper results beyond the first, LDENV/STENV */
