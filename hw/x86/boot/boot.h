@@ -128,6 +128,14 @@ bool elf_is(const uint8_t *data, size_t len);
 bool elf_find_pvh(const uint8_t *data, size_t len, uint32_t *entry);
 bool elf_load(struct x86_boot *boot, struct elf_image *image, struct vemu_error **errp);
 
+/* An image whose multiboot header, at file offset `at`, itself says where it goes. */
+struct multiboot_addresses {
+    const char *kind; /* "multiboot", for errors */
+    uint64_t header, load, load_end, bss_end;
+};
+bool multiboot_place(struct x86_boot *boot, const struct multiboot_addresses *a, size_t at,
+                     struct elf_image *image, struct vemu_error **errp);
+
 /* The loaders; boot->kernel is read, the rest of boot as for x86_boot_load. */
 bool bzimage_is(const uint8_t *data, size_t len);
 bool bzimage_load(struct x86_boot *boot, struct vemu_error **errp);

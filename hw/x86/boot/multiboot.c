@@ -58,35 +58,46 @@ bool multiboot_is(const uint8_t *data, size_t len)
     return find_header(data, len) >= 0;
 }
 
-/* An image whose header itself says where it goes. */
+bool multiboot_place(struct x86_boot *boot, const struct multiboot_addresses *a, size_t at,
+                     struct elf_image *image, struct vemu_error **errp)
+{
+    char subject[512];
+    if (a->load > a->header || a->header - a->load > at)
+        return error_set(errp, VEMU_ERROR_FORMAT,
+                         "-kernel %s: %s load address 0x%llx does not agree with the header's "
+                         "address 0x%llx at file offset 0x%zx",
+                         boot->kernel_path, a->kind, (unsigned long long)a->load,
+                         (unsigned long long)a->header, at);
+    uint64_t offset = at - (a->header - a->load);
+    uint64_t filesz = a->load_end ? a->load_end - a->load : boot->kernel_len - offset;
+    if ((a->load_end && a->load_end < a->load) || !range_fits(offset, filesz, boot->kernel_len))
+        return error_set(errp, VEMU_ERROR_FORMAT,
+                         "-kernel %s is truncated: its %s header loads up to 0x%llx, the file has "
+                         "%zu bytes",
+                         boot->kernel_path, a->kind, (unsigned long long)a->load_end,
+                         boot->kernel_len);
+    uint64_t memsz = a->bss_end > a->load + filesz ? a->bss_end - a->load : filesz;
+    snprintf(subject, sizeof subject, "-kernel %s", boot->kernel_path);
+    image->low = a->load;
+    image->high = a->load + memsz;
+    return boot_add(boot, subject, "kernel", a->load, memsz, boot->kernel + offset, (size_t)filesz,
+                    NULL, errp);
+}
+
 static bool load_addresses(struct x86_boot *boot, size_t at, struct elf_image *image,
                            struct vemu_error **errp)
 {
     const uint8_t *h = boot->kernel + at;
-    char subject[512];
     if (!range_fits(at, H_SIZE, boot->kernel_len))
         return error_set(errp, VEMU_ERROR_FORMAT,
                          "-kernel %s is truncated inside its multiboot header", boot->kernel_path);
-    uint64_t header = load_le32(h + H_HEADER_ADDR), load = load_le32(h + H_LOAD_ADDR),
-             load_end = load_le32(h + H_LOAD_END), bss_end = load_le32(h + H_BSS_END);
-    if (load > header || header - load > at)
-        return error_set(errp, VEMU_ERROR_FORMAT,
-                         "-kernel %s: multiboot load address 0x%llx does not agree with the "
-                         "header's address 0x%llx at file offset 0x%zx",
-                         boot->kernel_path, (unsigned long long)load, (unsigned long long)header,
-                         at);
-    uint64_t offset = at - (header - load);
-    uint64_t filesz = load_end ? load_end - load : boot->kernel_len - offset;
-    if ((load_end && load_end < load) || !range_fits(offset, filesz, boot->kernel_len))
-        return error_set(errp, VEMU_ERROR_FORMAT,
-                         "-kernel %s is truncated: its multiboot header loads up to 0x%llx, the "
-                         "file has %zu bytes",
-                         boot->kernel_path, (unsigned long long)load_end, boot->kernel_len);
-    uint64_t memsz = bss_end > load + filesz ? bss_end - load : filesz;
-    snprintf(subject, sizeof subject, "-kernel %s", boot->kernel_path);
-    *image = (struct elf_image){.entry = load_le32(h + H_ENTRY), .low = load, .high = load + memsz};
-    return boot_add(boot, subject, "kernel", load, memsz, boot->kernel + offset, (size_t)filesz,
-                    NULL, errp);
+    const struct multiboot_addresses a = {.kind = "multiboot",
+                                          .header = load_le32(h + H_HEADER_ADDR),
+                                          .load = load_le32(h + H_LOAD_ADDR),
+                                          .load_end = load_le32(h + H_LOAD_END),
+                                          .bss_end = load_le32(h + H_BSS_END)};
+    *image = (struct elf_image){.entry = load_le32(h + H_ENTRY)};
+    return multiboot_place(boot, &a, at, image, errp);
 }
 
 static uint32_t memory_map(struct x86_boot *boot, struct vemu_error **errp)

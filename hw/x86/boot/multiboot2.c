@@ -121,30 +121,16 @@ static bool load_addresses(struct x86_boot *boot, size_t at, size_t tag, struct 
                            struct vemu_error **errp)
 {
     const uint8_t *t = boot->kernel + tag;
-    char subject[512];
-    uint64_t header = load_le32(t), load = load_le32(t + 4), load_end = load_le32(t + 8),
-             bss_end = load_le32(t + 12);
+    struct multiboot_addresses a = {.kind = "multiboot2",
+                                    .header = load_le32(t),
+                                    .load = load_le32(t + 4),
+                                    .load_end = load_le32(t + 8),
+                                    .bss_end = load_le32(t + 12)};
     /* load address -1: the file from its first byte on. */
-    if (load == UINT32_MAX)
-        load = header - MIN(at, header);
-    if (load > header || header - load > at)
-        return error_set(errp, VEMU_ERROR_FORMAT,
-                         "-kernel %s: multiboot2 load address 0x%llx does not agree with the "
-                         "header's address 0x%llx at file offset 0x%zx",
-                         boot->kernel_path, (unsigned long long)load, (unsigned long long)header,
-                         at);
-    uint64_t offset = at - (header - load);
-    uint64_t filesz = load_end ? load_end - load : boot->kernel_len - offset;
-    if ((load_end && load_end < load) || !range_fits(offset, filesz, boot->kernel_len))
-        return error_set(errp, VEMU_ERROR_FORMAT,
-                         "-kernel %s is truncated: its multiboot2 header loads up to 0x%llx, the "
-                         "file has %zu bytes",
-                         boot->kernel_path, (unsigned long long)load_end, boot->kernel_len);
-    uint64_t memsz = bss_end > load + filesz ? bss_end - load : filesz;
-    snprintf(subject, sizeof subject, "-kernel %s", boot->kernel_path);
-    *image = (struct elf_image){.low = load, .high = load + memsz};
-    return boot_add(boot, subject, "kernel", load, memsz, boot->kernel + offset, (size_t)filesz,
-                    NULL, errp);
+    if (a.load == UINT32_MAX)
+        a.load = a.header - MIN(at, a.header);
+    *image = (struct elf_image){0};
+    return multiboot_place(boot, &a, at, image, errp);
 }
 
 /* ---- boot information ------------------------------------------------------------------------ */
