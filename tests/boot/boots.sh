@@ -33,6 +33,10 @@ boots 'amd64 reaches its first program and powers off' amd64 amd64 1 -m 512M
 boots 'i386 reaches its first program and powers off' i386 i386 1 -m 512M
 boots 'amd64 on two processors' amd64-smp2 amd64 2 -m 512M
 boots 'i386 on two processors' i386-smp2 i386 2 -m 512M
+for arch in amd64 i386; do # every block that is looked up twice is part of a region of the second tier
+    boots "$arch in the second tier, on two processors" $arch-tier2 $arch 2 -m 512M \
+        -accel tcg,tier2=sync
+done
 boots 'amd64 on q35' amd64-q35 amd64 1 -m 512M -M q35
 boots 'amd64 on microvm' amd64-microvm amd64 1 -m 512M -M microvm
 
