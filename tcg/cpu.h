@@ -86,10 +86,12 @@ struct tcg_cpu {
     uint64_t spills[40][2] __attribute__((aligned(16)));
     /*
      * Pages that single accesses of a region found in the TLB the last time: offsets below limit
-     * from page are at address + addend. Good until the region is left or C is called: limit 0.
+     * from page are at address + addend. Good until C is called: then limit is 0. The slots are the
+     * region's whose code offset is page_owner.
      */
     uint64_t page_limit[TCG_PAGE_SLOTS] __attribute__((aligned(16)));
     uint64_t page_address[TCG_PAGE_SLOTS], page_addend[TCG_PAGE_SLOTS];
+    uint32_t page_owner;
     /* Packed flags with bit 31 set where a label was reached the uncommon way, else 0. */
     uint32_t label_flags[16];
     uint64_t call_arg[4];

@@ -167,11 +167,14 @@ void access_page_slots(struct cg *g)
 {
     unsigned count[8] = {0}, depth = 0, sum = 0;
     g->page_depth = g->page_count = g->depth = 0;
+    g->loaded = 0;
     for (uint32_t n = 1; n < g->r->count; n++) {
         const struct ir_insn *i = &g->r->insns[n];
         if (i->op == IR_LABEL)
             depth = i->b < 7 ? i->b : 7;
         count[depth] += i->op == IR_LD || i->op == IR_ST;
+        if (i->op == IR_PUT && g->r->insns[i->a].op == IR_LD)
+            g->loaded |= UINT64_C(1) << i->aux;
         if (i->op == IR_EXPECT) /* calls taken in: often entered, and for few rounds */
             return;
     }
@@ -184,10 +187,18 @@ void access_page_slots(struct cg *g)
     }
     if (!g->page_depth)
         return;
+    /* Another region's slots are for other accesses: they go. */
+    const uint32_t owner = (uint32_t)(g->e.start - g->be->write);
+    const struct host_mem field = mem_at(ENV, TCG_ENV_OFFSET(page_owner));
+    emit_rm(&g->e, 0x81, 7, field); /* cmp */
+    emit_u32(&g->e, owner);
+    uint8_t *mine = emit_jcc(&g->e, CC_E);
+    emit_store_imm(&g->e, false, field, (int32_t)owner);
     emit_vex_rr(&g->e, 0xef | MAP_0F | PP_66, SCRATCH_XMM, SCRATCH_XMM, SCRATCH_XMM); /* vpxor */
     for (unsigned k = 0; k < TCG_PAGE_SLOTS && k < sum; k += 2)
         emit_vex_rm(&g->e, V_MOVDQU_STORE, SCRATCH_XMM, NO_REG,
                     page_mem(offsetof(struct tcg_cpu, page_limit), k));
+    emit_patch(mine, g->e.p);
 }
 
 /* Returns the jump of a miss. */
@@ -217,6 +228,18 @@ static uint8_t *page_refill(struct cg *g, const struct stub *s)
     return slow;
 }
 
+/* An address that was itself loaded leads anywhere: it has
+ * more to lose by a jump that is not foreseen than to gain. */
+static bool wants_page_slot(const struct cg *g)
+{
+    const struct ir_insn *insns = g->r->insns, *p = &insns[insns[g->n].a];
+    if (!g->page_depth || g->depth < g->page_depth || g->page_count == TCG_PAGE_SLOTS)
+        return false;
+    if (p->op == IR_ADD || p->op == IR_LEA)
+        p = &insns[p->a];
+    return p->op != IR_LD && !(p->op == IR_GET && g->loaded >> p->aux & 1);
+}
+
 /*
  * Registers first (allocation may emit moves), then the record of where everything is, then the
  * checks, whose jumps (TLB, alignment) lead to one stub. *base: the addend.
@@ -232,8 +255,7 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
     fl_clobber(g);
     if (a->attr & IR_MEM_ALIGN)
         odd = access_alignment_check(&g->e, a);
-    bool page =
-        !slow_only && g->page_depth && g->depth >= g->page_depth && g->page_count < TCG_PAGE_SLOTS;
+    bool page = !slow_only && wants_page_slot(g);
     slow = slow_only ? emit_jmp(&g->e)
            : page    ? page_check(g, a, g->page_count, t)
                      : access_tlb_check(&g->e, a, t, u);

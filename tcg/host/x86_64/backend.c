@@ -626,6 +626,7 @@ static struct tcg_exit run(struct tcg_cpu *tc, struct tcg_block *b)
 
     memcpy(&enter, &be->thunk[THUNK_ENTER], sizeof enter);
     tc->guest_fp = true;
+    forget_pages(tc);
     enter(tcg_env(tc), b->code);
     host_x87_leave(tc);
     tc->guest_fp = false;

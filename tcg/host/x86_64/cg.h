@@ -209,6 +209,7 @@ struct cg {
     unsigned depth;      /* of loops, where the code has got to */
     unsigned page_depth; /* accesses in loops at least so deep have page slots; 0: none */
     unsigned page_count; /* slots given */
+    uint64_t loaded;     /* slots that are PUT values just loaded */
     uint16_t poll_site;  /* of a label just bound whose poll is to come, plus 1; 0: none */
     unsigned marks;      /* label_flags used */
 };
