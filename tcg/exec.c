@@ -237,11 +237,13 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
             out.kind = TCG_EXIT_STATUS;
             continue;
         }
+        if (era != tc->tm->cache.flush_count)
+            out.block = NULL; /* it came from a block that is no more */
         if (!transient(tc) && !tc->tm->one_insn) {
             if (out.kind != TCG_EXIT_LINK)
                 fill_jump_cache(tc, b);
-            else if (!confirmed && era == tc->tm->cache.flush_count)
-                try_link(tc, &out, b); /* else the block it came from is no more */
+            else if (!confirmed && out.block)
+                try_link(tc, &out, b);
             if (tc->tm->tier2 && !log_exec(tc) && tier2_note(tc, b, &out))
                 b = tcg_lookup(tc, false);
             if (!b) {
