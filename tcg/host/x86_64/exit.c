@@ -55,7 +55,11 @@ static void recipe_places(struct cg *g, unsigned slot, uint32_t v)
               f->op | (unsigned)f->aux << 8 | (from_result ? PLACE_FROM_RESULT : 0u) |
                   (f->imm ? (unsigned)FL_LABEL_MARK(f->imm) << PLACE_MARK_SHIFT : 0u));
     for (unsigned k = 0; k < 3; k++) {
-        if (operand[k])
+        uint64_t c;
+        if (k == 1 && operand[k] && operand[k] < IR_MAX_INSNS &&
+            ir_is_const(g->r, (ir_ref)operand[k], &c))
+            add_place(g, PLACE_OPERAND, PLACE_CONST, add_const(g, c)); /* a shift's count must be */
+        else if (operand[k])
             value_place(g, PLACE_OPERAND, operand[k]);
         else
             add_place(g, PLACE_OPERAND, PLACE_CONST, add_const(g, 0));
