@@ -137,6 +137,10 @@ static void guest_load_code(struct guest *g, const uint8_t *code, uint64_t at, u
         n = n < len - done ? n : len - done;
         dma_write(g->m.memory, NULL, guest_phys(at + done) + ((at + done) & (PAGE - 1)),
                   code + done, n);
+        /* Pages that are written often stay with the first tier, but these have new code. */
+        struct tcg_page *page = cache_page(g->ram, guest_phys(at + done));
+        if (page)
+            page->writes = 0;
         done += n;
     }
     machine_unlock(&g->m);
