@@ -27,6 +27,7 @@ enum in_model {
     V2 = 1 << 1,     /* x86-64-v2 */
     ALWAYS = 1 << 2, /* any model but the historical ones: time-keeping and the like */
     OLD = 1 << 3,    /* 486 */
+    V3 = 1 << 4,     /* x86-64-v3 */
 };
 
 struct feature {
@@ -90,7 +91,7 @@ static const struct feature features[] = {
     F(1_ECX, 19, YES, V2, "sse4.1"),
     F(1_ECX, 20, YES, V2, "sse4.2"),
     F(1_ECX, 21, YES, ALWAYS, "x2apic"),
-    F(1_ECX, 22, YES, 0, "movbe"),
+    F(1_ECX, 22, YES, V3, "movbe"),
     F(1_ECX, 23, YES, V2, "popcnt"),
     F(1_ECX, 24, YES, ALWAYS, "tsc-deadline"),
     F(1_ECX, 25, NO, 0, "aes"),
@@ -102,12 +103,12 @@ static const struct feature features[] = {
     F(7_EBX, 0, YES, 0, "fsgsbase"),
     F(7_EBX, 1, YES, ALWAYS, "tsc-adjust"),
     F(7_EBX, 2, NO, 0, "sgx"),
-    F(7_EBX, 3, NO, 0, "bmi1"),
+    F(7_EBX, 3, YES, V3, "bmi1"),
     F(7_EBX, 4, NO, 0, "hle"),
     F(7_EBX, 5, NO, 0, "avx2"),
     F(7_EBX, 6, YES, 0, "fdp-excptn-only"),
     F(7_EBX, 7, YES, 0, "smep"),
-    F(7_EBX, 8, NO, 0, "bmi2"),
+    F(7_EBX, 8, YES, V3, "bmi2"),
     F(7_EBX, 9, YES, ALWAYS, "erms"),
     F(7_EBX, 10, YES, 0, "invpcid"),
     F(7_EBX, 11, NO, 0, "rtm"),
@@ -115,7 +116,7 @@ static const struct feature features[] = {
     F(7_EBX, 14, NO, 0, "mpx"),
     F(7_EBX, 16, NO, 0, "avx512f"),
     F(7_EBX, 18, NO, 0, "rdseed"),
-    F(7_EBX, 19, NO, 0, "adx"),
+    F(7_EBX, 19, YES, 0, "adx"),
     F(7_EBX, 20, YES, 0, "smap"),
     F(7_EBX, 23, NO, 0, "clflushopt"),
     F(7_EBX, 24, NO, 0, "clwb"),
@@ -147,7 +148,7 @@ static const struct feature features[] = {
     F(8000_0001_EDX, 31, NO, 0, "3dnow"),
     F(8000_0001_ECX, 0, YES, BASE, "lahf-lm"),
     F(8000_0001_ECX, 2, NO, 0, "svm"),
-    A(8000_0001_ECX, 5, YES, 0, "abm", "lzcnt"),
+    A(8000_0001_ECX, 5, YES, V3, "abm", "lzcnt"),
     F(8000_0001_ECX, 6, NO, 0, "sse4a"),
     F(8000_0001_ECX, 8, YES, 0, "3dnowprefetch"),
     F(8000_0007_EDX, 8, YES, ALWAYS, "invtsc"),

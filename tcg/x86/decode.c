@@ -10,7 +10,7 @@
 #include "tcg/x86/slots.h"
 
 const struct x86_row_table *const x86_tables[] = {&x86_table_int, &x86_table_sys, &x86_table_x87,
-                                                  &x86_table_sse, NULL};
+                                                  &x86_table_sse, &x86_table_bmi, NULL};
 
 /* Which opcodes of the one-byte and the 0F map have a ModRM byte: bit n of word op >> 5. Kept apart
  * from the rows because an undefined opcode, too, has a length. Maps 0F38 and 0F3A: all do. */
@@ -134,6 +134,39 @@ static void read_sizes(struct x86_insn *n, uint64_t mode)
     n->mandatory = n->rep == 0xf2 ? 3 : n->rep == 0xf3 ? 2 : p66 ? 1 : 0;
 }
 
+/* C4 and C5 outside 64-bit code are LDS and LES but for the forms that those do not have; in real
+ * and V86 mode there is no VEX. */
+static bool is_vex(const struct cursor *c, uint8_t b, uint64_t mode)
+{
+    if (b != 0xc4 && b != 0xc5)
+        return false;
+    if (mode & MODE_CODE64)
+        return true;
+    return mode & MODE_PROTECTED && !(mode & MODE_V86) && c->pos < c->len && c->buf[c->pos] >= 0xc0;
+}
+
+/* The bytes behind C4 or C5; false: undefined. */
+static bool read_vex(struct x86_insn *n, struct cursor *c, uint8_t b, uint64_t mode)
+{
+    bool code64 = mode & MODE_CODE64, before = n->prefixes & ~X86_PFX_67 || n->rex;
+    unsigned map = 1, p = (unsigned)take(c, 1), rxb = p >> 5 | 3;
+    if (b == 0xc4) {
+        map = p & 31;
+        rxb = p >> 5;
+        p = (unsigned)take(c, 1);
+    } else {
+        p &= 0x7f;
+    }
+    n->vex = true;
+    n->rex = (uint8_t)(0x40 | (p & 0x80 ? 8 : 0) | (code64 ? ~rxb & 7 : 0));
+    n->vexl = p >> 2 & 1;
+    n->vvvv = ~p >> 3 & 15;
+    n->mandatory = p & 3;
+    n->map = (uint8_t)(MAP_V0F + map - 1);
+    n->op = (uint8_t)take(c, 1);
+    return !before && map >= 1 && map <= 3;
+}
+
 /* ---- ModRM ---------------------------------------------------------------------------------- */
 
 static void read_ea16(struct x86_insn *n, struct cursor *c)
@@ -162,7 +195,7 @@ static void read_ea32(struct x86_insn *n, struct cursor *c, bool code64)
     if (rm == 4) {
         uint8_t sib = (uint8_t)take(c, 1);
         n->scale = sib >> 6;
-        n->index = (uint8_t)((sib >> 3 & 7) | rex_x);
+        n->vindex = n->index = (uint8_t)((sib >> 3 & 7) | rex_x);
         if (n->index == 4)
             n->index = X86_NO_REG;
         n->base = (uint8_t)((sib & 7) | rex_b);
@@ -202,7 +235,8 @@ static uint32_t selector_key(const struct x86_insn *n, uint64_t mode)
     return n->mandatory | (uint32_t)(n->mod == 3) << 2 | (uint32_t)(n->modrm >> 3 & 7) << 3 |
            (uint32_t)(n->modrm & 7) << 6 | (uint32_t)(n->rex >> 3 & 1) << 9 |
            (uint32_t)((mode & MODE_CODE64) != 0) << 10 | (uint32_t)n->opsize << 11 |
-           (uint32_t)(n->rep == 0xf3) << 13 | (uint32_t)(n->rex & 1) << 14;
+           (uint32_t)(n->rep == 0xf3) << 13 | (uint32_t)(n->rex & 1) << 14 |
+           (uint32_t)n->vexl << 15;
 }
 
 static bool has_feature(const uint32_t *features, uint16_t feature)
@@ -221,7 +255,7 @@ static const struct x86_row *find_row(const struct x86_insn *n, uint32_t key,
                 break;
             if ((key ^ row->select) & row->select >> 16)
                 continue;
-            if (has_feature(features, row->feature))
+            if (has_feature(features, row->feature) && has_feature(features, row->feature2))
                 return row;
             if (!(row->flags & I_ELSE))
                 return NULL;
@@ -240,6 +274,8 @@ static void read_immediates(struct x86_insn *n, struct cursor *c)
         int64_t v;
         switch (n->row->ops[k]) {
         case OP_Ib:
+        case OP_Lx:
+        case OP_Ldq:
             v = (int64_t)take(c, 1);
             break;
         case OP_Ibs:
@@ -282,7 +318,9 @@ static void row_opsize(struct x86_insn *n, uint64_t mode)
     if (f & I_BYTE)
         n->opsize = IR_W8;
     if (f & I_W64)
-        n->opsize = n->rex & 8 ? IR_W64 : IR_W32;
+        n->opsize = n->rex & 8 && mode & MODE_CODE64 ? IR_W64 : IR_W32;
+    if (f & I_LIG)
+        n->vexl = 0;
     if (!(mode & MODE_CODE64))
         return;
     if (f & I_FORCE64)
@@ -291,8 +329,32 @@ static void row_opsize(struct x86_insn *n, uint64_t mode)
         n->opsize = n->prefixes & X86_PFX_66 && !(n->rex & 8) ? IR_W16 : IR_W64;
 }
 
-static bool legal(const struct x86_insn *n, uint64_t mode)
+/* An operand that VEX.vvvv names. */
+static bool in_vvvv(unsigned kind)
 {
+    return kind == OP_Hx || kind == OP_Hdq || kind == OP_By;
+}
+
+/* VEX.vvvv names a register exactly where an operand is in it; outside 64-bit code there are eight.
+ */
+static bool vex_legal(struct x86_insn *n, uint64_t mode)
+{
+    const uint8_t *ops = n->row->ops;
+    bool used = in_vvvv(ops[0]) || in_vvvv(ops[1]) || in_vvvv(ops[2]);
+    if (!used)
+        return !n->vvvv;
+    if (!(mode & MODE_CODE64))
+        n->vvvv &= 7;
+    if (ops[1] == OP_Mi && (n->vindex == X86_NO_REG || n->addrsize == IR_W16))
+        return false;
+    return !(n->row->flags & I_DISTINCT) ||
+           (n->reg != n->vindex && n->reg != n->vvvv && n->vvvv != n->vindex);
+}
+
+static bool legal(struct x86_insn *n, uint64_t mode)
+{
+    if (n->vex && !vex_legal(n, mode))
+        return false;
     if (n->lock && (!(n->row->flags & I_LOCK) || !n->mem))
         return false;
     if (n->row->flags & I_PROT && (!(mode & MODE_PROTECTED) || mode & MODE_V86))
@@ -321,6 +383,13 @@ static void read_opcode(struct x86_insn *n, struct cursor *c, uint8_t b)
     n->opreg = (uint8_t)((b & 7) | (n->rex & 1) << 3);
 }
 
+static bool takes_modrm(const struct x86_insn *n)
+{
+    if (n->map == MAP_V0F)
+        return n->op != 0x77; /* VZEROUPPER */
+    return n->map >= MAP_0F38 || has_modrm[n->map][n->op >> 5] >> (n->op & 31) & 1;
+}
+
 enum x86_decode_status x86_decode(struct x86_insn *n, const uint8_t *buf, size_t len, uint64_t mode,
                                   const uint32_t *features)
 {
@@ -328,15 +397,22 @@ enum x86_decode_status x86_decode(struct x86_insn *n, const uint8_t *buf, size_t
     bool code64 = mode & MODE_CODE64;
 
     memset(n, 0, sizeof *n);
-    n->base = n->index = X86_NO_REG;
+    n->base = n->index = n->vindex = X86_NO_REG;
     n->seg_override = X86_NO_SEG;
     n->seg = X86_DS;
     uint8_t b = read_prefixes(n, &c, code64);
     read_sizes(n, mode);
-    read_opcode(n, &c, b);
-    if (c.status == X86_DECODE_OK &&
-        (n->map >= MAP_0F38 || has_modrm[n->map][n->op >> 5] >> (n->op & 31) & 1))
+    bool known = true;
+    if (is_vex(&c, b, mode))
+        known = read_vex(n, &c, b, mode);
+    else
+        read_opcode(n, &c, b);
+    if (c.status == X86_DECODE_OK && known && takes_modrm(n))
         read_modrm(n, &c, code64);
+    if (c.status == X86_DECODE_OK && !known) {
+        n->len = (uint8_t)c.pos;
+        return X86_DECODE_UD;
+    }
     if (c.status == X86_DECODE_OK) {
         n->row = find_row(n, selector_key(n, mode), features);
         if (!n->row) {

@@ -25,8 +25,8 @@ struct x86_insn;
 
 enum { X86_INSN_MAX = 15 };
 
-/* Opcode maps. The VEX maps come after; their rows go into the same tables. */
-enum x86_map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, X86_MAP_COUNT };
+/* Opcode maps; MAP_V*: with a VEX prefix. Room for the EVEX maps behind them. */
+enum x86_map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, MAP_V0F, MAP_V0F38, MAP_V0F3A, X86_MAP_COUNT };
 
 /* ---- row selection
  * -------------------------------------------------------------------------------------- */
@@ -50,6 +50,7 @@ enum x86_map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, X86_MAP_COUNT };
 #define MOD_REG SEL_FIELD(1, 2, 1)
 #define REG_IS(n) SEL_FIELD(7, 3, n) /* ModRM.reg as opcode extension: /n */
 #define RM_IS(n) SEL_FIELD(7, 6, n)
+/* REX.W or VEX.W */
 #define REX_W0 SEL_FIELD(1, 9, 0)
 #define REX_W1 SEL_FIELD(1, 9, 1)
 #define NOT64 SEL_FIELD(1, 10, 0)  /* form does not exist in 64-bit mode */
@@ -59,6 +60,8 @@ enum x86_map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, X86_MAP_COUNT };
 #define PREFIX_F3                                                                                  \
     SEL_FIELD(1, 13, 1) /* an F3 prefix is there (PAUSE), also where it is not mandatory */
 #define REX_B0 SEL_FIELD(1, 14, 0) /* 90 is NOP only without REX.B */
+#define VEX_L0 SEL_FIELD(1, 15, 0)
+#define VEX_L1 SEL_FIELD(1, 15, 1)
 
 /* ---- operands
  * ------------------------------------------------------------------------------------------- */
@@ -68,9 +71,11 @@ enum x86_map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, X86_MAP_COUNT };
  * ModRM.reg; M memory only; R r/m register only; S segment, C control, D debug register in
  * ModRM.reg; I immediate; J branch displacement; O absolute offset; Z register in the opcode's low
  * bits; X Y string source and destination; V XMM in ModRM.reg, W XMM or memory, U XMM in r/m; P MMX
- * in ModRM.reg, Q MMX or memory, N MMX in r/m. b 8, w 16, d 32, q 64, x 128 bits; v operand size; z
- * operand size but at most 32; y 32 or 64 by REX.W. Memory sizes of V/W kinds are what a memory
- * operand accesses.
+ * in ModRM.reg, Q MMX or memory, N MMX in r/m; H XMM in VEX.vvvv, B general register there, L XMM
+ * in the immediate. b 8, w 16, d 32, q 64, x 128 bits (256 with VEX.L), dq always 128; v operand
+ * size; z operand size but at most 32; y 32 or 64 by REX.W. Memory sizes of V/W kinds are what a
+ * memory operand accesses; h, f, e: a half, a fourth, an eighth of x. Mi: as many addresses as the
+ * vector register in the index has elements.
  */
 /* clang-format off */
 #define X86_OPERANDS(X)                                                                           \
@@ -81,7 +86,9 @@ enum x86_map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, X86_MAP_COUNT };
     /* x87: register stack and memory formats */                                                  \
     X(ST0) X(STi) X(Mf32) X(Mf64) X(Mf80) X(Mi16) X(Mi32) X(Mi64) X(Mbcd)                         \
     /* MMX and SSE; XMM0 the implicit mask */                                                     \
-    X(Pq) X(Qq) X(Qd) X(Nq) X(Vx) X(Wx) X(Wq) X(Wd) X(Ww) X(Ux) X(XMM0)
+    X(Pq) X(Qq) X(Qd) X(Nq) X(Vx) X(Wx) X(Wq) X(Wd) X(Ww) X(Ux) X(XMM0)                           \
+    /* AVX */                                                                                     \
+    X(Hx) X(Lx) X(By) X(Vdq) X(Hdq) X(Wdq) X(Udq) X(Ldq) X(Mdq) X(Wb) X(Wh) X(Wf) X(We) X(Mi)
 /* clang-format on */
 
 enum x86_operand {
@@ -108,6 +115,8 @@ enum x86_row_flags {
     I_REP = 1 << 8, /* F2/F3 is a repeat prefix (string instructions): shown in the log */
     I_W64 =
         1 << 9, /* operand size is 64 with REX.W else 32; 66 does not make 16 (SSE <-> integer) */
+    I_LIG = 1 << 11,      /* VEX.L is ignored: one element, 128 bits */
+    I_DISTINCT = 1 << 12, /* gathers: #UD unless destination, index and mask are three registers */
     I_END =
         1
         << 10, /* always ends the region: for reading the tables; the translate function does it */
@@ -121,7 +130,7 @@ enum x86_check {
     CHECK_WAIT, /* CR0.MP and TS: #NM */
     CHECK_MMX,  /* EM: #UD; TS: #NM */
     CHECK_SSE,  /* EM or not CR4.OSFXSR: #UD; TS: #NM */
-    CHECK_AVX,  /* room: CR4.OSXSAVE and XCR0 */
+    CHECK_AVX,  /* CR4.OSXSAVE or XCR0[2:1] not set: #UD; TS: #NM */
 };
 
 /* Feature needed: 0 none, else word and bit of a CPUID feature word. */
@@ -141,17 +150,32 @@ enum x86_row_feature {
     FEAT_SSE2 = X86_FEATURE(X86_FEAT_1_EDX, 26),
     FEAT_SSE3 = X86_FEATURE(X86_FEAT_1_ECX, 0),
     FEAT_MONITOR = X86_FEATURE(X86_FEAT_1_ECX, 3),
+    FEAT_PCLMUL = X86_FEATURE(X86_FEAT_1_ECX, 1),
     FEAT_SSSE3 = X86_FEATURE(X86_FEAT_1_ECX, 9),
+    FEAT_FMA = X86_FEATURE(X86_FEAT_1_ECX, 12),
     FEAT_CX16 = X86_FEATURE(X86_FEAT_1_ECX, 13),
     FEAT_SSE41 = X86_FEATURE(X86_FEAT_1_ECX, 19),
     FEAT_SSE42 = X86_FEATURE(X86_FEAT_1_ECX, 20),
     FEAT_MOVBE = X86_FEATURE(X86_FEAT_1_ECX, 22),
     FEAT_POPCNT = X86_FEATURE(X86_FEAT_1_ECX, 23),
+    FEAT_AES = X86_FEATURE(X86_FEAT_1_ECX, 25),
     FEAT_XSAVE = X86_FEATURE(X86_FEAT_1_ECX, 26),
+    FEAT_AVX = X86_FEATURE(X86_FEAT_1_ECX, 28),
+    FEAT_F16C = X86_FEATURE(X86_FEAT_1_ECX, 29),
+    FEAT_RDRAND = X86_FEATURE(X86_FEAT_1_ECX, 30),
     FEAT_FSGSBASE = X86_FEATURE(X86_FEAT_7_EBX, 0),
     FEAT_BMI1 = X86_FEATURE(X86_FEAT_7_EBX, 3),
+    FEAT_AVX2 = X86_FEATURE(X86_FEAT_7_EBX, 5),
+    FEAT_BMI2 = X86_FEATURE(X86_FEAT_7_EBX, 8),
     FEAT_INVPCID = X86_FEATURE(X86_FEAT_7_EBX, 10),
+    FEAT_RDSEED = X86_FEATURE(X86_FEAT_7_EBX, 18),
+    FEAT_ADX = X86_FEATURE(X86_FEAT_7_EBX, 19),
     FEAT_SMAP = X86_FEATURE(X86_FEAT_7_EBX, 20),
+    FEAT_SHA = X86_FEATURE(X86_FEAT_7_EBX, 29),
+    FEAT_GFNI = X86_FEATURE(X86_FEAT_7_ECX, 8),
+    FEAT_VAES = X86_FEATURE(X86_FEAT_7_ECX, 9),
+    FEAT_VPCLMUL = X86_FEATURE(X86_FEAT_7_ECX, 10),
+    FEAT_RDPID = X86_FEATURE(X86_FEAT_7_ECX, 22),
     FEAT_XSAVEOPT = X86_FEATURE(X86_FEAT_D_1_EAX, 0),
     FEAT_XSAVEC = X86_FEATURE(X86_FEAT_D_1_EAX, 1),
     FEAT_XGETBV1 = X86_FEATURE(X86_FEAT_D_1_EAX, 2),
@@ -186,10 +210,11 @@ struct x86_row {
     const char *name; /* mnemonic as in the SDM, lower case; '@' stands for the condition of the low
                          4 opcode bits */
     x86_translate_fn *fn;
-    uint8_t ops[4];   /* enum x86_operand */
-    uint16_t flags;   /* enum x86_row_flags */
-    uint16_t arg;     /* for the translate function: an ir_op, a helper, a number */
-    uint16_t feature; /* enum x86_row_feature */
+    uint8_t ops[4];    /* enum x86_operand */
+    uint16_t flags;    /* enum x86_row_flags */
+    uint16_t arg;      /* for the translate function: an ir_op, a helper, a number */
+    uint16_t feature;  /* enum x86_row_feature */
+    uint16_t feature2; /* a second one that is needed, too */
     uint16_t fl_read, fl_write,
         fl_undef; /* arithmetic flags (FL_*); undefined ones are not in fl_write */
     uint32_t arg2;
@@ -242,7 +267,8 @@ struct x86_row_table {
     _Pragma("GCC diagnostic pop") const struct x86_row_table name = {                              \
         name##_rows, name##_index, sizeof name##_rows / sizeof *name##_rows};
 
-extern const struct x86_row_table x86_table_int, x86_table_sys, x86_table_x87, x86_table_sse;
+extern const struct x86_row_table x86_table_int, x86_table_sys, x86_table_x87, x86_table_sse,
+    x86_table_bmi;
 /* All of them, NULL-terminated (decode.c). */
 extern const struct x86_row_table *const x86_tables[];
 
@@ -266,7 +292,10 @@ struct x86_insn {
     uint8_t mandatory; /* 0 none, 1 66, 2 F3, 3 F2 */
     uint8_t rep;       /* 0, or 0xf2/0xf3: the later one */
     bool lock;
-    uint8_t rex;      /* 0, or 0x40-0x4f */
+    uint8_t rex; /* 0, or 0x40-0x4f; VEX.RXBW likewise */
+    bool vex;
+    uint8_t vexl;     /* VEX.L: 256 bits */
+    uint8_t vvvv;     /* register in VEX.vvvv */
     uint8_t opsize;   /* enum ir_width of the operation after the row's I_ flags */
     uint8_t addrsize; /* IR_W16, IR_W32, IR_W64 */
     bool has_modrm;
@@ -277,6 +306,7 @@ struct x86_insn {
     uint8_t opreg;       /* low 3 bits of the opcode with REX.B (Z operands) */
     uint8_t base, index; /* X86_NO_REG, X86_BASE_RIP, or a register */
     uint8_t scale;       /* 0-3 */
+    uint8_t vindex;      /* number in SIB.index, for a vector register; X86_NO_REG: no SIB */
     uint8_t seg; /* segment of the memory operand (also string sources and O operands), overrides
                     applied */
     uint8_t seg_override; /* X86_NO_SEG or what the prefixes said */

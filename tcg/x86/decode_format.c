@@ -65,6 +65,11 @@ static void put_reg(struct text *t, const struct x86_insn *i, unsigned reg, unsi
         put(t, "%s", low[reg]);
 }
 
+static void put_vec(struct text *t, bool wide, unsigned reg)
+{
+    put(t, "%cmm%u", wide ? 'y' : 'x', reg);
+}
+
 static void put_mem(struct text *t, const struct x86_insn *i, uint64_t next)
 {
     const char *sep = "";
@@ -79,9 +84,13 @@ static void put_mem(struct text *t, const struct x86_insn *i, uint64_t next)
         put_reg(t, i, i->base, i->addrsize);
         sep = "+";
     }
-    if (i->index != X86_NO_REG) {
+    bool vindex = i->row->ops[1] == OP_Mi;
+    if (i->index != X86_NO_REG || vindex) {
         put(t, "%s", sep);
-        put_reg(t, i, i->index, i->addrsize);
+        if (vindex)
+            put_vec(t, i->vexl, i->vindex);
+        else
+            put_reg(t, i, i->index, i->addrsize);
         if (i->addrsize != IR_W16)
             put(t, "*%u", 1u << i->scale);
         sep = "+";
@@ -165,6 +174,9 @@ static void put_operand(struct text *t, const struct x86_insn *i, unsigned k, ui
     case OP_Gy:
         put_reg(t, i, i->reg, y_width(i));
         break;
+    case OP_By:
+        put_reg(t, i, i->vvvv, y_width(i));
+        break;
     case OP_Gv:
         put_reg(t, i, i->reg, i->opsize);
         break;
@@ -227,7 +239,22 @@ static void put_operand(struct text *t, const struct x86_insn *i, unsigned k, ui
         put(t, "mm%u", i->reg & 7);
         break;
     case OP_Vx:
-        put(t, "xmm%u", i->reg);
+        put_vec(t, i->vexl, i->reg);
+        break;
+    case OP_Vdq:
+        put_vec(t, false, i->reg);
+        break;
+    case OP_Hx:
+        put_vec(t, i->vexl, i->vvvv);
+        break;
+    case OP_Hdq:
+        put_vec(t, false, i->vvvv);
+        break;
+    case OP_Lx:
+        put_vec(t, i->vexl, (unsigned)i->imm >> 4 & 15);
+        break;
+    case OP_Ldq:
+        put_vec(t, false, (unsigned)i->imm >> 4 & 15);
         break;
     case OP_XMM0:
         put(t, "xmm0");
@@ -241,14 +268,28 @@ static void put_operand(struct text *t, const struct x86_insn *i, unsigned k, ui
             put(t, "mm%u", i->rm & 7);
         break;
     case OP_Wx:
-    case OP_Wq:
-    case OP_Wd:
-    case OP_Ww:
     case OP_Ux:
         if (i->mem)
             put_mem(t, i, next);
         else
-            put(t, "xmm%u", i->rm);
+            put_vec(t, i->vexl, i->rm);
+        break;
+    case OP_Mi:
+        put_mem(t, i, next);
+        break;
+    case OP_Wdq:
+    case OP_Udq:
+    case OP_Wb:
+    case OP_Wh:
+    case OP_Wf:
+    case OP_We:
+    case OP_Wq:
+    case OP_Wd:
+    case OP_Ww:
+        if (i->mem)
+            put_mem(t, i, next);
+        else
+            put_vec(t, false, i->rm);
         break;
     case OP_Ib:
     case OP_Ibs:
@@ -310,17 +351,32 @@ const char *x86_feature_name(uint16_t feature)
         {FEAT_SSE2, "SSE2"},
         {FEAT_SSE3, "SSE3"},
         {FEAT_MONITOR, "MONITOR"},
+        {FEAT_PCLMUL, "PCLMULQDQ"},
         {FEAT_SSSE3, "SSSE3"},
+        {FEAT_FMA, "FMA"},
         {FEAT_CX16, "CMPXCHG16B"},
         {FEAT_SSE41, "SSE4.1"},
         {FEAT_SSE42, "SSE4.2"},
         {FEAT_MOVBE, "MOVBE"},
         {FEAT_POPCNT, "POPCNT"},
+        {FEAT_AES, "AES"},
         {FEAT_XSAVE, "XSAVE"},
+        {FEAT_AVX, "AVX"},
+        {FEAT_F16C, "F16C"},
+        {FEAT_RDRAND, "RDRAND"},
         {FEAT_FSGSBASE, "FSGSBASE"},
         {FEAT_BMI1, "BMI1"},
+        {FEAT_AVX2, "AVX2"},
+        {FEAT_BMI2, "BMI2"},
         {FEAT_INVPCID, "INVPCID"},
+        {FEAT_RDSEED, "RDSEED"},
+        {FEAT_ADX, "ADX"},
         {FEAT_SMAP, "SMAP"},
+        {FEAT_SHA, "SHA"},
+        {FEAT_GFNI, "GFNI"},
+        {FEAT_VAES, "VAES"},
+        {FEAT_VPCLMUL, "VPCLMULQDQ"},
+        {FEAT_RDPID, "RDPID"},
         {FEAT_XSAVEOPT, "XSAVEOPT"},
         {FEAT_XSAVEC, "XSAVEC"},
         {FEAT_XGETBV1, "XGETBV1"},
@@ -349,18 +405,22 @@ static bool selects(const struct x86_row *row, uint32_t field, unsigned *value)
 
 void x86_row_format(const struct x86_row *row, char *buf, size_t len)
 {
-    static const char *const maps[] = {"", "0F ", "0F38 ", "0F3A "};
+    static const char *const maps[X86_MAP_COUNT] = {"",    "0F ",   "0F38 ", "0F3A ",
+                                                    "0F ", "0F38 ", "0F3A "};
+    bool vex = row->map >= MAP_V0F;
     static const char *const prefixes[] = {"NP ", "66 ", "F3 ", "F2 "};
     struct text t = {buf, len, 0};
     unsigned v;
 
     if (len)
         buf[0] = 0;
+    if (vex)
+        put(&t, "VEX%s ", !selects(row, VEX_L1, &v) ? "" : v ? ".L1" : ".L0");
     if (selects(row, SEL_FIELD(3, 0, 0), &v))
         put(&t, "%s", prefixes[v]);
-    if (selects(row, REX_W1, &v) && v)
-        put(&t, "REX.W ");
-    put(&t, "%s%02X", maps[row->map & 3], row->op);
+    if (selects(row, REX_W1, &v) && (v || vex))
+        put(&t, v ? vex ? "W1 " : "REX.W " : "W0 ");
+    put(&t, "%s%02X", maps[row->map], row->op);
     if (row->last != row->op)
         put(&t, "-%02X", row->last);
     if (selects(row, REG_IS(7), &v))

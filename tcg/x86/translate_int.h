@@ -79,6 +79,10 @@ x86_translate_fn tr_xchg, tr_xadd, tr_cmpxchg, tr_cmpxchg8b, tr_cmpxchg16b;
 bool x86_needs_atomic(const struct x86_trans *x, const struct x86_insn *i);
 /* translate_bit.c; arg of tr_bt: 0 BT, 1 BTS, 2 BTR, 3 BTC */
 x86_translate_fn tr_bt, tr_bsf, tr_bsr, tr_tzcnt, tr_lzcnt, tr_popcnt, tr_crc32;
+/* translate_bmi.c; arg of tr_bls: 1 BLSR, 2 BLSMSK, 3 BLSI; of tr_pdep_pext, tr_shiftx: the IR op;
+ * of tr_adx: 1 ADOX */
+x86_translate_fn tr_andn, tr_bls, tr_bzhi, tr_bextr, tr_pdep_pext, tr_mulx, tr_shiftx, tr_rorx,
+    tr_adx;
 /* translate_branch.c; arg of tr_loop: condition LOOPNE 0, LOOPE 1, LOOP 2 */
 x86_translate_fn tr_jcc, tr_jmp, tr_jmp_ind, tr_call, tr_call_ind, tr_ret, tr_loop, tr_jcxz,
     tr_bound, tr_ud;

@@ -240,6 +240,7 @@ static unsigned operand_bytes(const struct x86_insn *d)
         switch (d->row->ops[k]) {
         case OP_Eb:
         case OP_Mb:
+        case OP_Wb:
             return 1;
         case OP_Ew:
         case OP_Mw:
@@ -271,7 +272,16 @@ static unsigned operand_bytes(const struct x86_insn *d)
             return 10;
         case OP_Wx:
         case OP_Mx:
+            return 16u << d->vexl;
+        case OP_Wdq:
+        case OP_Mdq:
             return 16;
+        case OP_Wh:
+            return 8u << d->vexl;
+        case OP_Wf:
+            return 4u << d->vexl;
+        case OP_We:
+            return 2u << d->vexl;
         default:
             break;
         }
@@ -462,6 +472,10 @@ static bool writes_rsp(const struct x86_insn *d)
             if (!d->mem && d->rm == X86_RSP)
                 return true;
             break;
+        case OP_By:
+            if (d->vvvv == X86_RSP)
+                return true;
+            break;
         case OP_Zb:
         case OP_Zv:
             if (d->opreg == X86_RSP)
@@ -471,6 +485,28 @@ static bool writes_rsp(const struct x86_insn *d)
             break;
         }
     return false;
+}
+
+static bool uses_vvvv(const struct x86_row *row)
+{
+    for (unsigned k = 0; k < 3; k++)
+        if (row->ops[k] == OP_Hx || row->ops[k] == OP_Hdq || row->ops[k] == OP_By)
+            return true;
+    return false;
+}
+
+static void put_vex(struct item *i, const struct x86_row *row, unsigned rex, unsigned l,
+                    unsigned vvvv, unsigned pp)
+{
+    unsigned map = row->map - MAP_V0F + 1, low = (~vvvv & 15) << 3 | l << 2 | pp;
+    if (map == 1 && !(rex & 11)) {
+        put8(i, 0xc5);
+        put8(i, (rex & 4 ? 0 : 0x80) | low);
+        return;
+    }
+    put8(i, 0xc4);
+    put8(i, (~rex & 7) << 5 | map);
+    put8(i, (rex & 8) << 4 | low);
 }
 
 /* One instruction of this row into *out, or false: another try may do. */
@@ -507,6 +543,11 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
             rex = (uint8_t)(f2 & 8 ? rex | 0x41 : rex & ~1);
         }
     }
+    bool vex = row->map >= MAP_V0F;
+    unsigned vvvv =
+        uses_vvvv(row) ? m->focused && percent(r, 85) ? m->focus[below(r, 3)] : below(r, 16) : 0;
+    if (vex)
+        p66 = false;
     bool lock = (row->flags & I_LOCK) && percent(r, 25);
     mem |= lock && !(mask >> 2 & 1);
 
@@ -541,14 +582,17 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
         put8(&body, percent(r, 50) ? 0xf3 : 0xf2);
     if (mask >> 13 & 1)
         put8(&body, 0xf3);
-    if (p66)
+    if (p66 && !vex)
         put8(&body, 0x66);
-    if (mandatory > 1)
+    if (mandatory > 1 && !vex)
         put8(&body, mandatory == 2 ? 0xf3 : 0xf2);
-    if (rex)
+    if (rex && !vex)
         put8(&body, rex);
-    if (row->map != MAP_1)
+    if (vex) {
+        put_vex(&body, row, rex, mask >> 15 & 1 ? want >> 15 & 1 : below(r, 2), vvvv, mandatory);
+    } else if (row->map != MAP_1) {
         put8(&body, 0x0f);
+    }
     if (row->map == MAP_0F38 || row->map == MAP_0F3A)
         put8(&body, row->map == MAP_0F38 ? 0x38 : 0x3a);
     put8(&body, row->op + below(r, row->last - row->op + 1u));
