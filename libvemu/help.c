@@ -153,6 +153,7 @@ static const char *const accel_rows[][2] = {
     {"  tb-size=N", "MiB for translated code"},
     {"  count=on|off", "count what runs; the counters end the log"},
     {"  one-insn=on|off", "translate each instruction by itself"},
+    {"  baseline=on|off", "use no more of the host than every host of the back end has"},
     {"  verify=on|off", "check each translation's intermediate form"},
     {"  tier2=on|off|sync", "translate hot code again, better; sync: at once, for tests"},
     {"  tier2-threshold=N", "how often code is seen running before it is hot"},

@@ -282,6 +282,8 @@ bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
     }
     if (!strcmp(key, "one-insn"))
         return set_bool(&tm->one_insn, key, value, errp);
+    if (!strcmp(key, "baseline"))
+        return set_bool(&tm->baseline, key, value, errp);
     if (!strcmp(key, "verify"))
         return set_bool(&tm->verify, key, value, errp);
     if (!strcmp(key, "perfmap")) {
@@ -299,7 +301,7 @@ bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
     }
     return error_set(errp, VEMU_ERROR_INVALID,
                      "-accel tcg: unknown option \"%s\"; known are backend, thread, tb-size, "
-                     "tier2, tier2-threshold, count, one-insn, verify, perfmap",
+                     "tier2, tier2-threshold, count, one-insn, baseline, verify, perfmap",
                      key);
 }
 

@@ -82,8 +82,8 @@ struct tcg_cpu {
 
     /* the compiled back end's call interface: what its thunks save, arguments, C entry points */
     uint64_t host_gpr[16];
-    uint64_t host_xmm[16][2] __attribute__((aligned(16)));
-    uint64_t spills[40][2] __attribute__((aligned(16)));
+    uint64_t host_vec[16][4] __attribute__((aligned(32)));
+    uint64_t spills[40][4] __attribute__((aligned(32)));
     /*
      * Pages that single accesses of a region found in the TLB the last time: offsets below limit
      * from page are at address + addend. Good until C is called: then limit is 0. The slots are the
@@ -97,14 +97,14 @@ struct tcg_cpu {
     uint64_t call_arg[4];
     uint32_t call_attr;  /* access: size and enum ir_mem; call: helper number; trap: unused */
     uint32_t leave_kind; /* enum tcg_exit_kind, set by the leaving thunk */
-    uint64_t (*thunk_fn[8])(void *env);
+    uint64_t (*thunk_fn[9])(void *env);
 
     uint64_t unpolled;     /* guest instructions since the last poll, for counters.poll_distance */
     uint64_t fetch_second; /* physical address of what fetch_buffer holds */
     uint8_t fetch_buffer[16]; /* code bytes read from the bus, when code is not in RAM or ROM */
     uint8_t fetch_page[MEM_PAGE_SIZE];
-    uint64_t scratch[8]
-        __attribute__((aligned(16))); /* vector temporaries for helpers, STENV/LDENV */
+    uint64_t scratch[16]
+        __attribute__((aligned(32))); /* vector temporaries for helpers, STENV/LDENV */
 
     /* ---- within -128 .. -1 of env: keep this last and in this order ---- */
     uint64_t mode

@@ -79,6 +79,7 @@ struct tcg_machine {
     unsigned max_insns;       /* longest region */
     bool count;               /* count executed instructions and state accesses */
     bool one_insn;            /* a region an instruction, for lockstep debugging */
+    bool baseline;            /* no host instructions but those that every host has */
     bool jump_cache;          /* the back end takes code pointers from the jump cache */
     bool verify;              /* run the IR verifier on every region */
     bool parallel;            /* more than one vCPU */

@@ -149,6 +149,11 @@ struct x86_vec {
 
 enum { X86_MTRR_VARIABLE = 8 };
 
+/* Bits 127:0 and 255:128 of a vector register, next to each other: 256 bits are one access. */
+struct x86_vec256 {
+    struct x86_vec half[2];
+};
+
 struct x86_regs {
     uint64_t gpr[16];
     uint64_t rip;    /* offset in CS, as the architecture names it */
@@ -177,9 +182,8 @@ struct x86_regs {
     uint32_t mxcsr;
     struct x86_vec fpr[8];
 
-    struct x86_vec vec_lo[32];    /* xmm0-31 */
-    struct x86_vec vec_hi[32];    /* bits 255:128 of ymm0-31 */
-    struct x86_vec zmm_hi[32][2]; /* room for AVX-512: bits 511:256 */
+    struct x86_vec256 vec[32] __attribute__((aligned(32))); /* ymm0-31 */
+    struct x86_vec zmm_hi[32][2];                           /* room for AVX-512: bits 511:256 */
     uint64_t kmask[8];
 
     /* event state between instructions */

@@ -108,7 +108,7 @@ enum register_kind {
 #define SEG(name_, n)                                                                              \
     {name_, 2, KIND_SELECTOR, n}, PLAIN(name_ "_base", seg[n].base),                               \
         PLAIN(name_ "_limit", seg[n].limit), PLAIN(name_ "_attr", seg[n].attr)
-#define XMM(n) PLAIN("xmm" #n, vec_lo[n])
+#define XMM(n) PLAIN("xmm" #n, vec[n].half[0])
 #define ST(n)                                                                                      \
     {                                                                                              \
         "st" #n, 10, KIND_ST, n                                                                    \

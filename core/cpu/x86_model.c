@@ -73,7 +73,7 @@ static const struct feature features[] = {
     F(1_EDX, 29, NO, 0, "tm"),
     F(1_EDX, 31, NO, 0, "pbe"),
     A(1_ECX, 0, YES, BASE, "sse3", "pni"),
-    A(1_ECX, 1, NO, 0, "pclmulqdq", "pclmuldq"),
+    A(1_ECX, 1, YES, 0, "pclmulqdq", "pclmuldq"),
     F(1_ECX, 2, NO, 0, "dtes64"),
     F(1_ECX, 3, NO, 0, "monitor"),
     F(1_ECX, 4, NO, 0, "ds-cpl"),
@@ -82,7 +82,7 @@ static const struct feature features[] = {
     F(1_ECX, 7, NO, 0, "est"),
     F(1_ECX, 8, NO, 0, "tm2"),
     F(1_ECX, 9, YES, V2, "ssse3"),
-    F(1_ECX, 12, NO, 0, "fma"),
+    F(1_ECX, 12, YES, V3, "fma"),
     F(1_ECX, 13, YES, BASE, "cx16"),
     F(1_ECX, 14, NO, 0, "xtpr"),
     F(1_ECX, 15, NO, 0, "pdcm"),
@@ -94,18 +94,18 @@ static const struct feature features[] = {
     F(1_ECX, 22, YES, V3, "movbe"),
     F(1_ECX, 23, YES, V2, "popcnt"),
     F(1_ECX, 24, YES, ALWAYS, "tsc-deadline"),
-    F(1_ECX, 25, NO, 0, "aes"),
-    F(1_ECX, 26, YES, 0, "xsave"),
-    F(1_ECX, 28, NO, 0, "avx"),
-    F(1_ECX, 29, NO, 0, "f16c"),
-    F(1_ECX, 30, NO, 0, "rdrand"),
+    F(1_ECX, 25, YES, 0, "aes"),
+    F(1_ECX, 26, YES, V3, "xsave"),
+    F(1_ECX, 28, YES, V3, "avx"),
+    F(1_ECX, 29, YES, V3, "f16c"),
+    F(1_ECX, 30, YES, 0, "rdrand"),
     F(1_ECX, 31, YES, ALWAYS, "hypervisor"),
     F(7_EBX, 0, YES, 0, "fsgsbase"),
     F(7_EBX, 1, YES, ALWAYS, "tsc-adjust"),
     F(7_EBX, 2, NO, 0, "sgx"),
     F(7_EBX, 3, YES, V3, "bmi1"),
     F(7_EBX, 4, NO, 0, "hle"),
-    F(7_EBX, 5, NO, 0, "avx2"),
+    F(7_EBX, 5, YES, V3, "avx2"),
     F(7_EBX, 6, YES, 0, "fdp-excptn-only"),
     F(7_EBX, 7, YES, 0, "smep"),
     F(7_EBX, 8, YES, V3, "bmi2"),
@@ -115,19 +115,19 @@ static const struct feature features[] = {
     F(7_EBX, 13, YES, 0, "zero-fcs-fds"),
     F(7_EBX, 14, NO, 0, "mpx"),
     F(7_EBX, 16, NO, 0, "avx512f"),
-    F(7_EBX, 18, NO, 0, "rdseed"),
+    F(7_EBX, 18, YES, 0, "rdseed"),
     F(7_EBX, 19, YES, 0, "adx"),
     F(7_EBX, 20, YES, 0, "smap"),
     F(7_EBX, 23, NO, 0, "clflushopt"),
     F(7_EBX, 24, NO, 0, "clwb"),
-    F(7_EBX, 29, NO, 0, "sha-ni"),
+    F(7_EBX, 29, YES, 0, "sha-ni"),
     F(7_ECX, 2, YES, 0, "umip"),
     F(7_ECX, 3, NO, 0, "pku"),
-    F(7_ECX, 8, NO, 0, "gfni"),
-    F(7_ECX, 9, NO, 0, "vaes"),
-    F(7_ECX, 10, NO, 0, "vpclmulqdq"),
+    F(7_ECX, 8, YES, 0, "gfni"),
+    F(7_ECX, 9, YES, 0, "vaes"),
+    F(7_ECX, 10, YES, 0, "vpclmulqdq"),
     F(7_ECX, 16, WHEN_ASKED, 0, "la57"),
-    F(7_ECX, 22, NO, 0, "rdpid"),
+    F(7_ECX, 22, YES, 0, "rdpid"),
     F(7_EDX, 4, YES, 0, "fsrm"),
     F(7_EDX, 26, NO, 0, "spec-ctrl"),
     F(7_EDX, 27, NO, 0, "stibp"),
@@ -212,6 +212,8 @@ struct named_model {
 static const struct named_model models[] = {
     {"qemu64", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, BASE | ALWAYS, false, 40, 0x16},
     {"x86-64-v2", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, BASE | V2 | ALWAYS, false, 40, 0x16},
+    {"x86-64-v3", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, BASE | V2 | V3 | ALWAYS, false, 40,
+     0x16},
     {"max", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, 0, false, 40, 0x16},
     {"qemu32", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, BASE | ALWAYS, true, 36, 0x16},
     {"486", 4, 8, 0, OLD, true, 32, 1},
@@ -219,7 +221,8 @@ static const struct named_model models[] = {
 
 const char *const *x86_cpu_model_names(void)
 {
-    static const char *const names[] = {"qemu64", "x86-64-v2", "max", "qemu32", "486", NULL};
+    static const char *const names[] = {"qemu64", "x86-64-v2", "x86-64-v3", "max",
+                                        "qemu32", "486",       NULL};
     return names;
 }
 
@@ -379,10 +382,10 @@ bool x86_cpu_model_parse(struct x86_cpu_model *model, const char *spec, const ui
         if (strlen(models[i].name) == len && !memcmp(models[i].name, spec, len))
             named = &models[i];
     if (!named)
-        return error_set(
-            errp, VEMU_ERROR_INVALID,
-            "-cpu: '%.*s' is not a CPU model; there are qemu64, x86-64-v2, max, qemu32 and 486",
-            (int)MIN(len, (size_t)64), spec);
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "-cpu: '%.*s' is not a CPU model; there are qemu64, x86-64-v2, "
+                         "x86-64-v3, max, qemu32 and 486",
+                         (int)MIN(len, (size_t)64), spec);
     start_model(model, named, supported);
     while (spec[len] == ',') {
         spec += len + 1;

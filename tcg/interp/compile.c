@@ -48,7 +48,7 @@ static enum interp_code load_code(const struct ir_insn *i)
     static const uint8_t plain[] = {INTERP_LD8, INTERP_LD16, INTERP_LD32, INTERP_LD64};
     static const uint8_t sign[] = {INTERP_LDS8, INTERP_LDS16, INTERP_LDS32, INTERP_LD64};
     unsigned width = i->imm & IR_MEM_SIZE;
-    if (i->type == IR_V128)
+    if (i->type >= IR_V128)
         return INTERP_LDV;
     if ((i->imm & (IR_MEM_RMW | IR_MEM_ALIGN | IR_MEM_IDX)) || width > IR_W64)
         return INTERP_LD;
@@ -59,7 +59,7 @@ static enum interp_code store_code(const struct builder *b, const struct ir_insn
 {
     static const uint8_t plain[] = {INTERP_ST8, INTERP_ST16, INTERP_ST32, INTERP_ST64};
     unsigned width = i->imm & IR_MEM_SIZE;
-    if (b->r->insns[i->b].type == IR_V128)
+    if (b->r->insns[i->b].type >= IR_V128)
         return INTERP_STV;
     return (i->imm & (IR_MEM_ALIGN | IR_MEM_IDX)) || width > IR_W64 ? INTERP_ST : plain[width];
 }
@@ -137,6 +137,11 @@ static enum interp_code simple_code(const struct builder *b, const struct ir_ins
     default:
         break;
     }
+    bool wide_args = b->r->insns[i->a].type == IR_V256;
+    if (wide_args && i->type < IR_V128)
+        return INTERP_WIDE_INT;
+    if (wide_args || i->type == IR_V256)
+        return wide_args ? INTERP_WIDE_ARGS : INTERP_WIDE;
     if (i->type == IR_V128)
         return INTERP_VECTOR;
     if (i->op == IR_V_LANE || i->op == IR_V_MOVMSK || i->op == IR_V_PCMPISTR ||
@@ -157,11 +162,12 @@ static enum interp_code choose(const struct builder *b, const struct ir_insn *i,
     case IR_PUT:
         return slot_code(b, i);
     case IR_LDENV:
-        return i->type == IR_V128  ? INTERP_LDENVV
-               : i->type == IR_I64 ? INTERP_LDENV64
-                                   : INTERP_LDENV32;
+        return i->type == IR_V128   ? INTERP_LDENVV
+               : i->type == IR_V256 ? INTERP_LDENVW
+               : i->type == IR_I64  ? INTERP_LDENV64
+                                    : INTERP_LDENV32;
     case IR_STENV:
-        return b->r->insns[i->a].type == IR_V128 ? INTERP_STENVV : INTERP_STENV;
+        return b->r->insns[i->a].type >= IR_V128 ? INTERP_STENVV : INTERP_STENV;
     case IR_UMULX:
     case IR_SMULX:
         return INTERP_MULX;

@@ -31,7 +31,7 @@ struct interp_vcpu {
     const struct tcg_block *running;
     struct lazy_flags lazy; /* outlives a block */
     uint64_t v[IR_MAX_INSNS];
-    struct x86_vec vv[IR_MAX_INSNS];
+    struct x86_vec256 vv[IR_MAX_INSNS];
 };
 
 static bool interp_supported(void)
@@ -168,7 +168,7 @@ static void load_any(const struct interp_frame *f, const struct ir_insn *i)
 
 static void load_vector(const struct interp_frame *f, const struct ir_insn *i)
 {
-    struct x86_vec v = {{0, 0}};
+    struct x86_vec256 v = {0};
     tcg_load_bytes(f->tc, f->v[i->a], &v, 1u << (i->imm & IR_MEM_SIZE), (unsigned)i->imm);
     f->vv[i->d] = v;
 }
@@ -178,7 +178,20 @@ static void vector_op(const struct interp_frame *f, const struct ir_insn *i)
     uint64_t x = f->v[i->op == IR_V_FROM ? i->a : i->b];
     if (i->op == IR_V_FROM && i->aux == IR_W32)
         x = (uint32_t)x;
-    f->vv[i->d] = interp_vector(i, f->vv[i->a], f->vv[i->b], f->vv[i->c], x, &f->tc->guest_mxcsr);
+    f->vv[i->d].half[0] = interp_vector(i, f->vv[i->a].half[0], f->vv[i->b].half[0],
+                                        f->vv[i->c].half[0], x, &f->tc->guest_mxcsr);
+}
+
+static void wide_vector_op(const struct interp_frame *f, const struct ir_insn *i, bool wide_args)
+{
+    const struct x86_vec256 args[3] = {f->vv[i->a], f->vv[i->b], f->vv[i->c]};
+    interp_vector_any(i, wide_args, args, 0, &f->tc->guest_mxcsr, &f->vv[i->d]);
+}
+
+static uint64_t wide_vector_to_int(const struct interp_frame *f, const struct ir_insn *i)
+{
+    const struct x86_vec256 args[2] = {f->vv[i->a], f->vv[i->b]};
+    return interp_vector_any_to_int(i, args, &f->tc->guest_mxcsr);
 }
 
 static void call_helper(const struct interp_frame *f, const struct ir_insn *i, uint64_t pc)
@@ -325,7 +338,7 @@ static struct tcg_exit interp_run(struct tcg_cpu *tc, struct tcg_block *b)
     struct interp_vcpu *cpu = tc->backend;
     char *const env = tcg_env(tc);
     uint64_t *const v = cpu->v;
-    struct x86_vec *const vv = cpu->vv;
+    struct x86_vec256 *const vv = cpu->vv;
     struct interp_frame f = {.tc = tc, .v = v, .vv = vv};
     const struct interp_program *p;
     const struct ir_insn *i;
@@ -348,7 +361,8 @@ do_CONST:
     v[i->d] = i->imm;
     NEXT;
 do_VCONST:
-    vv[i->d].u64[0] = vv[i->d].u64[1] = i->imm;
+    vv[i->d].half[0].u64[0] = vv[i->d].half[0].u64[1] = i->imm;
+    vv[i->d].half[1] = vv[i->d].half[0];
     NEXT;
 do_GET64:
 do_LDENV64:
@@ -361,6 +375,9 @@ do_LDENV32:
 do_GETV:
 do_LDENVV:
     memcpy(&vv[i->d], env + (int64_t)i->imm, 16);
+    NEXT;
+do_LDENVW:
+    memcpy(&vv[i->d], env + (int64_t)i->imm, 32);
     NEXT;
 do_GETFL:
     flush_flags(&f, &cpu->lazy, &pending);
@@ -516,8 +533,17 @@ do_VECTOR:
     vector_op(&f, i);
     NEXT;
 do_VECTOR_INT:
-    v[i->d] =
-        interp_truncate(i->type, interp_vector_to_int(i, vv[i->a], vv[i->b], &tc->guest_mxcsr));
+    v[i->d] = interp_truncate(
+        i->type, interp_vector_to_int(i, vv[i->a].half[0], vv[i->b].half[0], &tc->guest_mxcsr));
+    NEXT;
+do_WIDE:
+    wide_vector_op(&f, i, false);
+    NEXT;
+do_WIDE_ARGS:
+    wide_vector_op(&f, i, true);
+    NEXT;
+do_WIDE_INT:
+    v[i->d] = wide_vector_to_int(&f, i);
     NEXT;
 
 #define X(name, wide, narrow)                                                                      \

@@ -10,7 +10,8 @@ typedef unsigned __int128 wide;
 struct format {
     int frac, bias; /* fraction bits; exponent bias, also the greatest exponent */
 };
-static const struct format formats[] = {[IR_W32] = {23, 127}, [IR_W64] = {52, 1023}};
+static const struct format formats[] = {
+    [IR_W16] = {10, 15}, [IR_W32] = {23, 127}, [IR_W64] = {52, 1023}};
 
 enum kind { ZERO, FINITE, INFINITE, NAN_QUIET, NAN_SIGNALING };
 
@@ -278,6 +279,68 @@ uint64_t softfp_mul(struct softfp_env *env, unsigned w, uint64_t a, uint64_t b)
     if (x.kind == ZERO || y.kind == ZERO)
         return signed_zero(w, sign);
     return pack_wide(env, w, sign, x.exp + y.exp, (wide)x.sig * y.sig, 126, false);
+}
+
+/* The product is x.sig * y.sig / 2^126 * 2^(x.exp + y.exp): up to 106 bits that count, so that what
+ * alignment shifts out of 128 bits is far below the last bit of the result. */
+static uint64_t fma_finite(struct softfp_env *env, unsigned w, const struct number *x,
+                           const struct number *y, const struct number *z, bool product_sign)
+{
+    wide a = (wide)x->sig * y->sig >> 2, b = (wide)z->sig << 61;
+    int exp = x->exp + y->exp, d = exp - z->exp;
+    bool sticky = false, sign = product_sign;
+    wide *low = d > 0 ? &b : &a;
+    unsigned shift = (unsigned)(d > 0 ? d : -d);
+    if (d < 0)
+        exp = z->exp;
+    if (shift > 126) {
+        sticky = true;
+        *low = 0;
+    } else {
+        sticky = (*low & (((wide)1 << shift) - 1)) != 0;
+        *low >>= shift;
+    }
+    wide sum = a + b;
+    if (product_sign != z->sign) {
+        sum = a >= b ? a - b - sticky : b - a - sticky;
+        sign = a >= b ? product_sign : z->sign;
+    }
+    if (!sum)
+        return signed_zero(w, env->rounding == SOFTFP_DOWN);
+    return pack_wide(env, w, sign, exp, sum, 124, sticky);
+}
+
+uint64_t softfp_fma(struct softfp_env *env, unsigned w, uint64_t a, uint64_t b, uint64_t c,
+                    unsigned how)
+{
+    struct number x = unpack(env, w, a), y = unpack(env, w, b), z = unpack(env, w, c);
+    bool sign = x.sign ^ y.sign ^ (how & SOFTFP_NEGATE_PRODUCT);
+    bool no_product =
+        (x.kind == INFINITE && y.kind == ZERO) || (x.kind == ZERO && y.kind == INFINITE);
+    if (is_nan(&x) || is_nan(&y) || is_nan(&z)) {
+        if (x.kind == NAN_SIGNALING || y.kind == NAN_SIGNALING || z.kind == NAN_SIGNALING)
+            env->flags |= SOFTFP_IE;
+        return (is_nan(&x) ? a : is_nan(&y) ? b : c) | quiet_bit(w);
+    }
+    if (how & SOFTFP_NEGATE_ADDEND)
+        z.sign = !z.sign;
+    if (no_product)
+        return invalid(env, w);
+    bool infinite = x.kind == INFINITE || y.kind == INFINITE;
+    if (infinite && z.kind == INFINITE && sign != z.sign)
+        return invalid(env, w);
+    note_denormals(env, &x, &y);
+    note_denormals(env, &z, &z);
+    if (infinite || z.kind == INFINITE)
+        return signed_zero(w, infinite ? sign : z.sign) | infinity(w);
+    bool zero = x.kind == ZERO || y.kind == ZERO;
+    if (zero && z.kind == ZERO)
+        return signed_zero(w, sign == z.sign ? sign : env->rounding == SOFTFP_DOWN);
+    if (zero)
+        return pack(env, w, z.sign, z.exp, z.sig, false);
+    if (z.kind == ZERO)
+        return pack_wide(env, w, sign, x.exp + y.exp, (wide)x.sig * y.sig, 126, false);
+    return fma_finite(env, w, &x, &y, &z, sign);
 }
 
 uint64_t softfp_div(struct softfp_env *env, unsigned w, uint64_t a, uint64_t b)

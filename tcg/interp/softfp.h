@@ -1,7 +1,7 @@
 /*
- * IEEE 754 binary32 and binary64 arithmetic in integers, with the exceptions and special cases of
- * x86 SSE: bit exact on every host, without touching the host's floating-point environment. Intel
- * SDM vol. 1, chapters on SSE and on floating-point exceptions.
+ * IEEE 754 binary32 and binary64 arithmetic (and conversions of binary16) in integers, with the
+ * exceptions and special cases of x86 SSE: bit exact on every host, without touching the host's
+ * floating-point environment. Intel SDM vol. 1, chapters on SSE and on floating-point exceptions.
  *
  * Values are bit patterns; `w` is IR_W32 or IR_W64. Exception flags are or-ed into env->flags.
  * Thread contract: pure functions.
@@ -53,6 +53,10 @@ uint64_t softfp_add(struct softfp_env *env, unsigned w, uint64_t a, uint64_t b);
 uint64_t softfp_sub(struct softfp_env *env, unsigned w, uint64_t a, uint64_t b);
 uint64_t softfp_mul(struct softfp_env *env, unsigned w, uint64_t a, uint64_t b);
 uint64_t softfp_div(struct softfp_env *env, unsigned w, uint64_t a, uint64_t b);
+/* +-(a * b) +- c with one rounding. */
+enum softfp_fma { SOFTFP_NEGATE_PRODUCT = 1, SOFTFP_NEGATE_ADDEND = 2 };
+uint64_t softfp_fma(struct softfp_env *env, unsigned w, uint64_t a, uint64_t b, uint64_t c,
+                    unsigned how);
 uint64_t softfp_sqrt(struct softfp_env *env, unsigned w, uint64_t a);
 /* MINPS and MAXPS: b unless a is strictly less (greater). */
 uint64_t softfp_min(struct softfp_env *env, unsigned w, uint64_t a, uint64_t b);

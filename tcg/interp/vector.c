@@ -10,8 +10,8 @@ struct x86_vec interp_vector(const struct ir_insn *i, struct x86_vec a, struct x
 {
     union lanes la = {a}, lb = {b}, lc = {c}, r = {{{0, 0}}};
     if (!vector_lanewise(i, &la, &lb, &r) && !vector_across(i, &la, &lb, &r) &&
-        !vector_move(i, &la, &lb, &lc, x, &r))
-        vector_fp(i, &la, &lb, x, mxcsr, &r);
+        !vector_move(i, &la, &lb, &lc, x, &r) && !vector_crypto(i, &la, &lb, &lc, &r))
+        vector_fp(i, &la, &lb, &lc, x, mxcsr, &r);
     return r.vec;
 }
 
@@ -45,7 +45,6 @@ uint64_t interp_vector_to_int(const struct ir_insn *i, struct x86_vec a, struct 
         return vector_string_index(operand, (unsigned)i->imm, NULL);
     }
     case IR_V_MOVMSK:
-
         return top_bits(&la, i->aux);
     case IR_VF_STOI:
         return vector_fp_to_int(i, &la, mxcsr);

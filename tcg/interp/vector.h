@@ -20,4 +20,14 @@ struct x86_vec interp_vector(const struct ir_insn *i, struct x86_vec a, struct x
 uint64_t interp_vector_to_int(const struct ir_insn *i, struct x86_vec a, struct x86_vec b,
                               uint32_t *mxcsr);
 
+/*
+ * The same where the result or (wide) the operands are V256: v are a, b and c, of V128 operands the
+ * low half counts. What interp_vector does it does, too.
+ */
+void interp_vector_any(const struct ir_insn *i, bool wide, const struct x86_vec256 v[3], uint64_t x,
+                       uint32_t *mxcsr, struct x86_vec256 *r);
+/* V_MOVMSK and FL_PTEST of V256 operands. */
+uint64_t interp_vector_any_to_int(const struct ir_insn *i, const struct x86_vec256 v[2],
+                                  uint32_t *mxcsr);
+
 #endif

@@ -131,11 +131,6 @@ static void add_subtract(struct softfp_env *env, unsigned w, const union lanes *
     }
 }
 
-/*
- * Immediate: which products count in the high half, which lanes get the sum in the low one. Every
- * lane forms the sum itself; in which order shows where two products are NaNs. It is that of
- * Intel's processors: the manual leaves it open.
- */
 /* A step of DPPS or DPPD is over: its exceptions join those of the steps before. false: one of them
  * is unmasked, and the next step is not begun. */
 static bool dot_step(struct softfp_env *env, uint32_t before)
@@ -148,27 +143,49 @@ static bool dot_step(struct softfp_env *env, uint32_t before)
     return !(flags & env->unmasked);
 }
 
+/*
+ * Immediate: which products count in the high half, which lanes get the sum in the low one. Every
+ * lane forms the sum itself; in which order shows where two products are NaNs. It is that of
+ * Intel's processors: the manual leaves it open.
+ * The halves of a v256 take each step together.
+ */
 static void dot_product(struct softfp_env *env, const struct ir_insn *i, const union lanes *a,
-                        const union lanes *b, union lanes *r)
+                        const union lanes *b, union lanes *r, unsigned halves)
 {
-    unsigned w = i->aux, count = 16u >> w;
-    uint64_t t[4] = {0}, sum[4];
-    for (unsigned n = 0; n < count; n++)
-        if (i->imm >> (4 + n) & 1)
-            t[n] = softfp_mul(env, w, lane_get(a, w, n), lane_get(b, w, n));
+    unsigned w = i->aux, count = 16u >> w, all = halves * count;
+    uint64_t t[8] = {0}, sum[8];
+    for (unsigned n = 0; n < all; n++)
+        if (i->imm >> (4 + n % count) & 1)
+            t[n] = softfp_mul(env, w, lane_get(&a[n / count], w, n % count),
+                              lane_get(&b[n / count], w, n % count));
     bool go_on = dot_step(env, 0);
     for (unsigned distance = 1; distance < count && go_on; distance *= 2) {
         unsigned first = 2 * distance == count ? 0 : distance;
         uint32_t before = env->flags;
         env->flags = 0;
-        for (unsigned n = 0; n < count; n++)
+        for (unsigned n = 0; n < all; n++)
             sum[n] = softfp_add(env, w, t[n ^ first], t[n ^ first ^ distance]);
-        for (unsigned n = 0; n < count; n++)
+        for (unsigned n = 0; n < all; n++)
             t[n] = sum[n];
         go_on = dot_step(env, before);
     }
-    for (unsigned n = 0; n < count; n++)
-        lane_set(r, w, n, i->imm >> n & 1 ? t[n] : 0);
+    for (unsigned n = 0; n < all; n++)
+        lane_set(&r[n / count], w, n % count, i->imm >> n % count & 1 ? t[n] : 0);
+}
+
+void vector_dot_product_wide(const struct ir_insn *i, const struct x86_vec256 v[2], uint32_t *mxcsr,
+                             struct x86_vec256 *r)
+{
+    struct softfp_env env = softfp_env_of(*mxcsr);
+    union lanes a[2], b[2], out[2];
+    for (unsigned h = 0; h < 2; h++) {
+        a[h].vec = v[0].half[h];
+        b[h].vec = v[1].half[h];
+    }
+    dot_product(&env, i, a, b, out, 2);
+    for (unsigned h = 0; h < 2; h++)
+        r->half[h] = out[h].vec;
+    *mxcsr |= env.flags;
 }
 
 /* ---- conversions ---------------------------------------------------------------------------- */
@@ -253,8 +270,59 @@ static bool convert(struct softfp_env *env, const struct ir_insn *i, const union
     return true;
 }
 
-bool vector_fp(const struct ir_insn *i, const union lanes *a, const union lanes *b, uint64_t x,
-               uint32_t *mxcsr, union lanes *r)
+/* ---- fused multiply-add, binary16 ----------------------------------------------------------- */
+
+static void fused_multiply_add(struct softfp_env *env, const struct ir_insn *i,
+                               const union lanes *a, const union lanes *b, const union lanes *c,
+                               union lanes *r)
+{
+    unsigned w = i->aux, form = i->imm & IR_FMA_FORM;
+    *r = *a;
+    for (unsigned n = 0; n < lanes_of(w, i->imm & IR_FMA_ONE); n++) {
+        uint64_t va = lane_get(a, w, n), vb = lane_get(b, w, n), vc = lane_get(c, w, n);
+        bool negate = i->imm & IR_FMA_NEGATE_ADDEND;
+        if (i->imm & IR_FMA_ALTERNATE && !(n & 1))
+            negate = !negate;
+        unsigned how = (i->imm & IR_FMA_NEGATE_PRODUCT ? SOFTFP_NEGATE_PRODUCT : 0) |
+                       (negate ? SOFTFP_NEGATE_ADDEND : 0);
+        uint64_t v = form == IR_FMA_132   ? softfp_fma(env, w, va, vc, vb, how)
+                     : form == IR_FMA_213 ? softfp_fma(env, w, vb, va, vc, how)
+                                          : softfp_fma(env, w, vb, vc, va, how);
+        lane_set(r, w, n, v);
+    }
+}
+
+/* Denormals are converted whatever MXCSR says, and not flagged. */
+static void from_half(struct softfp_env *env, const union lanes *a, union lanes *r)
+{
+    struct softfp_env all = {.rounding = SOFTFP_NEAREST};
+    for (unsigned n = 0; n < 4; n++)
+        r->u32[n] = (uint32_t)softfp_convert(&all, IR_W16, IR_W32, a->u16[n]);
+    env->flags |= all.flags & SOFTFP_IE;
+}
+
+/*
+ * Immediate: bits 1:0 the rounding unless bit 2 says MXCSR's. Results are never flushed. A denormal
+ * is inexact even where an unmasked underflow would deliver all of its few bits: processors do it.
+ */
+static void to_half(struct softfp_env *env, unsigned imm, const union lanes *a, union lanes *r)
+{
+    struct softfp_env how = *env;
+    how.ftz = false;
+    if (!(imm & 4))
+        how.rounding = (enum softfp_rounding)(imm & 3);
+    r->u64[0] = r->u64[1] = 0;
+    for (unsigned n = 0; n < 4; n++) {
+        struct softfp_env lane = how;
+        lane.flags = 0;
+        r->u16[n] = (uint16_t)softfp_convert(&lane, IR_W32, IR_W16, a->u32[n]);
+        how.flags |= lane.flags | (lane.flags & SOFTFP_DE ? (uint32_t)SOFTFP_PE : 0);
+    }
+    env->flags |= how.flags;
+}
+
+bool vector_fp(const struct ir_insn *i, const union lanes *a, const union lanes *b,
+               const union lanes *c, uint64_t x, uint32_t *mxcsr, union lanes *r)
 {
     struct softfp_env env = softfp_env_of(*mxcsr);
     bool known = true;
@@ -295,7 +363,16 @@ bool vector_fp(const struct ir_insn *i, const union lanes *a, const union lanes 
         horizontal(&env, i, a, b, r);
         break;
     case IR_VF_DP:
-        dot_product(&env, i, a, b, r);
+        dot_product(&env, i, a, b, r, 1);
+        break;
+    case IR_VF_FMA:
+        fused_multiply_add(&env, i, a, b, c, r);
+        break;
+    case IR_VF_FROMH:
+        from_half(&env, a, r);
+        break;
+    case IR_VF_TOH:
+        to_half(&env, (unsigned)i->imm, a, r);
         break;
     default:
         known = convert(&env, i, a, b, x, r);

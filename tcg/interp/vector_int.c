@@ -98,9 +98,15 @@ static bool lane_op(enum ir_op op, unsigned bits, uint64_t ua, uint64_t ub, int6
     return true;
 }
 
-static bool shift_count(const struct ir_insn *i, const union lanes *b, uint64_t *count)
+/* Of lane n. */
+static bool shift_count(const struct ir_insn *i, const union lanes *b, unsigned n, uint64_t *count)
 {
     switch (i->op) {
+    case IR_V_SHLV:
+    case IR_V_SHRV:
+    case IR_V_SARV:
+        *count = lane_get(b, i->aux, n);
+        return true;
     case IR_V_SHL:
     case IR_V_SHR:
     case IR_V_SAR:
@@ -118,11 +124,11 @@ static bool shift_count(const struct ir_insn *i, const union lanes *b, uint64_t 
 
 static uint64_t shift_lane(enum ir_op op, unsigned bits, uint64_t u, int64_t s, uint64_t count)
 {
-    if (op == IR_V_SAR || op == IR_V_SARI)
+    if (op == IR_V_SAR || op == IR_V_SARI || op == IR_V_SARV)
         return (uint64_t)(s >> (count >= bits ? bits - 1 : (unsigned)count));
     if (count >= bits)
         return 0;
-    return op == IR_V_SHL || op == IR_V_SHLI ? u << count : u >> count;
+    return op == IR_V_SHL || op == IR_V_SHLI || op == IR_V_SHLV ? u << count : u >> count;
 }
 
 bool vector_lanewise(const struct ir_insn *i, const union lanes *a, const union lanes *b,
@@ -131,12 +137,11 @@ bool vector_lanewise(const struct ir_insn *i, const union lanes *a, const union 
     bool bitwise = i->op == IR_V_AND || i->op == IR_V_OR || i->op == IR_V_XOR || i->op == IR_V_ANDN;
     unsigned w = bitwise ? IR_W64 : i->aux, bits = 8u << w;
     uint64_t v, count = 0;
-    bool shift = shift_count(i, b, &count);
 
     for (unsigned n = 0; n < 16u >> w; n++) {
         uint64_t ua = lane_get(a, w, n);
         int64_t sa = lane_get_signed(a, w, n);
-        if (shift)
+        if (shift_count(i, b, n, &count))
             v = shift_lane(i->op, bits, ua, sa, count);
         else if (!lane_op(i->op, bits, ua, lane_get(b, w, n), sa, lane_get_signed(b, w, n), &v))
             return false;

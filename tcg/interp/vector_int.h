@@ -65,17 +65,22 @@ static inline void lane_set(union lanes *v, unsigned width, unsigned n, uint64_t
     }
 }
 
-/* V_* ops that treat every lane alike (vector_int.c), that move lanes about (vector_move.c), and
- * VF_* ops (vector_fp.c). false: none of theirs. */
+/* V_* ops that treat every lane alike (vector_int.c), that move lanes about (vector_move.c), the
+ * cryptographic ones (vector_crypto.c), and VF_* ops (vector_fp.c). false: none of theirs. */
 bool vector_lanewise(const struct ir_insn *i, const union lanes *a, const union lanes *b,
                      union lanes *r);
 bool vector_across(const struct ir_insn *i, const union lanes *a, const union lanes *b,
                    union lanes *r);
 bool vector_move(const struct ir_insn *i, const union lanes *a, const union lanes *b,
                  const union lanes *c, uint64_t x, union lanes *r);
-bool vector_fp(const struct ir_insn *i, const union lanes *a, const union lanes *b, uint64_t x,
-               uint32_t *mxcsr, union lanes *r);
+bool vector_crypto(const struct ir_insn *i, const union lanes *a, const union lanes *b,
+                   const union lanes *c, union lanes *r);
+bool vector_fp(const struct ir_insn *i, const union lanes *a, const union lanes *b,
+               const union lanes *c, uint64_t x, uint32_t *mxcsr, union lanes *r);
 
+/* VF_DP of both halves at once: exceptions of one end the other, too. */
+void vector_dot_product_wide(const struct ir_insn *i, const struct x86_vec256 v[2], uint32_t *mxcsr,
+                             struct x86_vec256 *r);
 /* VF_STOI: lane 0 as an integer; FL_COMIS: packed flags. */
 uint64_t vector_fp_to_int(const struct ir_insn *i, const union lanes *a, uint32_t *mxcsr);
 uint32_t vector_fp_compare_flags(const struct ir_insn *i, const union lanes *a,

@@ -117,6 +117,16 @@ static void duplicate(const struct ir_insn *i, const union lanes *a, union lanes
         r->u32[n] = a->u32[(n & 2) | (i->imm & 1)];
 }
 
+/* The lane number is in bits 1:0, of 64-bit lanes in bit 1. */
+static void permute_in_half(const struct ir_insn *i, const union lanes *a, const union lanes *b,
+                            union lanes *r)
+{
+    for (unsigned n = 0; n < 16u >> i->aux; n++) {
+        uint64_t which = lane_get(b, i->aux, n);
+        lane_set(r, i->aux, n, lane_get(a, i->aux, i->aux == IR_W64 ? which >> 1 & 1 : which & 3));
+    }
+}
+
 bool vector_move(const struct ir_insn *i, const union lanes *a, const union lanes *b,
                  const union lanes *c, uint64_t x, union lanes *r)
 {
@@ -176,6 +186,13 @@ bool vector_move(const struct ir_insn *i, const union lanes *a, const union lane
         break;
     case IR_V_MOVDUP:
         duplicate(i, a, r);
+        break;
+    case IR_V_PERMIL:
+        permute_in_half(i, a, b, r);
+        break;
+    case IR_V_BCAST:
+        for (unsigned n = 0; n < 16; n++)
+            r->u8[n] = a->u8[n & ((1u << i->aux) - 1)];
         break;
     default:
         return false;

@@ -115,7 +115,7 @@ static bool fits_unsigned(const struct ir_region *r, ir_ref v, unsigned bits)
     case IR_EXTRACT:
         return (i->imm >> 8 & 0xff) <= bits;
     case IR_LD:
-        return i->type != IR_V128 && !(i->imm & IR_MEM_SIGN) &&
+        return i->type <= IR_I64 && !(i->imm & IR_MEM_SIGN) &&
                (8u << (i->imm & IR_MEM_SIZE)) <= bits;
     case IR_SETC:
     case IR_SETCC:
@@ -263,6 +263,48 @@ static ir_ref fold_bits(struct ir_region *r, struct ir_insn *i)
     return 0;
 }
 
+/* A half of what was put together from halves. */
+static ir_ref fold_half(struct ir_region *r, struct ir_insn *i)
+{
+    unsigned half = i->op == IR_V_HI;
+    for (;;) {
+        const struct ir_insn *x = &r->insns[i->a];
+        if (x->op == IR_V_JOIN)
+            return half ? x->b : x->a;
+        if (x->op == IR_VCONST) {
+            i->op = IR_VCONST;
+            i->a = 0;
+            i->imm = x->imm;
+            return 0;
+        }
+        if (x->op != IR_V_INSH)
+            return 0;
+        if ((x->imm & 1) == half)
+            return x->b;
+        i->a = x->a;
+    }
+}
+
+static ir_ref fold_join(struct ir_region *r, struct ir_insn *i)
+{
+    const struct ir_insn *low = &r->insns[i->a], *high = &r->insns[i->b];
+    if (low->op == IR_VCONST && high->op == IR_VCONST && low->imm == high->imm) {
+        i->op = IR_VCONST;
+        i->a = i->b = 0;
+        i->imm = low->imm;
+        return 0;
+    }
+    if (high->op != IR_V_HI)
+        return 0;
+    if (low->op == IR_V_LO && low->a == high->a)
+        return low->a;
+    i->op = IR_V_INSH; /* the low half is new */
+    i->b = i->a;
+    i->a = high->a;
+    i->imm = 0;
+    return 0;
+}
+
 ir_ref ir_fold(struct ir_region *r, struct ir_insn *i)
 {
     uint64_t va, vb;
@@ -321,6 +363,11 @@ ir_ref ir_fold(struct ir_region *r, struct ir_insn *i)
             i->imm = 0;
         }
         return 0;
+    case IR_V_LO:
+    case IR_V_HI:
+        return fold_half(r, i);
+    case IR_V_JOIN:
+        return fold_join(r, i);
     case IR_V_AND:
     case IR_V_OR:
         return i->a == i->b ? i->a : 0;

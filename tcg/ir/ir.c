@@ -139,7 +139,11 @@ static enum ir_type result_type(const struct ir_region *r, const struct ir_insn 
     case 'F':
         return IR_FL;
     case 'V':
+        return want == IR_V256 ? IR_V256 : IR_V128;
+    case 'X':
         return IR_V128;
+    case 'Y':
+        return IR_V256;
     case '*':
         if (i->op == IR_GET)
             return r->slots[i->aux].type;

@@ -33,7 +33,7 @@ enum ir_type {
     IR_I64,
     IR_FL, /* arithmetic flags: CF PF AF ZF SF OF, form chosen by the back end */
     IR_V128,
-    IR_V256, /* reserved: AVX guests */
+    IR_V256,
     IR_TYPE_COUNT,
 };
 
@@ -96,9 +96,14 @@ enum ir_exit_flags {
 };
 
 /*
- * name, result type (T: the insn's `type` field is free: i32 or i64; F flags; V v128; 0 none),
- * argument kinds: i  integer of the insn's type     w  i32     q  i64     x  any integer     f
- * flags     v  v128 r  a ref to another instruction   -  none
+ * name, result type (T: the insn's `type` field is free: i32 or i64; W i32; F flags; V: it is free,
+ * v128 or v256; X v128; Y v256; 0 none), argument kinds: i integer of the insn's type, w i32, q
+ * i64, x any integer, f flags, v vector of the insn's type, h v128, y v256, u any vector, r a ref
+ * to another instruction, - none.
+ *
+ * Operations on v256 act on each 128-bit half as they do on v128 (lanes are counted in it, bits of
+ * an immediate that choose for each lane go on into the next half) unless the description says
+ * otherwise.
  */
 /* clang-format off */
 #define IR_OPS(X)                                                                                 \
@@ -173,10 +178,10 @@ enum ir_exit_flags {
     X(FL_CO, 'F', "x---", "CF = OF = bit 0 of a, the rest 0")                                     \
     X(FL_FROM, 'F', "w---", "from the packed form")                                               \
     X(FL_PACK, 'W', "f---", "i32: to the packed form")                                            \
-    X(FL_COMIS, 'F', "vv--", "aux IR_W32/IR_W64: ordered compare of lane 0; imm 1: UCOMIS")       \
-    X(FL_PTEST, 'F', "vv--", "ZF = (a & b) == 0, CF = (~a & b) == 0")                             \
+    X(FL_COMIS, 'F', "hh--", "aux IR_W32/IR_W64: ordered compare of lane 0; imm 1: UCOMIS")       \
+    X(FL_PTEST, 'F', "uu--", "ZF = (a & b) == 0, CF = (~a & b) == 0")                             \
     /* memory: a = linear address (i64), imm = enum ir_mem */                                     \
-    X(LD, '*', "q---", "i32, i64 or v128 (4, 8 and 16 bytes; upper lanes 0)")                     \
+    X(LD, '*', "q---", "i32, i64, v128 (4, 8 and 16 bytes; upper lanes 0) or v256")                     \
     X(ST, '0', "q*r-", "b = value; c = the IR_LD when IR_MEM_RMW")                                \
     X(XCHG, 'T', "qi--", "atomic exchange; returns the old value, zero-extended, as all atomics") \
     X(FETCH_ADD, 'T', "qi--", "")                                                                 \
@@ -204,9 +209,18 @@ enum ir_exit_flags {
       "first")                                                                                    \
     /* general registers <-> vectors; aux = lane width */                                         \
     X(V_FROM, 'V', "x---", "i32 or i64 (aux) into lane 0, rest 0")                                \
-    X(V_LANE, 'T', "v---", "lane imm, zero-extended")                                             \
+    X(V_LANE, 'T', "h---", "lane imm, zero-extended")                                             \
     X(V_INS, 'V', "vx--", "a with lane imm from b")                                               \
-    X(V_MOVMSK, 'W', "v---", "i32: top bits of the lanes")                                        \
+    X(V_MOVMSK, 'W', "u---", "i32: top bits of the lanes")                                        \
+    /* halves of v256, and what crosses them */                                                   \
+    X(V_LO, 'X', "y---", "low half")                                                              \
+    X(V_HI, 'X', "y---", "high half")                                                             \
+    X(V_JOIN, 'Y', "hh--", "low half a, high half b")                                             \
+    X(V_INSH, 'Y', "yh--", "a with half imm from b")                                              \
+    X(V_BCAST, 'V', "h---", "lane 0 (aux W8 to W128) in every lane")                              \
+    X(V_PERMQ, 'Y', "y---", "VPERMQ imm")                                                         \
+    X(V_PERMD, 'Y', "yy--", "VPERMD: lane n is lane a[n] mod 8 of b")                             \
+    X(V_PERM2, 'Y', "yy--", "VPERM2I128 imm")                                                     \
     /* bitwise and moves */                                                                       \
     X(V_AND, 'V', "vv--", "")                                                                     \
     X(V_OR, 'V', "vv--", "")                                                                      \
@@ -242,12 +256,15 @@ enum ir_exit_flags {
     X(V_HSUB, 'V', "vv--", "")                                                                    \
     X(V_HADDS, 'V', "vv--", "")                                                                   \
     X(V_HSUBS, 'V', "vv--", "")                                                                   \
-    X(V_SHL, 'V', "vv--", "count = low 64 bits of b, >= width: 0")                                \
-    X(V_SHR, 'V', "vv--", "")                                                                     \
-    X(V_SAR, 'V', "vv--", ">= width: sign")                                                       \
+    X(V_SHL, 'V', "vh--", "count = low 64 bits of b, >= width: 0")                                \
+    X(V_SHR, 'V', "vh--", "")                                                                     \
+    X(V_SAR, 'V', "vh--", ">= width: sign")                                                       \
     X(V_SHLI, 'V', "v---", "count = imm")                                                         \
     X(V_SHRI, 'V', "v---", "")                                                                    \
     X(V_SARI, 'V', "v---", "")                                                                    \
+    X(V_SHLV, 'V', "vv--", "each lane by its own count in b; W32, W64")                           \
+    X(V_SHRV, 'V', "vv--", "")                                                                    \
+    X(V_SARV, 'V', "vv--", "")                                                                    \
     X(V_SHLB, 'V', "v---", "whole register by imm bytes")                                         \
     X(V_SHRB, 'V', "v---", "")                                                                    \
     X(V_ALIGN, 'V', "vv--", "PALIGNR: (a:b) >> imm bytes")                                        \
@@ -260,15 +277,34 @@ enum ir_exit_flags {
     X(V_SHUFLW, 'V', "v---", "")                                                                  \
     X(V_SHUFHW, 'V', "v---", "")                                                                  \
     X(V_SHUFPS, 'V', "vv--", "aux W32: SHUFPS, W64: SHUFPD; imm")                                 \
-    X(V_MOVSX, 'V', "v---", "aux = source width, imm = target width")                             \
-    X(V_MOVZX, 'V', "v---", "")                                                                   \
+    X(V_MOVSX, 'V', "h---", "aux = source width, imm = target width")                             \
+    X(V_MOVZX, 'V', "h---", "")                                                                   \
     X(V_BLENDV, 'V', "vvv-", "top bit of the lane of c ? b : a; W8 W32 W64")                      \
     X(V_BLENDI, 'V', "vv--", "bit of imm ? b : a; W16 W32 W64")                                   \
     X(V_MPSAD, 'V', "vv--", "MPSADBW imm")                                                        \
     X(V_HMINPOS, 'V', "v---", "PHMINPOSUW")                                                       \
     X(V_INSERTPS, 'V', "vv--", "imm")                                                              \
-    X(V_PCMPISTR, 'T', "vv--", "PCMPISTRI imm: i64, index in the low half, packed flags high")                                                             \
+    X(V_PCMPISTR, 'T', "hh--", "PCMPISTRI imm: i64, index in the low half, packed flags high")                                                             \
     X(V_MOVDUP, 'V', "v---", "aux W64: MOVDDUP; W32 imm 0: MOVSLDUP, 1: MOVSHDUP")                \
+    X(V_PERMIL, 'V', "vv--", "VPERMILPS, VPERMILPD: lanes of a by b")                             \
+    /* cryptography: the instruction of that name */                                              \
+    X(V_AESENC, 'V', "vv--", "")                                                                  \
+    X(V_AESENCLAST, 'V', "vv--", "")                                                              \
+    X(V_AESDEC, 'V', "vv--", "")                                                                  \
+    X(V_AESDECLAST, 'V', "vv--", "")                                                              \
+    X(V_AESIMC, 'X', "h---", "")                                                                  \
+    X(V_AESKEY, 'X', "h---", "AESKEYGENASSIST imm")                                               \
+    X(V_CLMUL, 'V', "vv--", "PCLMULQDQ imm")                                                      \
+    X(V_GFMUL, 'V', "vv--", "GF2P8MULB")                                                          \
+    X(V_GFAFFINE, 'V', "vv--", "GF2P8AFFINEQB imm; every half alike")                             \
+    X(V_GFAFFINEINV, 'V', "vv--", "")                                                             \
+    X(V_SHA1RNDS4, 'X', "hh--", "imm")                                                            \
+    X(V_SHA1NEXTE, 'X', "hh--", "")                                                               \
+    X(V_SHA1MSG1, 'X', "hh--", "")                                                                \
+    X(V_SHA1MSG2, 'X', "hh--", "")                                                                \
+    X(V_SHA256RNDS2, 'X', "hhh-", "c: the implicit operand")                                      \
+    X(V_SHA256MSG1, 'X', "hh--", "")                                                              \
+    X(V_SHA256MSG2, 'X', "hh--", "")                                                              \
     /* floating point lanes as x86 SSE does them; aux W32/W64, imm 1: lane 0 only, rest from a */ \
     X(VF_ADD, 'V', "vv--", "")                                                                    \
     X(VF_SUB, 'V', "vv--", "")                                                                    \
@@ -285,12 +321,15 @@ enum ir_exit_flags {
     X(VF_HSUB, 'V', "vv--", "")                                                                   \
     X(VF_DP, 'V', "vv--", "DPPS/DPPD imm")                                                        \
     X(VF_ROUND, 'V', "vv--", "of b; imm bit 0: lane 0 only; imm >> 8: SSE4.1 rounding control")   \
-    X(VF_FROMI32, 'V', "v---", "CVTDQ2PS (W32), CVTDQ2PD (W64)")                                  \
-    X(VF_TOI32, 'V', "v---", "CVTPS2DQ (W32), CVTPD2DQ (W64); imm 1: truncating")                 \
-    X(VF_CVT, 'V', "v---", "packed: aux W32: CVTPS2PD, W64: CVTPD2PS")                            \
+    X(VF_FROMI32, 'V', "u---", "CVTDQ2PS (W32), CVTDQ2PD (W64)")                                  \
+    X(VF_TOI32, 'V', "u---", "CVTPS2DQ (W32), CVTPD2DQ (W64); imm 1: truncating")                 \
+    X(VF_CVT, 'V', "u---", "packed: aux W32: CVTPS2PD, W64: CVTPD2PS")                            \
     X(VF_CVTS, 'V', "vv--", "lane 0 of b converted into a: aux W32: CVTSS2SD, W64: CVTSD2SS")     \
+    X(VF_FMA, 'V', "vvv-", "imm: enum ir_fma; one rounding")                                      \
+    X(VF_FROMH, 'V', "h---", "binary16 to binary32: VCVTPH2PS")                                   \
+    X(VF_TOH, 'X', "u---", "VCVTPS2PH imm")                                                       \
     X(VF_SFROMI, 'V', "vx--", "lane 0 = integer b (imm = IR_I32/IR_I64): CVTSI2SS/SD")            \
-    X(VF_STOI, 'T', "v---", "lane 0 to i32/i64: CVTSS2SI/SD2SI; imm 1: truncating")                 \
+    X(VF_STOI, 'T', "h---", "lane 0 to i32/i64: CVTSS2SI/SD2SI; imm 1: truncating")                 \
     /* x87, not SSA: each acts on the state that those before it left. imm: ir_x87_imm() */        \
     X(X87_BEGIN, '0', "----", "imm = how pointers to the last instruction are kept; before the others")  \
     X(X87_END, '0', "----", "what follows looks at the x87 state in the register file")  \
@@ -302,6 +341,19 @@ enum ir_exit_flags {
     X(X87_STSW, 'W', "----", "i32: the status word in the low half; imm = its offset")                 \
     X(X87_LDCW, '0', "w---", "control word a (exceptions masked) is in force")
 /* clang-format on */
+
+/* imm of VF_FMA. */
+enum ir_fma {
+    IR_FMA_ONE = 1 << 0, /* lane 0 only, rest from a */
+    IR_FMA_NEGATE_PRODUCT = 1 << 1,
+    IR_FMA_NEGATE_ADDEND = 1 << 2,
+    IR_FMA_ALTERNATE =
+        1 << 3,           /* the addend of even lanes has the other sign than that of odd ones */
+    IR_FMA_FORM = 3 << 4, /* which operands: */
+    IR_FMA_132 = 0 << 4,  /* a * c + b */
+    IR_FMA_213 = 1 << 4,  /* b * a + c */
+    IR_FMA_231 = 2 << 4,  /* b * c + a */
+};
 
 /*
  * imm of the X87 ops: the instruction, as bits 0-2 of its first byte << 8 | ModRM; the helper that
@@ -366,6 +418,8 @@ struct ir_slot {
     int32_t offset; /* from the pinned register-file pointer; the private part is negative */
     uint8_t type;   /* enum ir_type */
     uint8_t group;  /* bit number in helper masks */
+    uint8_t upper; /* V128: the slot that lies right behind it in memory, so that both are one v256;
+                      0: none */
 };
 
 /* ---- helpers

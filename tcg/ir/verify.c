@@ -19,7 +19,13 @@ static bool kind_ok(const struct ir_region *r, const struct ir_insn *i, char kin
     case 'f':
         return t == IR_FL;
     case 'v':
+        return t == i->type && (t == IR_V128 || t == IR_V256);
+    case 'h':
         return t == IR_V128;
+    case 'y':
+        return t == IR_V256;
+    case 'u':
+        return t == IR_V128 || t == IR_V256;
     case 'r':
     case '*':
         return true;
@@ -68,6 +74,10 @@ static bool check_insn(const struct ir_region *r, uint32_t n, uint32_t label, ch
         snprintf(buf, len, "%%%u %s: result must be i32 or i64", n, info->name);
         return false;
     }
+    if (info->result == 'V' && i->type != IR_V128 && i->type != IR_V256) {
+        snprintf(buf, len, "%%%u %s: result must be v128 or v256", n, info->name);
+        return false;
+    }
     if (i->op == IR_PUT && r->insns[i->a].type != r->slots[i->aux].type) {
         snprintf(buf, len, "%%%u PUT %s: wrong type", n, r->slots[i->aux].name);
         return false;
@@ -79,7 +89,7 @@ static bool check_insn(const struct ir_region *r, uint32_t n, uint32_t label, ch
             return false;
         }
     }
-    if ((i->op == IR_LD || i->op == IR_ST) && (i->imm & IR_MEM_SIZE) > IR_W128) {
+    if ((i->op == IR_LD || i->op == IR_ST) && (i->imm & IR_MEM_SIZE) > IR_W256) {
         snprintf(buf, len, "%%%u %s: size", n, info->name);
         return false;
     }

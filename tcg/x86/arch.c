@@ -21,9 +21,10 @@
                                  (int32_t)offsetof(struct x86_segment, base),                      \
                              IR_I64, GROUP_SEG}
 #define XMM(n)                                                                                     \
-    [SLOT_XMM + (n)] = {"xmm" #n, REGS_OFFSET(vec_lo) + 16 * (n), IR_V128, GROUP_XMM + (n)},       \
-                [SLOT_YMMH + (n)] = {"ymmh" #n, REGS_OFFSET(vec_hi) + 16 * (n), IR_V128,           \
-                                     GROUP_XMM + (n)}
+    [SLOT_XMM + (n)] = {"xmm" #n, REGS_OFFSET(vec) + 32 * (n), IR_V128, GROUP_XMM + (n),           \
+                        SLOT_YMMH + (n)},                                                          \
+                [SLOT_YMMH + (n)] = {"ymmh" #n, REGS_OFFSET(vec) + 32 * (n) + 16, IR_V128,         \
+                                     GROUP_XMM + (n), 0}
 
 static const struct ir_slot x86_slots[X86_SLOT_COUNT] = {
     GPR(0, "rax"),

@@ -333,7 +333,7 @@ uint64_t x86_helper_xgetbv(void *env, uint64_t a, uint64_t b, uint64_t c, uint64
         break;
     case 1: /* which components are not in their initial state */
         if (x86_has(x86_model_of(tc), X86_FEAT_D_1_EAX, 1u << 2)) {
-            value = r->xcr0;
+            value = r->xcr0 & x86_xinuse(r);
             break;
         }
         /* fall through */

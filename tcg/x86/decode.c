@@ -9,8 +9,13 @@
 #include "core/util/range.h"
 #include "tcg/x86/slots.h"
 
-const struct x86_row_table *const x86_tables[] = {&x86_table_int, &x86_table_sys, &x86_table_x87,
-                                                  &x86_table_sse, &x86_table_bmi, NULL};
+const struct x86_row_table *const x86_tables[] = {&x86_table_int,
+                                                  &x86_table_sys,
+                                                  &x86_table_x87,
+                                                  &x86_table_sse,
+                                                  &x86_table_bmi,
+                                                  &x86_table_avx,
+                                                  NULL};
 
 /* Which opcodes of the one-byte and the 0F map have a ModRM byte: bit n of word op >> 5. Kept apart
  * from the rows because an undefined opcode, too, has a length. Maps 0F38 and 0F3A: all do. */

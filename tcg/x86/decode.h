@@ -44,6 +44,7 @@ enum x86_map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, MAP_V0F, MAP_V0F38, MAP_V0F3A,
     SEL_FIELD(3, 0,                                                                                \
               0) /* no mandatory prefix (F2 and F3 win over 66, the later of F2 and F3 counts) */
 #define P_66 SEL_FIELD(3, 0, 1)
+#define NO_REP SEL_FIELD(2, 0, 0) /* neither F2 nor F3 */
 #define P_F3 SEL_FIELD(3, 0, 2)
 #define P_F2 SEL_FIELD(3, 0, 3)
 #define MOD_MEM SEL_FIELD(1, 2, 0)
@@ -268,7 +269,7 @@ struct x86_row_table {
         name##_rows, name##_index, sizeof name##_rows / sizeof *name##_rows};
 
 extern const struct x86_row_table x86_table_int, x86_table_sys, x86_table_x87, x86_table_sse,
-    x86_table_bmi;
+    x86_table_bmi, x86_table_avx;
 /* All of them, NULL-terminated (decode.c). */
 extern const struct x86_row_table *const x86_tables[];
 

@@ -113,7 +113,7 @@ static void put_rm(struct text *t, const struct x86_insn *i, uint64_t next, unsi
 
 static unsigned y_width(const struct x86_insn *i)
 {
-    return i->rex & 8 ? IR_W64 : IR_W32;
+    return i->row->flags & I_W64 ? i->opsize : i->rex & 8 ? IR_W64 : IR_W32;
 }
 
 static void put_immediate(struct text *t, const struct x86_insn *i, unsigned k, uint64_t pc)

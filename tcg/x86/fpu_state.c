@@ -215,6 +215,24 @@ static unsigned xmm_count(const struct x86_regs *r)
     return x86_is_code64(r) ? 16 : 8;
 }
 
+/* One half of the vector registers. */
+static void put_vectors(const struct x86_regs *r, unsigned half, uint8_t *area, unsigned count)
+{
+    for (unsigned n = 0; n < count; n++)
+        memcpy(area + 16 * n, &r->vec[n].half[half], 16);
+}
+
+/* area NULL: they become zero. */
+static void get_vectors(struct x86_regs *r, unsigned half, const uint8_t *area, unsigned count)
+{
+    for (unsigned n = 0; n < count; n++) {
+        if (area)
+            memcpy(&r->vec[n].half[half], area + 16 * n, 16);
+        else
+            r->vec[n].half[half] = (struct x86_vec){{0, 0}};
+    }
+}
+
 static void put_x87(const struct x86_regs *r, uint8_t *area, bool rexw)
 {
     store_le16(area + FX_FCW, r->fcw);
@@ -275,7 +293,7 @@ uint64_t x86_helper_fxsave(void *env, uint64_t addr, uint64_t rexw, uint64_t c, 
     put_x87(r, area, rexw);
     store_le32(area + FX_MXCSR, get_mxcsr(tc));
     store_le32(area + FX_MXCSR_MASK, MXCSR_MASK);
-    memcpy(area + FX_XMM, r->vec_lo, 16 * count);
+    put_vectors(r, 0, area + FX_XMM, count);
     store_area(tc, addr, area, len);
     return 0;
 }
@@ -295,7 +313,7 @@ uint64_t x86_helper_fxrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c,
     }
     get_x87(r, area, rexw);
     state_loaded(tc);
-    memcpy(r->vec_lo, area + FX_XMM, 16 * count);
+    get_vectors(r, 0, area + FX_XMM, count);
     set_mxcsr(tc, load_le32(area + FX_MXCSR));
     return 0;
 }
@@ -303,6 +321,16 @@ uint64_t x86_helper_fxrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c,
 /* ---- XSAVE
  * ------------------------------------------------------------------------------------------------------------------
  */
+
+/* XINUSE: upper halves that are all zero are in their initial state; of x87 and SSE that is not
+ * tracked. */
+uint64_t x86_xinuse(const struct x86_regs *r)
+{
+    uint64_t any = 0;
+    for (unsigned n = 0; n < 16; n++)
+        any |= r->vec[n].half[1].u64[0] | r->vec[n].half[1].u64[1];
+    return XCR0_X87 | XCR0_SSE | (any ? XCR0_AVX : 0);
+}
 
 /* The components asked for in EDX:EAX that XCR0 allows. */
 static uint64_t requested(const struct x86_regs *r)
@@ -329,13 +357,13 @@ uint64_t x86_helper_xsave(void *env, uint64_t addr, uint64_t rexw, uint64_t kind
         if (tcg_faulted(tc))
             return 0;
     }
-    bv = (bv & ~what) | what; /* a component in use counts as not initial */
+    const uint64_t in_use = what & x86_xinuse(r);
+    bv = (bv & ~what) | in_use;
     put_x87(r, area, rexw);
     store_le32(area + FX_MXCSR, get_mxcsr(tc));
     store_le32(area + FX_MXCSR_MASK, MXCSR_MASK);
-    memcpy(area + FX_XMM, r->vec_lo, 16 * count);
-    for (unsigned i = 0; i < count; i++)
-        memcpy(area + XS_HEADER_END + 16 * i, &r->vec_hi[i], 16);
+    put_vectors(r, 0, area + FX_XMM, count);
+    put_vectors(r, 1, area + XS_HEADER_END, count);
     const bool compact = kind == XSAVE_COMPACT;
     store_le64(area + XS_BV, bv);
     store_le64(area + XS_COMP_BV, what | XCOMP_COMPACT);
@@ -347,7 +375,7 @@ uint64_t x86_helper_xsave(void *env, uint64_t addr, uint64_t rexw, uint64_t kind
         ok = store_area(tc, addr + FX_MXCSR, area + FX_MXCSR, 8);
     if (ok && (what & XCR0_SSE))
         ok = store_area(tc, addr + FX_XMM, area + FX_XMM, 16 * count);
-    if (ok && (what & XCR0_AVX))
+    if (ok && ((kind == XSAVE_PLAIN ? what : in_use) & XCR0_AVX))
         ok = store_area(tc, addr + XS_HEADER_END, area + XS_HEADER_END, 16 * count);
     if (ok)
         store_area(tc, addr + XS_BV, area + XS_BV, compact ? 16 : 8);
@@ -405,13 +433,13 @@ uint64_t x86_helper_xrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c, 
     }
     state_loaded(tc);
     if (load & XCR0_SSE)
-        memcpy(r->vec_lo, area + FX_XMM, 16 * count);
+        get_vectors(r, 0, area + FX_XMM, count);
     else if (init & XCR0_SSE)
-        memset(r->vec_lo, 0, 16 * count);
+        get_vectors(r, 0, NULL, count);
     if (load & XCR0_AVX)
-        memcpy(r->vec_hi, area + XS_HEADER_END, 16 * count);
+        get_vectors(r, 1, area + XS_HEADER_END, count);
     else if (init & XCR0_AVX)
-        memset(r->vec_hi, 0, 16 * count);
+        get_vectors(r, 1, NULL, count);
     if (mxcsr)
         set_mxcsr(tc, load_le32(area + FX_MXCSR));
     else if (compact && (init & XCR0_SSE))

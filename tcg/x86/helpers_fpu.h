@@ -48,9 +48,9 @@ enum xsave_kind { XSAVE_PLAIN, XSAVE_OPT, XSAVE_COMPACT };
     /* fxsave(linear address, 1 with REX.W), fxrstor likewise: DYN. xsave(address, REX.W, enum xsave_kind),
      * xrstor(address, REX.W): DYN. The guest's MXCSR is read and written. */ \
     X(fxsave, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_X87, X86_GROUP_ALL_XMM | FPU_MODE, 0) \
-    X(fxrstor, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_X87, FPU_MODE, X86_GROUP_ALL_XMM) \
+    X(fxrstor, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_X87, X86_GROUP_ALL_XMM | FPU_MODE, X86_GROUP_ALL_XMM) \
     X(xsave, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_X87, X86_GROUP_ALL_XMM | FPU_AX_DX | FPU_MODE, 0) \
-    X(xrstor, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_X87, FPU_AX_DX | FPU_MODE, X86_GROUP_ALL_XMM) \
+    X(xrstor, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_X87, X86_GROUP_ALL_XMM | FPU_AX_DX | FPU_MODE, X86_GROUP_ALL_XMM) \
     /* ldmxcsr(value): DYN. stmxcsr() returns it. */ \
     X(ldmxcsr, IR_VOID, HELPER_FAULT | HELPER_FP, FPU_MODE, 0) \
     X(stmxcsr, IR_I32, HELPER_FP, 0, 0)

@@ -4,6 +4,8 @@
  */
 #include "tcg/x86/helpers.h"
 
+#include <errno.h>
+#include <sys/random.h>
 #include "tcg/cpu.h"
 #include "tcg/x86/raise.h"
 #include "tcg/x86/translate_int.h"
@@ -193,4 +195,21 @@ uint64_t x86_helper_ac_check(void *env, uint64_t a, uint64_t b, uint64_t c, uint
     if (a & (b - 1) && !(b & (b - 1)))
         x86_raise_error(tcg_cpu_of(env), X86_AC, 0);
     return 0;
+}
+
+/* ---- RDRAND, RDSEED ------------------------------------------------------------------------- */
+
+uint64_t x86_helper_random(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    uint64_t v = 0;
+    ssize_t got;
+    (void)env;
+    (void)a;
+    (void)b;
+    (void)c;
+    (void)d;
+    do
+        got = getrandom(&v, sizeof v, 0);
+    while (got < 0 && errno == EINTR);
+    return v;
 }

@@ -39,6 +39,8 @@
     X(atomic, IR_I64, HELPER_FAULT, 0, 0) \
     /* cmpxchg16b(linear address): all of the instruction. */ \
     X(cmpxchg16b, IR_VOID, HELPER_FAULT, INT_G(0) | INT_G(1) | INT_G(2) | INT_G(3) | INT_FL, INT_G(0) | INT_G(2) | INT_FL) \
+    /* random(): a number that nobody can guess. */ \
+    X(random, IR_I64, 0, 0, 0) \
     /* ac_check(linear address, bytes): #AC(0) when not aligned. */ \
     X(ac_check, IR_VOID, HELPER_FAULT, 0, 0) \
     /* rep_*(how): up to a chunk of iterations; registers are exact. 1: iterations are left. */ \

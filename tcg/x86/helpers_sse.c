@@ -16,11 +16,6 @@ enum {
     MXCSR_MASK_SHIFT = 7,
 };
 
-static struct x86_vec scratch_vec(const struct tcg_cpu *tc, unsigned n)
-{
-    return (struct x86_vec){{tc->scratch[n], tc->scratch[n + 1]}};
-}
-
 uint64_t x86_helper_sse_fp(void *env, uint64_t what, uint64_t imm, uint64_t x, uint64_t unused)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
@@ -30,14 +25,15 @@ uint64_t x86_helper_sse_fp(void *env, uint64_t what, uint64_t imm, uint64_t x, u
                         .aux = (uint8_t)(what >> 16),
                         .imm = imm};
     uint32_t mxcsr = r->mxcsr & 0xffff & ~(uint32_t)MXCSR_FLAGS;
-    struct x86_vec a = scratch_vec(tc, 0), b = scratch_vec(tc, 2), v = {{0, 0}};
+    struct x86_vec256 operand[3], v = {0};
     uint64_t result = 0;
 
     (void)unused;
-    if (i.type == IR_V128)
-        v = interp_vector(&i, a, b, v, x, &mxcsr);
+    memcpy(operand, tc->scratch, sizeof operand);
+    if (i.type >= IR_V128)
+        interp_vector_any(&i, what & X86_SSE_FP_WIDE, operand, x, &mxcsr, &v);
     else
-        result = interp_vector_to_int(&i, a, b, &mxcsr);
+        result = interp_vector_to_int(&i, operand[0].half[0], operand[1].half[0], &mxcsr);
 
     uint32_t flags = mxcsr & MXCSR_FLAGS;
     uint32_t unmasked = flags & ~(mxcsr >> MXCSR_MASK_SHIFT);
@@ -50,7 +46,7 @@ uint64_t x86_helper_sse_fp(void *env, uint64_t what, uint64_t imm, uint64_t x, u
         x86_raise(tc, r->cr4 & X86_CR4_OSXMMEXCPT ? X86_XM : X86_UD);
         return 0;
     }
-    memcpy(&tc->scratch[4], &v, sizeof v);
+    memcpy(&tc->scratch[12], &v, sizeof v);
     return result;
 }
 
@@ -60,7 +56,8 @@ uint64_t x86_helper_sse_fp(void *env, uint64_t what, uint64_t imm, uint64_t x, u
 /* The operands were left in the scratch area. */
 static void string_operands(const struct tcg_cpu *tc, struct x86_vec operand[2])
 {
-    memcpy(operand, tc->scratch, 2 * sizeof *operand);
+    memcpy(&operand[0], &tc->scratch[0], sizeof *operand);
+    memcpy(&operand[1], &tc->scratch[4], sizeof *operand);
 }
 
 uint64_t x86_helper_pcmpstri(void *env, uint64_t what, uint64_t len1, uint64_t len2,
@@ -92,7 +89,7 @@ uint64_t x86_helper_pcmpstrm(void *env, uint64_t what, uint64_t len1, uint64_t l
             bytes[n] = r >> (n * count / 16) & 1 ? 0xff : 0;
         memcpy(&v, bytes, sizeof v);
     }
-    regs->vec_lo[0] = v;
+    regs->vec[0].half[0] = v;
     return (uint64_t)flags << 32;
 }
 
@@ -108,7 +105,7 @@ uint64_t x86_helper_maskmov(void *env, uint64_t addr, uint64_t size, uint64_t un
     (void)unused1;
     (void)unused2;
     memcpy(data, &tc->scratch[0], sizeof data);
-    memcpy(mask, &tc->scratch[2], sizeof mask);
+    memcpy(mask, &tc->scratch[4], sizeof mask);
     for (unsigned n = 0; n < size; n++)
         if (mask[n] & 0x80) {
             first = MIN(first, n);

@@ -1,6 +1,7 @@
 /*
- * Helpers of MMX and SSE (tcg/x86/helpers_sse.c). Vector operands are passed in tcg_cpu.scratch:
- * [0..1] the first, [2..3] the second, [4..5] a vector result.
+ * Helpers of MMX, SSE and AVX (tcg/x86/helpers_sse.c, helpers_avx.c). Vector operands are passed in
+ * tcg_cpu.scratch: [0..3] the first, [4..7] the second, [8..11] the third, [12..15] a vector
+ * result.
  */
 #ifndef TCG_X86_HELPERS_SSE_H
 #define TCG_X86_HELPERS_SSE_H
@@ -10,6 +11,9 @@
 
 /* First argument of sse_fp: an IR insn without its operands. */
 #define X86_SSE_FP(op, type, aux) ((uint64_t)(op) | (uint64_t)(type) << 8 | (uint64_t)(aux) << 16)
+
+/* The operands are v256. */
+#define X86_SSE_FP_WIDE (UINT64_C(1) << 24)
 
 /* First argument of pcmpstr*: the immediate, and whether the lengths are given. */
 enum { X86_PCMPSTR_EXPLICIT = 1 << 8 };
@@ -25,9 +29,17 @@ enum { X86_PCMPSTR_EXPLICIT = 1 << 8 };
     /* pcmpstri(imm | X86_PCMPSTR_EXPLICIT, length 1, length 2): index, packed flags in the high half. pcmpstrm: the
      * mask goes to XMM0; flags likewise. */ \
     X(pcmpstri, IR_I64, 0, 0, 0) \
-    X(pcmpstrm, IR_I64, 0, 0, SSE_XMM0) \
+    X(pcmpstrm, IR_I64, 0, SSE_XMM0, SSE_XMM0) \
     /* maskmov(linear address, 8 or 16): store the bytes of the first operand where the second's top bits say so. */ \
-    X(maskmov, IR_VOID, HELPER_FAULT, 0, 0)
+    X(maskmov, IR_VOID, HELPER_FAULT, 0, 0) \
+    /* maskload(linear address, bytes | element width << 8): elements with the top bit of the second operand's set,
+     * else zero. maskstore: those of the first operand. */ \
+    X(maskload, IR_VOID, HELPER_FAULT, 0, 0) \
+    X(maskstore, IR_VOID, HELPER_FAULT, 0, 0) \
+    /* gather(offset of the base, what): elements with the top bit of the second operand's set from where the third
+     * operand's indices say, else the first operand's. what: element width, index width << 4, count << 8, scale << 12,
+     * segment << 16, address width << 20. */ \
+    X(gather, IR_VOID, HELPER_FAULT, INT_G(GROUP_SEG), 0)
 /* clang-format on */
 
 #endif

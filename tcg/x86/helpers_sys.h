@@ -106,7 +106,7 @@
     X(rdtscp, IR_VOID, SYS_FAULT, SYS_MODE, SYS_AX | SYS_DX | SYS_CX) \
     X(rdpmc, IR_VOID, SYS_FAULT, SYS_CX | SYS_MODE, SYS_AX | SYS_DX) \
     X(cpuid, IR_VOID, SYS_FAULT, SYS_AX | SYS_CX | SYS_MODE, SYS_AX | SYS_CX | SYS_DX | SYS_BX) \
-    X(xgetbv, IR_VOID, SYS_FAULT, SYS_CX, SYS_AX | SYS_DX) \
+    X(xgetbv, IR_VOID, SYS_FAULT, SYS_CX | X86_GROUP_ALL_XMM, SYS_AX | SYS_DX) \
     X(xsetbv, IR_VOID, SYS_FAULT, SYS_AX | SYS_CX | SYS_DX | SYS_MODE, 0) \
     /* invlpg(linear address): DYN. invpcid(type register, descriptor low, high): DYN. cache_control(): INVD, WBINVD,
      * WBNOINVD: privilege check only. */ \

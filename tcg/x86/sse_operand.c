@@ -107,14 +107,20 @@ ir_ref sse_low(struct x86_trans *x, unsigned w, ir_ref v)
     return sse_emit(x, IR_V_MOVLANE, w, sse_zero(x), v, 0);
 }
 
-#define SCRATCH(n) ((uint64_t)(int64_t)(TCG_ENV_OFFSET(scratch) + 8 * (n)))
+#define SCRATCH(n) ((uint64_t)(int64_t)(TCG_ENV_OFFSET(scratch) + 8 * (int)(n)))
 
-void sse_to_scratch(struct x86_trans *x, ir_ref a, ir_ref b)
+void sse_to_scratch(struct x86_trans *x, ir_ref a, ir_ref b, ir_ref c)
 {
-    if (a)
-        store_field(x, IR_W128, SCRATCH(0), a);
-    if (b)
-        store_field(x, IR_W128, SCRATCH(2), b);
+    const ir_ref v[3] = {a, b, c};
+    for (unsigned k = 0; k < 3; k++)
+        if (v[k])
+            store_field(x, x->ir->insns[v[k]].type == IR_V256 ? IR_W256 : IR_W128, SCRATCH(4 * k),
+                        v[k]);
+}
+
+ir_ref sse_from_scratch(struct x86_trans *x, enum ir_type t)
+{
+    return load_field(x, t, SCRATCH(12));
 }
 
 /* ---- floating point ------------------------------------------------------------------------- */
@@ -129,29 +135,36 @@ static bool exceptions(const struct x86_trans *x)
     return (x->mode & MODE_XM_UNMASKED) != 0;
 }
 
-ir_ref sse_fp(struct x86_trans *x, enum ir_op op, unsigned aux, ir_ref a, ir_ref b, uint64_t imm)
+ir_ref sse_fp_any(struct x86_trans *x, enum ir_op op, enum ir_type t, unsigned aux, ir_ref a,
+                  ir_ref b, ir_ref c, uint64_t imm)
 {
     if (!exceptions(x) || op == IR_VF_RCP || op == IR_VF_RSQRT)
-        return sse_emit(x, op, aux, a, b, imm);
-    sse_to_scratch(x, a, b);
-    call_fp(x, X86_SSE_FP(op, IR_V128, aux), imm, 0);
-    return load_field(x, IR_V128, SCRATCH(4));
+        return ir_emit(x->ir, op, t, aux, a, b, c, 0, imm);
+    sse_to_scratch(x, a, b, c);
+    uint64_t wide = x->ir->insns[a].type == IR_V256 ? X86_SSE_FP_WIDE : 0;
+    call_fp(x, X86_SSE_FP(op, t, aux) | wide, imm, 0);
+    return sse_from_scratch(x, t);
+}
+
+ir_ref sse_fp(struct x86_trans *x, enum ir_op op, unsigned aux, ir_ref a, ir_ref b, uint64_t imm)
+{
+    return sse_fp_any(x, op, IR_V128, aux, a, b, 0, imm);
 }
 
 ir_ref sse_fp_from_int(struct x86_trans *x, unsigned aux, ir_ref a, ir_ref n, enum ir_type t)
 {
     if (!exceptions(x))
         return sse_emit(x, IR_VF_SFROMI, aux, a, n, t);
-    sse_to_scratch(x, a, 0);
+    sse_to_scratch(x, a, 0, 0);
     call_fp(x, X86_SSE_FP(IR_VF_SFROMI, IR_V128, aux), t, n);
-    return load_field(x, IR_V128, SCRATCH(4));
+    return sse_from_scratch(x, IR_V128);
 }
 
 ir_ref sse_fp_to_int(struct x86_trans *x, unsigned aux, ir_ref a, enum ir_type t, bool truncate)
 {
     if (!exceptions(x))
         return ir_emit(x->ir, IR_VF_STOI, t, aux, a, 0, 0, 0, truncate);
-    sse_to_scratch(x, a, 0);
+    sse_to_scratch(x, a, 0, 0);
     ir_ref v = call_fp(x, X86_SSE_FP(IR_VF_STOI, t, aux), truncate, 0);
     return t == IR_I64 ? v : ir_trunc(x->ir, v);
 }
@@ -160,7 +173,7 @@ ir_ref sse_fp_compare(struct x86_trans *x, unsigned aux, ir_ref a, ir_ref b, boo
 {
     if (!exceptions(x))
         return ir_emit(x->ir, IR_FL_COMIS, IR_FL, aux, a, b, 0, 0, quiet);
-    sse_to_scratch(x, a, b);
+    sse_to_scratch(x, a, b, 0);
     ir_ref packed = call_fp(x, X86_SSE_FP(IR_FL_COMIS, IR_FL, aux), quiet, 0);
     return ir_op1(x->ir, IR_FL_FROM, IR_FL, ir_trunc(x->ir, packed));
 }

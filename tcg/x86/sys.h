@@ -220,6 +220,7 @@ bool x86_check_io(struct tcg_cpu *tc, uint16_t port, unsigned size);
 bool x86_read_msr(struct tcg_cpu *tc, uint32_t msr, uint64_t *value);
 bool x86_write_msr(struct tcg_cpu *tc, uint32_t msr, uint64_t value);
 uint64_t x86_xcr0_supported(const struct x86_cpu_model *model);
+uint64_t x86_xinuse(const struct x86_regs *regs); /* fpu_state.c */
 
 bool x86_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsigned mmu_index,
               bool quiet, struct tcg_walk *out);

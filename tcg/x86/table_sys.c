@@ -108,6 +108,9 @@
     R(MAP_0F, 0xb2, 0xb2, MOD_MEM, "lss", tr_load_far_pointer, OPS(Gv, Mp), .arg = X86_SS) \
     R(MAP_0F, 0xb4, 0xb4, MOD_MEM, "lfs", tr_load_far_pointer, OPS(Gv, Mp), .arg = X86_FS) \
     R(MAP_0F, 0xb5, 0xb5, MOD_MEM, "lgs", tr_load_far_pointer, OPS(Gv, Mp), .arg = X86_GS) \
+    R(MAP_0F, 0xc7, 0xc7, NO_REP | REG_IS(6) | MOD_REG, "rdrand", tr_rdrand, OPS(Rv), .feature = FEAT_RDRAND, .fl_write = FL_ARITH) \
+    R(MAP_0F, 0xc7, 0xc7, NO_REP | REG_IS(7) | MOD_REG, "rdseed", tr_rdrand, OPS(Rv), .feature = FEAT_RDSEED, .fl_write = FL_ARITH) \
+    R(MAP_0F, 0xc7, 0xc7, P_F3 | REG_IS(7) | MOD_REG, "rdpid", tr_rdpid, OPS(Ry), .flags = I_FORCE64, .feature = FEAT_RDPID) \
     R(MAP_0F38, 0x82, 0x82, P_66 | MOD_MEM, "invpcid", tr_invpcid, OPS(Gy, Mx), .flags = I_CPL0 | I_END, .feature = FEAT_INVPCID)
 
 #define ROWS(R) ONE_BYTE(R) TWO_BYTE(R)

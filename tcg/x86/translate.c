@@ -284,7 +284,7 @@ static void before_insn(struct x86_trans *x, unsigned len)
 static bool check_fpu(struct x86_trans *x, enum x86_check check)
 {
     uint64_t m = x->mode;
-    bool ud = (check == CHECK_MMX || check == CHECK_SSE || check == CHECK_AVX) && m & MODE_CR0_EM;
+    bool ud = (check == CHECK_MMX || check == CHECK_SSE) && m & MODE_CR0_EM;
     if (check == CHECK_SSE && !(m & MODE_CR4_OSFXSR))
         ud = true;
     if (check == CHECK_AVX && (!(m & MODE_CR4_OSXSAVE) || !(m & MODE_XCR0_AVX)))

@@ -110,7 +110,7 @@ void tr_pinsr(struct x86_trans *x, const struct x86_insn *i)
 void tr_pextr(struct x86_trans *x, const struct x86_insn *i)
 {
     unsigned w = lane_width(i);
-    bool old_form = i->map == MAP_0F;
+    bool old_form = i->map == MAP_0F || i->map == MAP_V0F;
     sse_begin(x, i);
     ir_ref from = old_form ? sse_source(x, i) : sse_dest(x, i);
     ir_ref v = ir_emit(x->ir, IR_V_LANE, x86_type(w), w, from, 0, 0, 0, lane_number(i, w));
@@ -148,7 +148,7 @@ void tr_pcmpstr(struct x86_trans *x, const struct x86_insn *i)
                                 ir_trunc(r, ir_op2(r, IR_SHR, IR_I64, both, ir_i32(r, 32)))));
         return;
     }
-    sse_to_scratch(x, sse_dest(x, i), sse_source(x, i));
+    sse_to_scratch(x, sse_dest(x, i), sse_source(x, i), 0);
     for (unsigned k = 0; k < 2 && lengths; k++) {
         len[k] = ir_get(r, SLOT_GPR + (k ? X86_RDX : X86_RAX));
         if (i->opsize != IR_W64)
@@ -170,7 +170,7 @@ void tr_maskmov(struct x86_trans *x, const struct x86_insn *i)
     sse_begin(x, i);
     ir_ref offset = x86_wrap(x, i->addrsize, ir_get(x->ir, SLOT_GPR + X86_RDI));
     ir_ref addr = x86_linear(x, i->seg, offset, bytes, true);
-    sse_to_scratch(x, sse_dest(x, i), sse_source(x, i));
+    sse_to_scratch(x, sse_dest(x, i), sse_source(x, i), 0);
     x86_call(x, HELPER_ID(maskmov), addr, ir_i32(x->ir, bytes), 0, 0);
     if (sse_is_mmx(i))
         mmx_end(x);

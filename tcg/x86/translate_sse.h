@@ -53,10 +53,13 @@ ir_ref sse_emit(struct x86_trans *x, enum ir_op op, unsigned aux, ir_ref a, ir_r
 ir_ref sse_zero(struct x86_trans *x);
 /* v's lane 0 (W32, W64), the rest zero. */
 ir_ref sse_low(struct x86_trans *x, unsigned w, ir_ref v);
-/* Operands of helpers: scratch[0..1] and [2..3]. */
-void sse_to_scratch(struct x86_trans *x, ir_ref a, ir_ref b);
+/* Vector operands and result of helpers, as helpers_sse.h says. */
+void sse_to_scratch(struct x86_trans *x, ir_ref a, ir_ref b, ir_ref c);
+ir_ref sse_from_scratch(struct x86_trans *x, enum ir_type t);
 
 /* A VF_* operation: inline, or with unmasked exceptions through a helper. */
+ir_ref sse_fp_any(struct x86_trans *x, enum ir_op op, enum ir_type t, unsigned aux, ir_ref a,
+                  ir_ref b, ir_ref c, uint64_t imm);
 ir_ref sse_fp(struct x86_trans *x, enum ir_op op, unsigned aux, ir_ref a, ir_ref b, uint64_t imm);
 ir_ref sse_fp_from_int(struct x86_trans *x, unsigned aux, ir_ref a, ir_ref n, enum ir_type t);
 ir_ref sse_fp_to_int(struct x86_trans *x, unsigned aux, ir_ref a, enum ir_type t, bool truncate);

@@ -69,6 +69,22 @@ void tr_xcr(struct x86_trans *x, const struct x86_insn *i)
         tr_helper(x, i);
 }
 
+void tr_rdpid(struct x86_trans *x, const struct x86_insn *i)
+{
+    ir_ref aux =
+        ir_emit(x->ir, IR_LDENV, IR_I32, 0, 0, 0, 0, 0, offsetof(struct x86_regs, tsc_aux));
+    x86_put_gpr(x, i->rm, IR_W32, aux);
+}
+
+/* RDRAND, RDSEED: there is always a number, so CF is set. */
+void tr_rdrand(struct x86_trans *x, const struct x86_insn *i)
+{
+    struct ir_region *r = x->ir;
+    ir_ref v = x86_call(x, HELPER_ID(random), 0, 0, 0, 0);
+    x86_put_gpr(x, i->rm, i->opsize, i->opsize == IR_W64 ? v : ir_trunc(r, v));
+    x86_put_flags(x, ir_op1(r, IR_FL_FROM, IR_FL, ir_i32(r, IR_FL_CF)));
+}
+
 /* ---- control and debug registers ------------------------------------------------------------- */
 
 static unsigned native_width(const struct x86_trans *x)

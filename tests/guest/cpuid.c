@@ -49,6 +49,7 @@ static const struct {
     {7, 0, 1, 18, "rdseed", "\x0f\xc7\xf8", 3},
     {7, 0, 1, 19, "adx", "\x66\x0f\x38\xf6\xc1", 5},
     {7, 0, 1, 29, "sha", "\x0f\x38\xc8\xc1", 4},
+    {7, 0, 2, 8, "gfni", "\x66\x0f\x38\xcf\xc1", 5},
     {7, 0, 2, 22, "rdpid", "\xf3\x0f\xc7\xf8", 4},
     {0x80000001, 0, 2, 0, "lahf", "\x9f", 1},
     {0x80000001, 0, 3, 27, "rdtscp", "\x0f\x01\xf9", 3},

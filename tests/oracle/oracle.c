@@ -2,7 +2,7 @@
  * Random sequences of user-mode instructions on the host CPU and on the translator's back ends:
  * every register, defined flag and byte of memory must be equal, also at a fault.
  *
- *   oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit,tier2] [-d LOG] [-l] [-v] [-x]
+ *   oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit,tier2,baseline] [-d LOG] [-l] [-v] [-x]
  *
  * Sequence k of a seed is always the same: -f K -n 1 runs it alone, -d ir,out_asm shows what was
  * made of it. What fails is made shorter and printed as bytes and text; -x ends at the first one
@@ -20,7 +20,7 @@
 #include "tests/oracle/oracle_host.h"
 #include "tests/oracle/oracle_sequence.h"
 
-enum { BACKENDS = 3, FAILURES = 10 };
+enum { BACKENDS = 4, FAILURES = 10 };
 
 struct oracle {
     uint64_t seed, first, count;
@@ -52,7 +52,7 @@ static void differs(char *why, size_t len, const char *what, unsigned n, const v
 {
     size_t at = strlen(why);
     const uint8_t *bytes[] = {a, b};
-    if (at + 120 > len)
+    if (at + 180 > len)
         return;
     at += (size_t)snprintf(why + at, len - at, "#   %s%u: host ", what, n);
     for (unsigned w = 0; w < 2; w++) {
@@ -119,7 +119,7 @@ static bool same_state(const struct oracle *o, const struct sequence *s, const s
     for (unsigned k = 0; k < 8; k++)
         CHECK("fpr ", k, h->fpr[k], g->fpr[k])
     for (unsigned k = 0; k < 16; k++)
-        CHECK("xmm ", k, h->xmm[k], g->xmm[k])
+        CHECK("ymm ", k, h->ymm[k], g->ymm[k])
 #undef CHECK
     return same;
 }
@@ -368,22 +368,21 @@ static bool parse(struct oracle *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    static struct oracle o = {.seed = 1, .count = 20000, .backends = "interp,jit,tier2"};
+    static const char *const backends[] = {"interp", "jit", "tier2", "baseline"};
+    static struct oracle o = {.seed = 1, .count = 20000, .backends = "interp,jit,tier2,baseline"};
     if (!parse(&o, argc, argv)) {
         fprintf(stderr,
-                "usage: oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit,tier2] [-d LOG] "
-                "[-l] [-v] [-x]\n");
+                "usage: oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit,tier2,baseline] "
+                "[-d LOG] [-l] [-v] [-x]\n");
         return 1;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (strstr(o.backends, "interp"))
-        guest_init(&o.guest[o.guests++], "interp");
-    if (strstr(o.backends, "jit"))
-        guest_init(&o.guest[o.guests++], "jit");
-    if (strstr(o.backends, "tier2"))
-        guest_init(&o.guest[o.guests++], "tier2");
+    for (unsigned k = 0; k < ARRAY_SIZE(backends); k++)
+        if (strstr(o.backends, backends[k]))
+            guest_init(&o.guest[o.guests++], backends[k]);
     if (!o.guests || !rows_init(&o.rows, o.guest[0].model.features)) {
-        fprintf(stderr, "oracle: -b %s: expected some of interp, jit, tier2\n", o.backends);
+        fprintf(stderr, "oracle: -b %s: expected some of interp, jit, tier2, baseline\n",
+                o.backends);
         return 1;
     }
     host_init();

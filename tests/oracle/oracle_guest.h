@@ -91,12 +91,14 @@ static void guest_fail(struct vemu_error *err)
     exit(1);
 }
 
-/* backend: interp, jit (the first tier) or tier2 (regions of the second at once) */
+/* backend: interp, jit (the first tier), tier2 (regions of the second at once) or baseline (the
+ * first tier without host instructions that not every host has) */
 static void guest_init(struct guest *g, const char *backend)
 {
     bool interp = !strcmp(backend, "interp"), tier2 = !strcmp(backend, "tier2");
     struct vemu_error *err = NULL;
     uint32_t words[X86_FEAT_WORDS];
+    bool baseline = !strcmp(backend, "baseline");
     memset(g, 0, sizeof *g);
     g->backend = backend;
     if (!machine_init(&g->m, &err))
@@ -112,6 +114,7 @@ static void guest_init(struct guest *g, const char *backend)
     x86_features_translator(words);
     if (!g->m.accel->machine_init(&g->m, &err) ||
         !tcg_set_option(&g->m, "backend", interp ? "interp" : "jit", &err) ||
+        !tcg_set_option(&g->m, "baseline", baseline ? "on" : "off", &err) ||
         !tcg_set_option(&g->m, "tier2", tier2 ? "sync" : "off", &err) ||
         !tcg_set_option(&g->m, "tier2-threshold", "2", &err) ||
         !tcg_set_option(&g->m, "tb-size", "16", &err) ||
@@ -174,7 +177,8 @@ static void guest_put(struct guest *g, const struct cpu_state *s)
     r->tr = (struct x86_segment){.attr = 0x8b, .selector = 0x40};
     r->cr0 = X86_CR0_PG | X86_CR0_WP | X86_CR0_NE | X86_CR0_ET | X86_CR0_MP | X86_CR0_PE;
     r->cr3 = GUEST_PML4;
-    r->cr4 = X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_FSGSBASE;
+    r->cr4 = X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE;
+    r->xcr0 = 7;
     r->efer = X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE | X86_EFER_SCE;
     r->fcw = s->fcw;
     r->fsw = s->fsw;
@@ -186,7 +190,7 @@ static void guest_put(struct guest *g, const struct cpu_state *s)
     r->fdp = s->fdp;
     r->fop = s->fop;
     r->mxcsr = s->mxcsr;
-    memcpy(r->vec_lo, s->xmm, sizeof s->xmm);
+    memcpy(r->vec, s->ymm, sizeof s->ymm);
     tcg_cpu_of_vcpu(g->cpu)->arch->reset(tcg_cpu_of_vcpu(g->cpu));
 }
 
@@ -208,7 +212,7 @@ static void guest_get(struct guest *g, struct cpu_state *s)
     s->mxcsr = r->mxcsr;
     for (unsigned k = 0; k < 8; k++)
         memcpy(s->fpr[k], &r->fpr[k], 10);
-    memcpy(s->xmm, r->vec_lo, sizeof s->xmm);
+    memcpy(s->ymm, r->vec, sizeof s->ymm);
     s->vector = tc->exc_vector;
     s->error = tc->exc_has_error ? tc->exc_error : 0;
     s->addr = tc->exc_addr;

@@ -18,12 +18,6 @@
 #include "tests/oracle/oracle_state.h"
 
 enum host_phase { HOST_IDLE, HOST_START, HOST_RUN };
-static struct host_run {
-    volatile enum host_phase phase;
-    struct cpu_state *state;
-    greg_t gregs[NGREG]; /* of the interrupted C code */
-    uint8_t fx[512];
-} host_run;
 
 static const uint8_t host_gregs[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
                                        REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
@@ -39,8 +33,17 @@ enum {
     FX_MXCSR = 24,
     FX_ST = 32,
     FX_XMM = 160,
-    FX_HEADER = 512
+    FX_HEADER = 512,
+    FX_YMM = 576, /* the frame has an XSAVE area in standard form */
+    FX_YMM_END = 832
 };
+
+static struct host_run {
+    volatile enum host_phase phase;
+    struct cpu_state *state;
+    greg_t gregs[NGREG]; /* of the interrupted C code */
+    uint8_t fx[FX_YMM_END];
+} host_run;
 
 static void host_put(const struct cpu_state *s, ucontext_t *uc)
 {
@@ -58,7 +61,10 @@ static void host_put(const struct cpu_state *s, ucontext_t *uc)
     memcpy(fx + FX_MXCSR, &s->mxcsr, 4);
     for (unsigned k = 0; k < 8; k++)
         memcpy(fx + FX_ST + 16 * k, s->fpr[((s->fsw >> 11) + k) & 7], 10);
-    memcpy(fx + FX_XMM, s->xmm, sizeof s->xmm);
+    for (unsigned k = 0; k < 16; k++) {
+        memcpy(fx + FX_XMM + 16 * k, &s->ymm[k].half[0], 16);
+        memcpy(fx + FX_YMM + 16 * k, &s->ymm[k].half[1], 16);
+    }
 }
 
 static void host_get(struct cpu_state *s, const ucontext_t *uc)
@@ -77,7 +83,13 @@ static void host_get(struct cpu_state *s, const ucontext_t *uc)
     memcpy(&s->mxcsr, fx + FX_MXCSR, 4);
     for (unsigned k = 0; k < 8; k++)
         memcpy(s->fpr[((s->fsw >> 11) + k) & 7], fx + FX_ST + 16 * k, 10);
-    memcpy(s->xmm, fx + FX_XMM, sizeof s->xmm);
+    bool uppers = fx[FX_HEADER] & 4;
+    for (unsigned k = 0; k < 16; k++) {
+        memcpy(&s->ymm[k].half[0], fx + FX_XMM + 16 * k, 16);
+        memset(&s->ymm[k].half[1], 0, 16);
+        if (uppers)
+            memcpy(&s->ymm[k].half[1], fx + FX_YMM + 16 * k, 16);
+    }
     s->vector = (unsigned)uc->uc_mcontext.gregs[REG_TRAPNO];
     s->error = (unsigned)uc->uc_mcontext.gregs[REG_ERR];
     s->addr = (uint64_t)uc->uc_mcontext.gregs[REG_CR2];
@@ -103,11 +115,8 @@ static void host_signal(int sig, siginfo_t *info, void *opaque)
         signal(sig, SIG_DFL); /* a fault of the oracle itself */
         return;
     }
-    /* Both legacy components come from the image, also when they were in their initial state. */
-    uint64_t present;
-    memcpy(&present, fx + FX_HEADER, 8);
-    present |= 3;
-    memcpy(fx + FX_HEADER, &present, 8);
+    /* These components come from the image, also when they were in their initial state. */
+    fx[FX_HEADER] |= 7;
 }
 
 static void *host_map(uintptr_t at, unsigned pages)

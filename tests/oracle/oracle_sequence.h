@@ -13,7 +13,7 @@
 #include "tcg/x86/decode.h"
 #include "tcg/x86/helpers.h"
 #include "tcg/x86/slots.h"
-#include "tcg/x86/translate_sse.h"
+#include "tcg/x86/translate_avx.h"
 #include "tcg/x86/translate_x87.h"
 #include "tests/oracle/oracle_x87.h"
 #include "tests/oracle/oracle_state.h"
@@ -22,7 +22,8 @@ enum {
     ITEMS = 96,
     ITEM_BYTES = 96,
     SEQUENCE_BYTES = 2 * PAGE,
-    MODE = MODE_CODE64 | MODE_LONG | MODE_PROTECTED | MODE_FLAT_CS | MODE_CR4_OSFXSR | 3
+    MODE = MODE_CODE64 | MODE_LONG | MODE_PROTECTED | MODE_FLAT_CS | MODE_CR4_OSFXSR |
+           MODE_CR4_OSXSAVE | MODE_XCR0_AVX | 3
 };
 
 struct item {
@@ -71,6 +72,8 @@ struct maker {
     bool
         focused; /* most operands are these registers: values go from one instruction to the next */
     uint8_t focus[3];
+    bool vectors;   /* mostly vector instructions, legacy and VEX-encoded mixed */
+    unsigned full;  /* of them, after so many vector registers have got new values */
     bool x87;       /* mostly x87 instructions, as a rule such that the stack allows them */
     bool deep;      /* with many registers in use */
     unsigned depth; /* of that stack */
@@ -179,7 +182,9 @@ static bool row_wanted(const struct x86_row *row)
                                            tr_in,
                                            tr_out,
                                            tr_ins,
-                                           tr_outs};
+                                           tr_outs,
+                                           tr_rdpid,
+                                           tr_rdrand};
     if ((row->select >> 16 & 1u << 10) && !(row->select & 1u << 10))
         return false; /* NOT64 */
     for (unsigned k = 0; k < sizeof no / sizeof *no; k++)
@@ -205,6 +210,11 @@ static bool row_branches(const struct x86_row *row)
            row->fn == tr_ret;
 }
 
+static bool has_feature(const struct rows *rows, unsigned f)
+{
+    return !f || (rows->features[(f >> 5) - 1] >> (f & 31) & 1);
+}
+
 static bool rows_init(struct rows *rows, const uint32_t *features)
 {
     rows->count = 0;
@@ -218,9 +228,8 @@ static bool rows_init(struct rows *rows, const uint32_t *features)
     for (unsigned t = 0, n = 0; x86_tables[t]; t++)
         for (unsigned k = 0; k < x86_tables[t]->count; k++, n++) {
             rows->row[n] = &x86_tables[t]->rows[k];
-            unsigned f = rows->row[n]->feature;
-            bool there = !f || (features[(f >> 5) - 1] >> (f & 31) & 1);
-            rows->reach[n].wanted = there && row_wanted(rows->row[n]);
+            rows->reach[n].wanted =
+                has_feature(rows, rows->row[n]->feature) && row_wanted(rows->row[n]);
         }
     return true;
 }
@@ -435,9 +444,15 @@ static void set_implicit(struct random *r, struct item *i, const struct x86_insn
         put_mov(i, X86_RCX, below(r, 40));
     } else if (row->fn == tr_leave || row->fn == tr_enter) {
         put_mov(i, X86_RBP, STACK_AT + PAGE + 8 * below(r, 100));
-    } else if (row->fn == tr_pcmpstr && percent(r, 60)) {
+    } else if ((row->fn == tr_pcmpstr || row->fn == tr_avx_pcmpstr) && percent(r, 60)) {
         put_mov(i, X86_RAX, (uint64_t)((int64_t)below(r, 40) - 20));
         put_mov(i, X86_RDX, (uint64_t)((int64_t)below(r, 40) - 20));
+    } else if ((row->fn == tr_bzhi || row->fn == tr_bextr) && d->vvvv != X86_RSP &&
+               percent(r, 70)) {
+        unsigned width = 8u << d->opsize, n = percent(r, 30) ? width : below(r, width + 8);
+        if (percent(r, 20))
+            n = 128 + below(r, 16);
+        put_mov(i, d->vvvv, row->fn == tr_bzhi ? n : below(r, width + 4) | n << 8);
     } else if (row->fn == tr_wr_segbase) {
         put_mov(i, d->rm, percent(r, 90) ? (uint64_t)GS_AT + below(r, 32) : rnd_int(r));
     } else if (row->fn == tr_popf) {
@@ -485,6 +500,28 @@ static bool writes_rsp(const struct x86_insn *d)
             break;
         }
     return false;
+}
+
+/* A vector of indices that stay within the data: faults of a gather are not compared, since where
+ * it stops is not. */
+static struct form gather_form(struct random *r, struct item *pre, const struct x86_row *row,
+                               unsigned vexl)
+{
+    unsigned base = free_reg(r, X86_NO_REG), x = below(r, 16), bits = row->arg ? 64 : 32;
+    struct form f = {.has_sib = true, .modrm = 0x84, .disp_size = 4};
+    int32_t disp = (int32_t)below(r, 0x20000) - 0x10000;
+    f.disp = (uint32_t)disp;
+    put_mov(pre, base, (uint64_t)DATA_AT + below(r, 2 * PAGE) - (uint64_t)(int64_t)disp);
+    /* vpsrld or vpsrlq x, x, bits - 9 */
+    put8(pre, 0xc4);
+    put8(pre, 0xe1 & ~((x & 8) << 2));
+    put8(pre, (~x & 15) << 3 | vexl << 2 | 1);
+    put8(pre, row->arg ? 0x73 : 0x72);
+    put8(pre, 0xd0 | (x & 7));
+    put8(pre, bits - 9);
+    f.rex = (uint8_t)((base >> 3) | (x >> 3) << 1);
+    f.sib = (uint8_t)(below(r, 4) << 6 | (x & 7) << 3 | (base & 7));
+    return f;
 }
 
 static bool uses_vvvv(const struct x86_row *row)
@@ -546,6 +583,7 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
     bool vex = row->map >= MAP_V0F;
     unsigned vvvv =
         uses_vvvv(row) ? m->focused && percent(r, 85) ? m->focus[below(r, 3)] : below(r, 16) : 0;
+    unsigned vexl = !vex ? 0 : mask >> 15 & 1 ? want >> 15 & 1 : below(r, 2);
     if (vex)
         p66 = false;
     bool lock = (row->flags & I_LOCK) && percent(r, 25);
@@ -553,21 +591,28 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
 
     unsigned size = 8, align = 1;
     struct x86_insn probe = {.row = row, .opsize = IR_W64, .rex = 8};
+    probe.vexl = row->flags & I_LIG ? 0 : (uint8_t)vexl;
     size = operand_bytes(&probe);
     if (row->check == CHECK_SSE && size == 16 && !(row->arg2 & SSE_UNALIGNED))
         align = 16;
     if (row->fn == tr_cmpxchg16b)
         align = 16;
+    if ((row->fn == tr_avx_mov || row->fn == tr_avx_mov_store) && !(row->arg2 & SSE_UNALIGNED))
+        align = size;
     uint32_t address = data_address(r, size, align);
     if (size == 10) /* in two parts: the first may be stored when the second faults */
         address = DATA_AT + (percent(r, 40) ? PAGE - below(r, 10) : below(r, 2 * PAGE));
+    if (row->fn == tr_avx_maskload || row->fn == tr_avx_maskstore)
+        /* no fault: which of an element's bytes it reports is the processor's own affair */
+        address = DATA_AT + below(r, DATA_RO * PAGE - 32);
     if (row->fn == tr_ldmxcsr)
         address = CONTROLS_AT + 4 * below(r, CONTROLS);
     if (row->fn == tr_fldcw && percent(r, 95))
         address = CONTROLS_AT + 4 * (CONTROLS + below(r, CONTROLS));
     struct form f = {0};
     if (mem) {
-        f = address_form(r, &pre, address);
+        f = row->fn == tr_avx_gather ? gather_form(r, &pre, row, vexl)
+                                     : address_form(r, &pre, address);
         rex = (uint8_t)((rex & ~3) | f.rex);
         if (rex)
             rex |= 0x40;
@@ -589,7 +634,7 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
     if (rex && !vex)
         put8(&body, rex);
     if (vex) {
-        put_vex(&body, row, rex, mask >> 15 & 1 ? want >> 15 & 1 : below(r, 2), vvvv, mandatory);
+        put_vex(&body, row, rex, vexl, vvvv, mandatory);
     } else if (row->map != MAP_1) {
         put8(&body, 0x0f);
     }
@@ -816,7 +861,7 @@ static bool row_common(const struct x86_row *row)
 static const struct x86_row *choose_row(struct maker *m)
 {
     struct rows *rows = m->rows;
-    bool common = percent(m->r, 30);
+    bool common = !m->vectors && percent(m->r, 30);
     for (;;) {
         unsigned n = below(m->r, rows->count);
         if (percent(m->r, 10)) { /* in turn, so that none is forgotten */
@@ -830,11 +875,13 @@ static const struct x86_row *choose_row(struct maker *m)
             return row;
         if (m->x87 && percent(m->r, 85))
             continue;
-        if ((row->check != CHECK_NONE || row->fn == tr_nop) && percent(m->r, 55))
+        if (!m->vectors && (row->check != CHECK_NONE || row->fn == tr_nop) && percent(m->r, 55))
             continue; /* more of the integer instructions */
         if (common && !row_common(row))
             continue;
         if (row_ends(row) && !percent(m->r, 8))
+            continue;
+        if (m->vectors && row->check != CHECK_SSE && row->check != CHECK_AVX && percent(m->r, 90))
             continue;
         return row;
     }
@@ -898,6 +945,35 @@ static void make_definer(struct random *r, struct item *i)
     i->fl_write = FL_ARITH;
 }
 
+/* VEX.256.66.0F, all operands registers. */
+static void put_ymm_insn(struct item *i, unsigned reg, unsigned v, unsigned rm, unsigned op)
+{
+    put8(i, 0xc4);
+    put8(i, 0x41 | (reg & 8 ? 0 : 0x80) | (rm & 8 ? 0 : 0x20));
+    put8(i, 0x05 | (~v & 15) << 3);
+    put8(i, op);
+    put8(i, 0xc0 | (reg & 7) << 3 | (rm & 7));
+}
+
+/* VPADDB to YMM k from that and the next: values that all have to be kept. */
+static void make_vector_start(struct item *i, unsigned k)
+{
+    put_ymm_insn(i, k, k, (k + 1) & 15, 0xfc);
+}
+
+/* VMOVDQA of all or the low half, VEXTRACTI128 of the high one: one value in two registers. */
+static void make_vector_move(struct random *r, struct item *i)
+{
+    unsigned half = below(r, 3);
+    put_ymm_insn(i, below(r, 16), 0, below(r, 16), half == 2 ? 0x39 : 0x6f);
+    if (half == 1)
+        i->bytes[2] &= 0xfb; /* L */
+    if (half == 2) {
+        i->bytes[1] |= 2; /* 0F3A */
+        put8(i, 1);
+    }
+}
+
 /* Lays the live items out at s->start. false: a flag that is undefined would be read, or a short
  * branch does not reach. */
 static bool sequence_emit(struct sequence *s)
@@ -956,7 +1032,13 @@ static void sequence_make(struct maker *m, struct sequence *s)
     m->counter = 0;
     m->s = s;
     m->focused = percent(r, 60);
-    m->x87 = percent(r, 18);
+    m->vectors = percent(r, 20);
+    m->full = m->vectors && has_feature(m->rows, FEAT_AVX2) && percent(r, 40) ? 8 + below(r, 9) : 0;
+    if (m->full) {
+        count = 32 + below(r, 33);
+        branches = false;
+    }
+    m->x87 = !m->vectors && percent(r, 18);
     m->deep = percent(r, 30);
     for (unsigned k = 0; k < 3; k++)
         m->focus[k] = (uint8_t)free_reg(r, X86_NO_REG);
@@ -967,6 +1049,10 @@ static void sequence_make(struct maker *m, struct sequence *s)
         const struct x86_row *row = choose_row(m);
         if (m->x87 && !k)
             make_x87_start(m, &i);
+        else if (k < m->full)
+            make_vector_start(&i, k);
+        else if (m->full && percent(r, 30))
+            make_vector_move(r, &i);
         else if (branches && percent(r, m->x87 ? 6 : 12))
             make_branch(m, &i, k, count);
         else if (!make_insn(m, row, &i) || !x87_fits(m, &i))

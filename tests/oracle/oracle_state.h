@@ -38,7 +38,7 @@ struct memory {
     uint8_t data[DATA_PAGES * PAGE], ctrl[CTRL_PAGES * PAGE], stack[STACK_PAGES * PAGE];
 };
 
-/* x87 and XMM as FXSAVE has them, but x87 registers by physical number. */
+/* x87 as FXSAVE has it, but x87 registers by physical number. */
 struct cpu_state {
     uint64_t gpr[16], rip, flags, gs_base;
     uint16_t fcw, fsw;
@@ -47,7 +47,7 @@ struct cpu_state {
     uint16_t fop;
     uint32_t mxcsr;
     uint8_t fpr[8][10];
-    struct x86_vec xmm[16];
+    struct x86_vec256 ymm[16];
     /* how it ended */
     unsigned vector, error;
     uint64_t addr; /* of a page fault */
@@ -237,7 +237,10 @@ static inline void rnd_state(struct random *r, struct cpu_state *s, struct memor
     s->ftw = percent(r, 50) ? 0xff : percent(r, 50) ? 0 : (uint8_t)rnd(r);
     for (unsigned k = 0; k < 8; k++)
         rnd_x87(r, s->fpr[k]);
-    rnd_bytes(r, s->xmm, sizeof s->xmm);
+    rnd_bytes(r, s->ymm, sizeof s->ymm);
+    if (percent(r, 20)) /* as after VZEROUPPER */
+        for (unsigned k = 0; k < 16; k++)
+            s->ymm[k].half[1] = (struct x86_vec){{0, 0}};
 }
 
 #endif

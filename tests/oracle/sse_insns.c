@@ -138,7 +138,8 @@ static void load_cpu(struct fake_cpu *cpu, const struct state *s)
     unsigned top = s->fx.fsw >> 11 & 7;
     memset(cpu, 0, sizeof *cpu);
     memcpy(r->gpr, s->gpr, sizeof s->gpr);
-    memcpy(r->vec_lo, s->fx.xmm, sizeof s->fx.xmm);
+    for (unsigned n = 0; n < 16; n++)
+        r->vec[n].half[0] = s->fx.xmm[n];
     for (unsigned n = 0; n < 8; n++)
         r->fpr[(top + n) & 7] = s->fx.st[n];
     r->fcw = s->fx.fcw;
@@ -160,8 +161,11 @@ static bool same(const struct fake_cpu *cpu, const uint8_t *mem, const struct st
     for (unsigned n = 0; n < 8; n++)
         if (memcmp(&r->fpr[(top + n) & 7], &host->fx.st[n], 10))
             return false;
-    return !memcmp(r->vec_lo, host->fx.xmm, sizeof host->fx.xmm) && r->fsw == host->fx.fsw &&
-           r->ftw == host->fx.ftw && cpu->tc.guest_mxcsr == host->fx.mxcsr &&
+    for (unsigned n = 0; n < 16; n++)
+        if (memcmp(&r->vec[n].half[0], &host->fx.xmm[n], 16))
+            return false;
+    return r->fsw == host->fx.fsw && r->ftw == host->fx.ftw &&
+           cpu->tc.guest_mxcsr == host->fx.mxcsr &&
            !((cpu->tc.fl ^ packed_flags(host->flags)) & IR_FL_MASK) &&
            !memcmp(mem, host->mem, MEM_SIZE);
 }
@@ -171,7 +175,7 @@ static bool same(const struct fake_cpu *cpu, const uint8_t *mem, const struct st
 
 union value {
     uint64_t u;
-    struct x86_vec v;
+    struct x86_vec256 v;
 };
 
 static uint64_t cut(enum ir_type t, uint64_t v)
@@ -274,11 +278,16 @@ static bool evaluate(struct test *t)
         case IR_EXIT:
             return true;
         default:
-            if (i->type == IR_V128) {
+            if (i->type >= IR_V128) {
                 uint64_t x = i->op == IR_V_FROM ? v[i->a].u : v[i->b].u;
-                v[n].v = interp_vector(i, v[i->a].v, v[i->b].v, v[i->c].v, x, mxcsr);
-            } else if (ir_ops[i->op].args[0] == 'v') {
-                v[n].u = cut(i->type, interp_vector_to_int(i, v[i->a].v, v[i->b].v, mxcsr));
+                const struct x86_vec256 args[3] = {v[i->a].v, v[i->b].v, v[i->c].v};
+                interp_vector_any(i, r->insns[i->a].type == IR_V256, args, x, mxcsr, &v[n].v);
+            } else if (r->insns[i->a].type == IR_V256) {
+                const struct x86_vec256 args[2] = {v[i->a].v, v[i->b].v};
+                v[n].u = interp_vector_any_to_int(i, args, mxcsr);
+            } else if (r->insns[i->a].type == IR_V128) {
+                v[n].u = cut(i->type,
+                             interp_vector_to_int(i, v[i->a].v.half[0], v[i->b].v.half[0], mxcsr));
             } else {
                 v[n].u = cut(i->type, integer_op(i, v[i->a].u, v[i->b].u, &known));
             }
@@ -406,12 +415,12 @@ static bool check_round(struct test *t, const struct sse_encoding *e)
                 t->cpu->regs.mxcsr, host.fx.mxcsr, t->cpu->tc.guest_mxcsr, host.fx.fsw,
                 t->cpu->regs.fsw, host.fx.ftw, t->cpu->regs.ftw);
         for (unsigned n = 0; n < 8; n++)
-            if (memcmp(&host.fx.xmm[n], &t->cpu->regs.vec_lo[n], 16))
+            if (memcmp(&host.fx.xmm[n], &t->cpu->regs.vec[n].half[0], 16))
                 fprintf(stderr, "  xmm%u host %016llx_%016llx ours %016llx_%016llx\n", n,
                         (unsigned long long)host.fx.xmm[n].u64[1],
                         (unsigned long long)host.fx.xmm[n].u64[0],
-                        (unsigned long long)t->cpu->regs.vec_lo[n].u64[1],
-                        (unsigned long long)t->cpu->regs.vec_lo[n].u64[0]);
+                        (unsigned long long)t->cpu->regs.vec[n].half[0].u64[1],
+                        (unsigned long long)t->cpu->regs.vec[n].half[0].u64[0]);
         for (unsigned n = 0; n < 8; n++)
             if (host.gpr[n] != t->cpu->regs.gpr[n])
                 fprintf(stderr, "  gpr%u host %016llx ours %016llx\n", n,

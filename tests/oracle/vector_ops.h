@@ -20,6 +20,9 @@ enum shape {
     SHAPE_LANE,   /* op x, a with the vector in ModRM.reg: PEXTR */
     SHAPE_TO,     /* op x, a */
     SHAPE_FLAGS,  /* op a, b sets the flags */
+    SHAPE_FMA,    /* op a, b, c with the result in a's place */
+    SHAPE_STORED, /* op xmm0, a with the source in ModRM.reg */
+    SHAPE_LEGACY, /* op a, b without VEX, c in XMM0 */
 };
 
 /* Operands: raw bits, or floating point of 32 or 64 bits, or small integers in 32-bit lanes. */
@@ -63,6 +66,20 @@ struct vector_case {
 #define FPROUND(name, code, w, shape, one) {name, code, IR_VF_ROUND, IR_W##w, IR_V128, shape, FP##w, IMM_HIGH, 0x0f, 0, one}
 #define TOINT(name, code, w, type, imm) {name, code, IR_VF_STOI, IR_W##w, type, SHAPE_TO, FP##w, NO_IMM, 0, 0, imm}
 #define FROMINT(name, code, w, t) {name, code, IR_VF_SFROMI, IR_W##w, IR_V128, SHAPE_INSERT, FP##w, NO_IMM, 0, 0, t}
+#define WIDE2(name, code, op) {name, code, IR_##op, 0, IR_V256, SHAPE_AB, COUNT, NO_IMM, 0, 0, 0}
+#define LEGACY(name, code, op) {name, code, IR_##op, 0, IR_V128, SHAPE_LEGACY, ANY, NO_IMM, 0, 0, 0}
+#define FMA1(name, code, w, imm) {name, code, IR_VF_FMA, IR_W##w, IR_V128, SHAPE_FMA, FP##w, NO_IMM, 0, 0, imm}
+#define FMA_PACKED(name, code, how) FMA1(name "ps", (code) | P38, 32, how), FMA1(name "pd", (code) | P38 | W, 64, how)
+#define FMA(name, code, how) \
+    FMA_PACKED(name, code, how), FMA1(name "ss", ((code) + 1) | P38, 32, (how) | IR_FMA_ONE), \
+    FMA1(name "sd", ((code) + 1) | P38 | W, 64, (how) | IR_FMA_ONE)
+#define FMAS(form, base) \
+    FMA_PACKED("vfmaddsub" #form, (base) + 6, IR_FMA_##form | IR_FMA_ALTERNATE), \
+    FMA_PACKED("vfmsubadd" #form, (base) + 7, IR_FMA_##form | IR_FMA_ALTERNATE | IR_FMA_NEGATE_ADDEND), \
+    FMA("vfmadd" #form, (base) + 8, IR_FMA_##form), \
+    FMA("vfmsub" #form, (base) + 10, IR_FMA_##form | IR_FMA_NEGATE_ADDEND), \
+    FMA("vfnmadd" #form, (base) + 12, IR_FMA_##form | IR_FMA_NEGATE_PRODUCT), \
+    FMA("vfnmsub" #form, (base) + 14, IR_FMA_##form | IR_FMA_NEGATE_PRODUCT | IR_FMA_NEGATE_ADDEND)
 #define COMIS(name, code, w, quiet) {name, code, IR_FL_COMIS, IR_W##w, IR_FL, SHAPE_FLAGS, FP##w, NO_IMM, 0, 0, quiet}
 
 static const struct vector_case vector_cases[] = {
@@ -175,6 +192,30 @@ static const struct vector_case vector_cases[] = {
     TOINT("vcvttsd2si 32", 0x2c | D, 64, IR_I32, 1), TOINT("vcvttsd2si 64", 0x2c | D | W, 64, IR_I64, 1),
     COMIS("vucomiss", 0x2e | N, 32, 1), COMIS("vucomisd", 0x2e | P, 64, 1), COMIS("vcomiss", 0x2f | N, 32, 0),
     COMIS("vcomisd", 0x2f | P, 64, 0),
+    FMAS(132, 0x90), FMAS(213, 0xa0), FMAS(231, 0xb0),
+    FPA("vcvtph2ps", 0x13 | P38, VF_FROMH, 32, ANY, 0),
+    {"vcvtps2ph", 0x1d | P3A, IR_VF_TOH, 0, IR_V128, SHAPE_STORED, FP32, IMM, 7, 0, 0},
+    /* AVX2 and halves */
+    LANE2("vpsllvd", 0x47 | P38, V_SHLV, IR_W32), LANE2("vpsllvq", 0x47 | P38 | W, V_SHLV, IR_W64),
+    LANE2("vpsrlvd", 0x45 | P38, V_SHRV, IR_W32), LANE2("vpsrlvq", 0x45 | P38 | W, V_SHRV, IR_W64),
+    LANE2("vpsravd", 0x46 | P38, V_SARV, IR_W32),
+    LANE2("vpermilps", 0x0c | P38, V_PERMIL, IR_W32), LANE2("vpermilpd", 0x0d | P38, V_PERMIL, IR_W64),
+    LANE1("vpbroadcastb", 0x78 | P38, V_BCAST, IR_W8, 0), LANE1("vpbroadcastw", 0x79 | P38, V_BCAST, IR_W16, 0),
+    LANE1("vpbroadcastd", 0x58 | P38, V_BCAST, IR_W32, 0), LANE1("vpbroadcastq", 0x59 | P38, V_BCAST, IR_W64, 0),
+    WIDE2("vpermd", 0x36 | P38, V_PERMD),
+    {"vpermq", 0x00 | P3A | W, IR_V_PERMQ, 0, IR_V256, SHAPE_A, ANY, IMM, 0xff, 0, 0},
+    {"vperm2i128", 0x46 | P3A, IR_V_PERM2, 0, IR_V256, SHAPE_AB, ANY, IMM, 0xff, 0, 0},
+    {"vinserti128", 0x38 | P3A, IR_V_INSH, 0, IR_V256, SHAPE_AB, ANY, IMM, 1, 0, 0},
+    /* cryptography */
+    LANE2("vaesenc", 0xdc | P38, V_AESENC, 0), LANE2("vaesenclast", 0xdd | P38, V_AESENCLAST, 0),
+    LANE2("vaesdec", 0xde | P38, V_AESDEC, 0), LANE2("vaesdeclast", 0xdf | P38, V_AESDECLAST, 0),
+    LANE1("vaesimc", 0xdb | P38, V_AESIMC, 0, 0), IMM1("vaeskeygenassist", 0xdf | P3A, V_AESKEY, 0),
+    IMM2("vpclmulqdq", 0x44 | P3A, V_CLMUL, 0), LANE2("vgf2p8mulb", 0xcf | P38, V_GFMUL, 0),
+    IMM2("vgf2p8affineqb", 0xce | P3A | W, V_GFAFFINE, 0), IMM2("vgf2p8affineinvqb", 0xcf | P3A | W, V_GFAFFINEINV, 0),
+    {"sha1rnds4", 0xcc | MAP_0F3A, IR_V_SHA1RNDS4, 0, IR_V128, SHAPE_LEGACY, ANY, IMM, 3, 0, 0},
+    LEGACY("sha1nexte", 0xc8 | MAP_0F38, V_SHA1NEXTE), LEGACY("sha1msg1", 0xc9 | MAP_0F38, V_SHA1MSG1),
+    LEGACY("sha1msg2", 0xca | MAP_0F38, V_SHA1MSG2), LEGACY("sha256rnds2", 0xcb | MAP_0F38, V_SHA256RNDS2),
+    LEGACY("sha256msg1", 0xcc | MAP_0F38, V_SHA256MSG1), LEGACY("sha256msg2", 0xcd | MAP_0F38, V_SHA256MSG2),
 };
 /* clang-format on */
 

@@ -389,14 +389,14 @@ Test(x86_state, init_keeps_x87_sse_msrs_and_the_cache_bits)
     x86_regs_reset(r, false);
     r->cr0 = X86_CR0_PE | X86_CR0_CD | X86_CR0_ET;
     r->fcw = 0x37f;
-    r->vec_lo[3].u64[0] = 5;
+    r->vec[3].half[0].u64[0] = 5;
     r->star = 6;
     r->gpr[X86_RAX] = 7;
     r->cr3 = 0x1000;
     x86_regs_reset(r, true);
     cr_assert_eq(r->cr0, (uint64_t)(X86_CR0_CD | X86_CR0_ET));
     cr_assert_eq(r->fcw, 0x37f);
-    cr_assert_eq(r->vec_lo[3].u64[0], UINT64_C(5));
+    cr_assert_eq(r->vec[3].half[0].u64[0], UINT64_C(5));
     cr_assert_eq(r->star, UINT64_C(6));
     cr_assert_eq(r->gpr[X86_RAX] | r->cr3, UINT64_C(0));
     free(r);

@@ -161,8 +161,6 @@ Test(x86_decode, instructions_gone_in_64_bit_mode_are_undefined_there)
                                        "6200",
                                        "820000",
                                        "9a00000000000000",
-                                       "c400",
-                                       "c500",
                                        "ce",
                                        "d40a",
                                        "d50a",
@@ -198,7 +196,6 @@ Test(x86_decode, forms_that_need_memory_or_a_register_reject_the_other)
     expect(CODE64, "ffd8", X86_DECODE_UD);   /* far CALL with a register */
     expect(CODE64, "fff8", X86_DECODE_UD);   /* FF /7 */
     expect(CODE64, "8fc8", X86_DECODE_UD);   /* 8F /1 */
-    expect(CODE32, "c4c0", X86_DECODE_UD);   /* not LES but VEX */
     expect(CODE64, "0f01d8", X86_DECODE_UD); /* VMRUN */
     expect(CODE64, "0f2000", X86_DECODE_OK); /* MOV from CR0 ignores mod */
 }

@@ -417,7 +417,7 @@ Test(x86_fpu, fxsave_and_xsave_round_trip)
     for (unsigned kind = 0; kind < 4; kind++) {
         random_state(true, false);
         for (unsigned n = 0; n < 8; n++)
-            memcpy(&r->vec_lo[n], (uint64_t[]){rnd(), rnd()}, 16);
+            memcpy(&r->vec[n].half[0], (uint64_t[]){rnd(), rnd()}, 16);
         r->mxcsr = 0x1fa5;
         t.tc->guest_mxcsr = 0x1fa5;
         r->xcr0 = 3;
@@ -433,7 +433,7 @@ Test(x86_fpu, fxsave_and_xsave_round_trip)
             x86_helper_xsave(r, 0x6fc0, 0, kind, 0);
         cr_assert_eq(t.tc->status, TCG_OK);
         memset(r->fpr, 0x11, sizeof r->fpr);
-        memset(r->vec_lo, 0x22, sizeof r->vec_lo);
+        memset(r->vec, 0x22, sizeof r->vec);
         r->fsw = r->ftw = 0;
         r->mxcsr = 0x1f80;
         t.tc->guest_mxcsr = 0x1f80;
@@ -449,7 +449,7 @@ Test(x86_fpu, fxsave_and_xsave_round_trip)
         cr_assert_eq(r->fip, 0x1234);
         for (unsigned n = 0; n < 8; n++) {
             cr_assert(!memcmp(&r->fpr[n], &e.fpr[n], 10));
-            cr_assert(!memcmp(&r->vec_lo[n], &e.vec_lo[n], 16));
+            cr_assert(!memcmp(&r->vec[n].half[0], &e.vec[n].half[0], 16));
         }
     }
 }

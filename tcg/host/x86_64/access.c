@@ -70,29 +70,45 @@ static void store_const(struct emit *e, unsigned size, int32_t imm, struct host_
     }
 }
 
+static uint32_t vec_load(unsigned width)
+{
+    static const uint32_t ops[] = {[IR_W32] = V_MOVD_LOAD,
+                                   [IR_W64] = V_MOVQ_LOAD,
+                                   [IR_W128] = V_MOVDQU_LOAD,
+                                   [IR_W256] = V_MOVDQU_LOAD | OPC_L};
+    return ops[width];
+}
+
+uint32_t access_vec_store(unsigned width)
+{
+    static const uint32_t ops[] = {[IR_W32] = V_MOVD_STORE,
+                                   [IR_W64] = V_MOVQ_STORE,
+                                   [IR_W128] = V_MOVDQU_STORE,
+                                   [IR_W256] = V_MOVDQU_STORE | OPC_L};
+    return ops[width];
+}
+
 void access_move(struct emit *e, const struct access *a, struct host_mem m)
 {
     static const uint32_t zero[4] = {X_MOVZX8, X_MOVZX16, X_MOV_LOAD, X_MOV_LOAD | OPC_W};
     static const uint32_t sign[4] = {X_MOVSX8, X_MOVSX16, X_MOVSXD, X_MOV_LOAD | OPC_W};
     unsigned width = access_width(a);
     if (a->vec && a->store)
-        emit_vex_rm(e,
-                    width == IR_W128  ? V_MOVDQU_STORE
-                    : width == IR_W64 ? V_MOVQ_STORE
-                                      : V_MOVD_STORE,
-                    a->data, NO_REG, m);
+        emit_vex_rm(e, access_vec_store(width), a->data, NO_REG, m);
     else if (a->vec)
-        emit_vex_rm(e,
-                    width == IR_W128  ? V_MOVDQU_LOAD
-                    : width == IR_W64 ? V_MOVQ_LOAD
-                                      : V_MOVD_LOAD,
-                    a->data, NO_REG, m);
+        emit_vex_rm(e, vec_load(width), a->data, NO_REG, m);
     else if (a->store && a->data == NO_REG)
         store_const(e, 1u << width, a->imm, m);
     else if (a->store)
         emit_store(e, 1u << width, a->data, m);
     else
         emit_rm(e, sign_extends(a) ? sign[width] | w_bit(a->wide) : zero[width], a->data, m);
+}
+
+/* A vector is passed whole, also where less of it is accessed. */
+static uint32_t scratch_width(const struct access *a)
+{
+    return access_width(a) == IR_W256 ? OPC_L : 0;
 }
 
 void access_slow_arguments(struct emit *e, const struct access *a)
@@ -102,7 +118,7 @@ void access_slow_arguments(struct emit *e, const struct access *a)
     if (!a->store)
         return;
     if (a->vec)
-        emit_vex_rm(e, V_MOVDQU_STORE, a->data, NO_REG, cg_scratch_mem());
+        emit_vex_rm(e, V_MOVDQU_STORE | scratch_width(a), a->data, NO_REG, cg_scratch_mem(0));
     else if (a->data == NO_REG)
         emit_store_imm(e, true, cg_arg_mem(1), a->imm);
     else
@@ -122,7 +138,7 @@ void access_slow_result(struct emit *e, const struct access *a)
     if (a->store)
         return;
     if (a->vec)
-        emit_vex_rm(e, V_MOVDQU_LOAD, a->data, NO_REG, cg_scratch_mem());
+        emit_vex_rm(e, V_MOVDQU_LOAD | scratch_width(a), a->data, NO_REG, cg_scratch_mem(0));
     else if (!sign_extends(a))
         emit_load(e, width == IR_W64, a->data, cg_arg_mem(0));
     else if (width == IR_W32)
@@ -136,12 +152,25 @@ void access_slow_result(struct emit *e, const struct access *a)
  * ------------------------------------------------------------------------------------------------
  */
 
-bool cg_xmm_live(const struct cg *g)
+enum cg_live cg_vec_live(const struct cg *g)
 {
-    for (uint32_t m = g->xmm_used; m; m &= m - 1)
-        if (g->last[g->xmm[__builtin_ctz(m)]] >= g->n)
-            return true;
-    return false;
+    enum cg_live live = LIVE_NONE;
+    for (uint32_t m = g->xmm_used; m; m &= m - 1) {
+        uint32_t v = g->xmm[__builtin_ctz(m)];
+        if (g->last[v] < g->n)
+            continue;
+        /* Where homes hold both halves, a v128 at home tells the upper one, too: zero. */
+        if (g->wide_homes || cg_is_wide(g, v))
+            return LIVE_256;
+        live = LIVE_128;
+    }
+    return live;
+}
+
+enum thunk cg_call_thunk(enum cg_live live, enum c_entry entry)
+{
+    static const uint16_t first[] = {THUNK_C, THUNK_C_XMM, THUNK_C_YMM};
+    return (enum thunk)(first[live] + entry);
 }
 
 static struct stub *access_stub(struct cg *g, const struct access *a, uint8_t *slow, uint16_t first,
@@ -149,7 +178,7 @@ static struct stub *access_stub(struct cg *g, const struct access *a, uint8_t *s
 {
     struct stub *s = cg_stub(g, a->store ? STUB_STORE : STUB_LOAD, slow);
     s->access = *a;
-    s->access.xmm_live = cg_xmm_live(g);
+    s->access.vec_live = (uint8_t)cg_vec_live(g);
     s->first = first;
     s->count = count;
     return s;
@@ -345,10 +374,7 @@ void access_stub_code(struct cg *g, struct stub *s)
         exit_snapshot(g, s->first, s->count, s->pc, s->x87);
     } else {
         access_slow_arguments(e, &s->access);
-        select_thunk_call(
-            g,
-            (enum thunk)((s->access.xmm_live ? THUNK_C_XMM : THUNK_C) + access_c_entry(&s->access)),
-            s);
+        select_thunk_call(g, cg_call_thunk(s->access.vec_live, access_c_entry(&s->access)), s);
         access_slow_result(e, &s->access);
     }
     if (s->site) /* tells the store of the pair that nothing was checked */
@@ -374,7 +400,7 @@ static bool call_routine(struct cg *g, struct access *a)
     for (unsigned k = own; k < 2 && !slow_only; k++)
         a->scratch[k] = (int8_t)cg_scratch(g);
     exit_places(g, g->home, &first, &count);
-    a->xmm_live = cg_xmm_live(g);
+    a->vec_live = (uint8_t)cg_vec_live(g);
     const uint8_t *routine = routine_find(g, a, slow_only);
     if (!routine) {
         g->gpr_locked = locked;
@@ -393,7 +419,7 @@ static bool call_routine(struct cg *g, struct access *a)
 void select_load(struct cg *g, const struct ir_insn *i)
 {
     struct access a = {.attr = (uint16_t)i->imm,
-                       .vec = i->type == IR_V128,
+                       .vec = i->type >= IR_V128,
                        .wide = i->type == IR_I64,
                        .scratch = {NO_REG, NO_REG}};
     int addr = cg_gpr(g, i->a), dst = a.vec ? cg_pick_xmm_dst(g, 0) : cg_pick_dst(g, 1u << addr);
@@ -410,7 +436,7 @@ void select_store(struct cg *g, const struct ir_insn *i)
 {
     struct access a = {.attr = (uint16_t)i->imm,
                        .store = true,
-                       .vec = g->r->insns[i->b].type == IR_V128,
+                       .vec = g->r->insns[i->b].type >= IR_V128,
                        .data = NO_REG,
                        .scratch = {NO_REG, NO_REG}};
     bool constant = !a.vec && cg_imm32(g, i->b, &a.imm) && (!a.imm || g->inline_access);

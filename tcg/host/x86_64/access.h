@@ -17,6 +17,8 @@ uint8_t *access_tlb_check_bytes(struct emit *e, int addr, unsigned size, bool wr
 uint8_t *access_alignment_check(struct emit *e, const struct access *a);
 /* The access itself, at m. */
 void access_move(struct emit *e, const struct access *a, struct host_mem m);
+/* The opcode that stores a vector register, or its low part. */
+uint32_t access_vec_store(unsigned width);
 /* What the C function is told, which one it is, and where its result goes. */
 void access_slow_arguments(struct emit *e, const struct access *a);
 enum c_entry access_c_entry(const struct access *a);

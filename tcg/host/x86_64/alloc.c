@@ -24,8 +24,11 @@ static bool zero_extended(const struct ir_region *r, ir_ref v)
 
 void cg_need(struct cg *g, uint32_t value, uint32_t at)
 {
+    uint32_t whole = cg_high_of(g, value);
     if (value && g->last[value] < at)
         g->last[value] = (uint16_t)at;
+    if (whole && g->last[whole] < at)
+        g->last[whole] = (uint16_t)at;
 }
 
 /* Points where the state of slots is looked at; groups: which slots. */
@@ -52,7 +55,7 @@ static uint64_t observed_groups(const struct cg *g, const struct ir_insn *i)
 bool cg_is_alias(const struct ir_region *r, uint32_t n)
 {
     const struct ir_insn *i = &r->insns[n];
-    return i->op == IR_TRUNC || i->op == IR_FL_PACK ||
+    return i->op == IR_TRUNC || i->op == IR_FL_PACK || i->op == IR_V_LO ||
            (i->op == IR_ZEXT && i->type == IR_I64 && i->aux == IR_W32 && zero_extended(r, i->a));
 }
 
@@ -60,7 +63,14 @@ bool cg_is_alias(const struct ir_region *r, uint32_t n)
  */
 void cg_assign_id(struct cg *g, uint32_t n)
 {
-    g->id[n] = cg_is_alias(g->r, n) ? g->id[g->r->insns[n].a] : (ir_ref)n;
+    const struct ir_insn *i = &g->r->insns[n];
+    bool same = cg_is_alias(g->r, n);
+    /* The register of a v128 value is a v256 whose upper half is zero. */
+    if (i->op == IR_V_JOIN)
+        same = (cg_is_zero_vec(g, i->b) && g->id[i->a] < IR_MAX_INSNS &&
+                !cg_is_wide(g, g->id[i->a])) ||
+               (g->id[i->a] && cg_high_of(g, g->id[i->b]) == g->id[i->a]);
+    g->id[n] = same ? g->id[i->a] : (ir_ref)n;
 }
 
 /* The registers that are homes within the region: what follows from home[]. */
@@ -68,7 +78,7 @@ static void index_homes(struct cg *g)
 {
     memset(g->home_slot, -1, sizeof g->home_slot);
     memset(g->xmm_home_slot, -1, sizeof g->xmm_home_slot);
-    g->homed = g->differ = 0;
+    g->homed = g->differ = g->wide_homes = 0;
     for (unsigned s = 0; s < g->tm->arch->slot_count; s++) {
         const struct ir_slot *slot = &g->tm->arch->slots[s];
         if (!slot->name)
@@ -78,7 +88,9 @@ static void index_homes(struct cg *g)
         if (g->home[s] == NO_REG)
             continue;
         g->homed |= UINT64_C(1) << s;
-        if (slot->type == IR_V128)
+        if (g->lower[s] >= 0 && g->home[g->lower[s]] == g->home[s])
+            g->wide_homes |= UINT64_C(1) << g->lower[s];
+        else if (slot->type == IR_V128)
             g->xmm_home_slot[g->home[s]] = (int8_t)s;
         else
             g->home_slot[g->home[s]] = (int8_t)s;
@@ -91,10 +103,16 @@ void cg_init(struct cg *g, struct tcg_machine *tm)
     memset(g, 0, sizeof *g);
     g->tm = tm;
     memset(g->outer_home, NO_REG, sizeof g->outer_home);
+    memset(g->upper, -1, sizeof g->upper);
+    memset(g->lower, -1, sizeof g->lower);
     for (unsigned s = 0; s < arch->slot_count; s++) {
         if (!arch->slots[s].name)
             continue;
         g->group_slots[arch->slots[s].group] |= UINT64_C(1) << s;
+        if (arch->slots[s].upper) {
+            g->upper[s] = (int8_t)arch->slots[s].upper;
+            g->lower[g->upper[s]] = (int8_t)s;
+        }
         g->outer_home[s] = (int8_t)target_home(arch, s);
     }
     memcpy(g->home, g->outer_home, sizeof g->home);
@@ -157,7 +175,16 @@ void cg_choose_homes(struct cg *g)
     memset(g->home, NO_REG, sizeof g->home);
     g->home[g->tm->arch->slot_flags] = FLAGS_HOME;
     choose_class(g, weight, IR_I64, target_homes, TARGET_HOMES);
+    /* One register for both halves where the upper one plays a part. */
+    uint64_t wide = 0;
+    for (unsigned s = 0; s < r->slot_count; s++)
+        if (g->upper[s] >= 0 && weight[g->upper[s]]) {
+            weight[s] += weight[g->upper[s]];
+            weight[g->upper[s]] = 0;
+            wide |= UINT64_C(1) << s;
+        }
     choose_class(g, weight, IR_V128, vectors, sizeof vectors);
+    cg_for_each_slot(s, wide) g->home[g->upper[s]] = g->home[s];
     index_homes(g);
 }
 
@@ -201,8 +228,15 @@ void cg_start(struct cg *g, bool outer)
         uint16_t v = g->cur[s];
         if (!v)
             continue;
+        if (cg_high_of(g, v))
+            continue;
         cg_bind(g, v, home[s]);
-        if (!outer && (g->clean >> s & 1) && g->outer_home[s] == NO_REG) {
+        bool clean = g->clean >> s & 1;
+        if (cg_is_wide(g, v)) {
+            clean = clean && (g->clean >> g->upper[s] & 1);
+            g->slot_owner[g->upper[s]] = clean && !outer ? v : 0;
+        }
+        if (!outer && clean && g->outer_home[s] == NO_REG) {
             g->mem[v] = (int16_t)s;
             g->slot_owner[s] = v;
         }
@@ -440,6 +474,24 @@ static bool is_const(const struct cg *g, uint32_t v)
     return v < IR_MAX_INSNS && g->r->insns[v].op == IR_CONST;
 }
 
+/* Can be had again without a place in memory. */
+static bool is_remade(const struct cg *g, uint32_t v)
+{
+    return is_const(g, v) || cg_is_zero_vec(g, v) || cg_high_of(g, v);
+}
+
+/* Does value v rely on the memory of slot s? A v256 that is in memory is so with both halves. */
+static bool in_slot(const struct cg *g, uint32_t v, int s)
+{
+    return g->mem[v] == s || (cg_is_wide(g, v) && g->mem[v] >= 0 && g->mem[v] == g->lower[s]);
+}
+
+bool cg_slot_in_memory(const struct cg *g, unsigned s)
+{
+    uint32_t v = g->cur[s], whole = v ? cg_high_of(g, v) : 0;
+    return !v || g->mem[v] == (int)s || (whole && g->lower[s] >= 0 && g->mem[whole] == g->lower[s]);
+}
+
 static int slot_of_value(const struct cg *g, uint32_t v)
 {
     cg_for_each_slot(s, g->touched | g->homed)
@@ -457,9 +509,9 @@ static void leave_slot_memory(struct cg *g, unsigned s, uint32_t except)
     if (!v || v == except)
         return;
     g->slot_owner[s] = 0;
-    if (g->mem[v] != (int)s)
+    if (!in_slot(g, v, (int)s))
         return;
-    if (g->reg[v] == NO_REG && g->spill[v] < 0 && !is_const(g, v) && g->last[v] >= g->n) {
+    if (g->reg[v] == NO_REG && g->spill[v] < 0 && !is_remade(g, v) && g->last[v] >= g->n) {
         if (cg_is_xmm(g, v))
             cg_xmm(g, (ir_ref)v);
         else
@@ -472,12 +524,14 @@ void cg_store_slot(struct cg *g, unsigned s)
 {
     uint32_t v = g->cur[s];
     const struct ir_slot *slot = &g->r->slots[s];
-    if (!v || g->mem[v] == (int)s)
+    if (cg_slot_in_memory(g, s))
         return;
     leave_slot_memory(g, s, v);
     g->state_stores++;
     if (slot->type == IR_V128) {
         emit_vex_rm(&g->e, V_MOVDQU_STORE, cg_xmm(g, (ir_ref)v), NO_REG, cg_slot_mem(g, s));
+        if (cg_is_wide(g, v))
+            return; /* one half of it */
     } else {
         int32_t imm;
         if (is_const(g, v) && cg_imm32(g, (ir_ref)v, &imm))
@@ -523,26 +577,80 @@ static bool needed_later(const struct cg *g, uint32_t v)
     return g->last[v] >= g->n;
 }
 
+static bool only_in_slot(const struct cg *g, uint32_t v, int s)
+{
+    return in_slot(g, v, s) && g->reg[v] == NO_REG && g->spill[v] < 0 && needed_later(g, v);
+}
+
+/* Slot s's memory is value v's now. */
+static void give_up_slot(struct cg *g, int s, uint32_t v)
+{
+    uint32_t owner = g->slot_owner[s];
+    if (owner && owner != v && in_slot(g, owner, s))
+        g->mem[owner] = -1;
+    g->slot_owner[s] = (uint16_t)v;
+}
+
+/* The two slots whose present value is the v256 v: the lower one, or -1. */
+static int slots_of_wide(const struct cg *g, uint32_t v)
+{
+    int s = slot_of_value(g, v), up = s >= 0 ? g->upper[s] : -1;
+    if (up < 0 || cg_high_of(g, g->cur[up]) != v)
+        return -1;
+    uint32_t low = g->slot_owner[s], high = g->slot_owner[up];
+    return (low && only_in_slot(g, low, s)) || (high && only_in_slot(g, high, up)) ? -1 : s;
+}
+
+void cg_spill(struct cg *g, uint32_t v)
+{
+    int k = spill_place(g, v);
+    g->spill[v] = (int8_t)k;
+    if (cg_is_xmm(g, v))
+        emit_vex_rm(&g->e, V_MOVDQU_STORE | (cg_is_wide(g, v) ? OPC_L : 0u), g->reg[v], NO_REG,
+                    cg_spill_mem(k));
+    else
+        emit_store(&g->e, 8, g->reg[v], cg_spill_mem(k));
+}
+
+static void evict_wide(struct cg *g, int reg)
+{
+    uint32_t v = g->xmm[reg];
+    if (needed_later(g, v) && g->mem[v] < 0 && g->spill[v] < 0 && !is_remade(g, v)) {
+        int s = slots_of_wide(g, v);
+        if (s >= 0) {
+            give_up_slot(g, s, v);
+            give_up_slot(g, g->upper[s], v);
+            g->mem[v] = (int16_t)s;
+            g->state_stores++;
+            emit_vex_rm(&g->e, V_MOVDQU_STORE | OPC_L, reg, NO_REG, cg_slot_mem(g, (unsigned)s));
+        } else {
+            cg_spill(g, v);
+        }
+    }
+    set_free(g, true, reg);
+}
+
 /* Give a register's value another place in memory, then free the register. */
 static void evict(struct cg *g, bool xmm, int reg)
 {
     uint32_t v = xmm ? g->xmm[reg] : g->gpr[reg];
-    if (v && needed_later(g, v) && g->mem[v] < 0 && g->spill[v] < 0 && !is_const(g, v)) {
+    if (v && cg_is_wide(g, v)) {
+        evict_wide(g, reg);
+        return;
+    }
+    if (v && needed_later(g, v) && g->mem[v] < 0 && g->spill[v] < 0 && !is_remade(g, v)) {
         int s = slot_of_value(g, v);
         /* Flags and 32-bit slots are stored narrow: only whole values go to slot memory. */
         if (s >= 0 && (g->r->slots[s].type == IR_I64 || g->r->slots[s].type == IR_V128 ||
                        g->r->slots[s].type == IR_FL)) {
             uint32_t owner = g->slot_owner[s];
-            bool in_use = owner && owner != v && g->mem[owner] == s && g->reg[owner] == NO_REG &&
-                          g->spill[owner] < 0 && needed_later(g, owner);
-            if (in_use)
+            if (owner && owner != v && only_in_slot(g, owner, s))
                 s = -1;
         } else {
             s = -1;
         }
         if (s >= 0) {
-            if (g->slot_owner[s] && g->slot_owner[s] != v && g->mem[g->slot_owner[s]] == s)
-                g->mem[g->slot_owner[s]] = -1;
+            give_up_slot(g, s, v);
             g->state_stores++;
             if (xmm)
                 emit_vex_rm(&g->e, V_MOVDQU_STORE, reg, NO_REG, cg_slot_mem(g, (unsigned)s));
@@ -550,14 +658,8 @@ static void evict(struct cg *g, bool xmm, int reg)
                 emit_store(&g->e, g->r->slots[s].type == IR_I64 ? 8 : 4, reg,
                            cg_slot_mem(g, (unsigned)s));
             g->mem[v] = (int16_t)s;
-            g->slot_owner[s] = (uint16_t)v;
         } else {
-            int k = spill_place(g, v);
-            g->spill[v] = (int8_t)k;
-            if (xmm)
-                emit_vex_rm(&g->e, V_MOVDQU_STORE, reg, NO_REG, cg_spill_mem(k));
-            else
-                emit_store(&g->e, 8, reg, cg_spill_mem(k));
+            cg_spill(g, v);
         }
     }
     set_free(g, xmm, reg);
@@ -590,7 +692,7 @@ static int evict_cost(const struct cg *g, bool xmm, int reg)
 {
     uint32_t v = xmm ? g->xmm[reg] : g->gpr[reg];
     int cost = 0;
-    if (g->mem[v] < 0 && g->spill[v] < 0 && !is_const(g, v))
+    if (g->mem[v] < 0 && g->spill[v] < 0 && !is_remade(g, v))
         cost += 4; /* a store */
     if (v >= IR_MAX_INSNS)
         cost += 3; /* must come home at the end */
@@ -739,17 +841,51 @@ int cg_gpr(struct cg *g, ir_ref ref)
     return reg;
 }
 
+/* A free register, not that of value v. */
+static int pick_beside(struct cg *g, uint32_t v, int prefer)
+{
+    uint32_t locked = g->xmm_locked;
+    if (v && g->reg[v] != NO_REG)
+        g->xmm_locked |= 1u << g->reg[v];
+    int reg = pick_xmm(g, prefer);
+    g->xmm_locked = locked;
+    return reg;
+}
+
+static void take_high_half(struct cg *g, int reg, uint32_t whole)
+{
+    struct host_mem m = {0};
+    if (g->reg[whole] != NO_REG) {
+        emit_vex_rr(&g->e, V_EXTRACT128, g->reg[whole], NO_REG, reg);
+        emit_u8(&g->e, 1);
+        return;
+    }
+    if (g->spill[whole] >= 0)
+        m = cg_spill_mem(g->spill[whole]);
+    else if (g->mem[whole] >= 0)
+        m = cg_slot_mem(g, (unsigned)g->mem[whole]);
+    else
+        cg_fail(g, __func__);
+    m.disp += 16;
+    emit_vex_rm(&g->e, V_MOVDQU_LOAD, reg, NO_REG, m);
+}
+
 int cg_xmm(struct cg *g, ir_ref ref)
 {
     uint32_t v = cg_id(g, ref);
     int reg = g->reg[v];
     if (reg == NO_REG) {
-        reg = pick_xmm(g, g->hint[v]);
+        uint32_t load = V_MOVDQU_LOAD | (cg_is_wide(g, v) ? OPC_L : 0u);
+        reg = pick_beside(g, cg_high_of(g, v), g->hint[v]);
         if (g->spill[v] >= 0) {
-            emit_vex_rm(&g->e, V_MOVDQU_LOAD, reg, NO_REG, cg_spill_mem(g->spill[v]));
+            emit_vex_rm(&g->e, load, reg, NO_REG, cg_spill_mem(g->spill[v]));
         } else if (g->mem[v] >= 0) {
-            emit_vex_rm(&g->e, V_MOVDQU_LOAD, reg, NO_REG, cg_slot_mem(g, (unsigned)g->mem[v]));
+            emit_vex_rm(&g->e, load, reg, NO_REG, cg_slot_mem(g, (unsigned)g->mem[v]));
             g->state_loads++;
+        } else if (cg_is_zero_vec(g, v)) {
+            emit_vex_rr(&g->e, V_PXOR, reg, reg, reg);
+        } else if (cg_high_of(g, v)) {
+            take_high_half(g, reg, cg_high_of(g, v));
         } else {
             cg_fail(g, __func__);
         }

@@ -17,6 +17,7 @@
 #include "core/util/range.h"
 #include "tcg/host/x86_64/access.h"
 #include "tcg/host_x87.h"
+#include "tcg/interp/vector.h"
 #include "tcg/ir/eval.h"
 #include "tcg/disas.h"
 #include "tcg/perfmap.h"
@@ -39,6 +40,23 @@ static bool supported(void)
     if ((xcr0 & 6) != 6 || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
         return false;
     return (b & bit_AVX2) && (b & bit_BMI) && (b & bit_BMI2);
+}
+
+static unsigned host_features(void)
+{
+    unsigned a, b, c, d, host = 0;
+    if (__get_cpuid(1, &a, &b, &c, &d)) {
+        host |= c & bit_FMA ? HOST_FMA : 0;
+        host |= c & bit_F16C ? HOST_F16C : 0;
+        host |= c & bit_AES ? HOST_AES : 0;
+        host |= c & bit_PCLMUL ? HOST_PCLMUL : 0;
+    }
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+        host |= c & bit_VAES ? HOST_VAES : 0;
+        host |= c & bit_VPCLMULQDQ ? HOST_VPCLMUL : 0;
+        host |= c & bit_GFNI ? HOST_GFNI : 0;
+    }
+    return host;
 }
 
 static void destroy(struct tcg_machine *tm)
@@ -90,6 +108,7 @@ static bool init(struct tcg_machine *tm, struct vemu_error **errp)
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the translator");
     tm->backend_data = be;
     be->size = tm->cache_size;
+    be->host = host_features();
     be->area[0].cg = malloc(sizeof *be->area[0].cg);
     if (!be->area[0].cg || !map_code(be, errp)) {
         destroy(tm);
@@ -138,7 +157,7 @@ static uint64_t c_load_vec(void *env)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
     forget_pages(tc);
-    tc->scratch[0] = tc->scratch[1] = 0;
+    memset(tc->scratch, 0, 32);
     tcg_load_bytes(tc, tc->call_arg[0], tc->scratch, 1u << (tc->call_attr & IR_MEM_SIZE),
                    tc->call_attr);
     return 0;
@@ -185,6 +204,25 @@ static uint64_t c_call(void *env)
     return r;
 }
 
+/* A vector operation that the host has no instruction for; call_arg[0] is made by evaluate_in_c().
+ */
+static uint64_t c_vector(void *env)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    uint64_t what = tc->call_arg[0];
+    struct ir_insn i = {.op = (uint8_t)what,
+                        .type = (uint8_t)(what >> 8),
+                        .aux = (uint8_t)(what >> 16),
+                        .imm = what >> 32};
+    struct x86_vec256 v[3], r;
+    uint32_t mxcsr = _mm_getcsr();
+    memcpy(v, tc->scratch, sizeof v);
+    interp_vector_any(&i, what >> 24 & 1, v, 0, &mxcsr, &r);
+    memcpy(&tc->scratch[12], &r, sizeof r);
+    _mm_setcsr(mxcsr);
+    return 0;
+}
+
 static uint64_t c_trap(void *env)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
@@ -197,7 +235,7 @@ static bool vcpu_init(struct tcg_cpu *tc, struct vemu_error **errp)
     static uint64_t (*const entries[C_ENTRIES])(void *env) = {
         [C_LOAD] = c_load,           [C_STORE] = c_store,   [C_LOAD_VEC] = c_load_vec,
         [C_STORE_VEC] = c_store_vec, [C_ATOMIC] = c_atomic, [C_CALL] = c_call,
-        [C_TRAP] = c_trap,           [C_X87] = x87_access,
+        [C_TRAP] = c_trap,           [C_X87] = x87_access,  [C_VECTOR] = c_vector,
     };
     (void)errp;
     for (unsigned k = 0; k < C_ENTRIES; k++)
@@ -527,7 +565,13 @@ static uint64_t place_value(struct tcg_cpu *tc, const struct side_table *t, cons
         out[0] = tc->host_gpr[p->index];
         break;
     case PLACE_XMM:
-        memcpy(out, tc->host_xmm[p->index], 16);
+        memcpy(out, tc->host_vec[p->index & 15], 16);
+        break;
+    case PLACE_XMM_HI:
+        memcpy(out, &tc->host_vec[p->index][2], 16);
+        break;
+    case PLACE_SPILL_HI:
+        memcpy(out, &tc->spills[p->index][2], 16);
         break;
     case PLACE_SPILL:
         memcpy(out, tc->spills[p->index], 16);
@@ -561,6 +605,17 @@ static uint32_t recipe_value(struct tcg_cpu *tc, const struct side_table *t, con
                : op == IR_FL_INC ? v[0] - 1
                                  : v[0] + 1;
     return ir_eval_flags(op, width, v[0], v[1], (uint32_t)v[2], 0) & IR_FL_MASK;
+}
+
+/* Where the thunk saved the home of a vector slot: the upper half of a register when the lower half
+ * is another slot's. */
+static const uint64_t *home_vec(const struct tcg_cpu *tc, const int8_t *homes, unsigned n)
+{
+    const struct ir_slot *slots = tc->arch->slots;
+    for (unsigned low = 0; homes && low < tc->arch->slot_count; low++)
+        if (slots[low].upper == n && homes[low] == homes[n])
+            return &tc->host_vec[homes[n]][2];
+    return tc->host_vec[homes ? homes[n] : target_home(tc->arch, n)];
 }
 
 /* The state at an access that left the block: homes as saved, then what the snapshot lists. */
@@ -603,7 +658,7 @@ static void restore_state(struct tcg_cpu *tc, struct tcg_block *b)
         int home = !slot->name ? NO_REG : homes ? homes[n] : target_home(arch, n);
         if (home != NO_REG && !listed[n])
             memcpy(env + slot->offset,
-                   slot->type == IR_V128 ? (void *)tc->host_xmm[home] : &tc->host_gpr[home],
+                   slot->type == IR_V128 ? (void *)home_vec(tc, homes, n) : &tc->host_gpr[home],
                    slot_bytes(slot));
     }
     for (unsigned k = 0; k < s->count; k++) {

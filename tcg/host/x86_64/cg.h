@@ -22,7 +22,7 @@ _Static_assert(IR_MAX_SLOTS <= 64, "slots fit a mask");
 
 enum {
     CG_VALUES = IR_MAX_INSNS + IR_MAX_SLOTS, /* insns, then the home values slots start with */
-    CG_SPILLS = 40,                          /* 16-byte stack places */
+    CG_SPILLS = 40,                          /* places in tcg_cpu.spills */
     CG_MAX_STUBS = 1024,
     CG_MAX_PLACES = 16384,
     CG_MAX_X87 = CG_MAX_STUBS, /* x87 states of snapshots and exits */
@@ -31,8 +31,10 @@ enum {
 /* Where a slot's value is, when not where the convention has it. */
 enum place_kind {
     PLACE_GPR,
-    PLACE_XMM,
+    PLACE_XMM,    /* low half, PLACE_UPPER_ZERO in index: the high half is zero */
+    PLACE_XMM_HI, /* high half */
     PLACE_SPILL,
+    PLACE_SPILL_HI,
     PLACE_CONST,
     PLACE_SLOT /* memory of another slot */,
     PLACE_FLAGS /* to be computed: index is op and width << 8; operands are the next places */
@@ -45,6 +47,7 @@ struct place {
 
 enum {
     PLACE_OPERAND = 0xff /* place.slot of an operand of PLACE_FLAGS */,
+    PLACE_UPPER_ZERO = 1 << 8,
     PLACE_FROM_RESULT = 1 << 11,
     /* PLACE_FLAGS: only when label_flags[index >> PLACE_MARK_SHIFT] - 1 is 0, else that says */
     PLACE_MARK_SHIFT = 12
@@ -94,12 +97,15 @@ enum { SCRATCH_XMM = 15 };
 #define FL_LABEL_MARK(imm) ((imm)&15)
 enum { FL_LABEL_FROM_RESULT = 1 << 4 };
 
+/* What a call has to save of the vector registers. */
+enum cg_live { LIVE_NONE, LIVE_128, LIVE_256 };
+
 /* A load or store: all that its code depends on (access.h). */
 struct access {
     uint16_t attr; /* enum ir_mem */
     bool store, vec;
     bool wide;         /* load: the result is an i64 */
-    bool xmm_live;     /* vector registers hold values that the slow way must keep */
+    uint8_t vec_live;  /* enum cg_live: values that the slow way must keep */
     int8_t addr, data; /* registers; data of a store NO_REG: the constant imm */
     int8_t scratch[2]; /* registers that a routine may use, or NO_REG */
     int32_t imm;
@@ -115,6 +121,7 @@ enum stub_kind {
     STUB_EXPECT,
     STUB_X87, /* slow access of an x87 op */
 };
+
 struct stub {
     enum stub_kind kind;
     uint8_t *jump;         /* displacement of the jump to the stub */
@@ -166,10 +173,13 @@ struct cg {
     uint32_t gpr_used, xmm_used; /* registers that hold a value */
     uint64_t homed;              /* slots with a home register */
     uint64_t group_slots[64];    /* slots of a helper group */
+    int8_t upper[IR_MAX_SLOTS];  /* slot that is the upper half of a v256 with this one, or -1 */
+    int8_t lower[IR_MAX_SLOTS];  /* the reverse */
     /* Home register of a slot, general or vector by the slot's type, or NO_REG: within the region
      * (at its labels), and at block boundaries. The two differ in regions of the second tier. */
     int8_t home[IR_MAX_SLOTS], outer_home[IR_MAX_SLOTS];
     int8_t home_slot[16], xmm_home_slot[16]; /* slot whose home a register is, or -1 */
+    uint64_t wide_homes;                     /* slots whose home holds their upper half, too */
     uint64_t differ;                         /* slots whose homes differ */
     uint64_t unwanted; /* slots that nobody looks at where the present transition leads */
     uint64_t clean;    /* slots that the region never changes: their memory stays right */
@@ -221,6 +231,20 @@ enum label_flags {
     LABEL_FLAGS_RECIPE, /* as the FL insn behind the label says, unless the mark holds them */
 };
 
+/* tcg_cpu.thunk_fn */
+enum c_entry {
+    C_LOAD,
+    C_STORE,
+    C_LOAD_VEC,
+    C_STORE_VEC,
+    C_ATOMIC,
+    C_CALL,
+    C_TRAP,
+    C_X87,
+    C_VECTOR,
+    C_ENTRIES
+};
+
 enum thunk {
     THUNK_ENTER,
     THUNK_LEAVE,
@@ -231,10 +255,12 @@ enum thunk {
     THUNK_RETURN, /* to the run loop, to look at events */
     THUNK_INDIRECT_MISS,
     THUNK_C, /* + enum c_entry: C function called with only general registers saved */
-    THUNK_C_XMM = THUNK_C + 8,       /* likewise, vector registers too */
-    THUNK_ROUTINE = THUNK_C_XMM + 8, /* + C_LOAD ... C_STORE_VEC, called by a shared routine */
+    THUNK_C_XMM = THUNK_C + C_ENTRIES, /* likewise, vector registers too */
+    THUNK_C_YMM = THUNK_C_XMM + C_ENTRIES,
+    THUNK_ROUTINE = THUNK_C_YMM + C_ENTRIES, /* + C_LOAD ... C_STORE_VEC, for shared routines */
     THUNK_ROUTINE_XMM = THUNK_ROUTINE + 4,
-    THUNK_COUNT = THUNK_ROUTINE_XMM + 4,
+    THUNK_ROUTINE_YMM = THUNK_ROUTINE_XMM + 4,
+    THUNK_COUNT = THUNK_ROUTINE_YMM + 4,
 };
 
 static inline void cg_fail(struct cg *g, const char *where)
@@ -271,14 +297,36 @@ static inline ir_ref cg_id(const struct cg *g, ir_ref v)
 }
 static inline bool cg_is_xmm(const struct cg *g, uint32_t v)
 {
-    return v < IR_MAX_INSNS ? g->r->insns[v].type == IR_V128
+    return v < IR_MAX_INSNS ? g->r->insns[v].type >= IR_V128
                             : g->r->slots[v - IR_MAX_INSNS].type == IR_V128;
 }
+static inline bool cg_is_wide(const struct cg *g, uint32_t v)
+{
+    return v < IR_MAX_INSNS ? g->r->insns[v].type == IR_V256
+                            : g->wide_homes >> (v - IR_MAX_INSNS) & 1;
+}
+/* The v256 that v is the high half of, 0: none. Such a value is taken out of it when somebody wants
+ * it by itself; stored to memory it need not be. */
+static inline uint32_t cg_high_of(const struct cg *g, uint32_t v)
+{
+    if (v < IR_MAX_INSNS)
+        return g->r->insns[v].op == IR_V_HI ? g->id[g->r->insns[v].a] : 0;
+    int low = g->lower[v - IR_MAX_INSNS];
+    return low >= 0 && g->wide_homes >> low & 1 ? (uint32_t)(IR_MAX_INSNS + low) : 0;
+}
+/* Zero vectors are made where they are used. */
+static inline bool cg_is_zero_vec(const struct cg *g, uint32_t v)
+{
+    return v < IR_MAX_INSNS && g->r->insns[v].op == IR_VCONST && !g->r->insns[v].imm;
+}
+/* Is the slot's present value in its own memory? */
+bool cg_slot_in_memory(const struct cg *g, unsigned s);
 static inline bool cg_dies(const struct cg *g, uint32_t v)
 {
     return g->last[v] <= g->n;
 }
-/* Value in a register, locked until cg_unlock_all. */
+/* Value in a register, locked until cg_unlock_all. The register of a v128 value has a zero upper
+ * half; a low half taken from a v256 is the v256's register. */
 int cg_gpr(struct cg *g, ir_ref v);
 int cg_xmm(struct cg *g, ir_ref v);
 /* The constant behind v, when it fits a sign-extended imm32 (for the width of t). */
@@ -288,8 +336,9 @@ int cg_temp(struct cg *g);
 int cg_xmm_temp(struct cg *g);
 /* A temporary that holds nothing that is needed, locked; NO_REG: there is none. */
 int cg_scratch(struct cg *g);
-/* Do vector registers hold values that are needed? */
-bool cg_xmm_live(const struct cg *g);
+/* The values that are needed in vector registers, and the thunk that keeps them. */
+enum cg_live cg_vec_live(const struct cg *g);
+enum thunk cg_call_thunk(enum cg_live live, enum c_entry entry);
 /* Make a particular register free and lock it. */
 void cg_take(struct cg *g, int reg);
 /* Register for the result of insn n, locked and bound to it. Arguments that die at n and are named
@@ -307,6 +356,8 @@ void cg_expire(struct cg *g);
 /* The value that is a memory operand: [env+off] when not in a register but in its slot's memory or
  * spilled. */
 bool cg_in_memory(const struct cg *g, ir_ref v, struct host_mem *m);
+/* A value that is in a register gets a spill place as well. */
+void cg_spill(struct cg *g, uint32_t v);
 /* Write slot s's present value to its memory. */
 void cg_store_slot(struct cg *g, unsigned s);
 static inline struct host_mem cg_slot_mem(const struct cg *g, unsigned s)
@@ -322,13 +373,13 @@ static inline struct host_mem cg_attr_mem(void)
 {
     return mem_at(ENV, TCG_ENV_OFFSET(call_attr));
 }
-static inline struct host_mem cg_scratch_mem(void)
+static inline struct host_mem cg_scratch_mem(unsigned n)
 {
-    return mem_at(ENV, TCG_ENV_OFFSET(scratch));
+    return mem_at(ENV, TCG_ENV_OFFSET(scratch) + 8 * (int)n);
 }
 static inline struct host_mem cg_spill_mem(int k)
 {
-    return mem_at(ENV, TCG_ENV_OFFSET(spills) + 16 * k);
+    return mem_at(ENV, TCG_ENV_OFFSET(spills) + 32 * k);
 }
 
 /* ---- flags.c
@@ -402,6 +453,8 @@ void labels_patch(struct cg *g);                /* once all code is there */
 
 bool select_insn(struct cg *g);
 bool vector_insn(struct cg *g); /* false: not a vector op */
+/* c_vector() on what is in tcg_cpu.scratch, which leaves no other trace. */
+void select_vector_call(struct cg *g, uint64_t what);
 void select_stub(struct cg *g, struct stub *s);
 
 /* access.c */
@@ -417,17 +470,15 @@ void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s);
 /* ---- backend.c, thunk.c
  * ---------------------------------------------------------------------------------- */
 
-/* tcg_cpu.thunk_fn */
-enum c_entry {
-    C_LOAD,
-    C_STORE,
-    C_LOAD_VEC,
-    C_STORE_VEC,
-    C_ATOMIC,
-    C_CALL,
-    C_TRAP,
-    C_X87,
-    C_ENTRIES
+/* Instructions that the host has beyond what the back end demands (AVX2, BMI2). */
+enum host_feature {
+    HOST_FMA = 1 << 0,
+    HOST_F16C = 1 << 1,
+    HOST_AES = 1 << 2,
+    HOST_VAES = 1 << 3,
+    HOST_PCLMUL = 1 << 4,
+    HOST_VPCLMUL = 1 << 5,
+    HOST_GFNI = 1 << 6,
 };
 
 enum {
@@ -450,6 +501,7 @@ struct code_area {
 struct x86_backend {
     uint8_t *write, *exec; /* the two mappings of the code memory */
     uint64_t size, thunks_end;
+    unsigned host; /* enum host_feature */
     /* Shared routines lie between the two areas and grow downwards: area[0].end. code_lock. */
     struct routine {
         uint32_t key, offset;

@@ -64,6 +64,7 @@ enum {
     PP_F2 = 3 << 10,
     PP_MASK = 3 << 10,
     OPC_W = 1 << 12,    /* REX.W or VEX.W */
+    OPC_L = 1 << 14,    /* VEX.L: 256 bits */
     OPC_BYTE = 1 << 13, /* 8-bit registers: REX needed for SPL..DIL */
 };
 
@@ -156,32 +157,33 @@ static inline void emit_rm(struct emit *e, uint32_t op, int reg, struct host_mem
     emit_modrm_mem(e, reg, m);
 }
 
-/* VEX: reg, vvvv (NO_REG: none), rm. l256: 256-bit. */
-static inline void emit_vex_prefix(struct emit *e, uint32_t op, bool l256, int reg, int vvvv,
-                                   int index, int base)
+/* VEX: reg, vvvv (NO_REG: none), rm. */
+static inline void emit_vex_prefix(struct emit *e, uint32_t op, int reg, int vvvv, int index,
+                                   int base)
 {
+    unsigned l256 = op & OPC_L ? 1 : 0;
     unsigned r = !(reg & 8), x = !(index != NO_REG && (index & 8)),
              b = !(base != NO_REG && (base & 8));
     unsigned v = (unsigned)~(vvvv == NO_REG ? 0 : vvvv) & 15, pp = (op & PP_MASK) >> 10;
     unsigned map = (op & MAP_MASK) >> 8, w = op & OPC_W ? 1 : 0;
     if (x && b && !w && map == 1) {
         emit_u8(e, 0xc5);
-        emit_u8(e, r << 7 | v << 3 | (unsigned)l256 << 2 | pp);
+        emit_u8(e, r << 7 | v << 3 | l256 << 2 | pp);
     } else {
         emit_u8(e, 0xc4);
         emit_u8(e, r << 7 | x << 6 | b << 5 | map);
-        emit_u8(e, w << 7 | v << 3 | (unsigned)l256 << 2 | pp);
+        emit_u8(e, w << 7 | v << 3 | l256 << 2 | pp);
     }
     emit_u8(e, op & 0xff);
 }
 static inline void emit_vex_rr(struct emit *e, uint32_t op, int reg, int vvvv, int rm)
 {
-    emit_vex_prefix(e, op, false, reg, vvvv, NO_REG, rm);
+    emit_vex_prefix(e, op, reg, vvvv, NO_REG, rm);
     emit_u8(e, 0xc0 | (unsigned)(reg & 7) << 3 | (unsigned)(rm & 7));
 }
 static inline void emit_vex_rm(struct emit *e, uint32_t op, int reg, int vvvv, struct host_mem m)
 {
-    emit_vex_prefix(e, op, false, reg, vvvv, m.index, m.base);
+    emit_vex_prefix(e, op, reg, vvvv, m.index, m.base);
     emit_modrm_mem(e, reg, m);
 }
 
@@ -228,6 +230,9 @@ enum {
     V_MOVDQU_LOAD = 0x6f | MAP_0F | PP_F3,
     V_MOVDQU_STORE = 0x7f | MAP_0F | PP_F3,
     V_MOVAPS = 0x28 | MAP_0F,
+    V_EXTRACT128 = 0x39 | MAP_0F3A | PP_66 | OPC_L,
+    V_INSERT128 = 0x38 | MAP_0F3A | PP_66 | OPC_L,
+    V_PXOR = 0xef | MAP_0F | PP_66,
     V_MOVD_LOAD = 0x6e | MAP_0F | PP_66,
     V_MOVD_STORE = 0x7e | MAP_0F | PP_66,
     V_MOVQ_LOAD = 0x7e | MAP_0F | PP_F3,
@@ -236,6 +241,13 @@ enum {
 /* Group 1 and shift group numbers for immediates. */
 enum { G_ADD, G_OR, G_ADC, G_SBB, G_AND, G_SUB, G_XOR, G_CMP };
 enum { G_ROL, G_ROR, G_RCL, G_RCR, G_SHL, G_SHR, G_SAR = 7 };
+
+static inline void emit_vzeroupper(struct emit *e)
+{
+    emit_u8(e, 0xc5);
+    emit_u8(e, 0xf8);
+    emit_u8(e, 0x77);
+}
 
 static inline uint32_t w_bit(bool wide)
 {

@@ -32,14 +32,27 @@ static unsigned add_const(struct cg *g, uint64_t v)
 static void value_place(struct cg *g, unsigned slot, uint32_t v)
 {
     const struct ir_region *r = g->r;
-    if (g->reg[v] != NO_REG)
-        add_place(g, slot, cg_is_xmm(g, v) ? PLACE_XMM : PLACE_GPR, (unsigned)g->reg[v]);
+    uint32_t whole = cg_high_of(g, v);
+    if (g->reg[v] != NO_REG && cg_is_xmm(g, v))
+        add_place(g, slot, PLACE_XMM,
+                  (unsigned)g->reg[v] |
+                      (v < IR_MAX_INSNS && !cg_is_wide(g, v) ? (unsigned)PLACE_UPPER_ZERO : 0u));
+    else if (g->reg[v] != NO_REG)
+        add_place(g, slot, PLACE_GPR, (unsigned)g->reg[v]);
+    else if (cg_is_zero_vec(g, v))
+        add_place(g, slot, PLACE_CONST, add_const(g, 0));
     else if (v < IR_MAX_INSNS && r->insns[v].op == IR_CONST)
         add_place(g, slot, PLACE_CONST, add_const(g, r->insns[v].imm));
     else if (g->spill[v] >= 0)
         add_place(g, slot, PLACE_SPILL, (unsigned)g->spill[v]);
     else if (g->mem[v] >= 0)
         add_place(g, slot, PLACE_SLOT, (unsigned)g->mem[v]);
+    else if (whole && g->reg[whole] != NO_REG)
+        add_place(g, slot, PLACE_XMM_HI, (unsigned)g->reg[whole]);
+    else if (whole && g->spill[whole] >= 0)
+        add_place(g, slot, PLACE_SPILL_HI, (unsigned)g->spill[whole]);
+    else if (whole && g->mem[whole] >= 0)
+        add_place(g, slot, PLACE_SLOT, (unsigned)g->upper[g->mem[whole]]);
     else
         cg_fail(g, __func__);
 }
@@ -72,32 +85,60 @@ static uint64_t away(const struct cg *g, const int8_t *home)
     return (home == g->outer_home ? g->touched | g->differ : g->touched) & ~g->unwanted;
 }
 
-/* Is slot s's value, which someone looks at, found in another slot's memory unless it is in a
- * register? */
-static bool in_foreign_memory(const struct cg *g, unsigned s)
+/* Does the register that is the home of slot `low` and its upper half hold both? */
+static bool pair_at_home(const struct cg *g, unsigned low)
 {
-    uint32_t v = g->cur[s];
-    if (!v || g->last[v] < g->n || g->spill[v] >= 0 || g->mem[v] < 0 || g->mem[v] == (int)s)
+    uint32_t l = g->cur[low], h = g->cur[g->upper[low]];
+    if (!l || !h || g->reg[l] != g->home[low])
         return false;
-    return v >= IR_MAX_INSNS || (g->r->insns[v].op != IR_CONST && !g->recipe[v]);
+    return cg_is_wide(g, l) ? cg_high_of(g, h) == l : l < IR_MAX_INSNS && cg_is_zero_vec(g, h);
+}
+
+/* Halves that share a home are listed both or not at all. */
+static uint64_t with_other_halves(const struct cg *g, uint64_t slots)
+{
+    cg_for_each_slot(s, g->wide_homes)
+    {
+        uint64_t both = UINT64_C(1) << s | UINT64_C(1) << g->upper[s];
+        if (slots & both)
+            slots = pair_at_home(g, s) ? slots & ~both : slots | both;
+    }
+    return slots;
+}
+
+/* See to it that the slot's value is not only in another slot's memory. false: nothing to do. */
+static bool reach(struct cg *g, unsigned s, bool spill)
+{
+    uint32_t v = g->cur[s], locked = g->gpr_locked, xlocked = g->xmm_locked;
+    bool late = v && v < IR_MAX_INSNS && (g->r->insns[v].op == IR_CONST || g->recipe[v]);
+    if (!v || g->last[v] < g->n || g->reg[v] != NO_REG || late || g->spill[v] >= 0 ||
+        cg_slot_in_memory(g, s) || cg_is_zero_vec(g, v))
+        return false;
+    uint32_t whole = cg_high_of(g, v);
+    if (whole && (g->reg[whole] != NO_REG || g->spill[whole] >= 0))
+        return false;
+    v = whole ? whole : v;
+    if (cg_is_xmm(g, v))
+        cg_xmm(g, (ir_ref)v);
+    else
+        cg_gpr(g, (ir_ref)v);
+    if (spill)
+        cg_spill(g, v);
+    g->gpr_locked = locked;
+    g->xmm_locked = xlocked;
+    return true;
 }
 
 void exit_leave_slot_memory(struct cg *g, const int8_t *homes)
 {
     uint32_t locked = g->gpr_locked, xlocked = g->xmm_locked;
     uint64_t slots = away(g, homes);
-    /* Those that have a register keep it: the others must not take it. */
-    for (unsigned loading = 0; loading < 2; loading++)
-        cg_for_each_slot(s, slots)
-        {
-            uint32_t v = g->cur[s];
-            if (!in_foreign_memory(g, s) || (!loading && g->reg[v] == NO_REG))
-                continue;
-            if (cg_is_xmm(g, v))
-                cg_xmm(g, (ir_ref)v);
-            else
-                cg_gpr(g, (ir_ref)v);
-        }
+    /* When there are not enough registers, one that lost its register again is spilled. */
+    cg_for_each_slot(s, slots) reach(g, s, false);
+    for (bool again = true; again;) {
+        again = false;
+        cg_for_each_slot(s, slots) again |= reach(g, s, true);
+    }
     g->gpr_locked = locked;
     g->xmm_locked = xlocked;
 }
@@ -118,15 +159,20 @@ void exit_places(struct cg *g, const int8_t *homes, uint16_t *first, uint16_t *c
 {
     uint64_t slots = away(g, homes);
     *first = (uint16_t)g->place_count;
+    if (homes == g->home)
+        slots = with_other_halves(g, slots);
     cg_for_each_slot(s, slots)
     {
         int home = homes[s];
         uint32_t v = g->cur[s];
-        if (home == NO_REG && (!v || g->mem[v] == (int)s))
+        if (home == NO_REG && cg_slot_in_memory(g, s))
             continue;
         if (v && g->last[v] < g->n)
             continue; /* overwritten before anyone looks */
-        if (home != NO_REG && v && g->reg[v] == home)
+        bool shared =
+            homes == g->home && home != NO_REG &&
+            ((g->wide_homes >> s & 1) || (g->lower[s] >= 0 && (g->wide_homes >> g->lower[s] & 1)));
+        if (home != NO_REG && !shared && v && g->reg[v] == home)
             continue;
         if (!v)
             add_place(g, s, PLACE_SLOT, s); /* homed, but a helper wrote it in memory */
@@ -165,16 +211,19 @@ static void store_from_register(struct cg *g, const struct place *p)
 {
     const struct ir_slot *s = &g->r->slots[p->slot];
     g->state_stores++;
-    if (p->kind == PLACE_XMM)
-        emit_vex_rm(&g->e, V_MOVDQU_STORE, p->index, NO_REG, mem_at(ENV, s->offset));
-    else
+    if (p->kind == PLACE_XMM) {
+        emit_vex_rm(&g->e, V_MOVDQU_STORE, p->index & 15, NO_REG, mem_at(ENV, s->offset));
+    } else if (p->kind == PLACE_XMM_HI) {
+        emit_vex_rm(&g->e, V_EXTRACT128, p->index, NO_REG, mem_at(ENV, s->offset));
+        emit_u8(&g->e, 1);
+    } else
         emit_store(&g->e, s->type == IR_I64 ? 8 : 4, p->index, mem_at(ENV, s->offset));
 }
 
 static void move(struct cg *g, bool xmm, int to, int from)
 {
     if (xmm)
-        emit_vex_rr(&g->e, V_MOVAPS, to, NO_REG, from);
+        emit_vex_rr(&g->e, V_MOVAPS | (g->wide_homes ? OPC_L : 0u), to, NO_REG, from);
     else
         emit_mov(&g->e, true, to, from);
 }
@@ -234,7 +283,9 @@ static void parallel_moves(struct cg *g, bool xmm, int8_t *from)
 
 static struct host_mem place_mem(const struct cg *g, const struct place *p)
 {
-    return p->kind == PLACE_SPILL ? cg_spill_mem(p->index) : cg_slot_mem(g, p->index);
+    struct host_mem m = p->kind == PLACE_SLOT ? cg_slot_mem(g, p->index) : cg_spill_mem(p->index);
+    m.disp += p->kind == PLACE_SPILL_HI ? 16 : 0;
+    return m;
 }
 
 /* RCX and SCRATCH_XMM are free once the moves are done; RAX keeps the target of an indirect exit.
@@ -248,11 +299,13 @@ static void late_place(struct cg *g, const struct place *p, int home)
     int reg = home != NO_REG ? home : s->type == IR_V128 ? SCRATCH_XMM : RCX;
 
     g->state_stores += home == NO_REG;
-    if (constant && home == NO_REG && (int64_t)c == (int32_t)c) {
+    if (constant && s->type != IR_V128 && home == NO_REG && (int64_t)c == (int32_t)c) {
         emit_store_imm(&g->e, s->type == IR_I64, to, (int32_t)c);
         return;
     }
-    if (constant)
+    if (constant && s->type == IR_V128)
+        emit_vex_rr(&g->e, V_PXOR, reg, reg, reg);
+    else if (constant)
         emit_mov_imm(&g->e, reg, c);
     else if (s->type == IR_V128)
         emit_vex_rm(&g->e, V_MOVDQU_LOAD, reg, NO_REG, place_mem(g, p));
@@ -264,6 +317,158 @@ static void late_place(struct cg *g, const struct place *p, int home)
         emit_vex_rm(&g->e, V_MOVDQU_STORE, reg, NO_REG, to);
     else
         emit_store(&g->e, s->type == IR_I64 ? 8 : 4, reg, to);
+}
+
+static bool in_register(const struct place *p)
+{
+    return p->kind == PLACE_GPR || p->kind == PLACE_XMM || p->kind == PLACE_XMM_HI;
+}
+
+static bool zero_vector(const struct cg *g, const struct place *p)
+{
+    return p->kind == PLACE_CONST && g->r->slots[p->slot].type == IR_V128;
+}
+
+static const struct place *find_slot(const struct place *p, const struct place *end, int slot)
+{
+    while (p < end && p->slot != slot)
+        p++;
+    return p < end ? p : NULL;
+}
+
+/* The place of the upper half of q's slot; NULL: it is not listed, or the slot has none. */
+static const struct place *upper_place(const struct cg *g, const struct place *q,
+                                       const struct place *end)
+{
+    int up = q->slot == PLACE_OPERAND ? -1 : g->upper[q->slot];
+    return up < 0 ? NULL : find_slot(q, end, up);
+}
+
+/* q and the place of the slot's upper half are one register. */
+static bool one_register(const struct cg *g, const struct place *q, const struct place *h)
+{
+    return q->kind == PLACE_XMM && h &&
+           ((h->kind == PLACE_XMM_HI && h->index == (q->index & 15)) ||
+            (zero_vector(g, h) && q->index & PLACE_UPPER_ZERO));
+}
+
+/* Both halves of q's slot in one store. */
+static void store_both_halves(struct cg *g, const struct place *q)
+{
+    g->state_stores++;
+    emit_vex_rm(&g->e, V_MOVDQU_STORE | OPC_L, q->index & 15, NO_REG,
+                mem_at(ENV, g->r->slots[q->slot].offset));
+}
+
+/* Comes last. */
+static void store_zeros(struct cg *g, const int8_t *homes, const struct place *p,
+                        const struct place *end)
+{
+    uint64_t stored = 0;
+    bool ready = false;
+    for (const struct place *q = p; q < end; q++) {
+        if (q->slot == PLACE_OPERAND || homes[q->slot] != NO_REG || !zero_vector(g, q) ||
+            stored >> q->slot & 1)
+            continue;
+        const struct place *low = g->lower[q->slot] < 0 ? NULL : find_slot(p, q, g->lower[q->slot]);
+        if (low && one_register(g, low, q))
+            continue; /* went with it */
+        const struct place *h = upper_place(g, q, end);
+        bool both = h && zero_vector(g, h);
+        if (!ready)
+            emit_vex_rr(&g->e, V_PXOR, SCRATCH_XMM, SCRATCH_XMM, SCRATCH_XMM);
+        ready = true;
+        g->state_stores++;
+        emit_vex_rm(&g->e, V_MOVDQU_STORE | (both ? OPC_L : 0u), SCRATCH_XMM, NO_REG,
+                    mem_at(ENV, g->r->slots[q->slot].offset));
+        if (both)
+            stored |= UINT64_C(1) << h->slot;
+    }
+}
+
+/* ---- homes of both halves */
+
+static bool is_wide_home(const struct cg *g, const int8_t *homes, int slot)
+{
+    return homes == g->home && slot >= 0 && slot < IR_MAX_SLOTS && (g->wide_homes >> slot & 1);
+}
+
+/* Is q one of the two places of a register that is the home of both? */
+static bool of_wide_home(const struct cg *g, const int8_t *homes, const struct place *q)
+{
+    return q->slot != PLACE_OPERAND &&
+           (is_wide_home(g, homes, q->slot) || is_wide_home(g, homes, g->lower[q->slot]));
+}
+
+/* Both halves come home in one load (or from nothing): *m is where from. */
+static bool wide_load(const struct cg *g, const struct place *q, const struct place *h,
+                      struct host_mem *m, uint32_t *op)
+{
+    if (!h)
+        return false;
+    bool zeros = zero_vector(g, h);
+    *op = V_MOVDQU_LOAD | (zeros ? 0 : OPC_L);
+    if (q->kind == PLACE_SPILL && (zeros || (h->kind == PLACE_SPILL_HI && h->index == q->index))) {
+        *m = cg_spill_mem(q->index);
+        return true;
+    }
+    if (q->kind == PLACE_SLOT &&
+        (zeros || (h->kind == PLACE_SLOT && h->index == g->upper[q->index]))) {
+        *m = cg_slot_mem(g, q->index);
+        return true;
+    }
+    return false;
+}
+
+/* What neither a move nor a load does goes through the slots' memory: this half is stored. */
+static bool by_memory(const struct cg *g, const struct place *q, const struct place *p,
+                      const struct place *end)
+{
+    struct host_mem m;
+    uint32_t op;
+    int low = g->upper[q->slot] >= 0 ? q->slot : g->lower[q->slot];
+    const struct place *l = find_slot(p, end, low), *h = find_slot(p, end, g->upper[low]);
+    bool zero = l && h && zero_vector(g, l) && zero_vector(g, h);
+    return !l || !(zero || one_register(g, l, h) || wide_load(g, l, h, &m, &op));
+}
+
+static void half_to_memory(struct cg *g, const struct place *q)
+{
+    if (!q || in_register(q) || (q->kind == PLACE_SLOT && q->index == q->slot))
+        return;
+    if (q->kind == PLACE_CONST)
+        emit_vex_rr(&g->e, V_PXOR, SCRATCH_XMM, SCRATCH_XMM, SCRATCH_XMM);
+    else
+        emit_vex_rm(&g->e, V_MOVDQU_LOAD, SCRATCH_XMM, NO_REG, place_mem(g, q));
+    emit_vex_rm(&g->e, V_MOVDQU_STORE, SCRATCH_XMM, NO_REG, cg_slot_mem(g, q->slot));
+}
+
+/* The second half of the transition: pairs that were not moves. */
+static void wide_homes_late(struct cg *g, const int8_t *homes, const struct place *p,
+                            const struct place *end)
+{
+    uint64_t done = 0;
+    for (const struct place *q = p; q < end; q++) {
+        struct host_mem m;
+        uint32_t op;
+        if (!of_wide_home(g, homes, q))
+            continue;
+        int low = g->upper[q->slot] >= 0 ? q->slot : g->lower[q->slot], home = homes[low];
+        const struct place *l = find_slot(p, end, low), *h = find_slot(p, end, g->upper[low]);
+        if (done >> low & 1 || (l && one_register(g, l, h)))
+            continue;
+        done |= UINT64_C(1) << low;
+        g->state_loads++;
+        if (l && h && zero_vector(g, l) && zero_vector(g, h))
+            emit_vex_rr(&g->e, V_PXOR, home, home, home);
+        else if (l && wide_load(g, l, h, &m, &op))
+            emit_vex_rm(&g->e, op, home, NO_REG, m);
+        else {
+            half_to_memory(g, l);
+            half_to_memory(g, h);
+            emit_vex_rm(&g->e, V_MOVDQU_LOAD | OPC_L, home, NO_REG, cg_slot_mem(g, (unsigned)low));
+        }
+    }
 }
 
 bool exit_computes_flags(const struct cg *g, uint16_t first, uint16_t count)
@@ -373,11 +578,28 @@ void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t
             emit_store(&g->e, 4, RAX, cg_slot_mem(g, q->slot));
     }
     for (const struct place *q = p; q < end; q++) {
-        if (q->slot == PLACE_OPERAND || (q->kind != PLACE_GPR && q->kind != PLACE_XMM))
+        if (q->slot == PLACE_OPERAND || !in_register(q))
             continue;
         int home = homes[q->slot];
-        if (home == NO_REG)
-            store_from_register(g, q);
+        const struct place *h = upper_place(g, q, end);
+        const struct place *low = q->kind == PLACE_GPR || g->lower[q->slot] < 0
+                                      ? NULL
+                                      : find_slot(p, end, g->lower[q->slot]);
+        if (of_wide_home(g, homes, q)) {
+            if (one_register(g, q, h))
+                xmm_from[home] = (int8_t)(q->index & 15);
+            else if (by_memory(g, q, p, end) && !(low && one_register(g, low, q)))
+                store_from_register(g, q);
+            continue;
+        }
+        if (home == NO_REG && one_register(g, q, h)) {
+            store_both_halves(g, q);
+            continue;
+        }
+        if (home == NO_REG && low && one_register(g, low, q) && homes[low->slot] == NO_REG)
+            continue; /* went with it */
+        if (home == NO_REG || q->kind == PLACE_XMM_HI)
+            store_from_register(g, q); /* an upper half comes home from memory */
         else if (q->kind == PLACE_XMM)
             xmm_from[home] = (int8_t)q->index;
         else
@@ -388,11 +610,19 @@ void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t
     for (const struct place *q = p; q < end; q++) {
         if (q->slot == PLACE_OPERAND || q->kind == PLACE_FLAGS)
             continue;
+        int home = homes[q->slot];
         if (q->kind == PLACE_SLOT && q->index != q->slot)
             cg_fail(g, __func__); /* overwritten by now (exit_leave_slot_memory) */
-        if (q->kind != PLACE_GPR && q->kind != PLACE_XMM)
-            late_place(g, q, homes[q->slot]);
+        if (of_wide_home(g, homes, q) || (home == NO_REG && zero_vector(g, q)))
+            continue;
+        if (q->kind == PLACE_XMM_HI && home != NO_REG)
+            emit_vex_rm(&g->e, V_MOVDQU_LOAD, home, NO_REG, cg_slot_mem(g, q->slot));
+        if (in_register(q))
+            continue;
+        late_place(g, q, home);
     }
+    wide_homes_late(g, homes, p, end);
+    store_zeros(g, homes, p, end);
     x87_leave(g, x87);
 }
 

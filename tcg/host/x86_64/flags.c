@@ -400,7 +400,8 @@ void fl_define(struct cg *g)
         x87_compare_flags(g);
         break;
     case IR_FL_PTEST:
-        emit_vex_rr(e, 0x17 | MAP_0F38 | PP_66, cg_xmm(g, i->a), NO_REG, cg_xmm(g, i->b));
+        emit_vex_rr(e, 0x17 | MAP_0F38 | PP_66 | (g->r->insns[i->a].type == IR_V256 ? OPC_L : 0u),
+                    cg_xmm(g, i->a), NO_REG, cg_xmm(g, i->b));
         break;
     default:
         shift_flags(g, i, size);

@@ -31,8 +31,8 @@ static uint32_t access_key(const struct access *a, bool slow_only)
     return attr | (uint32_t)a->addr << 8 | (uint32_t)(a->data & 15) << 12 |
            scratch_code(a, a->scratch[0]) << 16 | scratch_code(a, a->scratch[1]) << 19 |
            (uint32_t)a->store << 22 | (uint32_t)a->vec << 23 | (uint32_t)a->wide << 24 |
-           (uint32_t)a->xmm_live << 25 | (uint32_t)(a->data == NO_REG) << 26 |
-           (uint32_t)slow_only << 27 | 1u << 31;
+           (uint32_t)a->vec_live << 25 | (uint32_t)(a->data == NO_REG) << 27 |
+           (uint32_t)slow_only << 28 | 1u << 31;
 }
 
 /* A register to work in that is not one of the access's and not `other`. */
@@ -63,8 +63,8 @@ static void move_borrowed(struct emit *e, const struct access *a, const int work
 static void emit_routine(struct emit *e, const struct access *a, bool slow_only,
                          const struct x86_backend *be)
 {
-    enum thunk slow_way =
-        (enum thunk)((a->xmm_live ? THUNK_ROUTINE_XMM : THUNK_ROUTINE) + access_c_entry(a));
+    static const uint16_t ways[] = {THUNK_ROUTINE, THUNK_ROUTINE_XMM, THUNK_ROUTINE_YMM};
+    enum thunk slow_way = (enum thunk)(ways[a->vec_live] + access_c_entry(a));
     if (!slow_only) {
         uint8_t *odd = NULL, *missed;
         int work[2];

@@ -1,5 +1,5 @@
 /* Instruction selection: integer operations, calls and control. */
-#include "tcg/host/x86_64/cg.h"
+#include "tcg/host/x86_64/access.h"
 
 #include "core/util/range.h"
 
@@ -476,12 +476,20 @@ void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s)
 }
 
 /* In line: thunk call with a snapshot of the present state, result from call_arg[0]. */
-static void inline_call(struct cg *g, unsigned entry)
+static void inline_call(struct cg *g, enum c_entry entry)
 {
     struct stub s = {.pc = g->pc};
     exit_leave_slot_memory(g, g->home); /* helpers write slots */
     exit_places(g, g->home, &s.first, &s.count);
-    select_thunk_call(g, (enum thunk)((cg_xmm_live(g) ? THUNK_C_XMM : THUNK_C) + entry), &s);
+    select_thunk_call(g, cg_call_thunk(cg_vec_live(g), entry), &s);
+    fl_clobber(g);
+}
+
+void select_vector_call(struct cg *g, uint64_t what)
+{
+    emit_store_imm(&g->e, false, cg_arg_mem(0), (int32_t)(uint32_t)what);
+    emit_store_imm(&g->e, false, mem_at(ENV, cg_arg_mem(0).disp + 4), (int32_t)(what >> 32));
+    emit_call_to(&g->e, cg_thunk(g, cg_call_thunk(cg_vec_live(g), C_VECTOR)));
     fl_clobber(g);
 }
 
@@ -578,12 +586,13 @@ static void env_access(struct cg *g, const struct ir_insn *i)
 {
     struct host_mem m = mem_at(ENV, (int32_t)(int64_t)i->imm);
     if (i->op == IR_LDENV) {
-        if (i->type == IR_V128)
-            emit_vex_rm(&g->e, V_MOVDQU_LOAD, cg_xmm_dst(g, 0), NO_REG, m);
+        if (i->type >= IR_V128)
+            emit_vex_rm(&g->e, V_MOVDQU_LOAD | (i->type == IR_V256 ? OPC_L : 0u), cg_xmm_dst(g, 0),
+                        NO_REG, m);
         else
             emit_load(&g->e, is_wide(i), cg_dst(g, 0), m);
-    } else if (g->r->insns[i->a].type == IR_V128) {
-        emit_vex_rm(&g->e, V_MOVDQU_STORE, cg_xmm(g, i->a), NO_REG, m);
+    } else if (g->r->insns[i->a].type >= IR_V128) {
+        emit_vex_rm(&g->e, access_vec_store(i->aux), cg_xmm(g, i->a), NO_REG, m);
     } else {
         emit_store(&g->e, 1u << i->aux, cg_gpr(g, i->a), m);
     }
@@ -722,7 +731,10 @@ bool select_insn(struct cg *g)
         return true;
     case IR_TRUNC:
     case IR_FL_PACK:
+    case IR_V_LO:
         return true; /* aliases */
+    case IR_V_HI:
+        return true; /* taken out where it is used */
     case IR_HI:
         return true; /* bound with its producer */
     case IR_INSN:
@@ -901,7 +913,7 @@ void select_stub(struct cg *g, struct stub *s)
     case STUB_TRAP: {
         emit_patch(s->jump, g->e.p);
         emit_store_imm(&g->e, true, cg_arg_mem(0), (int32_t)s->imm);
-        select_thunk_call(g, (enum thunk)(THUNK_C_XMM + C_TRAP), s);
+        select_thunk_call(g, cg_call_thunk(LIVE_256, C_TRAP), s);
         break;
     }
     case STUB_EDGE:

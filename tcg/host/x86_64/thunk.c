@@ -4,7 +4,8 @@
  *
  * ENTER(env, code)   loads homes, flags, the context and the guest's FP control, jumps to code
  * LEAVE              stores homes and flags, restores the host's FP control and registers, returns
- * C + n              saves every register that values live in, calls thunk_fn[n](env); status set:
+ * C + n              saves every register that values live in (of vector registers: none, the low
+ *                    halves, or whole), calls thunk_fn[n](env); status set:
  * leaves with TCG_EXIT_STATUS and the return address, from which C finds the snapshot
  */
 #include "tcg/host/x86_64/cg.h"
@@ -61,6 +62,7 @@ static void enter(struct emit *e, const struct tcg_arch *arch)
 /* Registers of the host again, return to C. */
 static void return_to_c(struct emit *e)
 {
+    emit_vzeroupper(e); /* C's SSE code would be slowed down by upper halves in use */
     mxcsr(e, true, ENV_MEM(guest_mxcsr));
     mxcsr(e, false, ENV_MEM(host_mxcsr));
     emit_alu_imm(e, 8, G_ADD, RSP, 8);
@@ -96,19 +98,21 @@ static struct host_mem gpr_mem(int reg)
 {
     return mem_at(ENV, TCG_ENV_OFFSET(host_gpr) + 8 * reg);
 }
-static struct host_mem xmm_mem(int reg)
+static struct host_mem vec_mem(int reg)
 {
-    return mem_at(ENV, TCG_ENV_OFFSET(host_xmm) + 16 * reg);
+    return mem_at(ENV, TCG_ENV_OFFSET(host_vec) + 32 * reg);
 }
 
 /* depth: calls between the block and here, less one; the stack is aligned at even ones. */
-static void call_c(struct emit *e, unsigned fn, bool xmm, unsigned depth)
+static void call_c(struct emit *e, unsigned fn, enum cg_live live, unsigned depth)
 {
+    uint32_t wide = live == LIVE_256 ? OPC_L : 0;
     bool align = !(depth & 1);
     for (unsigned k = 0; k < sizeof saved; k++)
         emit_store(e, 8, saved[k], gpr_mem(saved[k]));
-    for (int k = 0; xmm && k < 16; k++)
-        emit_vex_rm(e, V_MOVDQU_STORE, k, NO_REG, xmm_mem(k));
+    for (int k = 0; live && k < 16; k++)
+        emit_vex_rm(e, V_MOVDQU_STORE | wide, k, NO_REG, vec_mem(k));
+    emit_vzeroupper(e);
     emit_load(e, true, RAX, mem_at(RSP, 8 * (int)depth));
     emit_store(e, 8, RAX, ENV_MEM(ret_addr));
     if (align)
@@ -121,8 +125,8 @@ static void call_c(struct emit *e, unsigned fn, bool xmm, unsigned depth)
     emit_u8(e, 0);
     uint8_t *fault = emit_jcc(e, CC_NE);
     emit_store(e, 8, RAX, mem_at(ENV, TCG_ENV_OFFSET(call_arg)));
-    for (int k = 0; xmm && k < 16; k++)
-        emit_vex_rm(e, V_MOVDQU_LOAD, k, NO_REG, xmm_mem(k));
+    for (int k = 0; live && k < 16; k++)
+        emit_vex_rm(e, V_MOVDQU_LOAD | wide, k, NO_REG, vec_mem(k));
     for (unsigned k = 0; k < sizeof saved; k++)
         if (caller_saved(saved[k]))
             emit_load(e, true, saved[k], gpr_mem(saved[k]));
@@ -188,7 +192,7 @@ static void dyn(struct emit *e, const struct tcg_arch *arch, const uint8_t *leav
 bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be)
 {
     const struct tcg_arch *arch = tm->arch;
-    struct emit e = {.p = be->write, .start = be->write, .end = be->write + 16384};
+    struct emit e = {.p = be->write, .start = be->write, .end = be->write + 32768};
     const uint8_t *at[THUNK_COUNT];
     struct host_mem pc = mem_at(ENV, arch->slots[arch->slot_pc].offset);
 
@@ -213,17 +217,21 @@ bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be)
     emit_store_imm(&e, true, ENV_MEM(ret_addr), 0);
     emit_store_imm(&e, false, ENV_MEM(leave_kind), TCG_EXIT_DYN);
     emit_jmp_to(&e, at[THUNK_LEAVE]);
-    for (unsigned k = 0; k < 8; k++) {
+    for (unsigned k = 0; k < C_ENTRIES; k++) {
         at[THUNK_C + k] = e.p;
-        call_c(&e, k, false, 0);
+        call_c(&e, k, LIVE_NONE, 0);
         at[THUNK_C_XMM + k] = e.p;
-        call_c(&e, k, true, 0);
+        call_c(&e, k, LIVE_128, 0);
+        at[THUNK_C_YMM + k] = e.p;
+        call_c(&e, k, LIVE_256, 0);
     }
     for (unsigned k = C_LOAD; k <= C_STORE_VEC; k++) {
         at[THUNK_ROUTINE + k] = e.p;
-        call_c(&e, k, false, 1);
+        call_c(&e, k, LIVE_NONE, 1);
         at[THUNK_ROUTINE_XMM + k] = e.p;
-        call_c(&e, k, true, 1);
+        call_c(&e, k, LIVE_128, 1);
+        at[THUNK_ROUTINE_YMM + k] = e.p;
+        call_c(&e, k, LIVE_256, 1);
     }
     for (unsigned k = 0; k < THUNK_COUNT; k++)
         be->thunk[k] = at[k] - be->write + be->exec;

@@ -76,6 +76,24 @@ static const struct row rows[IR_OP_COUNT] = {
     [IR_V_MPSAD] = {F2_IMM, 0, false, ALL(M3(0x42))},
     [IR_V_HMINPOS] = {F1, 0, false, ALL(M2(0x41))},
     [IR_V_INSERTPS] = {F2_IMM, 0, false, ALL(M3(0x21))},
+    [IR_V_PERMQ] = {F1_IMM, 0, false, ALL(M3(0x00) | OPC_W)},
+    [IR_V_PERMD] = {F2, 0, false, ALL(M2(0x36))},
+    [IR_V_PERM2] = {F2_IMM, 0, false, ALL(M3(0x46))},
+    [IR_V_PERMIL] = {F2, 0, false, {0, 0, M2(0x0c), M2(0x0d)}},
+    [IR_V_SHLV] = {F2, 0, false, {0, 0, M2(0x47), M2(0x47) | OPC_W}},
+    [IR_V_SHRV] = {F2, 0, false, {0, 0, M2(0x45), M2(0x45) | OPC_W}},
+    [IR_V_SARV] = {F2, 0, false, {0, 0, M2(0x46), 0}},
+    [IR_V_AESENC] = {F2, 0, false, ALL(M2(0xdc))},
+    [IR_V_AESENCLAST] = {F2, 0, false, ALL(M2(0xdd))},
+    [IR_V_AESDEC] = {F2, 0, false, ALL(M2(0xde))},
+    [IR_V_AESDECLAST] = {F2, 0, false, ALL(M2(0xdf))},
+    [IR_V_AESIMC] = {F1, 0, false, ALL(M2(0xdb))},
+    [IR_V_AESKEY] = {F1_IMM, 0, false, ALL(M3(0xdf))},
+    [IR_V_CLMUL] = {F2_IMM, 0, false, ALL(M3(0x44))},
+    [IR_V_GFMUL] = {F2, 0, true, ALL(M2(0xcf))},
+    [IR_V_GFAFFINE] = {F2_IMM, 0, false, ALL(M3(0xce) | OPC_W)},
+    [IR_V_GFAFFINEINV] = {F2_IMM, 0, false, ALL(M3(0xcf) | OPC_W)},
+    [IR_VF_FROMH] = {F1, 0, false, ALL(M2(0x13))},
     [IR_V_MOVLANE] = {F2, 0, false, {0, 0, 0x10 | MAP_0F | PP_F3, 0x10 | MAP_0F | PP_F2}},
     [IR_VF_ADD] = {FP_ARITH, 0, false, ALL(0x58 | MAP_0F)},
     [IR_VF_SUB] = {FP_ARITH, 0, false, ALL(0x5c | MAP_0F)},
@@ -103,6 +121,19 @@ static uint32_t fp_prefix(unsigned lane, bool scalar)
     return lane == IR_W32 ? 0 : PP_66;
 }
 
+/* 256 bits: by the result, or where that is narrower than the operand, by the operand. */
+static uint32_t l_bit(const struct cg *g, const struct ir_insn *i)
+{
+    return i->type == IR_V256 || g->r->insns[i->a].type == IR_V256 ? OPC_L : 0;
+}
+
+/* As cg_in_memory; a v256 operand whose value is a v128 with zeros above has only half of its bytes
+ * there. */
+static bool memory_operand(struct cg *g, ir_ref v, struct host_mem *m)
+{
+    return cg_in_memory(g, v, m) && (g->r->insns[v].type != IR_V256 || cg_is_wide(g, g->id[v]));
+}
+
 /* op dst, a, b with b possibly in memory. Operand size in memory is at least what is read: slots
  * are 16 bytes. */
 static void binary(struct cg *g, const struct ir_insn *i, uint32_t op, int imm)
@@ -111,7 +142,8 @@ static void binary(struct cg *g, const struct ir_insn *i, uint32_t op, int imm)
     int a = cg_xmm(g, i->a);
     /* the memory forms of MOVSS, MOVSD and INSERTPS mean something else */
     bool reg_only = i->op == IR_V_MOVLANE || i->op == IR_V_INSERTPS;
-    if (!reg_only && cg_in_memory(g, i->b, &m) && g->id[i->b] != g->id[i->a]) {
+    op |= l_bit(g, i);
+    if (!reg_only && memory_operand(g, i->b, &m) && g->id[i->b] != g->id[i->a]) {
         int dst = cg_xmm_dst(g, 1u << a);
         emit_vex_rm(&g->e, op, dst, a, m);
     } else {
@@ -125,8 +157,7 @@ static void binary(struct cg *g, const struct ir_insn *i, uint32_t op, int imm)
 static void unary(struct cg *g, const struct ir_insn *i, ir_ref v, uint32_t op, int imm)
 {
     int a = cg_xmm(g, v), dst = cg_xmm_dst(g, 1u << a);
-    (void)i;
-    emit_vex_rr(&g->e, op, dst, NO_REG, a);
+    emit_vex_rr(&g->e, op | l_bit(g, i), dst, NO_REG, a);
     if (imm >= 0)
         emit_u8(&g->e, (unsigned)imm);
 }
@@ -134,7 +165,7 @@ static void unary(struct cg *g, const struct ir_insn *i, ir_ref v, uint32_t op, 
 static void shift_imm(struct cg *g, const struct ir_insn *i, const struct row *row)
 {
     int a = cg_xmm(g, i->a), dst = cg_xmm_dst(g, 1u << a);
-    emit_vex_rr(&g->e, row->op[i->aux & 3], row->group, dst, a);
+    emit_vex_rr(&g->e, row->op[i->aux & 3] | l_bit(g, i), row->group, dst, a);
     emit_u8(&g->e, i->imm > 255 ? 255 : (unsigned)i->imm);
 }
 
@@ -178,16 +209,16 @@ static bool from_table(struct cg *g, const struct ir_insn *i)
 
 static void vconst(struct cg *g, const struct ir_insn *i)
 {
+    if (!i->imm)
+        return; /* made where it is used */
     int dst = cg_xmm_dst(g, 0);
-    if (!i->imm) {
-        emit_vex_rr(&g->e, M1(0xef), dst, dst, dst);
-    } else if (i->imm == ~UINT64_C(0)) {
-        emit_vex_rr(&g->e, M1(0x76), dst, dst, dst);
+    if (i->imm == ~UINT64_C(0)) {
+        emit_vex_rr(&g->e, M1(0x76) | l_bit(g, i), dst, dst, dst);
     } else {
         int t = cg_temp(g);
         emit_mov_imm(&g->e, t, i->imm);
         emit_vex_rr(&g->e, V_MOVD_LOAD | OPC_W, dst, NO_REG, t);
-        emit_vex_rr(&g->e, M1(0x6c), dst, dst, dst);
+        emit_vex_rr(&g->e, M2(0x59) | l_bit(g, i), dst, NO_REG, dst); /* vpbroadcastq */
     }
 }
 
@@ -225,9 +256,9 @@ static void movmsk(struct cg *g, const struct ir_insn *i)
 {
     int a = cg_xmm(g, i->a), dst = cg_dst(g, 0);
     emit_vex_rr(&g->e,
-                i->aux == IR_W8    ? M1(0xd7)
-                : i->aux == IR_W32 ? 0x50 | MAP_0F
-                                   : M1(0x50),
+                i->aux == IR_W8    ? M1(0xd7) | l_bit(g, i)
+                : i->aux == IR_W32 ? 0x50 | MAP_0F | l_bit(g, i)
+                                   : M1(0x50) | l_bit(g, i),
                 dst, NO_REG, a);
 }
 
@@ -243,7 +274,12 @@ static void blend_variable(struct cg *g, const struct ir_insn *i)
 {
     int a = cg_xmm(g, i->a), b = cg_xmm(g, i->b), c = cg_xmm(g, i->c);
     int dst = cg_xmm_dst(g, 1u << a | 1u << b | 1u << c);
-    emit_vex_rr(&g->e, M3(i->aux == IR_W8 ? 0x4cu : i->aux == IR_W32 ? 0x4au : 0x4bu), dst, a, b);
+    emit_vex_rr(&g->e,
+                M3(i->aux == IR_W8    ? 0x4cu
+                   : i->aux == IR_W32 ? 0x4au
+                                      : 0x4bu) |
+                    l_bit(g, i),
+                dst, a, b);
     emit_u8(&g->e, (unsigned)c << 4);
 }
 
@@ -280,6 +316,144 @@ static void scalar_to_int(struct cg *g, const struct ir_insn *i)
     emit_vex_rr(&g->e, op | w_bit(i->type == IR_I64), dst, NO_REG, a);
 }
 
+/* ---- halves ------------------------------------------------------------------------------- */
+
+/* Both halves as they lie in memory: one load. */
+static bool join_in_memory(const struct cg *g, const struct ir_insn *i, struct host_mem *m)
+{
+    uint32_t a = g->id[i->a], b = g->id[i->b];
+    int s = g->mem[a];
+    if (s < 0 || g->upper[s] < 0 || g->mem[b] != g->upper[s] || cg_is_wide(g, a) ||
+        g->reg[a] != NO_REG || g->reg[b] != NO_REG)
+        return false;
+    *m = cg_slot_mem(g, (unsigned)s);
+    return true;
+}
+
+static void insert_half(struct cg *g, ir_ref whole, ir_ref half, unsigned high)
+{
+    int a = cg_xmm(g, whole), b = cg_xmm(g, half), dst = cg_xmm_dst(g, 1u << a);
+    if (high) {
+        emit_vex_rr(&g->e, V_INSERT128, dst, a, b);
+        emit_u8(&g->e, 1);
+    } else { /* vpblendd */
+        emit_vex_rr(&g->e, M3(0x02) | OPC_L, dst, a, b);
+        emit_u8(&g->e, 0x0f);
+    }
+}
+
+static void join(struct cg *g, const struct ir_insn *i)
+{
+    struct host_mem m;
+    if (g->id[g->n] != g->n)
+        return;
+    if (join_in_memory(g, i, &m)) {
+        emit_vex_rm(&g->e, V_MOVDQU_LOAD | OPC_L, cg_xmm_dst(g, 0), NO_REG, m);
+        g->state_loads++;
+    } else if (cg_is_zero_vec(g, i->b)) { /* of a v256's low half */
+        int a = cg_xmm(g, i->a), dst = cg_xmm_dst(g, 1u << a);
+        emit_vex_rr(&g->e, V_MOVAPS, dst, NO_REG, a);
+    } else {
+        insert_half(g, i->a, i->b, 1);
+    }
+}
+
+static void broadcast(struct cg *g, const struct ir_insn *i)
+{
+    static const uint8_t op[] = {0x78, 0x79, 0x58, 0x59};
+    if (i->aux == IR_W128)
+        insert_half(g, i->a, i->a, 1);
+    else
+        unary(g, i, i->a, M2((uint32_t)op[i->aux & 3]), -1);
+}
+
+/* ---- operations that hosts may lack -----------------------------------------------------------
+ */
+
+/* The result has the place of the first operand. */
+static void fused_multiply_add(struct cg *g, const struct ir_insn *i)
+{
+    static const uint8_t base[] = {0x90, 0xa0, 0xb0};
+    struct host_mem m;
+    uint32_t negate_product = i->imm & IR_FMA_NEGATE_PRODUCT ? 4 : 0;
+    uint32_t negate_addend = i->imm & IR_FMA_NEGATE_ADDEND ? 2 : 0;
+    uint32_t op = 8 + negate_product + negate_addend + (uint32_t)(i->imm & IR_FMA_ONE);
+    if (i->imm & IR_FMA_ALTERNATE)
+        op = negate_addend ? 7 : 6;
+    op = M2(base[i->imm >> 4 & 3] + op) | w_bit(i->aux == IR_W64) | l_bit(g, i);
+    int a = cg_xmm(g, i->a), b = cg_xmm(g, i->b);
+    bool in_memory = memory_operand(g, i->c, &m) && g->id[i->c] != g->id[i->a];
+    int c = in_memory ? NO_REG : cg_xmm(g, i->c);
+    bool free = g->id[i->a] != g->id[i->b] && g->id[i->a] != g->id[i->c];
+    int dst = cg_xmm_dst(g, free ? 1u << a : 0);
+    if (dst != a)
+        emit_vex_rr(&g->e, V_MOVAPS | l_bit(g, i), dst, NO_REG, a);
+    if (in_memory)
+        emit_vex_rm(&g->e, op, dst, b, m);
+    else
+        emit_vex_rr(&g->e, op, dst, b, c);
+}
+
+/* VCVTPS2PH has its source in ModRM.reg. */
+static void to_half(struct cg *g, const struct ir_insn *i)
+{
+    int a = cg_xmm(g, i->a), dst = cg_xmm_dst(g, 0);
+    emit_vex_rr(&g->e, M3(0x1d) | l_bit(g, i), a, NO_REG, dst);
+    emit_u8(&g->e, (unsigned)i->imm);
+}
+
+/* What an operation needs beyond AVX2. SHA has no VEX forms at all: its instructions would be slow
+ * among the others, and are rare. */
+static bool lacking(const struct cg *g, const struct ir_insn *i)
+{
+    bool wide = l_bit(g, i);
+    unsigned needs;
+    switch (i->op) {
+    case IR_VF_FMA:
+        needs = HOST_FMA;
+        break;
+    case IR_VF_FROMH:
+    case IR_VF_TOH:
+        needs = HOST_F16C;
+        break;
+    case IR_V_AESENC:
+    case IR_V_AESENCLAST:
+    case IR_V_AESDEC:
+    case IR_V_AESDECLAST:
+        needs = wide ? HOST_VAES : HOST_AES;
+        break;
+    case IR_V_AESIMC:
+    case IR_V_AESKEY:
+        needs = HOST_AES;
+        break;
+    case IR_V_CLMUL:
+        needs = wide ? HOST_VPCLMUL : HOST_PCLMUL;
+        break;
+    case IR_V_GFMUL:
+    case IR_V_GFAFFINE:
+    case IR_V_GFAFFINEINV:
+        needs = HOST_GFNI;
+        break;
+    default:
+        return i->op >= IR_V_SHA1RNDS4 && i->op <= IR_V_SHA256MSG2;
+    }
+    return g->tm->baseline || (needs & ~g->be->host);
+}
+
+/* The interpreter's function; operands and result in tcg_cpu.scratch, 32 bytes each. */
+static void evaluate_in_c(struct cg *g, const struct ir_insn *i)
+{
+    const ir_ref args[3] = {i->a, i->b, i->c};
+    bool wide = l_bit(g, i);
+    for (unsigned k = 0; k < 3 && args[k]; k++)
+        emit_vex_rm(&g->e, V_MOVDQU_STORE | OPC_L, cg_xmm(g, args[k]), NO_REG,
+                    cg_scratch_mem(4 * k));
+    select_vector_call(g, i->op | (uint64_t)i->type << 8 | (uint64_t)i->aux << 16 |
+                              (uint64_t)wide << 24 | i->imm << 32);
+    emit_vex_rm(&g->e, V_MOVDQU_LOAD | (i->type == IR_V256 ? OPC_L : 0u), cg_xmm_dst(g, 0), NO_REG,
+                cg_scratch_mem(12));
+}
+
 /* ECX and the flags in one value. */
 static void compare_strings(struct cg *g, const struct ir_insn *i)
 {
@@ -299,9 +473,28 @@ static void compare_strings(struct cg *g, const struct ir_insn *i)
 bool vector_insn(struct cg *g)
 {
     const struct ir_insn *i = &g->r->insns[g->n];
+    if (lacking(g, i)) {
+        evaluate_in_c(g, i);
+        return true;
+    }
     if (from_table(g, i))
         return true;
     switch (i->op) {
+    case IR_V_JOIN:
+        join(g, i);
+        return true;
+    case IR_V_INSH:
+        insert_half(g, i->a, i->b, i->imm & 1);
+        return true;
+    case IR_V_BCAST:
+        broadcast(g, i);
+        return true;
+    case IR_VF_FMA:
+        fused_multiply_add(g, i);
+        return true;
+    case IR_VF_TOH:
+        to_half(g, i);
+        return true;
     case IR_VCONST:
         vconst(g, i);
         return true;

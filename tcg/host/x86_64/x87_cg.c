@@ -23,7 +23,7 @@ static struct stub *x87_jump(struct cg *g, uint8_t *jump)
     struct stub *s = cg_stub(g, STUB_X87, jump);
     s->insn = (uint16_t)g->n;
     s->access.data = NO_REG;
-    s->access.xmm_live = cg_xmm_live(g);
+    s->access.vec_live = (uint8_t)cg_vec_live(g);
     return s;
 }
 
@@ -168,7 +168,7 @@ void x87_stub(struct cg *g, struct stub *s)
         emit_store(e, 8, s->access.addr, ENV_MEM(call_arg));
     }
     emit_store_imm(e, false, ENV_MEM(call_attr), (int32_t)attr);
-    select_thunk_call(g, (enum thunk)((s->access.xmm_live ? THUNK_C_XMM : THUNK_C) + C_X87), s);
+    select_thunk_call(g, cg_call_thunk(s->access.vec_live, C_X87), s);
     if (access) {
         emit_rm(e, X_LEA | OPC_W, s->access.data, ENV_MEM(scratch));
         emit_alu(e, 8, X_SUB, s->access.data, s->access.addr);
