@@ -129,8 +129,6 @@ static void log_code(struct tcg_cpu *tc, const struct translation *x, uint64_t m
     disas_code(tm->disas, log, LOG_IN_ASM, bits, address, code, x->t.len, tm->arch->format_insn);
 }
 
-static void log_region(struct tcg_cpu *tc, const struct ir_region *r);
-
 /* Which bytes the block was made from, and what is to be checked at its entry. */
 static bool make_parts(struct tcg_machine *tm, struct tcg_block *b, struct tcg_page *page2)
 {
@@ -204,7 +202,7 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
         return NULL;
     if (log_enabled(&tm->m->log, LOG_IN_ASM))
         log_code(tc, x, mode, pc);
-    log_region(tc, r);
+    tcg_log_region(tm, r, r->guest_pc);
     enum tcg_compiled done = tm->backend->compile(tm, b, r);
     *too_big = done == TCG_TOO_BIG;
     if (done != TCG_COMPILED)
@@ -300,12 +298,11 @@ static void log_line(void *opaque, const char *text)
     log_write(&tm->m->log, LOG_IR, "%s", text);
 }
 
-static void log_region(struct tcg_cpu *tc, const struct ir_region *r)
+void tcg_log_region(struct tcg_machine *tm, const struct ir_region *r, uint64_t pc)
 {
-    struct tcg_machine *tm = tc->tm;
     if (!log_enabled(&tm->m->log, LOG_IR))
         return;
-    log_write(&tm->m->log, LOG_IR, "IR 0x%llx: %u instructions", (unsigned long long)r->guest_pc,
+    log_write(&tm->m->log, LOG_IR, "IR 0x%llx: %u instructions", (unsigned long long)pc,
               r->guest_insns);
     ir_print(r, log_line, tm);
 }

@@ -12,4 +12,7 @@
  */
 struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single);
 
+/* -d ir: the region made of the code at pc. */
+void tcg_log_region(struct tcg_machine *tm, const struct ir_region *r, uint64_t pc);
+
 #endif

@@ -5,14 +5,7 @@
 
 #include "core/util/range.h"
 #include "tcg/perfmap.h"
-
-static const struct plan_page *page_of(const struct plan *p, int32_t delta)
-{
-    for (unsigned n = 0; n < p->page_count; n++)
-        if (p->pages[n].delta == delta)
-            return &p->pages[n];
-    return NULL;
-}
+#include "tcg/translate.h"
 
 static void node_edges(const struct plan *p, unsigned k, struct tcg_node *out)
 {
@@ -38,7 +31,7 @@ static bool translate(struct tier2_build *b, struct tcg_cpu *tc, uint64_t pcb,
                    tm->arch->helper_count);
     for (unsigned k = 0; k < p->order_count; k++) {
         const struct plan_node *n = &p->nodes[p->order[k]];
-        const struct plan_page *page = page_of(p, n->delta), *next = page_of(p, n->delta + 1);
+        const struct plan_page *page = plan_page(p, n->delta), *next = plan_page(p, n->delta + 1);
         struct tcg_node node;
         uint32_t before = r->guest_insns;
         bool ended = k && ir_ends(&r->insns[r->count - 1]);
@@ -195,12 +188,6 @@ static struct tcg_block *install(struct tier2_build *b, struct tcg_block *head,
     return to;
 }
 
-static void log_line(void *opaque, const char *text)
-{
-    struct tcg_machine *tm = opaque;
-    log_write(&tm->m->log, LOG_IR, "%s", text);
-}
-
 static bool attempt(struct tier2_build *b, struct tcg_cpu *tc, struct tcg_block *head, uint64_t era,
                     uint64_t pcb, unsigned max_nodes, enum tier2_refusal *why)
 {
@@ -229,12 +216,7 @@ static bool attempt(struct tier2_build *b, struct tcg_cpu *tc, struct tcg_block 
     *why = TIER2_TOO_BIG;
     if (!describe(b, head, &made))
         return false;
-    if (log_enabled(&tm->m->log, LOG_IR)) {
-        log_write(&tm->m->log, LOG_IR, "IR of a region at 0x%llx: %u nodes, %u instructions",
-                  (unsigned long long)(pcb + head->offset), b->plan.order_count,
-                  b->region.guest_insns);
-        ir_print(&b->region, log_line, tm);
-    }
+    tcg_log_region(tm, &b->region, pcb + head->offset);
     enum tcg_compiled done = tm->backend->compile_region(tm, &made, &b->region);
     if (done != TCG_COMPILED) {
         *why = done == TCG_TOO_BIG ? TIER2_TOO_BIG : TIER2_NO_MEMORY;

@@ -5,7 +5,7 @@
 
 #include "core/util/range.h"
 
-static struct plan_page *page_at(struct plan *p, int32_t delta)
+const struct plan_page *plan_page(const struct plan *p, int32_t delta)
 {
     for (unsigned n = 0; n < p->page_count; n++)
         if (p->pages[n].delta == delta)
@@ -16,7 +16,7 @@ static struct plan_page *page_at(struct plan *p, int32_t delta)
 /* Does the region's page `delta` hold this one? It is taken in while there is room. */
 static bool take_page(struct plan *p, int32_t delta, struct tcg_page *page)
 {
-    struct plan_page *known = page_at(p, delta);
+    const struct plan_page *known = plan_page(p, delta);
     if (known)
         return known->page == page;
     if (p->page_count == PLAN_MAX_PAGES)
@@ -83,7 +83,7 @@ static void expand(struct plan *p, struct tcg_machine *tm, unsigned n, unsigned 
 
     if (b->ends == TCG_ENDS_RETURN && k->calls) {
         int64_t rel = k->return_to[k->calls - 1];
-        const struct plan_page *page = page_at(p, page_delta(rel));
+        const struct plan_page *page = plan_page(p, page_delta(rel));
         struct tcg_block *to =
             page ? first_tier(cache_find(tm, page->page, (uint32_t)(rel & (MEM_PAGE_SIZE - 1)),
                                          b->mode, NULL))

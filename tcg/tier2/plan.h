@@ -52,6 +52,8 @@ struct plan {
     unsigned page_count;
 };
 
+/* The page at that distance from the head's, NULL: none of the region's. */
+const struct plan_page *plan_page(const struct plan *p, int32_t delta);
 /* Plan around head with at most max_nodes nodes. code_lock held. */
 void plan_make(struct plan *p, struct tcg_machine *tm, struct tcg_block *head, unsigned max_nodes);
 

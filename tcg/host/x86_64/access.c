@@ -257,8 +257,8 @@ static uint8_t *page_refill(struct cg *g, const struct stub *s)
     return slow;
 }
 
-/* An address that was itself loaded leads anywhere: it has
- * more to lose by a jump that is not foreseen than to gain. */
+/* An address that was itself loaded leads anywhere: it has more to lose by a jump that is not
+ * foreseen than to gain. */
 static bool wants_page_slot(const struct cg *g)
 {
     const struct ir_insn *insns = g->r->insns, *p = &insns[insns[g->n].a];
