@@ -44,20 +44,19 @@ static bool translate(struct tier2_build *b, struct tcg_cpu *tc, uint64_t pcb,
                 *why = TIER2_CONTROL;
                 return false;
             }
-            ir_label(r, (unsigned)n->label,
-                     (int64_t)n->delta * (int64_t)MEM_PAGE_SIZE + n->block->offset, n->poll,
-                     n->depth);
+            ir_label(r, (unsigned)n->label, (int64_t)n->delta * (int64_t)MEM_PAGE_SIZE + n->offset,
+                     n->poll, n->depth);
         }
         node_edges(p, k, &node);
         struct tcg_translation t = {
             .tc = tc,
             .ir = r,
             .rel_base = (int64_t)n->delta * (int64_t)MEM_PAGE_SIZE,
-            .mode = n->block->mode,
-            .page_offset = n->block->offset,
-            .max_insns = n->block->guest_insns,
+            .mode = n->mode,
+            .page_offset = n->offset,
+            .max_insns = n->guest_insns,
             .page = page->bytes,
-            .page2 = n->block->guard_count && next ? next->bytes : NULL,
+            .page2 = n->straddles && next ? next->bytes : NULL,
             .node = &node,
         };
         t.pc = pcb + (uint64_t)t.rel_base + t.page_offset;
@@ -66,7 +65,7 @@ static bool translate(struct tier2_build *b, struct tcg_cpu *tc, uint64_t pcb,
             *why = TIER2_TOO_BIG;
             return false;
         }
-        if (r->guest_insns - before != n->block->guest_insns || t.len != n->block->len) {
+        if (r->guest_insns - before != n->guest_insns || t.len != n->len) {
             *why = TIER2_GONE; /* other bytes than those of the block */
             return false;
         }
@@ -79,12 +78,13 @@ static bool translate(struct tier2_build *b, struct tcg_cpu *tc, uint64_t pcb,
 }
 
 /* The block as far as the back end needs it while it emits: exits, guards. */
-static bool describe(struct tier2_build *b, struct tcg_block *head, struct tcg_block *out)
+static bool describe(struct tier2_build *b, struct tcg_block *out)
 {
+    const struct plan_node *head = &b->plan.nodes[0];
     const struct ir_region *r = &b->region;
     uint32_t ids = 0;
     memset(out, 0, sizeof *out);
-    out->page = head->page;
+    out->page = plan_page(&b->plan, 0)->page;
     out->offset = head->offset;
     out->len = head->len;
     out->mode = head->mode;
@@ -210,13 +210,13 @@ static bool attempt(struct tier2_build *b, struct tcg_cpu *tc, struct tcg_block 
     *why = TIER2_CONTROL;
     if (tm->verify && !ir_verify(&b->region, text, sizeof text)) {
         log_msg(&tm->m->log, LOG_WARN, "second tier: the region at 0x%llx is not valid: %s",
-                (unsigned long long)(pcb + head->offset), text);
+                (unsigned long long)(pcb + b->plan.nodes[0].offset), text);
         return false;
     }
     *why = TIER2_TOO_BIG;
-    if (!describe(b, head, &made))
+    if (!describe(b, &made))
         return false;
-    tcg_log_region(tm, &b->region, pcb + head->offset);
+    tcg_log_region(tm, &b->region, pcb + b->plan.nodes[0].offset);
     enum tcg_compiled done = tm->backend->compile_region(tm, &made, &b->region);
     if (done != TCG_COMPILED) {
         *why = done == TCG_TOO_BIG ? TIER2_TOO_BIG : TIER2_NO_MEMORY;

@@ -52,6 +52,11 @@ static int node_for(struct plan *p, struct tcg_block *b, int32_t delta, unsigned
     struct plan_node *k = &p->nodes[p->node_count];
     memset(k, 0, sizeof *k);
     k->block = b;
+    k->mode = b->mode;
+    k->offset = b->offset;
+    k->len = b->len;
+    k->guest_insns = b->guest_insns;
+    k->straddles = b->guard_count != 0;
     k->delta = delta;
     k->calls = calls;
     memcpy(k->return_to, return_to, calls * sizeof *return_to);

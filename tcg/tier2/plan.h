@@ -24,7 +24,12 @@ struct plan_edge {
 };
 
 struct plan_node {
-    struct tcg_block *block;
+    struct tcg_block *block; /* only under code_lock and in the era of the plan: a flush frees it */
+    /* what the block was when it was planned */
+    uint64_t mode;
+    uint32_t offset, len;
+    uint16_t guest_insns;
+    bool straddles;
     int32_t delta; /* page minus the head's page */
     unsigned calls;
     int64_t return_to[PLAN_MAX_CALLS]; /* innermost last */
