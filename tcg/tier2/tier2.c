@@ -38,7 +38,7 @@ struct tier2 {
     pthread_mutex_t build_lock; /* outside code_lock: one region at a time */
     struct tier2_build *build;
     /* counters, of the building thread */
-    uint64_t regions, nodes, insns, host_bytes, build_ns, samples;
+    uint64_t regions, nodes, insns, build_ns, samples;
     uint64_t refused[TIER2_REFUSALS];
 };
 

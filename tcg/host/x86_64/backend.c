@@ -339,14 +339,6 @@ static void count_segment(struct cg *g)
     fl_clobber(g);
 }
 
-/* The end of the segment that starts at n. */
-static uint32_t next_label(const struct ir_region *r, uint32_t n)
-{
-    while (++n < r->count && r->insns[n].op != IR_LABEL)
-        ;
-    return n;
-}
-
 /* Code is seldom written again: its pages leave the writable view a step at a time, so that they
  * are resident once. Linking brings back those it needs. */
 static void forget_written(struct x86_backend *be, uint64_t from, uint64_t to)
@@ -406,7 +398,7 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
         if (emit_full(&g->e))
             return TCG_CODE_FULL;
         if (g->n == g->segment_end) {
-            cg_prepare(g, g->n, next_label(r, g->n));
+            cg_prepare(g, g->n, labels_segment_end(g, g->n));
             cg_start(g, false);
         }
         cg_unlock_all(g);

@@ -439,6 +439,8 @@ struct stub *cg_stub(struct cg *g, enum stub_kind kind, uint8_t *jump);
 
 /* Before anything is emitted: what is known of the flags at each label; homes must be chosen. */
 void labels_plan(struct cg *g);
+/* The end of the segment that starts at insn n: the next label. */
+uint32_t labels_segment_end(const struct cg *g, uint32_t n);
 /* The code that gets a region from a block boundary to its first label. */
 void labels_prologue(struct cg *g);
 void labels_bind(struct cg *g, const struct ir_insn *i); /* IR_LABEL */

@@ -14,8 +14,7 @@
 
 /* ---- what is known of the flags ----------------------------------------------------------- */
 
-/* Where a segment ends: the next label. */
-static uint32_t segment_end(const struct cg *g, uint32_t n)
+uint32_t labels_segment_end(const struct cg *g, uint32_t n)
 {
     while (++n < g->r->count && g->r->insns[n].op != IR_LABEL)
         ;
@@ -47,7 +46,7 @@ static enum label_flags look_behind(const struct cg *g, const struct cg_label *l
 {
     enum label_flags seen =
         l->insn && g->r->insns[l->insn].d ? LABEL_FLAGS_RECIPE : LABEL_FLAGS_DEAD;
-    uint32_t end = segment_end(g, l->insn);
+    uint32_t end = labels_segment_end(g, l->insn);
     unsigned to;
     for (uint32_t n = l->insn + 1; n < end; n++) {
         const struct ir_insn *i = &g->r->insns[n];
@@ -228,7 +227,7 @@ void labels_plan(struct cg *g)
     /* What leads back is what matters: it proposes first. */
     for (int backward = 1; backward >= 0; backward--)
         for (uint32_t n = 1, end; n < g->r->count; n = end) {
-            end = segment_end(g, n);
+            end = labels_segment_end(g, n);
             see_segment(g, n, end, backward, recipes);
         }
     for (unsigned k = 0; k < IR_MAX_LABELS; k++)

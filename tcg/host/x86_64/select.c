@@ -608,7 +608,7 @@ static struct host_mem pc_mem(const struct cg *g)
  */
 
 /* Bring everything to where a block boundary has it. */
-static bool leave(struct cg *g, ir_ref target)
+static void leave(struct cg *g, ir_ref target)
 {
     uint16_t first, count;
     exit_places_with_flags(g, g->outer_home, &first, &count);
@@ -623,7 +623,6 @@ static bool leave(struct cg *g, ir_ref target)
     exit_transition(g, g->outer_home, first, count, x87_record(g));
     if (target && busy)
         emit_load(&g->e, true, RAX, pc_mem(g));
-    return busy;
 }
 
 static void exit_insn(struct cg *g, unsigned site)
