@@ -12,6 +12,7 @@
 #include "core/util/log.h"
 #include "core/util/range.h"
 #include "hw/create.h"
+#include "hw/timer/late_ticks.h"
 
 enum {
     REG_CAP_ID = 0x000,
@@ -49,8 +50,6 @@ enum {
 #define VENDOR UINT32_C(0x8086)
 
 enum { TICK_NS = 10 };
-/* A periodic interval below this is coalesced: several matches give one interrupt. */
-#define MIN_INTERVAL_NS 20000
 /* A comparator that was overtaken while the guest wrote it still fires when it is at most this far
  * behind (10 ms). Hardware would wait for the counter to wrap; but hardware does not lose its CPU
  * between two instructions, and drivers check for latency only, not for a descheduled host. */
@@ -64,6 +63,7 @@ struct hpet_timer {
     uint64_t comparator; /* where the next match is */
     uint64_t period;
     uint64_t since; /* counter value from which on a match has not been looked at */
+    uint32_t owed;  /* matches that passed without their interrupt (late_ticks.h) */
     bool line;      /* level of the line it drives */
     struct timer timer;
 };
@@ -172,17 +172,23 @@ static uint64_t next_match(const struct hpet_timer *t)
     return distance > UINT64_MAX - t->since ? NO_MATCH : t->since + distance;
 }
 
-/* If the match is due, move on to the next one; several passed periods count as one match. */
-static bool take_match(struct hpet_timer *t, uint64_t now)
+/* If the match is due, move on to the next one. Returns how many periods have passed. */
+static uint64_t take_matches(struct hpet_timer *t, uint64_t now)
 {
-    uint64_t at = next_match(t);
+    uint64_t at = next_match(t), matches = 1;
 
     if (at == NO_MATCH || at > now)
-        return false;
-    if (is_periodic(t))
-        t->comparator = (t->comparator + ((now - at) / t->period + 1) * t->period) & width_mask(t);
+        return 0;
+    if (is_periodic(t)) {
+        matches = (now - at) / t->period + 1;
+        t->comparator = (t->comparator + matches * t->period) & width_mask(t);
+    }
     t->since = now + 1;
-    return true;
+    return matches;
+}
+static int64_t period_ns(const struct hpet_timer *t)
+{
+    return (int64_t)MIN(t->period, (uint64_t)INT64_MAX / TICK_NS) * TICK_NS;
 }
 
 /* Matches of a timer that may not interrupt leave no trace. */
@@ -193,7 +199,7 @@ static bool listening(const struct hpet_timer *t)
 static void settle(struct hpet *s, struct hpet_timer *t)
 {
     if (!listening(t))
-        take_match(t, counter_now(s));
+        take_matches(t, counter_now(s));
 }
 
 static void arm(struct hpet *s, struct hpet_timer *t, bool coalesce)
@@ -212,8 +218,10 @@ static void arm(struct hpet *s, struct hpet_timer *t, bool coalesce)
     /* Counter ticks fall on started_ns + n * TICK_NS. */
     int64_t phase = (now - s->started_ns) % TICK_NS;
     int64_t wait = (int64_t)ticks * TICK_NS - (ticks ? phase : 0);
-    if (coalesce && wait < MIN_INTERVAL_NS)
-        wait = MIN_INTERVAL_NS;
+    if (t->owed)
+        wait = MIN(wait, late_tick_interval(period_ns(t)));
+    if (coalesce && wait < TICK_MIN_INTERVAL_NS)
+        wait = TICK_MIN_INTERVAL_NS;
     timer_set(&t->timer, now > INT64_MAX - wait ? INT64_MAX : now + wait);
 }
 
@@ -224,10 +232,16 @@ static void timer_expired(void *opaque)
 
     if (!(s->config & CONFIG_ENABLE))
         return;
-    bool matched = take_match(t, counter_now(s));
-    if (matched)
+    uint64_t matches = take_matches(t, counter_now(s));
+    if (matches > 1 && !(t->config & TN_LEVEL)) /* a level shows only that there were some */
+        t->owed = late_ticks_add(t->owed, matches - 1, period_ns(t));
+    else if (!matches && t->owed) {
+        t->owed--;
+        matches = 1;
+    }
+    if (matches)
         match(s, t);
-    arm(s, t, matched);
+    arm(s, t, matches != 0);
 }
 
 /* ---- registers ------------------------------------------------------------------------------- */
@@ -285,6 +299,7 @@ static void write_timer_config(struct hpet *s, struct hpet_timer *t, uint64_t va
     /* The line may change under a raised level: take it down on the old one. */
     lower_line(s, t);
     settle(s, t);
+    t->owed = 0;
     /* A route that is not in the capability mask reads back as what it was. */
     if (!(s->cfg.route_mask >> ((value & TN_ROUTE) >> TN_ROUTE_SHIFT) & 1))
         value = (value & ~(uint64_t)TN_ROUTE) | (t->config & TN_ROUTE);
@@ -308,6 +323,7 @@ static void write_comparator(struct hpet *s, struct hpet_timer *t, uint64_t offs
     uint64_t overtaken = s->config & CONFIG_ENABLE ? MIN(now, OVERTAKEN_TICKS) : 0;
 
     settle(s, t);
+    t->owed = 0;
     /* Periodic: the value is the period; the accumulator takes it too when VAL_SET allows. */
     if (!(t->config & TN_PERIODIC) || t->config & TN_VAL_SET) {
         t->comparator = merge(t->comparator, offset, value, size) & mask;
@@ -338,8 +354,10 @@ static void write_config(struct hpet *s, uint32_t value)
     }
     for (unsigned i = 0; i < HPET_TIMERS; i++) {
         update_line(s, &s->timers[i]);
-        if (changed & CONFIG_ENABLE)
+        if (changed & CONFIG_ENABLE) {
+            s->timers[i].owed = 0;
             arm(s, &s->timers[i], false);
+        }
     }
 }
 
@@ -403,6 +421,7 @@ static void hpet_reset(struct device *dev)
         t->comparator = UINT64_MAX;
         t->period = 0;
         t->since = 0;
+        t->owed = 0;
     }
     s->config = s->status = 0;
     s->counter = 0;
@@ -457,6 +476,7 @@ static const struct state_field timer_state[] = {
     STATE_INT(struct hpet_timer, period),
     STATE_FLAG(struct hpet_timer, line),
     STATE_INT(struct hpet_timer, since),
+    STATE_INT(struct hpet_timer, owed, .max = LATE_TICKS_MAX),
     STATE_DEADLINE(struct hpet_timer, timer),
     STATE_FIELDS_END,
 };
@@ -475,7 +495,7 @@ const struct device_class hpet_class = {
     .help = "high precision event timer",
     .size = sizeof(struct hpet),
     .state = hpet_state,
-    .state_version = 1,
+    .state_version = 2,
     .realize = hpet_realize,
     .unrealize = hpet_unrealize,
     .reset = hpet_reset,

@@ -13,6 +13,7 @@
 #include "core/util/range.h"
 #include "hw/create.h"
 #include "hw/misc/isa_port.h"
+#include "hw/timer/late_ticks.h"
 
 enum { CHANNELS = 3, SPEAKER_CHANNEL = 2, CONTROL = 3 };
 enum { MAX_COUNT = 0x10000, MAX_COUNT_BCD = 10000 };
@@ -46,8 +47,6 @@ enum {
 #define NS_PER_SECOND UINT64_C(1000000000)
 /* DRAM refresh requests come every 18 ticks; each toggles the bit. */
 #define REFRESH_TICKS 18
-/* Interrupts of a counter programmed to an absurdly short period are coalesced to this. */
-#define MIN_INTERVAL_NS 20000
 #define NEVER INT64_MAX
 
 struct counter {
@@ -75,6 +74,7 @@ struct i8254 {
     struct counter counter[CHANNELS];
     uint8_t port_b;
     int64_t seen_rise; /* tick of the last rising edge of OUT 0 that was delivered */
+    uint32_t owed;     /* rises before it that were not (late_ticks.h) */
     bool irq_level;
     struct timer timer;
     struct mem_region region, port_b_region;
@@ -223,14 +223,20 @@ static uint16_t counter_value(const struct counter *c, int64_t now)
 
 /* IRQ 0 is edge triggered on every PC, so the line stays high between rises and its low time is
  * shown only as a dip right before the next rise: that halves the timer's work. */
-static void update_irq(struct i8254 *s)
+static void update_irq(struct i8254 *s, bool expired)
 {
     struct counter *c = &s->counter[0];
     int64_t now = now_ticks(s);
 
     counter_sync(c, now);
-    int64_t rise = last_rise(c, now);
-    if (rise > s->seen_rise) {
+    int64_t rise = last_rise(c, now), period_ns = tick_to_ns(c->count);
+    bool late = expired && s->owed && periodic(c);
+    if (rise > s->seen_rise || late) {
+        if (rise <= s->seen_rise)
+            s->owed--;
+        else if (periodic(c) && s->seen_rise >= c->start)
+            s->owed = late_ticks_add(s->owed, (uint64_t)((rise - s->seen_rise) / c->count - 1),
+                                     period_ns);
         s->seen_rise = rise;
         irq_set(&s->cfg.irq, 0);
         irq_set(&s->cfg.irq, 1);
@@ -248,14 +254,17 @@ static void update_irq(struct i8254 *s)
         timer_cancel(&s->timer);
         return;
     }
-    int64_t soonest = clock_now(s->timer.clocks, VCLOCK_VIRTUAL) + MIN_INTERVAL_NS;
-    int64_t at = tick_to_ns(next);
-    timer_set(&s->timer, periodic(c) && at < soonest && rise >= 0 ? soonest : at);
+    int64_t now_ns = clock_now(s->timer.clocks, VCLOCK_VIRTUAL), at = tick_to_ns(next);
+    if (s->owed && periodic(c))
+        at = MIN(at, now_ns + late_tick_interval(period_ns));
+    if (periodic(c) && rise >= 0)
+        at = MAX(at, now_ns + TICK_MIN_INTERVAL_NS);
+    timer_set(&s->timer, at);
 }
 
 static void timer_expired(void *opaque)
 {
-    update_irq(opaque);
+    update_irq(opaque, true);
 }
 
 /* ---- registers ------------------------------------------------------------------------------- */
@@ -361,8 +370,10 @@ static void write_control(struct i8254 *s, uint8_t value)
     c->latch_bytes = 0;
     c->reload_at = -1;
     c->held = 0;
-    if (c == &s->counter[0])
+    if (c == &s->counter[0]) {
         s->seen_rise = -1;
+        s->owed = 0;
+    }
 }
 
 static uint8_t read_counter(struct i8254 *s, struct counter *c)
@@ -399,7 +410,7 @@ static void pit_write(void *opaque, uint64_t offset, uint64_t value, unsigned si
         write_control(s, (uint8_t)value);
     else
         write_counter(s, &s->counter[offset], (uint8_t)value);
-    update_irq(s);
+    update_irq(s, false);
 }
 
 static uint64_t pit_read(void *opaque, uint64_t offset, unsigned size)
@@ -484,6 +495,7 @@ static void i8254_reset(struct device *dev)
         };
     s->port_b = 0;
     s->seen_rise = -1;
+    s->owed = 0;
     s->irq_level = false;
     timer_cancel(&s->timer);
     irq_set(&s->cfg.irq, 0);
@@ -560,6 +572,7 @@ static const struct state_field i8254_state[] = {
     STATE_ARRAY_OF(struct i8254, counter, counter_state),
     STATE_INT(struct i8254, port_b, .max = PORT_B_WRITABLE),
     STATE_INT(struct i8254, seen_rise),
+    STATE_INT(struct i8254, owed, .max = LATE_TICKS_MAX),
     STATE_FLAG(struct i8254, irq_level),
     STATE_DEADLINE(struct i8254, timer),
     STATE_FIELDS_END,
@@ -570,7 +583,7 @@ const struct device_class i8254_class = {
     .help = "8254 programmable interval timer",
     .size = sizeof(struct i8254),
     .state = i8254_state,
-    .state_version = 1,
+    .state_version = 2,
     .realize = i8254_realize,
     .unrealize = i8254_unrealize,
     .reset = i8254_reset,

@@ -208,6 +208,32 @@ Test(hpet, route_outside_the_capability_is_not_taken)
     cr_expect_eq(rd(T0) & 31 << 9, ROUTE20);
 }
 
+/* The main loop had no CPU for ten periods: none of their interrupts is lost, and none is early. */
+Test(hpet, late_periods_are_made_up_for)
+{
+    wr(T0, ENABLE | PERIODIC | VAL_SET | MODE32 | ROUTE20);
+    wr(T0 + CMP, 100000);
+    wr(T0 + CMP, 100000);
+    wr(CONFIG, 1);
+    ticks(99999);
+    clock_set_virtual(m.clocks, clock_now(m.clocks, VCLOCK_VIRTUAL) + 9950010);
+    step(&m, 0);
+    cr_expect_eq(gsi20.rises, 1, "one at once");
+    ticks(25000);
+    cr_expect_eq(gsi20.rises, 2, "the next a quarter of a period later");
+    step(&m, 9000000);
+    cr_expect_eq(gsi20.rises, 20, "ten that were late, ten that were not");
+    ticks(100000);
+    cr_expect_eq(gsi20.rises, 21, "then as ever");
+    clock_set_virtual(m.clocks, clock_now(m.clocks, VCLOCK_VIRTUAL) + INT64_C(3600000000000));
+    step(&m, INT64_C(10000000000));
+    cr_expect_leq(gsi20.rises, 21 + 1 + 1000 + 10000, "a second's worth at most");
+    unsigned before = gsi20.rises;
+    wr(T0, PERIODIC | ROUTE20);
+    step(&m, 100000000);
+    cr_expect_eq(gsi20.rises, before, "nothing is owed by a timer that was switched off");
+}
+
 Test(hpet, state_round_trip)
 {
     struct vemu_machine other;

@@ -253,6 +253,31 @@ Test(i8254, absurd_rate_does_not_storm)
     step(&m, 1000000);
 }
 
+/* The main loop had no CPU for ten periods: none of their interrupts is lost, and none is early. */
+Test(i8254, late_periods_are_made_up_for)
+{
+    ticks(0);
+    program(0, 2, 10000);
+    ticks(10001);
+    unsigned before = irq.rises;
+    int64_t late = (int64_t)muldiv64(100000, 1000000000, I8254_HZ);
+    clock_set_virtual(m.clocks, clock_now(m.clocks, VCLOCK_VIRTUAL) + late);
+    step(&m, 0);
+    cr_expect_eq(irq.rises, before + 1, "one at once");
+    ticks(2501);
+    cr_expect_eq(irq.rises, before + 2, "the next a quarter of a period later");
+    ticks(100000 - 2501);
+    cr_expect_eq(irq.rises, before + 20, "ten that were late, ten that were not");
+    ticks(10000);
+    cr_expect_eq(irq.rises, before + 21, "then as ever");
+    clock_set_virtual(m.clocks, clock_now(m.clocks, VCLOCK_VIRTUAL) + 100 * late);
+    step(&m, 0);
+    program(0, 2, 10000);
+    before = irq.rises;
+    ticks(9999);
+    cr_expect_eq(irq.rises, before, "a counter programmed anew owes nothing");
+}
+
 Test(i8254, state_round_trip)
 {
     struct vemu_machine other;
