@@ -319,6 +319,7 @@ static void vcpu_destroy_tcg(struct vcpu *cpu)
     if (!tc)
         return;
     struct tcg_machine *tm = tc->tm;
+    tier2_remove_vcpu(tc);
     add_counters(&tm->ended, &tc->counters);
     if (tm->backend_data)
         tm->backend->vcpu_destroy(tc);
@@ -349,8 +350,8 @@ static bool vcpu_init_tcg(struct vcpu *cpu, struct vemu_error **errp)
         return false;
     }
     tm->parallel = cpu->index > 0;
-    if (!tm->tier2 && tm->tier2_mode != TIER2_OFF && tm->backend->compile_region && !tm->one_insn &&
-        !tier2_start(tm, errp)) {
+    bool tier2 = tm->tier2_mode != TIER2_OFF && tm->backend->compile_region && !tm->one_insn;
+    if (tier2 && ((!tm->tier2 && !tier2_start(tm, errp)) || !tier2_add_vcpu(tc, errp))) {
         vcpu_destroy_tcg(cpu);
         return false;
     }

@@ -14,13 +14,19 @@ static void ask_all_to_poll(struct tcg_machine *tm)
     }
 }
 
+/* Under exclusive_lock; read without it by the second tier. */
+static void count_in(struct tcg_machine *tm, int by)
+{
+    __atomic_store_n(&tm->in_code, tm->in_code + (unsigned)by, __ATOMIC_RELAXED);
+}
+
 void tcg_enter_code(struct tcg_cpu *tc)
 {
     struct tcg_machine *tm = tc->tm;
     pthread_mutex_lock(&tm->exclusive_lock);
     while (tm->exclusive)
         pthread_cond_wait(&tm->exclusive_cond, &tm->exclusive_lock);
-    tm->in_code++;
+    count_in(tm, 1);
     pthread_mutex_unlock(&tm->exclusive_lock);
 }
 
@@ -28,7 +34,7 @@ void tcg_leave_code(struct tcg_cpu *tc)
 {
     struct tcg_machine *tm = tc->tm;
     pthread_mutex_lock(&tm->exclusive_lock);
-    tm->in_code--;
+    count_in(tm, -1);
     if (tm->exclusive)
         pthread_cond_broadcast(&tm->exclusive_cond);
     pthread_mutex_unlock(&tm->exclusive_lock);
@@ -46,7 +52,7 @@ void tcg_exclusive_begin(struct tcg_machine *tm, struct tcg_cpu *tc)
 {
     pthread_mutex_lock(&tm->exclusive_lock);
     if (tc) /* while it waits it is at a safe point for others */
-        tm->in_code--;
+        count_in(tm, -1);
     while (tm->exclusive) {
         pthread_cond_broadcast(&tm->exclusive_cond);
         pthread_cond_wait(&tm->exclusive_cond, &tm->exclusive_lock);
@@ -56,7 +62,7 @@ void tcg_exclusive_begin(struct tcg_machine *tm, struct tcg_cpu *tc)
     while (tm->in_code)
         pthread_cond_wait(&tm->exclusive_cond, &tm->exclusive_lock);
     if (tc)
-        tm->in_code++;
+        count_in(tm, 1);
     pthread_mutex_unlock(&tm->exclusive_lock);
 }
 

@@ -102,15 +102,15 @@ struct vcpu {
     _Atomic bool stop_request;  /* pause: leave vcpu_run soon */
     bool halted; /* HLT or wait-for-SIPI; changed on the vCPU's own thread or while paused */
     bool wait_for_sipi;
-    uint8_t sipi_vector;
-    _Atomic bool running;     /* inside vcpu_run */
-    bool paused;              /* parked; guarded by run_lock */
-    pthread_mutex_t run_lock; /* leaf lock: guards parking */
-    pthread_cond_t run_cond;  /* the thread waits here when paused or halted */
-    pthread_cond_t park_cond; /* vcpus_pause waits here for `paused` */
-    bool quit;                /* the thread shall end; guarded by run_lock */
-    bool state_current;       /* get_state was called since it last ran; guarded by run_lock */
-    _Atomic bool idle;        /* asleep after a halt: an interrupt must signal run_cond */
+    _Atomic uint8_t sipi_vector; /* set by whoever sends the message */
+    _Atomic bool running;        /* inside vcpu_run */
+    bool paused;                 /* parked; guarded by run_lock */
+    pthread_mutex_t run_lock;    /* leaf lock: guards parking */
+    pthread_cond_t run_cond;     /* the thread waits here when paused or halted */
+    pthread_cond_t park_cond;    /* vcpus_pause waits here for `paused` */
+    bool quit;                   /* the thread shall end; guarded by run_lock */
+    bool state_current;          /* get_state was called since it last ran; guarded by run_lock */
+    _Atomic bool idle;           /* asleep after a halt: an interrupt must signal run_cond */
     _Atomic uint32_t interrupt_seq; /* counts calls of cpu_interrupt */
 
     /* debugger */

@@ -206,7 +206,7 @@ static void unlink_site(struct tcg_machine *tm, struct tcg_exit_site *site)
         return;
     tm->backend->link(tm, site->from, (unsigned)(site - site->from->exits), NULL);
     list_remove(&site->in);
-    site->to = NULL;
+    __atomic_store_n(&site->to, NULL, __ATOMIC_RELEASE);
     tm->counters.link_breaks++;
 }
 
@@ -215,7 +215,7 @@ void cache_link(struct tcg_machine *tm, struct tcg_exit_site *site, struct tcg_b
     if (site->from->dead || to->dead || site->to == to)
         return;
     unlink_site(tm, site);
-    site->to = to;
+    __atomic_store_n(&site->to, to, __ATOMIC_RELEASE);
     list_add_tail(&to->incoming, &site->in);
     tm->backend->link(tm, site->from, (unsigned)(site - site->from->exits), to);
     tm->counters.links++;
@@ -277,7 +277,7 @@ unsigned cache_invalidate(struct tcg_machine *tm, struct ram_block *ram, uint64_
         if (!page || !page->lines)
             continue;
         uint64_t lo = MAX(offset, p) - p, hi = MIN(offset + len, p + MEM_PAGE_SIZE) - p;
-        page->writes++;
+        __atomic_store_n(&page->writes, page->writes + 1, __ATOMIC_RELAXED);
         for (struct tcg_part *part = page->parts; part;) {
             if (!range_overlaps(lo, hi - lo, part->lo, (uint64_t)(part->hi - part->lo))) {
                 part = part->page_next;

@@ -30,15 +30,19 @@ struct tier2 {
     struct tcg_machine *tm;
     pthread_t thread;
     bool running;
-    pthread_mutex_t lock; /* a leaf: the queue, stop */
-    pthread_cond_t wake;
+    pthread_mutex_t lock; /* a leaf: what follows, to build_lock */
+    pthread_cond_t wake, idle;
+    struct tcg_cpu **cpus; /* those that are asked */
+    unsigned cpu_count;
     struct job queue[QUEUE_SIZE];
     unsigned queued;
+    bool busy; /* the thread is at a job that it took from the queue */
     bool stop;
+    uint64_t samples;
     pthread_mutex_t build_lock; /* outside code_lock: one region at a time */
     struct tier2_build *build;
-    /* counters, of the building thread */
-    uint64_t regions, nodes, insns, build_ns, samples;
+    /* counters, under build_lock; refused: of any thread */
+    uint64_t regions, nodes, insns, build_ns;
     uint64_t refused[TIER2_REFUSALS];
 };
 
@@ -47,6 +51,11 @@ static uint64_t now_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void refuse(struct tier2 *t, enum tier2_refusal why)
+{
+    __atomic_fetch_add(&t->refused[why], 1, __ATOMIC_RELAXED);
 }
 
 static bool build(struct tier2 *t, const struct job *j)
@@ -61,7 +70,7 @@ static bool build(struct tier2 *t, const struct job *j)
         t->nodes += t->build->plan.order_count;
         t->insns += t->build->region.guest_insns;
     } else {
-        t->refused[why]++;
+        refuse(t, why);
     }
     pthread_mutex_unlock(&t->build_lock);
     return ok;
@@ -69,15 +78,12 @@ static bool build(struct tier2 *t, const struct job *j)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-/* Ask every vCPU that is in compiled code where it is. */
+/* Ask every vCPU that is in compiled code where it is. The lock is held. */
 static bool ask(struct tier2 *t)
 {
-    struct vemu_machine *m = t->tm->m;
     bool any = __atomic_load_n(&t->tm->in_code, __ATOMIC_RELAXED) != 0;
-    for (unsigned n = 0; any && n < m->vcpu_count; n++) {
-        struct tcg_cpu *tc = m->vcpus[n] ? m->vcpus[n]->accel_data : NULL;
-        if (!tc)
-            continue;
+    for (unsigned n = 0; any && n < t->cpu_count; n++) {
+        struct tcg_cpu *tc = t->cpus[n];
         __atomic_store_n(&tc->sample, true, __ATOMIC_RELAXED);
         __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
         t->samples++;
@@ -94,20 +100,20 @@ static void *run(void *opaque)
         if (t->queued) {
             struct job j = t->queue[0];
             memmove(t->queue, t->queue + 1, --t->queued * sizeof t->queue[0]);
+            t->busy = true;
             pthread_mutex_unlock(&t->lock);
             build(t, &j);
             pthread_mutex_lock(&t->lock);
+            t->busy = false;
+            pthread_cond_broadcast(&t->idle);
             continue;
         }
         struct timespec until;
         uint64_t at = now_ns() + (uint64_t)pause * SAMPLE_NS;
         until.tv_sec = (time_t)(at / 1000000000u);
         until.tv_nsec = (long)(at % 1000000000u);
-        if (pthread_cond_timedwait(&t->wake, &t->lock, &until) != ETIMEDOUT)
-            continue;
-        pthread_mutex_unlock(&t->lock);
-        pause = ask(t) ? 1 : MIN(2 * pause, (unsigned)IDLE_SAMPLES);
-        pthread_mutex_lock(&t->lock);
+        if (pthread_cond_timedwait(&t->wake, &t->lock, &until) == ETIMEDOUT)
+            pause = ask(t) ? 1 : MIN(2 * pause, (unsigned)IDLE_SAMPLES);
     }
     pthread_mutex_unlock(&t->lock);
     return NULL;
@@ -140,6 +146,7 @@ bool tier2_start(struct tcg_machine *tm, struct vemu_error **errp)
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&t->wake, &attr);
+    pthread_cond_init(&t->idle, NULL);
     pthread_condattr_destroy(&attr);
     tm->tier2 = t;
     if (tm->tier2_mode == TIER2_ASYNC && !start_thread(t)) {
@@ -164,6 +171,8 @@ void tier2_stop(struct tcg_machine *tm)
     pthread_mutex_destroy(&t->lock);
     pthread_mutex_destroy(&t->build_lock);
     pthread_cond_destroy(&t->wake);
+    pthread_cond_destroy(&t->idle);
+    free(t->cpus);
     free(t->build);
     free(t);
     tm->tier2 = NULL;
@@ -171,6 +180,40 @@ void tier2_stop(struct tcg_machine *tm)
 
 /* ---- vCPUs ------------------------------------------------------------------------------------
  */
+
+bool tier2_add_vcpu(struct tcg_cpu *tc, struct vemu_error **errp)
+{
+    struct tier2 *t = tc->tm->tier2;
+    pthread_mutex_lock(&t->lock);
+    struct tcg_cpu **cpus = realloc(t->cpus, (t->cpu_count + 1) * sizeof *cpus);
+    if (cpus) {
+        t->cpus = cpus;
+        cpus[t->cpu_count++] = tc;
+    }
+    pthread_mutex_unlock(&t->lock);
+    return cpus || error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the translator");
+}
+
+void tier2_remove_vcpu(struct tcg_cpu *tc)
+{
+    struct tier2 *t = tc->tm->tier2;
+    unsigned kept = 0;
+    if (!t)
+        return;
+    pthread_mutex_lock(&t->lock);
+    for (unsigned n = 0; n < t->cpu_count; n++)
+        if (t->cpus[n] != tc)
+            t->cpus[kept++] = t->cpus[n];
+    t->cpu_count = kept;
+    kept = 0;
+    for (unsigned n = 0; n < t->queued; n++)
+        if (t->queue[n].tc != tc)
+            t->queue[kept++] = t->queue[n];
+    t->queued = kept;
+    while (t->busy)
+        pthread_cond_wait(&t->idle, &t->lock);
+    pthread_mutex_unlock(&t->lock);
+}
 
 /* true: it is done. */
 static bool request(struct tier2 *t, const struct job *j)
@@ -182,8 +225,8 @@ static bool request(struct tier2 *t, const struct job *j)
         t->queue[t->queued++] = *j;
         pthread_cond_signal(&t->wake);
     } else {
-        t->refused[TIER2_BUSY]++;
-        j->block->queued = false;
+        refuse(t, TIER2_BUSY);
+        __atomic_store_n(&j->block->queued, false, __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&t->lock);
     return false;
@@ -198,19 +241,20 @@ bool tier2_note(struct tcg_cpu *tc, struct tcg_block *b, const struct tcg_exit *
             return false;
         __atomic_store_n(&tc->sample, false, __ATOMIC_RELAXED);
     }
-    if (b->tier != 1 || b->queued || !b->page)
+    if (b->tier != 1 || !b->page || __atomic_load_n(&b->queued, __ATOMIC_RELAXED))
         return false;
-    if (b->page->writes > MAX_PAGE_WRITES) {
-        b->queued = true;
-        t->refused[TIER2_WRITTEN]++;
+    if (__atomic_load_n(&b->page->writes, __ATOMIC_RELAXED) > MAX_PAGE_WRITES) {
+        if (!__atomic_exchange_n(&b->queued, true, __ATOMIC_RELAXED))
+            refuse(t, TIER2_WRITTEN);
         return false;
     }
     /* Asked in a loop of a region, at another label than its head: known to be hot. */
     bool hot = out->kind == TCG_EXIT_LINK && out->block &&
                out->block->exits[out->number].flags & IR_EXIT_STAY;
-    if (!hot && ++b->heat < tm->tier2_threshold)
+    if (!hot && __atomic_add_fetch(&b->heat, 1, __ATOMIC_RELAXED) < tm->tier2_threshold)
         return false;
-    b->queued = true;
+    if (__atomic_exchange_n(&b->queued, true, __ATOMIC_RELAXED))
+        return false; /* another vCPU was faster */
     struct job j = {.block = b, .era = tm->cache.flush_count, .pcb = tc->pcb, .tc = tc};
     return request(t, &j);
 }

@@ -31,6 +31,9 @@ enum tier2_refusal {
 
 bool tier2_start(struct tcg_machine *tm, struct vemu_error **errp);
 void tier2_stop(struct tcg_machine *tm);
+/* From when it can run to before it is freed: no region is planned from its state afterwards. */
+bool tier2_add_vcpu(struct tcg_cpu *tc, struct vemu_error **errp);
+void tier2_remove_vcpu(struct tcg_cpu *tc);
 /* The vCPU is about to run b; *out is how it left the block before. true: look again, a region has
  * taken its place. */
 bool tier2_note(struct tcg_cpu *tc, struct tcg_block *b, const struct tcg_exit *out);
