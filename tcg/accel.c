@@ -14,6 +14,7 @@
 #include "core/util/size.h"
 #include "tcg/disas.h"
 #include "tcg/exec.h"
+#include "tcg/inject.h"
 #include "tcg/mmu/tables.h"
 #include "tcg/mmu/tlb.h"
 #include "tcg/perfmap.h"
@@ -35,8 +36,7 @@ static const struct tcg_backend *best_backend(void)
 /* ---- hooks
  * ---------------------------------------------------------------------------------------- */
 
-/* Every vCPU drops what its TLB holds at its next poll. */
-static void request_flush(struct tcg_machine *tm)
+void tcg_request_flush(struct tcg_machine *tm)
 {
     for (unsigned n = 0; n < tm->m->vcpu_count; n++) {
         struct tcg_cpu *tc = tm->m->vcpus[n] ? tm->m->vcpus[n]->accel_data : NULL;
@@ -51,14 +51,14 @@ static void request_flush(struct tcg_machine *tm)
 static void memory_changed(void *opaque, struct mem_space *space)
 {
     (void)space;
-    request_flush(opaque);
+    tcg_request_flush(opaque);
 }
 
 /* A vCPU that is in code comes out of it and takes up the flush before it goes back. */
 static void dirty_log_changed(void *opaque)
 {
     struct tcg_machine *tm = opaque;
-    request_flush(tm);
+    tcg_request_flush(tm);
     tcg_exclusive_begin(tm, NULL);
     tcg_exclusive_end(tm, NULL);
 }
@@ -140,7 +140,8 @@ static size_t info_text(struct vemu_machine *m, char *buf, size_t len)
         (double)s.exec_state_loads / (s.exec_insns ? (double)s.exec_insns : 1),
         (double)s.exec_state_stores / (s.exec_insns ? (double)s.exec_insns : 1),
         100.0 * (double)s.exec_tier2 / (s.exec_insns ? (double)s.exec_insns : 1), s.poll_distance);
-    return used < len ? used + tier2_info(tm, buf + used, len - used) : used;
+    used += used < len ? tier2_info(tm, buf + used, len - used) : 0;
+    return used < len ? used + inject_info(tm, buf + used, len - used) : used;
 }
 
 /* count=on: the counters go to the log when the machine ends. */
@@ -280,6 +281,14 @@ bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
         tm->tier2_threshold = (unsigned)n;
         return true;
     }
+    if (!strcmp(key, "inject")) {
+        if (!number_parse(value, &tm->inject_seed))
+            return error_set(errp, VEMU_ERROR_INVALID,
+                             "-accel tcg: inject=%s: expected a number, the seed", value);
+        tm->inject = true;
+        tm->inject_state = tm->inject_seed;
+        return true;
+    }
     if (!strcmp(key, "one-insn"))
         return set_bool(&tm->one_insn, key, value, errp);
     if (!strcmp(key, "baseline"))
@@ -301,7 +310,7 @@ bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
     }
     return error_set(errp, VEMU_ERROR_INVALID,
                      "-accel tcg: unknown option \"%s\"; known are backend, thread, tb-size, "
-                     "tier2, tier2-threshold, count, one-insn, baseline, verify, perfmap",
+                     "tier2, tier2-threshold, count, inject, one-insn, baseline, verify, perfmap",
                      key);
 }
 
@@ -343,6 +352,7 @@ static bool vcpu_init_tcg(struct vcpu *cpu, struct vemu_error **errp)
     tc->tm = tm;
     tc->arch = tm->arch;
     tc->host_mxcsr = 0x1f80;
+    inject_vcpu_init(tc);
     cpu->accel_data = tc;
     cpu->regs = tcg_env(tc);
     if (!tm->backend->vcpu_init(tc, errp) || !tlb_init(tc, errp) || !tm->arch->init(tc, errp)) {

@@ -69,6 +69,8 @@ struct tcg_cpu {
 
     uint64_t mode_control; /* architecture: the part of the mode word that control registers and the
                               debugger decide, as last computed */
+    uint64_t inject_state; /* of tcg/inject.c's random numbers */
+    uint64_t inject_looks; /* at the run loop, with injections */
     bool sample;          /* shared: the second tier wants to know where this vCPU is (tcg/tier2) */
     uint8_t step_pending; /* x86: #DB conditions of the running instruction (tcg/x86/sys.h) */
     bool single_insn;     /* the block being run is one re-executed instruction: its slow accesses

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tcg/inject.h"
 #include "tcg/mmu/tlb.h"
 #include "tcg/tier2/tier2.h"
 #include "tcg/translate.h"
@@ -225,6 +226,11 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
                 break;
             if (out.kind == TCG_EXIT_LINK)
                 out.kind = TCG_EXIT_DYN; /* events may have moved the PC */
+            if (tc->status)
+                continue;
+        }
+        if (tc->tm->inject) {
+            inject_at_lookup(tc, &out);
             if (tc->status)
                 continue;
         }

@@ -69,6 +69,8 @@ struct tcg_backend {
 };
 extern const struct tcg_backend tcg_backend_interp, tcg_backend_x86_64;
 
+enum { TCG_INJECTIONS = 9 };
+
 struct tcg_machine {
     struct vemu_machine *m;
     const struct tcg_arch *arch;
@@ -86,7 +88,9 @@ struct tcg_machine {
     unsigned tier2_mode;      /* enum tier2_mode */
     unsigned tier2_threshold; /* samples (sync: lookups) that make a block hot */
     struct tier2 *tier2;      /* tcg/tier2; NULL: off */
-    struct perfmap *perfmap;  /* tcg/perfmap.h; NULL: not asked for */
+    bool inject;              /* tcg/inject.h: take translations away at random */
+    uint64_t inject_seed;
+    struct perfmap *perfmap; /* tcg/perfmap.h; NULL: not asked for */
 
     pthread_mutex_t code_lock; /* insert, link, invalidate */
     struct tcg_cache cache;
@@ -97,6 +101,8 @@ struct tcg_machine {
     struct disas *disas;          /* opened by the first log that wants it */
     struct tcg_counters counters; /* translation counters, under code_lock */
     struct tcg_counters ended;    /* of vCPUs that are gone */
+    uint64_t inject_state;        /* random numbers for tier2's builder, under its build_lock */
+    uint64_t injected[TCG_INJECTIONS];
 
     /* safe points: a vCPU is `in_code` while it may hold pointers into blocks or use its TLB */
     pthread_mutex_t exclusive_lock;
@@ -104,6 +110,9 @@ struct tcg_machine {
     unsigned in_code; /* vCPUs between tcg_enter_code and tcg_leave_code */
     bool exclusive;   /* an exclusive section is wanted or held */
 };
+
+/* Every vCPU drops what its TLB holds at its next poll. */
+void tcg_request_flush(struct tcg_machine *tm);
 
 static inline struct tcg_machine *tcg_machine_of(struct vemu_machine *m)
 {

@@ -11,6 +11,7 @@
 
 #include "core/util/range.h"
 #include "tcg/disas.h"
+#include "tcg/inject.h"
 #include "tcg/mmu/tlb.h"
 #include "tcg/perfmap.h"
 
@@ -234,6 +235,8 @@ static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *
     };
     struct tcg_block *b;
 
+    if (tm->inject)
+        x.t.max_insns = inject_insns(tc, x.t.max_insns);
     if (tm->count)
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t0);
     x.t.page =
@@ -307,8 +310,7 @@ void tcg_log_region(struct tcg_machine *tm, const struct ir_region *r, uint64_t 
     ir_print(r, log_line, tm);
 }
 
-/* Drop all translations; the caller holds no lock. */
-static void flush_cache(struct tcg_cpu *tc)
+void tcg_flush_code(struct tcg_cpu *tc)
 {
     struct tcg_machine *tm = tc->tm;
     tcg_exclusive_begin(tm, tc);
@@ -405,7 +407,7 @@ static struct tcg_block *find_or_translate(struct tcg_cpu *tc, const struct code
         tc->fetch_second = second.paddr;
     }
     if (!b && full)
-        flush_cache(tc);
+        tcg_flush_code(tc);
     if (b && b->guard_count && !guards_ok(tc, b, vaddr))
         return NULL;
     return b;

@@ -12,6 +12,9 @@
  */
 struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single);
 
+/* Drop all translations, in an exclusive section; the caller, in code, holds no lock. */
+void tcg_flush_code(struct tcg_cpu *tc);
+
 /* -d ir: the region made of the code at pc. */
 void tcg_log_region(struct tcg_machine *tm, const struct ir_region *r, uint64_t pc);
 

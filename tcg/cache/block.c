@@ -250,13 +250,18 @@ static void leave_loops(struct tcg_machine *tm)
     }
 }
 
-void cache_remove(struct tcg_machine *tm, struct tcg_block *b)
+void cache_unlink(struct tcg_machine *tm, struct tcg_block *b)
 {
-    hash_remove(tm, b);
     while (!list_empty(&b->incoming))
         unlink_site(tm, list_entry(b->incoming.next, struct tcg_exit_site, in));
     for (unsigned n = 0; n < b->exit_count; n++)
         unlink_site(tm, &b->exits[n]);
+}
+
+void cache_remove(struct tcg_machine *tm, struct tcg_block *b)
+{
+    hash_remove(tm, b);
+    cache_unlink(tm, b);
     for (unsigned n = 0; n < b->part_count; n++)
         if (!n || b->parts[n].page != b->parts[n - 1].page)
             page_remove(b->parts[n].page, b);

@@ -125,6 +125,8 @@ void cache_link(struct tcg_machine *tm, struct tcg_exit_site *site, struct tcg_b
 /* `to`, of the same key as `from`, takes its place: whoever comes to the one is led to the other.
  * `from` stays for what it says about its bytes and its exits. code_lock held. */
 void cache_replace(struct tcg_machine *tm, struct tcg_block *from, struct tcg_block *to);
+/* Undo every link to the block and from it. code_lock held. */
+void cache_unlink(struct tcg_machine *tm, struct tcg_block *b);
 /* Remove one block: no longer found, linked or entered. code_lock held. */
 void cache_remove(struct tcg_machine *tm, struct tcg_block *b);
 /* Remove every block that covers a byte of [offset, offset+len) of ram. Returns how many. code_lock

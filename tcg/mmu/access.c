@@ -11,6 +11,7 @@
 #include "core/util/range.h"
 #include "tcg/host_fp.h"
 #include "tcg/host_x87.h"
+#include "tcg/inject.h"
 #include "tcg/machine.h"
 #include "tcg/mmu/host_atomic.h"
 #include "tcg/mmu/tables.h"
@@ -264,6 +265,8 @@ uint64_t tcg_load(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned att
     if (f->tag == ((addr + size - 1) & ~(MEM_PAGE_SIZE - 1)))
         return ram_load((void *)(uintptr_t)(addr + f->addend), size); /* NOLINT */
     tc->counters.tlb_slow++;
+    if (tc->tm->inject)
+        inject_at_access(tc);
     if ((attr & IR_MEM_RMW) && !tcg_probe(tc, addr, size, TCG_WRITE, attr))
         return 0;
     if (!crosses_page(addr, size))
@@ -290,6 +293,8 @@ void tcg_store(struct tcg_cpu *tc, uint64_t addr, unsigned size, uint64_t value,
         return;
     }
     tc->counters.tlb_slow++;
+    if (tc->tm->inject)
+        inject_at_access(tc);
     if (!crosses_page(addr, size)) {
         store_in_page(tc, ctx, addr, size, value);
         return;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/util/range.h"
+#include "tcg/inject.h"
 #include "tcg/perfmap.h"
 #include "tcg/translate.h"
 
@@ -238,7 +239,8 @@ static bool attempt(struct tier2_build *b, struct tcg_cpu *tc, struct tcg_block 
 bool tier2_build(struct tier2_build *b, struct tcg_cpu *tc, struct tcg_block *head, uint64_t era,
                  uint64_t pcb, enum tier2_refusal *why)
 {
-    for (unsigned nodes = PLAN_MAX_NODES; nodes; nodes /= 2) {
+    unsigned most = b->tm->inject ? inject_nodes(b->tm, PLAN_MAX_NODES) : PLAN_MAX_NODES;
+    for (unsigned nodes = most; nodes; nodes /= 2) {
         if (attempt(b, tc, head, era, pcb, nodes, why))
             return true;
         if (*why != TIER2_TOO_BIG)

@@ -153,7 +153,8 @@ static void hlt_wake(void)
     pit_program(0, 2, 2000);
     for (unsigned i = 0; i < 20; i++)
         asm volatile("sti; hlt; cli");
-    equal("wake-ups", irq_count[VEC_PIC] - before, 20);
+    /* On a slow machine the next tick may fall due before CLI: one more, never one less. */
+    equal("HLTs that nothing woke", irq_count[VEC_PIC] - before < 20, 0);
     pic_init(0xffff);
     check("HLT is woken by the PIT through the 8259");
 

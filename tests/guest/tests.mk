@@ -2,6 +2,7 @@
 # (64-bit; names that end in 32 are 32-bit) and one run of run-guests.sh.
 #   make check-guest           under the vemu-system-x86_64 just built, both back ends
 #   make check-guest-qemu      under the distribution's emulator, as a black box
+#   make inject-long           injected invalidations, INJECT_SEEDS="1 2 3 ..." of them, and boots
 #   make docs-guest-tests      both, and writes the table docs/guest-tests.md
 ifeq ($(HOST_ARCH),x86_64)
 GUEST_CC ?= $(CC)
@@ -32,9 +33,9 @@ $(eval $(call guest_width,32))
 $(eval $(call guest_width,64))
 
 TESTS_guest += $(srcdir)/tests/guest/run-guests.sh $(srcdir)/tests/guest/run-guests-interp.sh \
-    $(srcdir)/tests/guest/run-guests-tier2.sh
+    $(srcdir)/tests/guest/run-guests-tier2.sh $(srcdir)/tests/guest/run-guests-inject.sh
 TIMEOUT_guest := 900
-.PHONY: guest-images check-guest-qemu docs-guest-tests
+.PHONY: guest-images check-guest-qemu docs-guest-tests inject-long
 .SECONDARY: $(foreach w,32 64,$(call guest_lib,$(w))) $(patsubst %.img,obj/%.32.o,$(guest_img)) \
     $(patsubst %.img,obj/%.64.o,$(guest_img))
 guest-images: $(guest_img)
@@ -42,6 +43,10 @@ check-guest check-programs: $(guest_img)
 check-guest-qemu: $(guest_img)
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) EMULATOR="$${EMULATOR:-qemu-system-x86_64 -accel tcg}" \
 	    sh $(srcdir)/tests/guest/run-guests.sh
+INJECT_SEEDS ?= 1 2 3 4 5 6 7 8
+inject-long: all guests $(guest_img) tests/oracle/oracle
+	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) INJECT_SEEDS='$(INJECT_SEEDS)' \
+	    sh $(srcdir)/tests/guest/inject-long.sh
 docs-guest-tests: all $(guest_img)
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) sh $(srcdir)/tests/guest/compare.sh
 -include $(wildcard obj/tests/guest/*.d obj/tests/guest/lib/*.d)

@@ -2,13 +2,14 @@
  * Random sequences of user-mode instructions on the host CPU and on the translator's back ends:
  * every register, defined flag and byte of memory must be equal, also at a fault.
  *
- *   oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit,tier2,baseline] [-d LOG] [-l] [-v] [-x]
+ *   oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit,tier2,baseline] [-i SEED] [-d LOG] [-l]
+ *          [-v] [-x]
  *
  * Sequence k of a seed is always the same: -f K -n 1 runs it alone, -d ir,out_asm shows what was
  * made of it. What fails is made shorter and printed as bytes and text; -x ends at the first one
- * instead. -l lists the rows of the decode tables with how often each ran: without a memory
- * operand, with one, with one across a page boundary. Rows that a run of 20,000 did not reach are
- * listed always.
+ * instead. -i takes translations away at random meanwhile (-accel tcg,inject=SEED). -l lists the
+ * rows of the decode tables with how often each ran: without a memory operand, with one, with one
+ * across a page boundary. Rows that a run of 20,000 did not reach are listed always.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ enum { BACKENDS = 4, FAILURES = 10 };
 struct oracle {
     uint64_t seed, first, count;
     bool list, verbose, first_only;
-    const char *backends, *log;
+    const char *backends, *inject, *log;
     struct rows rows;
     unsigned guests;
     struct guest guest[BACKENDS];
@@ -333,7 +334,7 @@ static void set_log(struct oracle *o)
 static bool parse(struct oracle *o, int argc, char **argv)
 {
     int opt;
-    while ((opt = getopt(argc, argv, "n:s:f:b:d:lvx")) >= 0) {
+    while ((opt = getopt(argc, argv, "n:s:f:b:i:d:lvx")) >= 0) {
         switch (opt) {
         case 'n':
             o->count = strtoull(optarg, NULL, 0);
@@ -346,6 +347,9 @@ static bool parse(struct oracle *o, int argc, char **argv)
             break;
         case 'b':
             o->backends = optarg;
+            break;
+        case 'i':
+            o->inject = optarg;
             break;
         case 'd':
             o->log = optarg;
@@ -373,13 +377,13 @@ int main(int argc, char **argv)
     if (!parse(&o, argc, argv)) {
         fprintf(stderr,
                 "usage: oracle [-n COUNT] [-s SEED] [-f FIRST] [-b interp,jit,tier2,baseline] "
-                "[-d LOG] [-l] [-v] [-x]\n");
+                "[-i SEED] [-d LOG] [-l] [-v] [-x]\n");
         return 1;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (unsigned k = 0; k < ARRAY_SIZE(backends); k++)
         if (strstr(o.backends, backends[k]))
-            guest_init(&o.guest[o.guests++], backends[k]);
+            guest_init(&o.guest[o.guests++], backends[k], o.inject);
     if (!o.guests || !rows_init(&o.rows, o.guest[0].model.features)) {
         fprintf(stderr, "oracle: -b %s: expected some of interp, jit, tier2, baseline\n",
                 o.backends);
@@ -393,8 +397,9 @@ int main(int argc, char **argv)
     bool all = print_rows(&o);
     printf("# seed %llu: %llu sequences, %lu instructions, %lu ended in a fault of their own\n",
            (unsigned long long)o.seed, (unsigned long long)o.count, o.insns, o.faults);
-    printf("%s 1 - oracle: %llu random sequences agree with the host CPU on %s\n",
-           o.failed ? "not ok" : "ok", (unsigned long long)o.count, o.backends);
+    printf("%s 1 - oracle: %llu random sequences agree with the host CPU on %s%s%s\n",
+           o.failed ? "not ok" : "ok", (unsigned long long)o.count, o.backends,
+           o.inject ? ", injected invalidations, seed " : "", o.inject ? o.inject : "");
     if (o.count >= 20000)
         printf("%s 2 - oracle: every user-mode row of the decode tables is reached\n",
                all ? "ok" : "not ok");

@@ -92,8 +92,9 @@ static void guest_fail(struct vemu_error *err)
 }
 
 /* backend: interp, jit (the first tier), tier2 (regions of the second at once) or baseline (the
- * first tier without host instructions that not every host has) */
-static void guest_init(struct guest *g, const char *backend)
+ * first tier without host instructions that not every host has). inject: NULL, or the seed of
+ * injected invalidations. */
+static void guest_init(struct guest *g, const char *backend, const char *inject)
 {
     bool interp = !strcmp(backend, "interp"), tier2 = !strcmp(backend, "tier2");
     struct vemu_error *err = NULL;
@@ -119,6 +120,7 @@ static void guest_init(struct guest *g, const char *backend)
         !tcg_set_option(&g->m, "tier2-threshold", "2", &err) ||
         !tcg_set_option(&g->m, "tb-size", "16", &err) ||
         !tcg_set_option(&g->m, "verify", "on", &err) ||
+        (inject && !tcg_set_option(&g->m, "inject", inject, &err)) ||
         !x86_cpu_model_parse(&g->model, "max", words, &err))
         guest_fail(err);
     g->arch = tcg_arch_x86;

@@ -1,6 +1,6 @@
 # Programs that compare with the host CPU: tests/oracle/NAME.c, linked like the unit tests' programs.
 oracle_programs := $(patsubst %.c,%,$(call find,tests/oracle/*.c))
-TESTS_oracle += $(oracle_programs)
+TESTS_oracle += $(oracle_programs) $(srcdir)/tests/oracle/oracle-inject.sh
 $(oracle_programs): %: obj/%.o $(archives)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -o $@ $(LDFLAGS_ALL) $< \
