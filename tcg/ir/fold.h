@@ -6,8 +6,6 @@
 
 /* Returns the ref of a value equal to *i, or 0; may rewrite *i into a simpler insn. */
 ir_ref ir_fold(struct ir_region *r, struct ir_insn *i);
-/* Append as it is (with common-subexpression search for pure ops). */
-ir_ref ir_append(struct ir_region *r, const struct ir_insn *i);
 /* The comparison of IR_SETC on constants. */
 bool ir_eval_setc(unsigned cc, enum ir_type type, uint64_t a, uint64_t b);
 

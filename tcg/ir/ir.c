@@ -26,133 +26,66 @@ void ir_region_init(struct ir_region *r, struct ir_insn *storage, const struct i
     memset(&storage[0], 0, sizeof storage[0]);
 }
 
-unsigned ir_args(const struct ir_insn *i, ir_ref out[4])
-{
-    const char *kinds = ir_ops[i->op].args;
-    const ir_ref args[4] = {i->a, i->b, i->c, i->d};
-    unsigned n = 0;
-    for (unsigned k = 0; k < 4 && kinds[k] != '-'; k++)
-        if (args[k] && !(i->op == IR_ST && k == 2)) /* names the load of a pair, not its value */
-            out[n++] = args[k];
-    return n;
-}
+/* clang-format off */
+#define IN(op, first, last) ((op) >= IR_##first && (op) <= IR_##last)
+#define MEMORY(op) (IN(op, LD, CMPXCHG) || (op) == IR_X87_LD || (op) == IR_X87_ST)
+#define FAULTS(op) (MEMORY(op) || IN(op, TRAPNZ, TRAPCC))
+#define LEAVES(op) IN(op, BRCC, EXIT_DYN)
+#define X87(op) IN(op, X87_BEGIN, X87_LDCW)
+/* Floating point sets sticky exception flags even when the result is dead. */
+#define EFFECT(op) ((op) == IR_PUT || (op) == IR_STENV || (op) == IR_INSN || (op) == IR_FENCE || \
+                    (op) == IR_FL_COMIS || IN(op, VF_ADD, VF_STOI) || X87(op) || LEAVES(op) ||   \
+                    FAULTS(op))
+/* HI must follow its producer directly. */
+#define IMPURE(op) (IN(op, NOP, NOP) || IN(op, GET, INSN) || IN(op, UMULX, HI) || MEMORY(op) ||  \
+                    IN(op, FENCE, EXIT_DYN) || X87(op))
+#define FOLDS(op) (IN(op, ADD, SUB) || (op) == IR_MUL || IN(op, AND, ROR) || IN(op, LEA, EXTRACT) || \
+                   (op) == IR_SETC || IN(op, SELCC, SELNZ) || IN(op, FL_SHL, FL_ROR) ||          \
+                   IN(op, FL_FROM, FL_PACK) || IN(op, V_LO, V_JOIN) || (op) == IR_V_AND ||       \
+                   (op) == IR_V_OR || (op) == IR_V_XOR)
+#define VALUE(c) ((c) != '-' && (c) != 'r')
+#define ARGS(op, kinds) (VALUE(kinds[0]) + VALUE(kinds[1]) + VALUE(kinds[2]) + VALUE(kinds[3]) + \
+                         ((op) == IR_HI))
+const uint8_t ir_traits[IR_OP_COUNT] = {
+#define X(name, res, args, doc)                                                                  \
+    [IR_##name] = ARGS(IR_##name, args) | (FAULTS(IR_##name) ? IR_TRAIT_FAULT : 0) |             \
+                  (LEAVES(IR_##name) ? IR_TRAIT_LEAVE : 0) |                                     \
+                  (EFFECT(IR_##name) ? IR_TRAIT_EFFECT : 0) |                                    \
+                  (IMPURE(IR_##name) ? 0 : IR_TRAIT_PURE) | (FOLDS(IR_##name) ? IR_TRAIT_FOLD : 0),
+    IR_OPS(X)
+#undef X
+};
+/* clang-format on */
 
-bool ir_may_fault(const struct ir_insn *i, const struct ir_region *r)
+static enum ir_type result_type(const struct ir_region *r, enum ir_op op, unsigned aux,
+                                uint64_t imm, enum ir_type want)
 {
-    switch (i->op) {
-    case IR_LD:
-    case IR_ST:
-    case IR_XCHG:
-    case IR_FETCH_ADD:
-    case IR_FETCH_AND:
-    case IR_FETCH_OR:
-    case IR_FETCH_XOR:
-    case IR_CMPXCHG:
-    case IR_TRAPNZ:
-    case IR_TRAPCC:
-    case IR_X87_LD:
-    case IR_X87_ST:
-        return true;
-    case IR_CALL:
-        return (r->helpers[i->imm].flags & HELPER_FAULT) != 0;
-    default:
-        return false;
-    }
-}
-
-bool ir_has_side_effect(const struct ir_insn *i, const struct ir_region *r)
-{
-    switch (i->op) {
-    case IR_PUT:
-    case IR_STENV:
-    case IR_INSN:
-    case IR_FENCE:
-    case IR_BRCC:
-    case IR_BRNZ:
-    case IR_EXIT:
-    case IR_EXIT_IND:
-    case IR_EXIT_DYN:
-    case IR_LABEL:
-    case IR_JMP:
-    case IR_EXPECT:
-    case IR_FL_COMIS: /* floating point sets sticky exception flags even when the result is dead */
-        return true;
-    case IR_CALL: {
-        const struct ir_helper *h = &r->helpers[i->imm];
-        return h->writes || h->flags || h->result == IR_VOID;
-    }
-    default:
-        return (i->op >= IR_VF_ADD && i->op <= IR_VF_STOI) ||
-               (i->op >= IR_X87_BEGIN && i->op <= IR_X87_LDCW) || ir_may_fault(i, r);
-    }
-}
-
-/* Pure: same arguments give the same value anywhere in the region. */
-static bool is_pure(const struct ir_insn *i)
-{
-    switch (i->op) {
-    case IR_NOP:
-    case IR_GET:
-    case IR_PUT:
-    case IR_LDENV:
-    case IR_STENV:
-    case IR_INSN:
-    case IR_LD:
-    case IR_ST:
-    case IR_XCHG:
-    case IR_FETCH_ADD:
-    case IR_FETCH_AND:
-    case IR_FETCH_OR:
-    case IR_FETCH_XOR:
-    case IR_CMPXCHG:
-    case IR_FENCE:
-    case IR_CALL:
-    case IR_TRAPNZ:
-    case IR_TRAPCC:
-    case IR_BRCC:
-    case IR_BRNZ:
-    case IR_EXIT:
-    case IR_EXIT_IND:
-    case IR_EXIT_DYN:
-    case IR_LABEL:
-    case IR_JMP:
-    case IR_EXPECT:
-    case IR_UMULX: /* IR_HI must follow its producer directly */
-    case IR_SMULX:
-    case IR_UDIVX:
-    case IR_SDIVX:
-    case IR_HI:
-        return false;
-    default:
-        return i->op < IR_X87_BEGIN || i->op > IR_X87_LDCW;
-    }
-}
-
-static enum ir_type result_type(const struct ir_region *r, const struct ir_insn *i,
-                                enum ir_type want)
-{
-    switch (ir_ops[i->op].result) {
-    case '0':
-        return IR_VOID;
-    case 'W':
-        return IR_I32;
-    case 'F':
-        return IR_FL;
-    case 'V':
+    /* a type, or that the insn says it */
+    enum { ANY = IR_TYPE_COUNT, VECTOR, OWN };
+    static const uint8_t types[IR_OP_COUNT] = {
+#define TYPE(c)                                                                                    \
+    ((c) == '0'   ? IR_VOID                                                                        \
+     : (c) == 'W' ? IR_I32                                                                         \
+     : (c) == 'F' ? IR_FL                                                                          \
+     : (c) == 'X' ? IR_V128                                                                        \
+     : (c) == 'Y' ? IR_V256                                                                        \
+     : (c) == 'V' ? VECTOR                                                                         \
+     : (c) == '*' ? OWN                                                                            \
+                  : ANY)
+#define X(name, res, args, doc) [IR_##name] = TYPE(res),
+        IR_OPS(X)
+#undef X
+    };
+    unsigned type = types[op];
+    if (type < ANY)
+        return (enum ir_type)type;
+    if (type == VECTOR)
         return want == IR_V256 ? IR_V256 : IR_V128;
-    case 'X':
-        return IR_V128;
-    case 'Y':
-        return IR_V256;
-    case '*':
-        if (i->op == IR_GET)
-            return r->slots[i->aux].type;
-        if (i->op == IR_CALL)
-            return r->helpers[i->imm].result;
-        return want;
-    default:
-        return want;
-    }
+    if (type == OWN && op == IR_GET)
+        return r->slots[aux].type;
+    if (type == OWN && op == IR_CALL)
+        return r->helpers[imm].result;
+    return want;
 }
 
 /*
@@ -167,12 +100,13 @@ _Static_assert(offsetof(struct ir_insn, a) == 4 && offsetof(struct ir_insn, c) =
                    offsetof(struct ir_insn, imm) == 16 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "as pack() puts it together");
 
-static struct packed_insn pack(const struct ir_insn *i)
+static struct packed_insn pack(unsigned op, unsigned type, unsigned aux, ir_ref a, ir_ref b,
+                               ir_ref c, ir_ref d, uint64_t imm)
 {
-    return (struct packed_insn){.head = i->op | (uint64_t)i->type << 8 | (uint64_t)i->aux << 16 |
-                                        (uint64_t)i->a << 32 | (uint64_t)i->b << 48,
-                                .rest = i->c | (uint64_t)i->d << 16,
-                                .imm = i->imm};
+    return (struct packed_insn){.head = op | (uint64_t)type << 8 | (uint64_t)aux << 16 |
+                                        (uint64_t)a << 32 | (uint64_t)b << 48,
+                                .rest = c | (uint64_t)d << 16,
+                                .imm = imm};
 }
 
 /* Word by word, from registers. */
@@ -203,15 +137,14 @@ static bool same_insn(const struct ir_insn *x, const struct packed_insn *y)
     return word(x, 0) == y->head && word(x, 1) == y->rest && word(x, 2) == y->imm;
 }
 
-ir_ref ir_append(struct ir_region *r, const struct ir_insn *i)
+static ir_ref append(struct ir_region *r, const struct packed_insn *p)
 {
     unsigned h = 0;
-    bool pure = is_pure(i);
-    struct packed_insn p = pack(i);
+    const bool pure = ir_traits[p->head & 0xff] & IR_TRAIT_PURE;
     if (pure) {
-        h = hash_insn(&p);
+        h = hash_insn(p);
         ir_ref old = r->cse[h];
-        if (old && old < r->count && same_insn(&r->insns[old], &p))
+        if (old && old < r->count && same_insn(&r->insns[old], p))
             return old;
     }
     if (r->count >= IR_MAX_INSNS) {
@@ -219,42 +152,55 @@ ir_ref ir_append(struct ir_region *r, const struct ir_insn *i)
         return 1;
     }
     ir_ref ref = (ir_ref)r->count++;
-    unpack(&r->insns[ref], &p);
+    unpack(&r->insns[ref], p);
     if (pure)
         r->cse[h] = ref;
     return ref;
 }
 
+static ir_ref append_insn(struct ir_region *r, const struct ir_insn *i)
+{
+    const struct packed_insn p = pack(i->op, i->type, i->aux, i->a, i->b, i->c, i->d, i->imm);
+    return append(r, &p);
+}
+
+static ir_ref fold_and_append(struct ir_region *r, enum ir_op op, enum ir_type type, unsigned aux,
+                              ir_ref a, ir_ref b, ir_ref c, ir_ref d, uint64_t imm)
+{
+    struct ir_insn i = {.op = (uint8_t)op,
+                        .type = (uint8_t)type,
+                        .aux = (uint8_t)aux,
+                        .a = a,
+                        .b = b,
+                        .c = c,
+                        .d = d,
+                        .imm = imm};
+    ir_ref known = ir_fold(r, &i);
+    return known ? known : append_insn(r, &i);
+}
+
 ir_ref ir_emit(struct ir_region *r, enum ir_op op, enum ir_type type, unsigned aux, ir_ref a,
                ir_ref b, ir_ref c, ir_ref d, uint64_t imm)
 {
-    struct ir_insn i = {
-        .op = (uint8_t)op, .aux = (uint8_t)aux, .a = a, .b = b, .c = c, .d = d, .imm = imm};
-    i.type = (uint8_t)result_type(r, &i, type);
-    ir_ref known = ir_fold(r, &i);
-    return known ? known : ir_append(r, &i);
+    type = result_type(r, op, aux, imm, type);
+    if (ir_traits[op] & IR_TRAIT_FOLD)
+        return fold_and_append(r, op, type, aux, a, b, c, d, imm);
+    const struct packed_insn p = pack(op, type, aux & 0xff, a, b, c, d, imm);
+    return append(r, &p);
 }
 
 ir_ref ir_const(struct ir_region *r, enum ir_type type, uint64_t value)
 {
-    struct ir_insn i = {
-        .op = IR_CONST, .type = (uint8_t)type, .imm = type == IR_I32 ? (uint32_t)value : value};
-    return ir_append(r, &i);
-}
-
-bool ir_is_const(const struct ir_region *r, ir_ref v, uint64_t *value)
-{
-    if (r->insns[v].op != IR_CONST)
-        return false;
-    *value = r->insns[v].imm;
-    return true;
+    const struct packed_insn p =
+        pack(IR_CONST, type, 0, 0, 0, 0, 0, type == IR_I32 ? (uint32_t)value : value);
+    return append(r, &p);
 }
 
 ir_ref ir_get(struct ir_region *r, unsigned slot)
 {
     if (!r->slot_value[slot]) {
-        struct ir_insn i = {.op = IR_GET, .type = r->slots[slot].type, .aux = (uint8_t)slot};
-        r->slot_value[slot] = ir_append(r, &i);
+        const struct packed_insn p = pack(IR_GET, r->slots[slot].type, slot, 0, 0, 0, 0, 0);
+        r->slot_value[slot] = append(r, &p);
     }
     return r->slot_value[slot];
 }
@@ -263,16 +209,15 @@ void ir_put(struct ir_region *r, unsigned slot, ir_ref v)
 {
     if (r->slot_value[slot] == v)
         return;
-    struct ir_insn i = {.op = IR_PUT, .type = IR_VOID, .aux = (uint8_t)slot, .a = v};
-    ir_append(r, &i);
+    const struct packed_insn p = pack(IR_PUT, IR_VOID, slot, v, 0, 0, 0, 0);
+    append(r, &p);
     r->slot_value[slot] = v;
 }
 
 void ir_insn(struct ir_region *r, int64_t pc_minus_pcb, unsigned len)
 {
-    struct ir_insn i = {
-        .op = IR_INSN, .type = IR_VOID, .aux = (uint8_t)len, .imm = (uint64_t)pc_minus_pcb};
-    ir_append(r, &i);
+    const struct packed_insn p = pack(IR_INSN, IR_VOID, len, 0, 0, 0, 0, (uint64_t)pc_minus_pcb);
+    append(r, &p);
     r->guest_insns++;
 }
 
@@ -286,9 +231,9 @@ void ir_label(struct ir_region *r, unsigned number, int64_t pc_minus_pcb, bool p
     const struct ir_insn nop = {.op = IR_NOP};
     memset(r->slot_value, 0, sizeof r->slot_value);
     memset(r->cse, 0, sizeof r->cse);
-    r->last_label = ir_append(r, &i);
+    r->last_label = append_insn(r, &i);
     for (unsigned k = 0; k < IR_LABEL_ROOM; k++)
-        ir_append(r, &nop);
+        append_insn(r, &nop);
 }
 
 ir_ref ir_call(struct ir_region *r, unsigned helper, ir_ref a, ir_ref b, ir_ref c, ir_ref d)
@@ -296,7 +241,7 @@ ir_ref ir_call(struct ir_region *r, unsigned helper, ir_ref a, ir_ref b, ir_ref 
     const struct ir_helper *h = &r->helpers[helper];
     struct ir_insn i = {
         .op = IR_CALL, .type = h->result, .a = a, .b = b, .c = c, .d = d, .imm = helper};
-    ir_ref ref = ir_append(r, &i);
+    ir_ref ref = append_insn(r, &i);
     if (h->writes)
         for (unsigned s = 0; s < r->slot_count; s++)
             if (r->slots[s].name && (h->writes >> r->slots[s].group & 1))
@@ -304,52 +249,41 @@ ir_ref ir_call(struct ir_region *r, unsigned helper, ir_ref a, ir_ref b, ir_ref 
     return ref;
 }
 
-/* Does this insn look at slots that were PUT before it (so that the PUT must stay)? */
-static bool observes_slots(const struct ir_insn *i, const struct ir_region *r, uint64_t *groups)
-{
-    if (ir_may_fault(i, r)) {
-        *groups = HELPER_ALL_GROUPS;
-        return true;
-    }
-    switch (i->op) {
-    case IR_CALL:
-        *groups = r->helpers[i->imm].reads | r->helpers[i->imm].writes;
-        return *groups != 0;
-    case IR_BRCC:
-    case IR_BRNZ:
-    case IR_EXIT:
-    case IR_EXIT_IND:
-    case IR_EXIT_DYN:
-    case IR_LABEL:
-    case IR_JMP:
-    case IR_EXPECT:
-        *groups = HELPER_ALL_GROUPS;
-        return true;
-    default:
-        return false;
-    }
-}
-
 static uint64_t slots_of(const struct ir_region *r, uint64_t groups)
 {
     uint64_t slots = 0;
-    if (groups == HELPER_ALL_GROUPS)
-        return ~UINT64_C(0);
     for (unsigned s = 0; s < r->slot_count; s++)
         if (groups >> r->slots[s].group & 1)
             slots |= UINT64_C(1) << s;
     return slots;
 }
 
+/* Slots that were PUT before the insn and that it looks at, so that the PUT must stay. */
+static uint64_t looked_at(const struct ir_region *r, const struct ir_insn *i)
+{
+    if (ir_may_fault(i, r) || ir_traits[i->op] & IR_TRAIT_LEAVE)
+        return ~UINT64_C(0);
+    if (i->op == IR_GET) /* the value from before the region, or after the helper that wrote it */
+        return UINT64_C(1) << i->aux;
+    if (i->op != IR_CALL)
+        return 0;
+    const struct ir_helper *h = &r->helpers[i->imm];
+    return slots_of(r, h->reads | h->writes);
+}
+
+static void use(struct ir_insn *insns, ir_ref v)
+{
+    insns[v].uses = (uint8_t)(insns[v].uses + (insns[v].uses != UINT8_MAX));
+}
+
 void ir_finish(struct ir_region *r)
 {
+    struct ir_insn *const insns = r->insns;
     uint64_t overwritten = 0; /* slots that are PUT again later with nothing looking in between */
 
-    for (uint32_t n = 1; n < r->count; n++)
-        r->insns[n].uses = 0;
     for (uint32_t n = r->count - 1; n >= 1; n--) {
-        struct ir_insn *i = &r->insns[n];
-        uint64_t groups;
+        struct ir_insn *i = &insns[n];
+        unsigned traits = ir_traits[i->op], args = traits & IR_TRAIT_ARGS;
         if (i->op == IR_NOP)
             continue;
         if (i->op == IR_PUT) {
@@ -358,22 +292,28 @@ void ir_finish(struct ir_region *r)
                 continue;
             }
             overwritten |= UINT64_C(1) << i->aux;
-        } else if (observes_slots(i, r, &groups)) {
-            if (overwritten)
-                overwritten &= ~slots_of(r, groups);
-        } else if (i->op == IR_GET) {
-            /* reads the value from before the region, or after the helper that wrote it */
-            overwritten &= ~(UINT64_C(1) << i->aux);
+            use(insns, i->a);
+            continue;
         }
+        if (overwritten)
+            overwritten &= ~looked_at(r, i);
         if (!i->uses && !ir_has_side_effect(i, r)) {
             /* An unused IR_HI leaves its producer alone; a dead producer keeps nothing alive. */
             i->op = IR_NOP;
             continue;
         }
-        ir_ref args[4];
-        unsigned count = ir_args(i, args);
-        for (unsigned k = 0; k < count; k++)
-            if (r->insns[args[k]].uses < 255)
-                r->insns[args[k]].uses++;
+        if (traits & IR_TRAIT_LEAVE && ir_exits(i)) {
+            r->exit_count++;
+            r->first_exit = n;
+        }
+        /* An argument that is not there (0) is counted, too. */
+        if (args > 0)
+            use(insns, i->a);
+        if (args > 1)
+            use(insns, i->b);
+        if (args > 2)
+            use(insns, i->c);
+        if (args > 3)
+            use(insns, i->d);
     }
 }

@@ -410,6 +410,18 @@ struct ir_op_info {
 };
 extern const struct ir_op_info ir_ops[IR_OP_COUNT];
 
+/* What those who go through a region ask of every insn, in a byte. IR_CALL's depends on its helper:
+ * see below. */
+enum ir_trait {
+    IR_TRAIT_ARGS = 7,        /* how many of a, b, c, d may be values */
+    IR_TRAIT_FAULT = 1 << 3,  /* ir_may_fault() */
+    IR_TRAIT_LEAVE = 1 << 4,  /* control may leave, or come: BRCC to EXIT_DYN */
+    IR_TRAIT_EFFECT = 1 << 5, /* ir_has_side_effect() */
+    IR_TRAIT_PURE = 1 << 6,   /* same arguments give the same value anywhere in the region */
+    IR_TRAIT_FOLD = 1 << 7,   /* ir_fold() has rules for it */
+};
+extern const uint8_t ir_traits[IR_OP_COUNT];
+
 enum { IR_MAX_INSNS = 4000, IR_MAX_SLOTS = 64 };
 
 /* What a slot is; a const table per guest architecture. */
@@ -467,7 +479,8 @@ struct ir_region {
     uint64_t guest_pc; /* PC of the first instruction, for logs */
     uint32_t guest_len;
     uint32_t guest_insns;
-    bool single; /* one instruction: every exit returns to the run loop */
+    uint32_t exit_count, first_exit; /* insns that ir_exits(), by ir_finish() */
+    bool single;                     /* one instruction: every exit returns to the run loop */
 
     /* builder state */
     ir_ref slot_value[IR_MAX_SLOTS];
@@ -492,7 +505,14 @@ static inline ir_ref ir_i64(struct ir_region *r, uint64_t v)
 {
     return ir_const(r, IR_I64, v);
 }
-bool ir_is_const(const struct ir_region *r, ir_ref v, uint64_t *value);
+static inline bool ir_is_const(const struct ir_region *r, ir_ref v, uint64_t *value)
+{
+    const struct ir_insn *i = &r->insns[v];
+    if (i->op != IR_CONST)
+        return false;
+    *value = i->imm;
+    return true;
+}
 ir_ref ir_get(struct ir_region *r, unsigned slot);
 void ir_put(struct ir_region *r, unsigned slot, ir_ref v);
 void ir_insn(struct ir_region *r, int64_t pc_minus_pcb, unsigned len);
@@ -568,14 +588,34 @@ ir_ref ir_call(struct ir_region *r, unsigned helper, ir_ref a, ir_ref b, ir_ref 
 
 /* Number of argument values of an insn (d of BRCC and BRNZ, and the load named by a store, are
  * none). */
-unsigned ir_args(const struct ir_insn *i, ir_ref out[4]);
-bool ir_has_side_effect(const struct ir_insn *i, const struct ir_region *r);
-bool ir_may_fault(const struct ir_insn *i, const struct ir_region *r);
+static inline unsigned ir_args(const struct ir_insn *i, ir_ref out[4])
+{
+    unsigned n = 0, room = ir_traits[i->op] & IR_TRAIT_ARGS;
+    if (room > 0 && i->a)
+        out[n++] = i->a;
+    if (room > 1 && i->b)
+        out[n++] = i->b;
+    if (room > 2 && i->c)
+        out[n++] = i->c;
+    if (room > 3 && i->d)
+        out[n++] = i->d;
+    return n;
+}
+static inline bool ir_may_fault(const struct ir_insn *i, const struct ir_region *r)
+{
+    return ir_traits[i->op] & IR_TRAIT_FAULT ||
+           (i->op == IR_CALL && r->helpers[i->imm].flags & HELPER_FAULT);
+}
+static inline bool ir_has_side_effect(const struct ir_insn *i, const struct ir_region *r)
+{
+    if (i->op != IR_CALL)
+        return ir_traits[i->op] & IR_TRAIT_EFFECT;
+    const struct ir_helper *h = &r->helpers[i->imm];
+    return h->writes || h->flags || h->result == IR_VOID;
+}
 
-/*
- * Close the region: dead code and overwritten PUTs become IR_NOP, use counts are filled in. Call
- * once after the front end (and again after passes that change uses).
- */
+/* Close the region: dead code and overwritten PUTs become IR_NOP, use counts are filled in, exits
+ * counted. Call once, after the front end. */
 void ir_finish(struct ir_region *r);
 
 /* Types, argument kinds, order of PUTs and faults; in debug builds between passes. Message in buf.
