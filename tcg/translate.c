@@ -161,7 +161,6 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
     struct tcg_machine *tm = tc->tm;
     struct ir_region *r = tm->region;
     struct tcg_block *b = cache_alloc(tm, sizeof *b);
-    unsigned exits = 0;
     char why[160];
 
     if (!b)
@@ -173,8 +172,6 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
                            (unsigned long long)pc, why);
         return NULL;
     }
-    for (uint32_t n = 1; n < r->count; n++)
-        exits += ir_exits(&r->insns[n]);
     b->page = page;
     b->tier = 1;
     b->offset = offset;
@@ -183,22 +180,10 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
     b->guest_insns = (uint16_t)r->guest_insns;
     b->ends = x->t.ends;
     list_init(&b->incoming);
-    b->exits = exits ? cache_alloc(tm, exits * sizeof *b->exits) : NULL;
-    if (exits && !b->exits)
+    b->exits = r->exit_count ? cache_alloc(tm, r->exit_count * sizeof *b->exits) : NULL;
+    if (r->exit_count && !b->exits)
         return NULL;
-    for (uint32_t n = 1; n < r->count; n++) {
-        const struct ir_insn *i = &r->insns[n];
-        if (!ir_exits(i))
-            continue;
-        struct tcg_exit_site *site = &b->exits[b->exit_count++];
-        memset(site, 0, sizeof *site);
-        site->target = (int32_t)(int64_t)i->imm;
-        site->flags = i->op == IR_EXIT ? i->aux : (uint8_t)i->d;
-        site->from = b;
-        list_init(&site->in);
-        if (site->flags & IR_EXIT_CROSS)
-            site->link_id = ++tm->cache.next_link_id;
-    }
+    cache_describe_exits(b, r, &tm->cache.next_link_id);
     if (page && !make_parts(tm, b, x->page2))
         return NULL;
     if (log_enabled(&tm->m->log, LOG_IN_ASM))

@@ -187,6 +187,26 @@ bool cache_has_code(struct ram_block *ram, uint64_t offset, uint64_t len)
     return false;
 }
 
+/* ---- exits ---------------------------------------------------------------------------------- */
+
+void cache_describe_exits(struct tcg_block *b, const struct ir_region *r, uint32_t *next_link_id)
+{
+    for (uint32_t n = r->first_exit; b->exit_count < r->exit_count; n++) {
+        const struct ir_insn *i = &r->insns[n];
+        if (!(ir_traits[i->op] & IR_TRAIT_LEAVE) || !ir_exits(i))
+            continue;
+        struct tcg_exit_site *site = &b->exits[b->exit_count++];
+        *site = (struct tcg_exit_site){
+            .target = (int32_t)(int64_t)i->imm,
+            .from = b,
+            .flags = i->op == IR_EXIT ? i->aux : (uint8_t)i->d,
+        };
+        list_init(&site->in);
+        if (site->flags & IR_EXIT_CROSS)
+            site->link_id = ++*next_link_id;
+    }
+}
+
 /* ---- insert, link, remove
  * ----------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
 #include "core/memory/memory.h"
 #include "core/util/list.h"
 
+struct ir_region;
 struct tcg_cpu;
 struct tcg_machine;
 struct tcg_page;
@@ -110,6 +111,9 @@ void cache_init(struct tcg_cache *c);
 void cache_free(struct tcg_machine *tm);
 /* Memory that lives until the next flush. code_lock held. NULL when short. */
 void *cache_alloc(struct tcg_machine *tm, size_t size);
+/* What the block's exits are: those of the region, r->exit_count of them, into b->exits.
+ * *next_link_id: the last that was given. */
+void cache_describe_exits(struct tcg_block *b, const struct ir_region *r, uint32_t *next_link_id);
 /* Lock-free. after: NULL, or the match to go on behind (blocks differing in their guarded
  * pages). */
 struct tcg_block *cache_find(struct tcg_machine *tm, const struct tcg_page *page, uint32_t offset,

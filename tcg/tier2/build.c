@@ -95,19 +95,9 @@ static bool describe(struct tier2_build *b, struct tcg_block *out)
     out->exits = b->exits;
     out->guards = b->guards;
     list_init(&out->incoming);
-    for (uint32_t n = 1; n < r->count; n++) {
-        const struct ir_insn *i = &r->insns[n];
-        if (!ir_exits(i))
-            continue;
-        if (out->exit_count == ARRAY_SIZE(b->exits))
-            return false;
-        struct tcg_exit_site *site = &b->exits[out->exit_count++];
-        memset(site, 0, sizeof *site);
-        site->target = (int64_t)i->imm;
-        site->flags = i->op == IR_EXIT ? i->aux : (uint8_t)i->d;
-        if (site->flags & IR_EXIT_CROSS)
-            site->link_id = ++ids;
-    }
+    if (r->exit_count > ARRAY_SIZE(b->exits))
+        return false;
+    cache_describe_exits(out, r, &ids);
     for (unsigned n = 0; n < b->plan.page_count; n++) {
         const struct plan_page *page = &b->plan.pages[n];
         if (page->delta)
