@@ -46,32 +46,48 @@ static const uint32_t has_modrm[2][8] = {
 /* Cursor over the bytes; reading past the end sets `status` and gives 0. */
 struct cursor {
     const uint8_t *buf;
-    size_t len, pos;
+    unsigned len, pos;
     enum x86_decode_status status;
 };
 
-static uint64_t take(struct cursor *c, unsigned size)
+/* The position before the next `size` bytes is passed over; false: they are not there. */
+static inline bool pass(struct cursor *c, unsigned size)
 {
-    if (c->status != X86_DECODE_OK)
-        return 0;
-    if (c->pos + size > X86_INSN_MAX) {
-        c->status = X86_DECODE_TOO_LONG;
-        return 0;
+    unsigned end = c->pos + size;
+    if (__builtin_expect(end <= c->len && end <= X86_INSN_MAX && c->status == X86_DECODE_OK, 1)) {
+        c->pos = end;
+        return true;
     }
-    if (c->pos + size > c->len) {
-        c->status = X86_DECODE_MORE;
-        return 0;
-    }
-    uint64_t v = load_le(c->buf + c->pos, size);
-    c->pos += size;
-    return v;
+    if (c->status == X86_DECODE_OK)
+        c->status = end > X86_INSN_MAX ? X86_DECODE_TOO_LONG : X86_DECODE_MORE;
+    return false;
+}
+
+static inline uint8_t take_byte(struct cursor *c)
+{
+    return pass(c, 1) ? c->buf[c->pos - 1] : 0;
 }
 
 static int64_t take_signed(struct cursor *c, unsigned size)
 {
-    uint64_t v = take(c, size);
-    unsigned shift = 64 - 8 * size;
-    return (int64_t)(v << shift) >> shift;
+    if (!pass(c, size))
+        return 0;
+    const uint8_t *at = c->buf + c->pos - size;
+    switch (size) {
+    case 1:
+        return (int8_t)*at;
+    case 2:
+        return (int16_t)load_le16(at);
+    case 4:
+        return (int32_t)load_le32(at);
+    default:
+        return (int64_t)load_le64(at);
+    }
+}
+
+static uint64_t take(struct cursor *c, unsigned size)
+{
+    return (uint64_t)take_signed(c, size) & mask_bits(8 * size);
 }
 
 /* ---- prefixes ------------------------------------------------------------------------------- */
@@ -79,7 +95,7 @@ static int64_t take_signed(struct cursor *c, unsigned size)
 static uint8_t read_prefixes(struct x86_insn *n, struct cursor *c, bool code64)
 {
     for (;;) {
-        uint8_t b = (uint8_t)take(c, 1);
+        uint8_t b = take_byte(c);
         if (c->status != X86_DECODE_OK)
             return 0;
         switch (b) {
@@ -154,11 +170,11 @@ static bool is_vex(const struct cursor *c, uint8_t b, uint64_t mode)
 static bool read_vex(struct x86_insn *n, struct cursor *c, uint8_t b, uint64_t mode)
 {
     bool code64 = mode & MODE_CODE64, before = n->prefixes & ~X86_PFX_67 || n->rex;
-    unsigned map = 1, p = (unsigned)take(c, 1), rxb = p >> 5 | 3;
+    unsigned map = 1, p = take_byte(c), rxb = p >> 5 | 3;
     if (b == 0xc4) {
         map = p & 31;
         rxb = p >> 5;
-        p = (unsigned)take(c, 1);
+        p = take_byte(c);
     } else {
         p &= 0x7f;
     }
@@ -168,7 +184,7 @@ static bool read_vex(struct x86_insn *n, struct cursor *c, uint8_t b, uint64_t m
     n->vvvv = ~p >> 3 & 15;
     n->mandatory = p & 3;
     n->map = (uint8_t)(MAP_V0F + map - 1);
-    n->op = (uint8_t)take(c, 1);
+    n->op = take_byte(c);
     return !before && map >= 1 && map <= 3;
 }
 
@@ -198,7 +214,7 @@ static void read_ea32(struct x86_insn *n, struct cursor *c, bool code64)
     bool no_base = n->mod == 0 && rm == 5;
     n->base = (uint8_t)(rm | rex_b);
     if (rm == 4) {
-        uint8_t sib = (uint8_t)take(c, 1);
+        uint8_t sib = take_byte(c);
         n->scale = sib >> 6;
         n->vindex = n->index = (uint8_t)((sib >> 3 & 7) | rex_x);
         if (n->index == 4)
@@ -218,7 +234,7 @@ static void read_ea32(struct x86_insn *n, struct cursor *c, bool code64)
 static void read_modrm(struct x86_insn *n, struct cursor *c, bool code64)
 {
     n->has_modrm = true;
-    n->modrm = (uint8_t)take(c, 1);
+    n->modrm = take_byte(c);
     n->mod = n->modrm >> 6;
     if (n->map == MAP_0F && n->op >= 0x20 && n->op <= 0x23)
         n->mod = 3; /* MOV to and from control and debug registers take no memory operand */
@@ -271,12 +287,21 @@ static const struct x86_row *find_row(const struct x86_insn *n, uint32_t key,
 
 /* ---- immediates ----------------------------------------------------------------------------- */
 
+/* Operands that have bytes of their own behind ModRM. */
+static const bool has_bytes[256] = {
+    [OP_Ib] = true, [OP_Lx] = true, [OP_Ldq] = true, [OP_Ibs] = true,
+    [OP_Jb] = true, [OP_Iw] = true, [OP_Iz] = true,  [OP_Jz] = true,
+    [OP_Iv] = true, [OP_Ap] = true, [OP_Ob] = true,  [OP_Ov] = true,
+};
+
 static void read_immediates(struct x86_insn *n, struct cursor *c)
 {
     bool have = false;
     unsigned z = n->opsize == IR_W16 ? 2 : 4;
-    for (unsigned k = 0; k < 4; k++) {
+    for (unsigned k = 0; k < 4 && n->row->ops[k]; k++) {
         int64_t v;
+        if (!has_bytes[n->row->ops[k]])
+            continue;
         switch (n->row->ops[k]) {
         case OP_Ib:
         case OP_Lx:
@@ -376,11 +401,11 @@ static void read_opcode(struct x86_insn *n, struct cursor *c, uint8_t b)
 {
     n->map = MAP_1;
     if (b == 0x0f) {
-        b = (uint8_t)take(c, 1);
+        b = take_byte(c);
         n->map = MAP_0F;
         if (b == 0x38 || b == 0x3a) {
             n->map = b == 0x38 ? MAP_0F38 : MAP_0F3A;
-            b = (uint8_t)take(c, 1);
+            b = take_byte(c);
         }
     }
     n->op = b;
