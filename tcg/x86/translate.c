@@ -248,8 +248,7 @@ void x86_branch_if(struct x86_trans *x, const struct x86_insn *i, ir_ref fl, uns
     }
     if (!runs_on_to(x, rel)) {
         branch_rel(x, fl, cc, nonzero, rel);
-        if (!x->continue_after_jcc)
-            exit_rel(x, x->next);
+        exit_rel(x, x->next);
         return;
     }
     if (!runs_on_to(x, x->next)) {

@@ -29,8 +29,6 @@ struct x86_trans {
     bool done;      /* the region ends with this instruction (an EXIT was emitted) */
     bool after_sti; /* this instruction follows an STI and is the region's last: interrupts are
                        looked at behind it, not before */
-    bool continue_after_jcc; /* a conditional branch not taken may be followed by more of the region
-                              */
     /* this instruction's memory operand, once computed */
     ir_ref ea;        /* linear address */
     ir_ref loaded;    /* the IR_LD of x86_load_rm_rmw() */
