@@ -34,22 +34,11 @@ void cg_need(struct cg *g, uint32_t value, uint32_t at)
 /* Points where the state of slots is looked at; groups: which slots. */
 static uint64_t observed_groups(const struct cg *g, const struct ir_insn *i)
 {
-    switch (i->op) {
-    case IR_BRCC:
-    case IR_BRNZ:
-    case IR_EXIT:
-    case IR_EXIT_IND:
-    case IR_EXIT_DYN:
-    case IR_JMP:
-    case IR_EXPECT:
+    if (i->op == IR_LABEL)
+        return 0;
+    if (i->op != IR_CALL || g->r->helpers[i->imm].flags & HELPER_FAULT)
         return HELPER_ALL_GROUPS;
-    case IR_CALL:
-        if (!(g->r->helpers[i->imm].flags & HELPER_FAULT))
-            return g->r->helpers[i->imm].reads | g->r->helpers[i->imm].writes;
-        return HELPER_ALL_GROUPS;
-    default:
-        return ir_may_fault(i, g->r) ? HELPER_ALL_GROUPS : 0;
-    }
+    return g->r->helpers[i->imm].reads | g->r->helpers[i->imm].writes;
 }
 
 bool cg_is_alias(const struct ir_region *r, uint32_t n)
@@ -244,13 +233,13 @@ void cg_start(struct cg *g, bool outer)
     g->touched = 0;
 }
 
-static void prepare_call(struct cg *g, uint32_t n, const struct ir_helper *h, uint32_t *put_at)
+static void prepare_call(struct cg *g, uint32_t n, const struct ir_helper *h, uint16_t *put_at)
 {
     cg_for_each_slot(s, cg_slots(g, h->writes))
     {
         cg_need(g, g->cur[s], n);
         g->cur[s] = 0;
-        put_at[s] = n;
+        put_at[s] = (uint16_t)n;
     }
 }
 
@@ -314,9 +303,9 @@ static bool tests_flags(const struct ir_insn *i)
 /* What slots were looked at while a segment is prepared. */
 struct looks {
     uint32_t point;             /* last insn that looked at every slot but the flags */
-    uint32_t at[IR_MAX_SLOTS];  /* or at this one */
-    uint32_t put[IR_MAX_SLOTS]; /* where its present value was PUT */
     uint32_t hard;              /* last insn that wants the flags themselves */
+    uint16_t at[IR_MAX_SLOTS];  /* or at this one */
+    uint16_t put[IR_MAX_SLOTS]; /* where its present value was PUT */
 };
 
 /* The slot's value up to here is needed as long as anyone looked at it. */
@@ -359,10 +348,10 @@ static void look(struct cg *g, struct looks *l, uint32_t n, uint64_t groups,
     if (groups == HELPER_ALL_GROUPS)
         l->point = n;
     else if (groups)
-        cg_for_each_slot(s, cg_slots(g, groups) & ~(UINT64_C(1) << flags)) l->at[s] = n;
+        cg_for_each_slot(s, cg_slots(g, groups) & ~(UINT64_C(1) << flags)) l->at[s] = (uint16_t)n;
     if (!groups || at_flags == FLAGS_NO)
         return;
-    l->at[flags] = n;
+    l->at[flags] = (uint16_t)n;
     if (at_flags == FLAGS_HARD)
         l->hard = n;
 }
@@ -376,12 +365,30 @@ static void clear_values(struct cg *g, uint32_t from, uint32_t count)
     memset(g->hint + from, NO_REG, count);
 }
 
+/* Flags that anyone looks at exist in packed form, unless a recipe will do. */
+static void prepare_flags(struct cg *g, uint32_t n)
+{
+    g->recipe[n] = !g->last[n] && g->soft[n] && fl_recipe(g, n, g->soft[n]);
+    cg_need(g, n, g->soft[n]);
+    g->packed[n] = g->last[n] && !g->recipe[n];
+}
+
+static void pass_hint_back(struct cg *g, uint32_t n)
+{
+    ir_ref from = g->id[g->r->insns[n].a];
+    if (g->hint[n] != NO_REG && from < IR_MAX_INSNS && g->hint[from] == NO_REG)
+        g->hint[from] = g->hint[n];
+}
+
 void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
 {
     struct ir_region *r = g->r;
     struct looks l = {0};
     uint32_t in_host_flags = 0; /* FL insn that EFLAGS will hold */
     bool poll = false;          /* the label's poll comes with the first guest instruction */
+    ir_ref flags[IR_MAX_INSNS], conversions[IR_MAX_INSNS]; /* insns that need a second look */
+    uint32_t flag_count = 0, conversion_count = 0;
+    uint64_t slots = g->homed | g->differ; /* that may have a value */
 
     clear_values(g, from, to - from);
     clear_values(g, IR_MAX_INSNS, IR_MAX_SLOTS);
@@ -396,61 +403,71 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
 
     for (uint32_t n = from; n < to; n++) {
         struct ir_insn *i = &r->insns[n];
-        if (i->op == IR_NOP)
+        switch (i->op) {
+        case IR_NOP:
             continue;
-        cg_assign_id(g, n);
-        need_arguments(g, n, in_host_flags);
-        fl_fuse(g, n);
-        if (i->type == IR_FL && i->op != IR_GET)
-            in_host_flags = fl_in_host(i) ? n : 0;
-        else if (!keeps_host_flags(g, i) && !cg_is_alias(r, n) &&
-                 !(tests_flags(i) && g->direct[g->id[i->a]]))
-            in_host_flags = 0;
-        if (i->op == IR_GET) {
-            if (g->cur[i->aux])
-                g->id[n] = g->cur[i->aux];
-            else
+        case IR_CONST:
+            g->id[n] = (ir_ref)n;
+            continue;
+        case IR_INSN:
+            in_host_flags = g->tm->count ? 0 : in_host_flags;
+            if (poll)
+                look(g, &l, n, HELPER_ALL_GROUPS, FLAGS_SOFT);
+            poll = false;
+            continue;
+        case IR_GET:
+            if (!g->cur[i->aux])
                 g->cur[i->aux] = (uint16_t)n;
+            g->id[n] = g->cur[i->aux];
+            slots |= UINT64_C(1) << i->aux;
+            if (i->type == IR_FL)
+                flags[flag_count++] = (ir_ref)n;
             continue;
-        }
-        if (i->op == IR_PUT) {
+        case IR_PUT: {
             unsigned s = i->aux;
+            need_arguments(g, n, in_host_flags);
             need_slot(g, &l, s);
             g->cur[s] = g->id[i->a];
-            l.put[s] = n;
+            l.put[s] = (uint16_t)n;
+            slots |= UINT64_C(1) << s;
             if (g->home[s] != NO_REG && g->cur[s] < IR_MAX_INSNS)
                 g->hint[g->cur[s]] = g->home[s];
             continue;
         }
-        if (i->op == IR_LABEL)
+        case IR_LABEL:
             poll = i->d != 0;
-        if (i->op == IR_INSN && poll) {
-            look(g, &l, n, HELPER_ALL_GROUPS, FLAGS_SOFT);
-            poll = false;
+            break;
+        case IR_ZEXT:
+        case IR_SEXT:
+        case IR_DEPOSIT:
+            conversions[conversion_count++] = (ir_ref)n;
+            break;
+        default:
+            break;
         }
+        cg_assign_id(g, n);
+        need_arguments(g, n, in_host_flags);
+        fl_fuse(g, n);
+        if (i->type == IR_FL) {
+            flags[flag_count++] = (ir_ref)n;
+            in_host_flags = fl_in_host(i) ? n : 0;
+        } else if (in_host_flags && !keeps_host_flags(g, i) && !cg_is_alias(r, n) &&
+                   !(tests_flags(i) && g->direct[g->id[i->a]])) {
+            in_host_flags = 0;
+        }
+        if (!(ir_traits[i->op] & (IR_TRAIT_FAULT | IR_TRAIT_LEAVE)) && i->op != IR_CALL)
+            continue;
         look(g, &l, n, observed_groups(g, i), flags_look(g, i));
         if (i->op == IR_CALL) {
             /* what it writes is looked at up to it, also by nobody: the stores come first */
             prepare_call(g, n, &r->helpers[i->imm], l.put);
         }
     }
-    for (unsigned s = 0; s < r->slot_count; s++)
-        need_slot(g, &l, s);
-    /* Flags that anyone looks at exist in packed form, unless a recipe will do. */
-    for (uint32_t n = from; n < to; n++) {
-        if (r->insns[n].type != IR_FL)
-            continue;
-        g->recipe[n] = !g->last[n] && g->soft[n] && fl_recipe(g, n, g->soft[n]);
-        cg_need(g, n, g->soft[n]);
-        g->packed[n] = g->last[n] && !g->recipe[n];
-    }
-    /* Hints pass back through conversions. */
-    for (uint32_t n = to - 1; n >= from; n--) {
-        struct ir_insn *i = &r->insns[n];
-        if (g->hint[n] != NO_REG && (i->op == IR_ZEXT || i->op == IR_SEXT || i->op == IR_DEPOSIT) &&
-            g->hint[g->id[i->a]] == NO_REG && g->id[i->a] < IR_MAX_INSNS)
-            g->hint[g->id[i->a]] = g->hint[n];
-    }
+    cg_for_each_slot(s, slots) need_slot(g, &l, s);
+    for (uint32_t k = 0; k < flag_count; k++)
+        prepare_flags(g, flags[k]);
+    while (conversion_count)
+        pass_hint_back(g, conversions[--conversion_count]);
 }
 
 /* ---- memory places
@@ -459,7 +476,7 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
 static int spill_place(struct cg *g, uint32_t v)
 {
     for (int k = 0; k < CG_SPILLS; k++) {
-        if (!(g->spill_used >> k & 1)) {
+        if (!(g->spill_used >> k & 1) || g->last[g->spill_owner[k]] < g->n) {
             g->spill_used |= UINT64_C(1) << k;
             g->spill_owner[k] = (uint16_t)v;
             return k;
@@ -920,24 +937,31 @@ bool cg_imm32(const struct cg *g, ir_ref ref, int32_t *imm)
     return i->type == IR_I32 ? true : (int64_t)i->imm == (int32_t)i->imm;
 }
 
+/* The registers of `reuse` whose values die here. */
+static uint32_t dying(const struct cg *g, const uint16_t *held, uint32_t reuse)
+{
+    uint32_t out = 0;
+    for (uint32_t m = reuse; m; m &= m - 1) {
+        int reg = __builtin_ctz(m);
+        if (held[reg] && cg_dies(g, held[reg]))
+            out |= 1u << reg;
+    }
+    return out;
+}
+
 int cg_pick_dst(struct cg *g, uint32_t reuse)
 {
-    int prefer = g->hint[g->n], reg = NO_REG;
-    for (int k = 0; k < 16; k++) {
-        if ((reuse >> k & 1) && g->gpr[k] && cg_dies(g, g->gpr[k]))
-            g->gpr_locked &= ~(1u << k);
-        else
-            reuse &= ~(1u << k);
-    }
+    int prefer = g->hint[g->n], reg;
+    reuse = dying(g, g->gpr, reuse);
+    g->gpr_locked &= ~reuse;
     /* The register where the value is wanted, else that of an argument that dies here. An occupant
      * that is needed up to this very insn stays on record until the result is bound. */
     if (prefer != NO_REG && !(g->gpr_locked >> prefer & 1) &&
         (!g->gpr[prefer] || cg_dies(g, g->gpr[prefer])))
         reg = prefer;
-    for (int k = 0; reg == NO_REG && k < 16; k++)
-        if (reuse >> k & 1)
-            reg = k;
-    if (reg == NO_REG)
+    else if (reuse)
+        reg = __builtin_ctz(reuse);
+    else
         reg = pick_gpr(g, NO_REG);
     g->gpr_locked |= 1u << reg;
     return reg;
@@ -945,18 +969,15 @@ int cg_pick_dst(struct cg *g, uint32_t reuse)
 
 int cg_pick_xmm_dst(struct cg *g, uint32_t reuse)
 {
-    int prefer = g->hint[g->n], reg = NO_REG;
-    for (int k = 0; k < 16; k++)
-        if (!((reuse >> k & 1) && g->xmm[k] && cg_dies(g, g->xmm[k])))
-            reuse &= ~(1u << k);
+    int prefer = g->hint[g->n], reg;
+    reuse = dying(g, g->xmm, reuse);
     if (prefer != NO_REG &&
         ((reuse >> prefer & 1) ||
          (!(g->xmm_locked >> prefer & 1) && (!g->xmm[prefer] || cg_dies(g, g->xmm[prefer])))))
         reg = prefer;
-    for (int k = 0; reg == NO_REG && k < 16; k++)
-        if (reuse >> k & 1)
-            reg = k;
-    if (reg == NO_REG)
+    else if (reuse)
+        reg = __builtin_ctz(reuse);
+    else
         reg = pick_xmm(g, NO_REG);
     g->xmm_locked |= 1u << reg;
     return reg;
@@ -974,26 +995,4 @@ int cg_xmm_dst(struct cg *g, uint32_t reuse)
     int reg = cg_pick_xmm_dst(g, reuse);
     cg_bind(g, g->n, reg);
     return reg;
-}
-
-void cg_unlock_all(struct cg *g)
-{
-    g->gpr_locked = g->xmm_locked = 0;
-}
-
-void cg_expire(struct cg *g)
-{
-    for (int k = 0; g->spill_used && k < CG_SPILLS; k++)
-        if ((g->spill_used >> k & 1) && g->last[g->spill_owner[k]] <= g->n)
-            g->spill_used &= ~(UINT64_C(1) << k);
-    for (uint32_t m = g->gpr_used; m; m &= m - 1) {
-        int reg = __builtin_ctz(m);
-        if (g->last[g->gpr[reg]] <= g->n)
-            set_free(g, false, reg);
-    }
-    for (uint32_t m = g->xmm_used; m; m &= m - 1) {
-        int reg = __builtin_ctz(m);
-        if (g->last[g->xmm[reg]] <= g->n)
-            set_free(g, true, reg);
-    }
 }

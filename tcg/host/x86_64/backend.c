@@ -347,6 +347,33 @@ static void forget_written(struct x86_backend *be, uint64_t from, uint64_t to)
         madvise(be->write + align_down(from, WRITE_STEP), WRITE_STEP, MADV_DONTNEED);
 }
 
+/* false: the code memory is full. */
+static bool emit_insns(struct cg *g)
+{
+    const struct ir_region *r = g->r;
+    g->segment_end = 1;
+    for (uint32_t n = 1; n < r->count && !g->failed; n++) {
+        const struct ir_insn *i = &r->insns[n];
+        g->n = n;
+        if (n == g->segment_end) {
+            cg_prepare(g, n, labels_segment_end(g, n));
+            cg_start(g, false);
+        }
+        if (i->op == IR_NOP || i->op == IR_CONST)
+            continue;
+        if (emit_full(&g->e))
+            return false;
+        cg_unlock_all(g);
+        if (!select_insn(g, i)) {
+            cg_fail(g, ir_ops[i->op].name);
+            break;
+        }
+        if (g->second_tier && g->tm->count)
+            count_segment(g);
+    }
+    return true;
+}
+
 /* Code for the region into the area's free memory; b->code and sizes say where. Nothing is kept
  * yet. */
 static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *area,
@@ -393,25 +420,8 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
         labels_plan(g);
         labels_prologue(g);
     }
-    g->segment_end = 1;
-    for (g->n = 1; g->n < r->count && !g->failed; g->n++) {
-        if (emit_full(&g->e))
-            return TCG_CODE_FULL;
-        if (g->n == g->segment_end) {
-            cg_prepare(g, g->n, labels_segment_end(g, g->n));
-            cg_start(g, false);
-        }
-        cg_unlock_all(g);
-        const uint8_t *before = g->e.p;
-        if (!select_insn(g)) {
-            cg_fail(g, ir_ops[r->insns[g->n].op].name);
-            break;
-        }
-        if (g->e.p != before) /* what emits nothing ends no value's life */
-            cg_expire(g);
-        if (tm->count && g->second_tier)
-            count_segment(g);
-    }
+    if (!emit_insns(g))
+        return TCG_CODE_FULL;
     for (uint32_t k = 0; k < g->stub_count && !g->failed; k++) {
         if (emit_full(&g->e))
             return TCG_CODE_FULL;

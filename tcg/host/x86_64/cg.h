@@ -350,9 +350,10 @@ int cg_xmm_dst(struct cg *g, uint32_t reuse);
 int cg_pick_dst(struct cg *g, uint32_t reuse);
 int cg_pick_xmm_dst(struct cg *g, uint32_t reuse);
 void cg_bind(struct cg *g, uint32_t value, int reg);
-void cg_unlock_all(struct cg *g);
-/* Free registers of values that are not needed after insn n. */
-void cg_expire(struct cg *g);
+static inline void cg_unlock_all(struct cg *g)
+{
+    g->gpr_locked = g->xmm_locked = 0;
+}
 /* The value that is a memory operand: [env+off] when not in a register but in its slot's memory or
  * spilled. */
 bool cg_in_memory(const struct cg *g, ir_ref v, struct host_mem *m);
@@ -453,8 +454,8 @@ void labels_patch(struct cg *g);                /* once all code is there */
 /* ---- select.c, vector.c
  * -------------------------------------------------------------------------------- */
 
-bool select_insn(struct cg *g);
-bool vector_insn(struct cg *g); /* false: not a vector op */
+bool select_insn(struct cg *g, const struct ir_insn *i); /* i: insn g->n */
+bool vector_insn(struct cg *g);                          /* false: not a vector op */
 /* c_vector() on what is in tcg_cpu.scratch, which leaves no other trace. */
 void select_vector_call(struct cg *g, uint64_t what);
 void select_stub(struct cg *g, struct stub *s);

@@ -110,9 +110,10 @@ static uint64_t with_other_halves(const struct cg *g, uint64_t slots)
 static bool reach(struct cg *g, unsigned s, bool spill)
 {
     uint32_t v = g->cur[s], locked = g->gpr_locked, xlocked = g->xmm_locked;
-    bool late = v && v < IR_MAX_INSNS && (g->r->insns[v].op == IR_CONST || g->recipe[v]);
-    if (!v || g->last[v] < g->n || g->reg[v] != NO_REG || late || g->spill[v] >= 0 ||
-        cg_slot_in_memory(g, s) || cg_is_zero_vec(g, v))
+    if (!v || g->last[v] < g->n || g->reg[v] != NO_REG || g->spill[v] >= 0)
+        return false;
+    bool late = v < IR_MAX_INSNS && (g->r->insns[v].op == IR_CONST || g->recipe[v]);
+    if (late || cg_slot_in_memory(g, s) || cg_is_zero_vec(g, v))
         return false;
     uint32_t whole = cg_high_of(g, v);
     if (whole && (g->reg[whole] != NO_REG || g->spill[whole] >= 0))
@@ -133,9 +134,10 @@ void exit_leave_slot_memory(struct cg *g, const int8_t *homes)
 {
     uint32_t locked = g->gpr_locked, xlocked = g->xmm_locked;
     uint64_t slots = away(g, homes);
+    bool again = false;
+    cg_for_each_slot(s, slots) again |= reach(g, s, false);
     /* When there are not enough registers, one that lost its register again is spilled. */
-    cg_for_each_slot(s, slots) reach(g, s, false);
-    for (bool again = true; again;) {
+    while (again) {
         again = false;
         cg_for_each_slot(s, slots) again |= reach(g, s, true);
     }
@@ -239,45 +241,43 @@ static void exchange(struct cg *g, bool xmm, int a, int b)
     move(g, true, b, SCRATCH_XMM);
 }
 
-/* Moves between registers into homes, any order, cycles by exchange; from[home] = source register
- * or NO_REG. */
-static void parallel_moves(struct cg *g, bool xmm, int8_t *from)
+/* Only cycles are left: one exchange, and what it did to the others. */
+static void break_cycle(struct cg *g, bool xmm, int8_t *from, uint32_t *pending)
 {
-    for (;;) {
-        bool pending = false, moved = false;
-        for (int to = 0; to < 16; to++) {
-            if (from[to] == NO_REG)
-                continue;
-            pending = true;
-            bool wanted = false; /* is `to` still somebody's source? */
-            for (int k = 0; k < 16; k++)
-                wanted |= k != to && from[k] == to;
-            if (wanted)
+    int to = __builtin_ctz(*pending), src = from[to];
+    exchange(g, xmm, to, src);
+    *pending &= *pending - 1;
+    for (uint32_t m = *pending; m; m &= m - 1) {
+        int k = __builtin_ctz(m);
+        if (from[k] == to)
+            from[k] = (int8_t)src;
+        else if (from[k] == src)
+            from[k] = (int8_t)to;
+        if (from[k] == k)
+            *pending &= ~(1u << k);
+    }
+}
+
+/* Moves between registers into homes, any order, cycles by exchange; from[home] = source register,
+ * for the homes in `pending`. */
+static void parallel_moves(struct cg *g, bool xmm, int8_t *from, uint32_t pending)
+{
+    while (pending) {
+        uint8_t readers[16] = {0}; /* of a register, other than itself */
+        bool moved = false;
+        for (uint32_t m = pending; m; m &= m - 1)
+            readers[from[__builtin_ctz(m)]] += from[__builtin_ctz(m)] != __builtin_ctz(m);
+        for (uint32_t m = pending; m; m &= m - 1) {
+            int to = __builtin_ctz(m);
+            if (readers[to])
                 continue;
             move(g, xmm, to, from[to]);
-            from[to] = NO_REG;
+            readers[from[to]] -= from[to] != to;
+            pending &= ~(1u << to);
             moved = true;
         }
-        if (!pending)
-            return;
-        if (moved)
-            continue;
-        for (int to = 0; to < 16; to++) {
-            if (from[to] == NO_REG)
-                continue;
-            int src = from[to]; /* only cycles are left */
-            exchange(g, xmm, to, src);
-            from[to] = NO_REG;
-            for (int k = 0; k < 16; k++)
-                if (from[k] == to)
-                    from[k] = (int8_t)src;
-                else if (from[k] == src)
-                    from[k] = (int8_t)to;
-            for (int k = 0; k < 16; k++)
-                if (from[k] == k)
-                    from[k] = NO_REG;
-            break;
-        }
+        if (!moved)
+            break_cycle(g, xmm, from, &pending);
     }
 }
 
@@ -566,16 +566,17 @@ void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t
 {
     const struct place *p = g->places + first, *end = p + count;
     int8_t from[16], xmm_from[16];
-    memset(from, NO_REG, sizeof from);
-    memset(xmm_from, NO_REG, sizeof xmm_from);
+    uint32_t moves = 0, xmm_moves = 0; /* homes that these are set for */
     for (const struct place *q = p; q < end; q++) {
         if (q->kind != PLACE_FLAGS)
             continue;
         compute_flags(g, q); /* its operands are still where the places say */
-        if (homes[q->slot] != NO_REG)
+        if (homes[q->slot] != NO_REG) {
             from[homes[q->slot]] = RAX;
-        else
+            moves |= 1u << homes[q->slot];
+        } else {
             emit_store(&g->e, 4, RAX, cg_slot_mem(g, q->slot));
+        }
     }
     for (const struct place *q = p; q < end; q++) {
         if (q->slot == PLACE_OPERAND || !in_register(q))
@@ -586,10 +587,12 @@ void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t
                                       ? NULL
                                       : find_slot(p, end, g->lower[q->slot]);
         if (of_wide_home(g, homes, q)) {
-            if (one_register(g, q, h))
+            if (one_register(g, q, h)) {
                 xmm_from[home] = (int8_t)(q->index & 15);
-            else if (by_memory(g, q, p, end) && !(low && one_register(g, low, q)))
+                xmm_moves |= 1u << home;
+            } else if (by_memory(g, q, p, end) && !(low && one_register(g, low, q))) {
                 store_from_register(g, q);
+            }
             continue;
         }
         if (home == NO_REG && one_register(g, q, h)) {
@@ -600,13 +603,16 @@ void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t
             continue; /* went with it */
         if (home == NO_REG || q->kind == PLACE_XMM_HI)
             store_from_register(g, q); /* an upper half comes home from memory */
-        else if (q->kind == PLACE_XMM)
-            xmm_from[home] = (int8_t)q->index;
-        else
+        else if (q->kind == PLACE_XMM) {
+            xmm_from[home] = (int8_t)(q->index & 15);
+            xmm_moves |= 1u << home;
+        } else {
             from[home] = (int8_t)q->index;
+            moves |= 1u << home;
+        }
     }
-    parallel_moves(g, false, from);
-    parallel_moves(g, true, xmm_from);
+    parallel_moves(g, false, from, moves);
+    parallel_moves(g, true, xmm_from, xmm_moves);
     for (const struct place *q = p; q < end; q++) {
         if (q->slot == PLACE_OPERAND || q->kind == PLACE_FLAGS)
             continue;

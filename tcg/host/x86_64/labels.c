@@ -16,6 +16,8 @@
 
 uint32_t labels_segment_end(const struct cg *g, uint32_t n)
 {
+    if (!g->second_tier) /* has no labels */
+        return g->r->count;
     while (++n < g->r->count && g->r->insns[n].op != IR_LABEL)
         ;
     return n;
@@ -383,8 +385,6 @@ void labels_bind(struct cg *g, const struct ir_insn *i)
 void labels_poll(struct cg *g)
 {
     uint16_t first, count;
-    if (!g->poll_site)
-        return;
     exit_places_with_flags(g, g->outer_home, &first, &count);
     emit_rm(&g->e, 0x83, 7, mem_at(ENV, TCG_ENV_OFFSET(exit_request)));
     emit_u8(&g->e, 0);

@@ -721,9 +721,8 @@ static void branch(struct cg *g, const struct ir_insn *i)
     exit_branch(g, cc, site);
 }
 
-bool select_insn(struct cg *g)
+static bool select_other(struct cg *g, const struct ir_insn *i)
 {
-    const struct ir_insn *i = &g->r->insns[g->n];
     switch (i->op) {
     case IR_NOP:
     case IR_CONST:
@@ -736,10 +735,6 @@ bool select_insn(struct cg *g)
         return true; /* taken out where it is used */
     case IR_HI:
         return true; /* bound with its producer */
-    case IR_INSN:
-        g->pc = (int64_t)i->imm;
-        labels_poll(g);
-        return true;
     case IR_LABEL:
         labels_bind(g, i);
         return true;
@@ -748,13 +743,6 @@ bool select_insn(struct cg *g)
         return true;
     case IR_EXPECT:
         expect(g, i);
-        return true;
-    case IR_GET:
-        get(g, i);
-        return true;
-    case IR_PUT:
-        g->cur[i->aux] = g->id[i->a];
-        g->touched |= UINT64_C(1) << i->aux;
         return true;
     case IR_LDENV:
     case IR_STENV:
@@ -895,6 +883,26 @@ bool select_insn(struct cg *g)
             return true;
         }
         return x87_insn(g) || vector_insn(g);
+    }
+}
+
+bool select_insn(struct cg *g, const struct ir_insn *i)
+{
+    switch (i->op) { /* what most are of, and emits nothing */
+    case IR_INSN:
+        g->pc = (int64_t)i->imm;
+        if (g->poll_site)
+            labels_poll(g);
+        return true;
+    case IR_GET:
+        get(g, i);
+        return true;
+    case IR_PUT:
+        g->cur[i->aux] = g->id[i->a];
+        g->touched |= UINT64_C(1) << i->aux;
+        return true;
+    default:
+        return select_other(g, i);
     }
 }
 
