@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/clock/counter.h"
 
 enum clock_type { VCLOCK_VIRTUAL, VCLOCK_HOST, VCLOCK_RTC, VCLOCK_COUNT };
 
@@ -27,6 +28,8 @@ void clock_set_free(struct clock_set *clocks);
 void clock_set_notify(struct clock_set *clocks, clock_notify_fn fn, void *opaque);
 
 int64_t clock_now(struct clock_set *clocks, enum clock_type type);
+/* The virtual clock for who reads it without a call; valid as long as the set. */
+const struct clock_reading *clock_virtual_reading(const struct clock_set *clocks);
 /* Stop or continue the virtual clock. A new clock set is stopped at 0. Its timers do not fire while
  * it is stopped. */
 void clock_set_running(struct clock_set *clocks, bool running);

@@ -136,6 +136,67 @@ Test(clock, virtual_never_goes_back_while_it_is_stopped_and_started)
     pthread_join(thread, NULL);
 }
 
+/* The clock that readers see goes by the counter once its rate is known: it keeps to the host's. */
+Test(clock, virtual_keeps_to_the_host_clock)
+{
+    int64_t start = 0, first = 0;
+    bool counted = false;
+    clock_set_running(clocks, true);
+    for (int n = 0; n < 300; n++) {
+        int64_t before = clock_now(clocks, VCLOCK_HOST), now = clock_now(clocks, VCLOCK_VIRTUAL),
+                after = clock_now(clocks, VCLOCK_HOST);
+        if (!n) {
+            start = before;
+            first = now;
+        }
+        counted |= clock_virtual_reading(clocks)->span != 0;
+        cr_assert_geq(now - first, before - start - 200000 - (after - before), "round %d", n);
+        cr_assert_leq(now - first, after - start + 200000, "round %d", n);
+        sleep_ms(1);
+    }
+    cr_assert_eq(counted, host_counter_usable());
+}
+
+static struct {
+    int64_t latest;
+    bool end;
+    int64_t back;
+} race;
+
+/* No thread sees a time before one that another thread has seen. */
+static void *look_at_the_time(void *arg)
+{
+    while (!__atomic_load_n(&race.end, __ATOMIC_ACQUIRE)) {
+        int64_t latest = __atomic_load_n(&race.latest, __ATOMIC_ACQUIRE);
+        int64_t now = clock_now(clocks, VCLOCK_VIRTUAL);
+        if (now < latest)
+            __atomic_store_n(&race.back, latest - now, __ATOMIC_RELAXED);
+        while (now > latest && !__atomic_compare_exchange_n(&race.latest, &latest, now, false,
+                                                            __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+            ;
+    }
+    return arg;
+}
+
+Test(clock, virtual_never_goes_back_between_threads)
+{
+    pthread_t threads[2];
+    clock_set_running(clocks, true);
+    for (int n = 0; n < 2; n++)
+        cr_assert_eq(pthread_create(&threads[n], NULL, look_at_the_time, NULL), 0);
+    for (int n = 0; n < 12; n++) {
+        sleep_ms(25);
+        if (n % 4 == 3) {
+            clock_set_running(clocks, false);
+            clock_set_running(clocks, true);
+        }
+    }
+    __atomic_store_n(&race.end, true, __ATOMIC_RELEASE);
+    for (int n = 0; n < 2; n++)
+        pthread_join(threads[n], NULL);
+    cr_assert_eq(race.back, 0, "back by %lld ns", (long long)race.back);
+}
+
 Test(clock, step_runs_timers_in_deadline_order_with_the_clock_at_each)
 {
     static struct probe probes[TIMERS];
