@@ -352,6 +352,7 @@ static bool vcpu_init_tcg(struct vcpu *cpu, struct vemu_error **errp)
     tc->tm = tm;
     tc->arch = tm->arch;
     tc->host_mxcsr = 0x1f80;
+    tc->clock = clock_virtual_reading(cpu->machine->clocks);
     inject_vcpu_init(tc);
     cpu->accel_data = tc;
     cpu->regs = tcg_env(tc);

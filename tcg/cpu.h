@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "core/clock/clock.h"
 #include "core/cpu/cpu.h"
 #include "core/memory/memory.h"
 #include "tcg/ir/ir.h"
@@ -99,7 +100,8 @@ struct tcg_cpu {
     uint64_t call_arg[4];
     uint32_t call_attr;  /* access: size and enum ir_mem; call: helper number; trap: unused */
     uint32_t leave_kind; /* enum tcg_exit_kind, set by the leaving thunk */
-    uint64_t (*thunk_fn[9])(void *env);
+    uint64_t (*thunk_fn[10])(void *env);
+    const struct clock_reading *clock; /* the virtual clock */
 
     uint64_t unpolled;     /* guest instructions since the last poll, for counters.poll_distance */
     uint64_t fetch_second; /* physical address of what fetch_buffer holds */

@@ -189,6 +189,8 @@ static enum interp_code choose(const struct builder *b, const struct ir_insn *i,
         return INTERP_ATOMIC;
     case IR_FENCE:
         return INTERP_FENCE;
+    case IR_CLOCK:
+        return INTERP_CLOCK;
     case IR_CALL: {
         const struct ir_helper *h = &arch->helpers[i->imm];
         unsigned group = arch->slots[arch->slot_flags].group;

@@ -453,6 +453,9 @@ do_ATOMIC:
 do_FENCE:
     __sync_synchronize();
     NEXT;
+do_CLOCK:
+    v[i->d] = (uint64_t)clock_now(tc->vcpu->machine->clocks, VCLOCK_VIRTUAL);
+    NEXT;
 do_CALL_FLAGS:
     flush_flags(&f, &cpu->lazy, &pending);
 do_CALL:

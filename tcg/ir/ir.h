@@ -189,7 +189,9 @@ enum ir_exit_flags {
     X(FETCH_OR, 'T', "qi--", "")                                                                  \
     X(FETCH_XOR, 'T', "qi--", "")                                                                 \
     X(CMPXCHG, 'T', "qii-", "b = expected, c = new; returns the old value")                       \
-    X(FENCE, '0', "----", "full memory barrier")                                                  \
+    X(FENCE, '0', "----",                                                                         \
+      "full memory barrier; aux 1: loads only, and the clock is read behind it")                  \
+    X(CLOCK, 'T', "----", "i64: the machine's virtual clock, in ns")                              \
     /* control */                                                                                 \
     X(CALL, '*', "xxxx",                                                                          \
       "imm = helper number; integer arguments, widened to u64 by zero-extension")                 \

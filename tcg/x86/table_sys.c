@@ -69,7 +69,7 @@
     R(MAP_0F, 0x01, 0x01, REG_IS(2) | MOD_REG | RM_IS(0) | P_NP, "xgetbv", tr_xcr, NO_OPS, .feature = FEAT_XSAVE, .arg = HELPER_ID(xgetbv)) \
     R(MAP_0F, 0x01, 0x01, REG_IS(2) | MOD_REG | RM_IS(1) | P_NP, "xsetbv", tr_xcr, NO_OPS, .flags = I_CPL0 | I_END, .feature = FEAT_XSAVE, .arg = HELPER_ID(xsetbv)) \
     R(MAP_0F, 0x01, 0x01, REG_IS(7) | MOD_REG | RM_IS(0) | ONLY64, "swapgs", tr_swapgs, NO_OPS, .flags = I_CPL0) \
-    R(MAP_0F, 0x01, 0x01, REG_IS(7) | MOD_REG | RM_IS(1), "rdtscp", tr_helper, NO_OPS, .feature = FEAT_RDTSCP, .arg = HELPER_ID(rdtscp))
+    R(MAP_0F, 0x01, 0x01, REG_IS(7) | MOD_REG | RM_IS(1), "rdtscp", tr_rdtsc, NO_OPS, .feature = FEAT_RDTSCP, .arg = HELPER_ID(rdtscp))
 
 #define SEGBASE(R, n, name, fn, seg) \
     R(MAP_0F, 0xae, 0xae, P_F3 | REG_IS(n) | MOD_REG | ONLY64, name, fn, OPS(Ry), .flags = I_W64, .feature = FEAT_FSGSBASE, .arg = (seg))
@@ -88,7 +88,7 @@
     R(MAP_0F, 0x22, 0x22, SEL_ANY, "mov", tr_mov_to_cr, OPS(Cr, Ry), .flags = I_FORCE64 | I_CPL0 | I_END) \
     R(MAP_0F, 0x23, 0x23, SEL_ANY, "mov", tr_mov_to_dr, OPS(Dr, Ry), .flags = I_FORCE64 | I_CPL0 | I_END) \
     R(MAP_0F, 0x30, 0x30, SEL_ANY, "wrmsr", tr_helper_dyn1, NO_OPS, .flags = I_CPL0 | I_END, .feature = FEAT_MSR, .arg = HELPER_ID(wrmsr)) \
-    R(MAP_0F, 0x31, 0x31, SEL_ANY, "rdtsc", tr_helper, NO_OPS, .feature = FEAT_TSC, .arg = HELPER_ID(rdtsc)) \
+    R(MAP_0F, 0x31, 0x31, SEL_ANY, "rdtsc", tr_rdtsc, NO_OPS, .feature = FEAT_TSC, .arg = HELPER_ID(rdtsc)) \
     R(MAP_0F, 0x32, 0x32, SEL_ANY, "rdmsr", tr_helper, NO_OPS, .flags = I_CPL0, .feature = FEAT_MSR, .arg = HELPER_ID(rdmsr)) \
     R(MAP_0F, 0x33, 0x33, SEL_ANY, "rdpmc", tr_helper, NO_OPS, .arg = HELPER_ID(rdpmc)) \
     R(MAP_0F, 0x34, 0x34, SEL_ANY, "sysenter", tr_syscall, NO_OPS, .flags = I_END, .feature = FEAT_SEP, .arg = HELPER_ID(sysenter)) \
@@ -101,7 +101,7 @@
     SEGBASE(R, 1, "rdgsbase", tr_rd_segbase, X86_GS) \
     SEGBASE(R, 2, "wrfsbase", tr_wr_segbase, X86_FS) \
     SEGBASE(R, 3, "wrgsbase", tr_wr_segbase, X86_GS) \
-    R(MAP_0F, 0xae, 0xae, P_NP | REG_IS(5) | MOD_REG, "lfence", tr_nop, NO_OPS, .feature = FEAT_SSE2) \
+    R(MAP_0F, 0xae, 0xae, P_NP | REG_IS(5) | MOD_REG, "lfence", tr_lfence, NO_OPS, .feature = FEAT_SSE2) \
     R(MAP_0F, 0xae, 0xae, P_NP | REG_IS(6) | MOD_REG, "mfence", tr_fence, NO_OPS, .feature = FEAT_SSE2) \
     R(MAP_0F, 0xae, 0xae, P_NP | REG_IS(7) | MOD_REG, "sfence", tr_nop, NO_OPS, .feature = FEAT_SSE) \
     R(MAP_0F, 0xae, 0xae, P_NP | REG_IS(7) | MOD_MEM, "clflush", tr_clflush, OPS(Mb), .feature = FEAT_CLFLUSH) \

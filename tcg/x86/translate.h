@@ -29,6 +29,7 @@ struct x86_trans {
     bool done;      /* the region ends with this instruction (an EXIT was emitted) */
     bool after_sti; /* this instruction follows an STI and is the region's last: interrupts are
                        looked at behind it, not before */
+    bool lfence; /* an LFENCE stands before this instruction: RDTSC waits for what is before it */
     /* this instruction's memory operand, once computed */
     ir_ref ea;        /* linear address */
     ir_ref loaded;    /* the IR_LD of x86_load_rm_rmw() */

@@ -3,6 +3,7 @@
  * privileges, fast system calls. The work is done by helpers (helpers_sys.h says how each is called
  * and how the region goes on after).
  */
+#include "core/cpu/x86_tsc.h"
 #include "tcg/x86/translate_int.h"
 
 static ir_ref bytes_of(struct x86_trans *x, unsigned w)
@@ -69,11 +70,40 @@ void tr_xcr(struct x86_trans *x, const struct x86_insn *i)
         tr_helper(x, i);
 }
 
+static ir_ref env_field(struct x86_trans *x, enum ir_type type, size_t offset)
+{
+    return ir_emit(x->ir, IR_LDENV, type, 0, 0, 0, 0, 0, offset);
+}
+
 void tr_rdpid(struct x86_trans *x, const struct x86_insn *i)
 {
-    ir_ref aux =
-        ir_emit(x->ir, IR_LDENV, IR_I32, 0, 0, 0, 0, 0, offsetof(struct x86_regs, tsc_aux));
-    x86_put_gpr(x, i->rm, IR_W32, aux);
+    x86_put_gpr(x, i->rm, IR_W32, env_field(x, IR_I32, offsetof(struct x86_regs, tsc_aux)));
+}
+
+/* RDTSC, RDTSCP: the virtual clock scaled (core/cpu/x86_tsc.h). A frequency that is no whole number
+ * of GHz, and the check of a privilege that may be wanting, are the helper's. */
+void tr_rdtsc(struct x86_trans *x, const struct x86_insn *i)
+{
+    struct ir_region *r = x->ir;
+    const bool p = i->row->arg == HELPER_ID(rdtscp);
+    const uint64_t hz = x->t->tc ? x86_tsc_hz(x->t->tc->vcpu) : X86_NS_PER_SECOND;
+    if (hz % X86_NS_PER_SECOND || (x->mode & MODE_CR4_TSD && x->mode & MODE_CPL) ||
+        x->mode & MODE_ICOUNT) {
+        tr_helper(x, i);
+        return;
+    }
+    ir_ref aux = p ? env_field(x, IR_I32, offsetof(struct x86_regs, tsc_aux)) : 0;
+    /* RDTSCP waits for what stands before it, as LFENCE makes RDTSC do. */
+    if (p || x->lfence)
+        ir_emit(r, IR_FENCE, IR_VOID, 1, 0, 0, 0, 0, 0);
+    x->lfence = false;
+    ir_ref v = ir_emit(r, IR_CLOCK, IR_I64, 0, 0, 0, 0, 0, 0);
+    v = ir_op2(r, IR_MUL, IR_I64, v, ir_i64(r, hz / X86_NS_PER_SECOND));
+    v = ir_op2(r, IR_ADD, IR_I64, v, env_field(x, IR_I64, offsetof(struct x86_regs, tsc_offset)));
+    x86_put_gpr(x, X86_RAX, IR_W32, ir_trunc(r, v));
+    ir_put(r, SLOT_GPR + X86_RDX, ir_op2(r, IR_SHR, IR_I64, v, ir_i32(r, 32)));
+    if (p)
+        x86_put_gpr(x, X86_RCX, IR_W32, aux);
 }
 
 /* RDRAND, RDSEED: there is always a number, so CF is set. */
@@ -188,6 +218,13 @@ void tr_invpcid(struct x86_trans *x, const struct x86_insn *i)
 void tr_clflush(struct x86_trans *x, const struct x86_insn *i)
 {
     x86_load_mem(x, i, IR_W8, 0);
+}
+
+/* Loads are in order as it is; what counts is the time read behind it. */
+void tr_lfence(struct x86_trans *x, const struct x86_insn *i)
+{
+    (void)i;
+    x->lfence = true;
 }
 
 void tr_fence(struct x86_trans *x, const struct x86_insn *i)

@@ -114,10 +114,17 @@ static bool memory_name(const struct tcg_arch *arch, unsigned base, int64_t disp
 static bool thunk_name(const struct x86_backend *be, const uint8_t *target, char *buf, size_t size)
 {
     static const char *const plain[THUNK_C] = {
-        [THUNK_ENTER] = "enter",   [THUNK_LEAVE] = "leave",
-        [THUNK_LINK] = "link",     [THUNK_DEAD] = "dead",
-        [THUNK_DYN] = "dyn",       [THUNK_EVENTS] = "events",
-        [THUNK_RETURN] = "return", [THUNK_INDIRECT_MISS] = "indirect miss",
+        [THUNK_ENTER] = "enter",
+        [THUNK_LEAVE] = "leave",
+        [THUNK_LINK] = "link",
+        [THUNK_DEAD] = "dead",
+        [THUNK_DYN] = "dyn",
+        [THUNK_EVENTS] = "events",
+        [THUNK_RETURN] = "return",
+        [THUNK_INDIRECT_MISS] = "indirect miss",
+        [THUNK_CLOCK + LIVE_NONE] = "clock",
+        [THUNK_CLOCK + LIVE_128] = "clock, xmm saved",
+        [THUNK_CLOCK + LIVE_256] = "clock, ymm saved",
     };
     static const char *const entries[C_ENTRIES] = {
         [C_LOAD] = "load",
@@ -129,6 +136,7 @@ static bool thunk_name(const struct x86_backend *be, const uint8_t *target, char
         [C_TRAP] = "trap",
         [C_X87] = "x87",
         [C_VECTOR] = "vector",
+        [C_CLOCK] = "clock",
     };
     static const struct {
         unsigned first, count;

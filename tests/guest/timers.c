@@ -54,6 +54,45 @@ static void tsc(void)
     check("the TSC can be written");
 }
 
+CODE(read_tsc, "rdtsc\n mov %rax,%rsi\n mov %rdx,%rdi\n lfence\n rdtsc\n mov %rax,%r8\n"
+               " mov %rdx,%r9\n rdtscp");
+CODE(read_tscp, "rdtscp");
+
+static void tsc_registers(void)
+{
+    struct regs r;
+    const bool p = cpuid(0x80000001, 0).d >> 27 & 1;
+    if (!p) {
+        skip("RDTSC and RDTSCP", "no RDTSCP");
+        return;
+    }
+    wrmsr(MSR_TSC_AUX, 0x89abcdef);
+    for (int cpl = 0; cpl <= 3; cpl += 3) {
+        regs_init(&r, read_tsc, cpl);
+        r.rax = r.rcx = r.rdx = ~0ul;
+        run_expect(&r, VEC_DONE);
+        equal("upper halves", (r.rax | r.rdx | r.rsi | r.rdi) >> 32, 0);
+        equal("aux", r.rcx, 0x89abcdef);
+        u64 a = r.rsi | r.rdi << 32, b = r.r8 | r.r9 << 32, c = r.rax | r.rdx << 32;
+        if (b < a || c < b || rdtsc() < c || c - a > 1000 * tsc_per_ms)
+            complain("in a row: %lx %lx %lx", a, b, c);
+    }
+    check("RDTSC and RDTSCP set EAX, EDX and ECX and count up");
+    write_cr4(read_cr4() | CR4_TSD);
+    regs_init(&r, read_tsc, 3);
+    run_expect(&r, VEC_GP);
+    equal("error", r.err, 0);
+    regs_init(&r, read_tscp, 3);
+    run_expect(&r, VEC_GP);
+    equal("error", r.err, 0);
+    regs_init(&r, read_tsc, 0);
+    run_expect(&r, VEC_DONE);
+    write_cr4(read_cr4() & ~(ul)CR4_TSD);
+    regs_init(&r, read_tsc, 3);
+    run_expect(&r, VEC_DONE);
+    check("CR4.TSD makes them #GP(0) at level 3");
+}
+
 static void pit(void)
 {
     u16 last, now;
@@ -274,6 +313,7 @@ void test_main(void)
 {
     apic_enable();
     tsc();
+    tsc_registers();
     pit();
     apic();
     rtc();

@@ -184,7 +184,8 @@ static bool row_wanted(const struct x86_row *row)
                                            tr_ins,
                                            tr_outs,
                                            tr_rdpid,
-                                           tr_rdrand};
+                                           tr_rdrand,
+                                           tr_rdtsc};
     if ((row->select >> 16 & 1u << 10) && !(row->select & 1u << 10))
         return false; /* NOT64 */
     for (unsigned k = 0; k < sizeof no / sizeof *no; k++)

@@ -223,6 +223,11 @@ static uint64_t c_vector(void *env)
     return 0;
 }
 
+static uint64_t c_clock(void *env)
+{
+    return (uint64_t)clock_now(tcg_cpu_of(env)->vcpu->machine->clocks, VCLOCK_VIRTUAL);
+}
+
 static uint64_t c_trap(void *env)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
@@ -236,6 +241,7 @@ static bool vcpu_init(struct tcg_cpu *tc, struct vemu_error **errp)
         [C_LOAD] = c_load,           [C_STORE] = c_store,   [C_LOAD_VEC] = c_load_vec,
         [C_STORE_VEC] = c_store_vec, [C_ATOMIC] = c_atomic, [C_CALL] = c_call,
         [C_TRAP] = c_trap,           [C_X87] = x87_access,  [C_VECTOR] = c_vector,
+        [C_CLOCK] = c_clock,
     };
     (void)errp;
     for (unsigned k = 0; k < C_ENTRIES; k++)

@@ -242,6 +242,7 @@ enum c_entry {
     C_TRAP,
     C_X87,
     C_VECTOR,
+    C_CLOCK,
     C_ENTRIES
 };
 
@@ -254,7 +255,9 @@ enum thunk {
     THUNK_EVENTS, /* as DYN, but to the run loop when an event is pending */
     THUNK_RETURN, /* to the run loop, to look at events */
     THUNK_INDIRECT_MISS,
-    THUNK_C, /* + enum c_entry: C function called with only general registers saved */
+    THUNK_CLOCK, /* + enum cg_live: RAX := the virtual clock; RCX and RDX are used */
+    THUNK_C = THUNK_CLOCK + LIVE_256 +
+              1, /* + enum c_entry: C function called with only general registers saved */
     THUNK_C_XMM = THUNK_C + C_ENTRIES, /* likewise, vector registers too */
     THUNK_C_YMM = THUNK_C_XMM + C_ENTRIES,
     THUNK_ROUTINE = THUNK_C_YMM + C_ENTRIES, /* + C_LOAD ... C_STORE_VEC, for shared routines */

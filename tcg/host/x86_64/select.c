@@ -183,6 +183,16 @@ static void wide_multiply(struct cg *g, const struct ir_insn *i)
     bind_pair(g);
 }
 
+static void read_clock(struct cg *g)
+{
+    cg_take(g, RAX);
+    cg_take(g, RCX);
+    cg_take(g, RDX);
+    emit_call_to(&g->e, cg_thunk(g, THUNK_CLOCK + cg_vec_live(g)));
+    cg_bind(g, g->n, RAX);
+    fl_clobber(g);
+}
+
 static void divide(struct cg *g, const struct ir_insn *i)
 {
     cg_take(g, RAX);
@@ -855,7 +865,10 @@ static bool select_other(struct cg *g, const struct ir_insn *i)
     case IR_FENCE:
         emit_u8(&g->e, 0x0f);
         emit_u8(&g->e, 0xae);
-        emit_u8(&g->e, 0xf0);
+        emit_u8(&g->e, i->aux ? 0xe8 : 0xf0); /* lfence, mfence */
+        return true;
+    case IR_CLOCK:
+        read_clock(g);
         return true;
     case IR_CALL:
         call(g, i);

@@ -189,6 +189,40 @@ static void dyn(struct emit *e, const struct tcg_arch *arch, const uint8_t *leav
     emit_jmp_to(e, leave_code);
 }
 
+/* RAX := the virtual clock, by struct clock_reading; slow: C, when that is not valid now. */
+static void clock_read(struct emit *e, const uint8_t *slow)
+{
+#define READING(field) mem_at(RCX, offsetof(struct clock_reading, field))
+    push(e, RBX);
+    emit_load(e, true, RCX, ENV_MEM(clock));
+    const uint8_t *again = e->p;
+    emit_load(e, false, RBX, READING(seq));
+    emit_u8(e, 0x0f); /* rdtsc */
+    emit_u8(e, 0x31);
+    emit_shift_imm(e, 8, G_SHL, RDX, 32);
+    emit_alu(e, 8, X_OR, RAX, RDX);
+    emit_rm(e, X_SUB | OPC_W, RAX, READING(base));
+    emit_rm(e, X_CMP | OPC_W, RAX, READING(span));
+    uint8_t *beyond = emit_jcc(e, CC_AE);
+    emit_rm(e, 0xf7 | OPC_W, 4, READING(mult));  /* mul */
+    emit_rr(e, 0xac | MAP_0F | OPC_W, RDX, RAX); /* shrd rax, rdx, 32 */
+    emit_u8(e, 32);
+    emit_rm(e, X_ADD | OPC_W, RAX, READING(ns));
+    emit_rm(e, X_CMP, RBX, READING(seq));
+    emit_patch(emit_jcc(e, CC_NE), again);
+    emit_rr(e, 0xf6 | OPC_BYTE, 0, RBX); /* test bl, 1: being changed */
+    emit_u8(e, 1);
+    emit_patch(emit_jcc(e, CC_NE), again);
+    pop(e, RBX);
+    emit_ret(e);
+    emit_patch(beyond, e->p);
+    pop(e, RBX);
+    emit_call_to(e, slow);
+    emit_load(e, true, RAX, mem_at(ENV, TCG_ENV_OFFSET(call_arg)));
+    emit_ret(e);
+#undef READING
+}
+
 bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be)
 {
     const struct tcg_arch *arch = tm->arch;
@@ -232,6 +266,12 @@ bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be)
         call_c(&e, k, LIVE_128, 1);
         at[THUNK_ROUTINE_YMM + k] = e.p;
         call_c(&e, k, LIVE_256, 1);
+    }
+    for (unsigned live = LIVE_NONE; live <= LIVE_256; live++) {
+        const uint8_t *slow = e.p;
+        call_c(&e, C_CLOCK, (enum cg_live)live, 1);
+        at[THUNK_CLOCK + live] = e.p;
+        clock_read(&e, slow);
     }
     for (unsigned k = 0; k < THUNK_COUNT; k++)
         be->thunk[k] = at[k] - be->write + be->exec;
