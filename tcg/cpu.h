@@ -56,7 +56,7 @@ struct tcg_cpu {
     struct vcpu *vcpu;
     struct tcg_machine *tm;
     const struct tcg_arch *arch;
-    struct tcg_mmu *mmu; /* tcg/mmu: cached contexts, level 2 TLB */
+    struct tcg_mmu *mmu; /* tcg/mmu: cached contexts, what misses go by */
     void *backend;       /* the back end's own per-vCPU data */
     struct tcg_counters counters;
 
@@ -200,6 +200,9 @@ void tcg_out(struct tcg_cpu *tc, uint16_t port, unsigned size, uint64_t value);
 /* All mappings may have changed (CR3 load without PCID tag match is tcg_mmu_set_root instead). */
 void tcg_mmu_flush(struct tcg_cpu *tc, bool keep_global);
 void tcg_mmu_flush_page(struct tcg_cpu *tc, uint64_t vaddr);
+/* The same for the address spaces of one tag (mmu_root_tag), without their global pages. */
+void tcg_mmu_flush_tag(struct tcg_cpu *tc, uint64_t tag);
+void tcg_mmu_flush_page_tag(struct tcg_cpu *tc, uint64_t vaddr, uint64_t tag);
 /* The translation root changed to `key` (a value naming the address space: CR3 | PCID and
  * paging-mode bits): a cached context for it is taken up; flush: its cached translations are void.
  */
@@ -224,6 +227,23 @@ struct tcg_walk_entry {
 
 enum { TCG_WALK_LEVELS = 5 };
 
+/*
+ * How the last entry of a walk is read again without the levels above it, and for the pages that
+ * its table maps besides: what processors keep in their paging-structure caches. An entry allows
+ * the access that was walked for, and has the accessed and dirty bits that it would set, when
+ * (entry & mask) == want. All else takes the walk.
+ */
+struct tcg_walk_last {
+    const void
+        *table; /* in the host's memory; a large page: its entry. NULL: there is no short way */
+    uint64_t mask, want;
+    uint64_t address; /* bits of an entry that are its page's address */
+    uint64_t low;     /* bits of the linear address that go below: a large page's, not a page's */
+    uint64_t global;  /* bit of an entry whose page is global */
+    uint32_t index_mask; /* of the linear address's page number: the entry's index in table */
+    uint32_t size;       /* of an entry: 4 or 8 bytes */
+};
+
 struct tcg_walk {
     struct tcg_walk_entry entries[TCG_WALK_LEVELS]; /* when tables_wanted was set */
     unsigned entry_count;
@@ -233,6 +253,8 @@ struct tcg_walk {
     bool readable, writable,
         executable; /* in the MMU index asked for, write also says dirty is set */
     bool global;
+    bool keyed; /* what may be done there depends on a key's rights: tcg_mmu_keys_changed() */
+    struct tcg_walk_last last;
 };
 
 /*

@@ -183,7 +183,6 @@ static void flagged_store(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t addr
     if (!page || (!page->lines && !page->table)) {
         if (page)
             __atomic_store_n(&page->code, false, __ATOMIC_SEQ_CST); /* data again */
-        e->write &= ~(uint64_t)TLB_CODE;
         ram_store(host, data, size);
     } else {
         /* What this block is made of changes with the next instruction: it must end here. */
@@ -267,6 +266,11 @@ uint64_t tcg_load(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned att
     tc->counters.tlb_slow++;
     if (tc->tm->inject)
         inject_at_access(tc);
+    if (!crosses_page(addr, size)) {
+        const void *host = tlb_refill(tc, ctx, addr, attr & IR_MEM_RMW ? TCG_WRITE : TCG_READ);
+        if (host)
+            return ram_load(host, size);
+    }
     if ((attr & IR_MEM_RMW) && !tcg_probe(tc, addr, size, TCG_WRITE, attr))
         return 0;
     if (!crosses_page(addr, size))
@@ -296,7 +300,11 @@ void tcg_store(struct tcg_cpu *tc, uint64_t addr, unsigned size, uint64_t value,
     if (tc->tm->inject)
         inject_at_access(tc);
     if (!crosses_page(addr, size)) {
-        store_in_page(tc, ctx, addr, size, value);
+        void *host = tlb_refill(tc, ctx, addr, TCG_WRITE);
+        if (host)
+            ram_store(host, &value, size);
+        else
+            store_in_page(tc, ctx, addr, size, value);
         return;
     }
     uint8_t bytes[8];

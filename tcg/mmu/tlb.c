@@ -1,4 +1,4 @@
-/* Contexts, roots and both TLB levels. See tlb.h. */
+/* Contexts, roots and flushes. See tlb.h. */
 #include "tcg/mmu/tlb.h"
 
 #include <stdlib.h>
@@ -10,33 +10,9 @@
 #include "core/util/range.h"
 #include "tcg/machine.h"
 
-static bool log_mmu(const struct tcg_cpu *tc)
-{
-    return log_enabled(&tc->vcpu->machine->log, LOG_MMU);
-}
-
 static void log_flush(const struct tcg_cpu *tc, const char *what)
 {
     log_msg(&tc->vcpu->machine->log, LOG_MMU, "cpu %u: flush, %s", tc->vcpu->index, what);
-}
-
-/* w NULL: the walk raised an exception. */
-static void log_walk(const struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access,
-                     unsigned index, const struct tcg_walk *w)
-{
-    static const char *const names[] = {
-        [TCG_READ] = "read", [TCG_WRITE] = "write", [TCG_FETCH] = "fetch"};
-    struct log *log = &tc->vcpu->machine->log;
-    if (w)
-        log_write(
-            log, LOG_MMU, "cpu %u: fill 0x%016llx %s index %u: 0x%llx %c%c%c%s, page of %llu KiB",
-            tc->vcpu->index, (unsigned long long)vaddr, names[access], index,
-            (unsigned long long)w->paddr, w->readable ? 'r' : '-', w->writable ? 'w' : '-',
-            w->executable ? 'x' : '-', w->global ? " global" : "", 1ull << w->page_bits >> 10);
-    else
-        log_write(log, LOG_MMU, "cpu %u: fill 0x%016llx %s index %u: fault, vector %02x error %x",
-                  tc->vcpu->index, (unsigned long long)vaddr, names[access], index, tc->exc_vector,
-                  tc->exc_error);
 }
 
 static void ctx_clear_l1(struct tcg_ctx *ctx)
@@ -45,6 +21,8 @@ static void ctx_clear_l1(struct tcg_ctx *ctx)
     memset(ctx->wr, 0xff, sizeof ctx->wr);
     memset(ctx->rd_global, 0, sizeof ctx->rd_global);
     memset(ctx->wr_global, 0, sizeof ctx->wr_global);
+    memset(ctx->rd_keyed, 0, sizeof ctx->rd_keyed);
+    memset(ctx->wr_keyed, 0, sizeof ctx->wr_keyed);
 }
 
 static void ctx_clear_jumps(struct tcg_ctx *ctx)
@@ -64,9 +42,12 @@ static void space_flush(struct tcg_cpu *tc, struct tcg_space *sp)
         if (exec_any(&sp->ctx[k]->exec))
             ctx_clear_jumps(sp->ctx[k]);
     }
-    sp->generation = ++tc->mmu->next_generation;
-    sp->large_lo = 1;
-    sp->large_hi = 0;
+    sp->generation = sp->walks = ++tc->mmu->next_generation;
+    if (sp->any_large)
+        memset(sp->large, 0, sizeof sp->large);
+    sp->any_large = false;
+    sp->huge_lo = 1;
+    sp->huge_hi = 0;
 }
 
 static struct tcg_ctx *ctx_new(struct tcg_space *sp)
@@ -88,30 +69,47 @@ struct tcg_ctx *tlb_space_context(struct tcg_space *sp, unsigned k)
     return sp->ctx[k];
 }
 
+static void *table_new(size_t size)
+{
+    void *table = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return table == MAP_FAILED ? NULL : table;
+}
+
+enum { ACCESS_KINDS = TCG_FETCH + 1 };
+
+static size_t code_size(void)
+{
+    return TLB_CODE_PAGES * sizeof(struct tlb_code_page);
+}
+
+static size_t regions_size(void)
+{
+    return ACCESS_KINDS * TLB_REGIONS * sizeof(struct tlb_region);
+}
+
+static bool make_contexts(struct tcg_cpu *tc)
+{
+    for (unsigned i = 0; i < tc->arch->mmu_index_count; i++)
+        if (!tlb_context(tc, i))
+            return false;
+    return true;
+}
+
 bool tlb_init(struct tcg_cpu *tc, struct vemu_error **errp)
 {
-    struct tcg_mmu *mmu = calloc(1, sizeof *mmu);
-    if (!mmu)
-        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the TLB of vCPU %u",
-                         tc->vcpu->index);
-    mmu->l2 = mmap(NULL, TLB_L2_SIZE * sizeof *mmu->l2, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (mmu->l2 == MAP_FAILED) {
-        free(mmu);
-        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the TLB of vCPU %u",
-                         tc->vcpu->index);
+    struct tcg_mmu *mmu = tc->mmu = calloc(1, sizeof *mmu);
+    if (mmu) {
+        mmu->code = table_new(code_size());
+        mmu->regions = table_new(regions_size());
+        mmu->root = &mmu->roots[0];
+        mmu->root->valid = true;
     }
-    tc->mmu = mmu;
-    mmu->root = &mmu->roots[0];
-    mmu->root->valid = true;
-    for (unsigned i = 0; i < tc->arch->mmu_index_count; i++) {
-        if (!tlb_context(tc, i)) {
-            tlb_free(tc);
-            return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the TLB of vCPU %u",
-                             tc->vcpu->index);
-        }
-    }
-    return true;
+    if (mmu && mmu->code && mmu->regions && make_contexts(tc))
+        return true;
+    tlb_free(tc);
+    return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the TLB of vCPU %u",
+                     tc->vcpu->index);
 }
 
 void tlb_free(struct tcg_cpu *tc)
@@ -124,7 +122,10 @@ void tlb_free(struct tcg_cpu *tc)
             for (unsigned k = 0; k < TLB_MODES; k++)
                 if (mmu->roots[r].space[i].ctx[k])
                     munmap(mmu->roots[r].space[i].ctx[k], sizeof(struct tcg_ctx));
-    munmap(mmu->l2, TLB_L2_SIZE * sizeof *mmu->l2);
+    if (mmu->code)
+        munmap(mmu->code, code_size());
+    if (mmu->regions)
+        munmap(mmu->regions, regions_size());
     free(mmu);
     tc->mmu = NULL;
 }
@@ -190,7 +191,7 @@ void tlb_flush_all(struct tcg_cpu *tc)
 {
     struct tcg_mmu *mmu = tc->mmu;
     log_flush(tc, "everything");
-    mmu->ram.size = 0; /* the flat view may have changed */
+    mmu->ram = (struct tlb_ram){0}; /* the flat view may have changed */
     for (unsigned r = 0; r < TLB_ROOTS; r++) {
         if (&mmu->roots[r] != mmu->root)
             mmu->roots[r].valid = false;
@@ -212,41 +213,29 @@ static void ctx_flush_nonglobal(struct tcg_ctx *ctx)
         ctx_clear_jumps(ctx);
 }
 
-/* Keep what is global in level 1; level 2 forgets it (generation), which costs refills only. */
+/* Keep what is global in the fast tables; the rest forgets it (generation), which costs refills
+ * only. */
 static void root_flush_nonglobal(struct tcg_cpu *tc, struct tcg_root *root)
 {
     for (unsigned i = 0; i < TLB_MAX_INDEX; i++) {
         struct tcg_space *sp = &root->space[i];
         for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
             ctx_flush_nonglobal(sp->ctx[k]);
-        sp->generation = ++tc->mmu->next_generation;
+        sp->generation = sp->walks = ++tc->mmu->next_generation;
     }
-}
-
-void tcg_mmu_flush(struct tcg_cpu *tc, bool keep_global)
-{
-    struct tcg_mmu *mmu = tc->mmu;
-    for (unsigned r = 0; r < TLB_ROOTS; r++)
-        if (&mmu->roots[r] != mmu->root)
-            mmu->roots[r].valid = false;
-    if (keep_global) {
-        log_flush(tc, "all but global pages");
-        root_flush_nonglobal(tc, mmu->root);
-    } else {
-        tlb_flush_all(tc);
-    }
-    tc->counters.tlb_flushes++;
-}
-
-static struct tlb_l2_entry *l2_entry(struct tcg_cpu *tc, const struct tcg_space *sp, uint64_t vpage)
-{
-    return &tc->mmu->l2[(vpage >> MEM_PAGE_BITS ^ sp->generation * 0x9e5) & (TLB_L2_SIZE - 1)];
 }
 
 static void fast_drop(struct tlb_fast *f, uint64_t vpage)
 {
     if (align_down(f->tag, MEM_PAGE_SIZE) == vpage)
         f->tag = TLB_INVALID;
+}
+
+static void code_drop_page(struct tcg_mmu *mmu, const struct tcg_space *sp, uint64_t vpage)
+{
+    struct tlb_code_page *p = tlb_code_slot(mmu, sp, vpage);
+    if (p->vpage == vpage && p->generation == sp->generation)
+        p->generation = 0;
 }
 
 /* What is cached of one 4 KiB page, without the rest of a large page it may be part of. */
@@ -257,9 +246,21 @@ static void space_drop_page(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t v
         fast_drop(&sp->ctx[k]->rd[n], vpage);
         fast_drop(&sp->ctx[k]->wr[n], vpage);
     }
-    struct tlb_l2_entry *l2 = l2_entry(tc, sp, vpage);
-    if (l2->vpage == vpage && l2->generation == sp->generation)
-        l2->generation = 0;
+    code_drop_page(tc->mmu, sp, vpage);
+}
+
+void tlb_page_fault(struct tcg_cpu *tc, uint64_t vaddr)
+{
+    struct tcg_mmu *mmu = tc->mmu;
+    for (unsigned i = 0; i < TLB_MAX_INDEX; i++) {
+        struct tcg_space *sp = &mmu->root->space[i];
+        space_drop_page(tc, sp, align_down(vaddr, MEM_PAGE_SIZE));
+        for (unsigned access = 0; access < ACCESS_KINDS; access++) {
+            struct tlb_region *g = tlb_region_slot(mmu, sp, vaddr, (enum tcg_access)access);
+            if (g->walks == sp->walks && g->number == vaddr >> REGION_BITS)
+                g->walks = 0;
+        }
+    }
 }
 
 static void ctx_drop_range(struct tcg_ctx *ctx, uint64_t base, unsigned shift)
@@ -289,35 +290,52 @@ static void space_drop_range(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t 
     }
     for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
         ctx_drop_range(sp->ctx[k], base, shift);
-    for (uint64_t at = base; at - base < UINT64_C(1) << shift; at += MEM_PAGE_SIZE) {
-        struct tlb_l2_entry *l2 = l2_entry(tc, sp, at);
-        if (l2->vpage == at && l2->generation == sp->generation)
-            l2->generation = 0;
-    }
+    for (uint64_t at = base; at - base < UINT64_C(1) << shift; at += MEM_PAGE_SIZE)
+        code_drop_page(tc->mmu, sp, at);
 }
 
 static void space_flush_page(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t vaddr)
 {
-    uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
     if (!sp->ctx[0])
         return;
-    if (sp->large_lo <= sp->large_hi && vaddr >= sp->large_lo && vaddr <= sp->large_hi) {
+    if (sp->huge_lo <= sp->huge_hi && vaddr >= sp->huge_lo && vaddr <= sp->huge_hi) {
         space_flush(tc, sp);
         return;
     }
-    space_drop_range(tc, sp, vpage, MEM_PAGE_BITS);
+    const bool large = sp->any_large && tlb_large_noted(sp, vaddr);
+    const unsigned shift = large ? TLB_LARGE_SHIFT : MEM_PAGE_BITS;
+    space_drop_range(tc, sp, vaddr >> shift << shift, shift);
+    /* What is known of upper levels goes whatever their address. */
+    sp->walks = ++tc->mmu->next_generation;
+}
+
+static void log_flush_page(const struct tcg_cpu *tc, uint64_t vaddr)
+{
+    log_msg(&tc->vcpu->machine->log, LOG_MMU, "cpu %u: flush, page 0x%016llx", tc->vcpu->index,
+            (unsigned long long)vaddr);
+}
+
+static void root_flush_page(struct tcg_cpu *tc, struct tcg_root *root, uint64_t vaddr)
+{
+    for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
+        if (root->valid)
+            space_flush_page(tc, &root->space[i], vaddr);
 }
 
 void tcg_mmu_flush_page(struct tcg_cpu *tc, uint64_t vaddr)
 {
-    struct tcg_mmu *mmu = tc->mmu;
-    log_msg(&tc->vcpu->machine->log, LOG_MMU, "cpu %u: flush, page 0x%016llx", tc->vcpu->index,
-            (unsigned long long)vaddr);
+    log_flush_page(tc, vaddr);
     /* A global page may be cached in every root. */
     for (unsigned r = 0; r < TLB_ROOTS; r++)
-        for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
-            if (mmu->roots[r].valid)
-                space_flush_page(tc, &mmu->roots[r].space[i], vaddr);
+        root_flush_page(tc, &tc->mmu->roots[r], vaddr);
+}
+
+void tcg_mmu_flush_page_tag(struct tcg_cpu *tc, uint64_t vaddr, uint64_t tag)
+{
+    log_flush_page(tc, vaddr);
+    for (unsigned r = 0; r < TLB_ROOTS; r++)
+        if (tc->arch->mmu_root_tag(tc->mmu->roots[r].key) == tag)
+            root_flush_page(tc, &tc->mmu->roots[r], vaddr);
 }
 
 /* The root is to be used again after a load that dropped what was cached of it. */
@@ -330,11 +348,39 @@ static void root_renew(struct tcg_cpu *tc, struct tcg_root *root)
         for (unsigned n = 0; n < count; n++)
             for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
                 space_drop_range(tc, &root->space[i], drops[n].base, drops[n].shift);
+        for (unsigned i = 0; count && i < TLB_MAX_INDEX; i++)
+            root->space[i].walks = ++tc->mmu->next_generation;
         return;
     }
     root_flush_nonglobal(tc, root);
     tables_start(tc->tm, &root->tables,
                  tc->mmu->reloads >= TABLE_RELOADS && !tc->arch->mmu_root_tag(root->key));
+}
+
+void tcg_mmu_flush(struct tcg_cpu *tc, bool keep_global)
+{
+    struct tcg_mmu *mmu = tc->mmu;
+    if (!keep_global) {
+        tlb_flush_all(tc);
+        return;
+    }
+    log_flush(tc, "all but global pages");
+    for (unsigned r = 0; r < TLB_ROOTS; r++)
+        mmu->roots[r].stale = true;
+    root_renew(tc, mmu->root);
+    tc->counters.tlb_flushes++;
+}
+
+void tcg_mmu_flush_tag(struct tcg_cpu *tc, uint64_t tag)
+{
+    struct tcg_mmu *mmu = tc->mmu;
+    log_flush(tc, "a tag");
+    for (unsigned r = 0; r < TLB_ROOTS; r++)
+        if (tc->arch->mmu_root_tag(mmu->roots[r].key) == tag)
+            mmu->roots[r].stale = true;
+    if (mmu->root->stale)
+        root_renew(tc, mmu->root);
+    tc->counters.tlb_flushes++;
 }
 
 static struct tcg_root *oldest_root(struct tcg_mmu *mmu)
@@ -406,186 +452,6 @@ void tlb_forget_code(struct tcg_cpu *tc)
         for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
             for (unsigned k = 0; k < TLB_MODES && tc->mmu->roots[r].space[i].ctx[k]; k++)
                 ctx_clear_jumps(tc->mmu->roots[r].space[i].ctx[k]);
-}
-
-const struct tlb_ram *tlb_ram_at(struct tcg_cpu *tc, uint64_t paddr)
-{
-    struct vemu_machine *m = tc->vcpu->machine;
-    struct tlb_ram *cached = &tc->mmu->ram;
-    unsigned token;
-    if (paddr - cached->start < cached->size)
-        return cached;
-    const struct mem_view *view = mem_view_enter(m->memory, &token);
-    const struct mem_range *range = mem_view_find(view, paddr);
-    const bool found = range && range->region->ram;
-    if (found)
-        *cached = (struct tlb_ram){.start = range->start,
-                                   .size = range->size,
-                                   .ram = range->region->ram,
-                                   .offset = range->region->ram_offset + range->region_offset,
-                                   .rom = range->region->kind == MEM_ROM ||
-                                          range->region->ram->read_only};
-    mem_view_leave(m->memory, token);
-    return found ? cached : NULL;
-}
-
-static bool page_is_watched(const struct tcg_mmu *mmu, uint64_t vpage)
-{
-    for (unsigned n = 0; n < mmu->watch_count; n++)
-        if (range_overlaps(vpage, MEM_PAGE_SIZE, mmu->watches[n].addr, mmu->watches[n].len))
-            return true;
-    return false;
-}
-
-/* Make the entry for a page whose walk succeeded. */
-static void entry_fill(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t vpage,
-                       const struct tcg_walk *w, struct tcg_page ***page_table)
-{
-    uint64_t read = w->readable ? vpage : TLB_INVALID, write = w->writable ? vpage : TLB_INVALID;
-    const struct tlb_ram *range = tlb_ram_at(tc, w->paddr);
-
-    *page_table = NULL;
-    e->info = w->paddr | (w->readable ? TLB_INFO_READ : 0) | (w->writable ? TLB_INFO_WRITE : 0) |
-              (w->executable ? TLB_INFO_EXEC : 0) | (w->global ? TLB_INFO_GLOBAL : 0);
-    /* A page is RAM when one RAM range covers it whole; a mixed page goes through the bus. */
-    if (range && range_fits(w->paddr - range->start, MEM_PAGE_SIZE, range->size)) {
-        struct ram_block *ram = range->ram;
-        uint64_t offset = range->offset + (w->paddr - range->start);
-        if (offset & (MEM_PAGE_SIZE - 1)) {
-            read |= TLB_IO;
-            write |= TLB_IO;
-        } else {
-            const bool rom = range->rom;
-            struct tcg_page *page = cache_page(ram, offset);
-            *page_table = cache_page_slot_make(ram, offset);
-            e->info |= rom ? TLB_INFO_ROM : TLB_INFO_RAM;
-            e->addend = (uint64_t)(uintptr_t)(ram->host + offset) - vpage;
-            if (rom)
-                write |= TLB_IO;
-            if (page && __atomic_load_n(&page->code, __ATOMIC_ACQUIRE))
-                write |= TLB_CODE;
-            for (unsigned c = 0; c < MEM_DIRTY_CLIENTS; c++)
-                if (__atomic_load_n(&ram->dirty[c], __ATOMIC_RELAXED))
-                    write |= TLB_DIRTY;
-        }
-    } else {
-        read |= TLB_IO;
-        write |= TLB_IO;
-    }
-    if (tc->mmu->watch_count && page_is_watched(tc->mmu, vpage)) {
-        read |= TLB_WATCH;
-        write |= TLB_WATCH;
-    }
-    /* An absent permission stays TLB_INVALID whatever was or-ed in: all ones. */
-    e->read = read;
-    e->write = write;
-}
-
-static bool entry_allows(const struct tlb_entry *e, enum tcg_access access)
-{
-    return e->info & (access == TCG_READ    ? TLB_INFO_READ
-                      : access == TCG_WRITE ? TLB_INFO_WRITE
-                                            : TLB_INFO_EXEC);
-}
-
-static void set_global(uint64_t *bits, unsigned n, bool global)
-{
-    uint64_t bit = UINT64_C(1) << n % 64;
-    bits[n / 64] = global ? bits[n / 64] | bit : bits[n / 64] & ~bit;
-}
-
-/* Level 1 learns of the entry, for this kind of access. */
-static void take_up(struct tcg_ctx *ctx, const struct tlb_l2_entry *l2, enum tcg_access access)
-{
-    unsigned n = tlb_index(l2->vpage);
-    bool global = l2->entry.info & TLB_INFO_GLOBAL;
-    if (access == TCG_READ) {
-        ctx->rd[n] = (struct tlb_fast){l2->entry.read, l2->entry.addend};
-        set_global(ctx->rd_global, n, global);
-    } else if (access == TCG_WRITE) {
-        ctx->wr[n] = (struct tlb_fast){l2->entry.write, l2->entry.addend};
-        set_global(ctx->wr_global, n, global);
-    }
-}
-
-static void note_fetch(struct tcg_ctx *ctx, uint64_t vpage, const struct tlb_entry *e)
-{
-    exec_add(&ctx->exec, vpage, align_down(e->info, MEM_PAGE_SIZE), e->info & TLB_INFO_GLOBAL);
-}
-
-void tlb_note_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr)
-{
-    uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
-    const struct tlb_l2_entry *l2 = l2_entry(tc, ctx->space, vpage);
-    if (l2->vpage == vpage && l2->generation == ctx->space->generation)
-        note_fetch(ctx, vpage, &l2->entry);
-    else
-        exec_add(&ctx->exec, vpage, ~UINT64_C(0), false);
-}
-
-struct tcg_page *tlb_code_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr)
-{
-    uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
-    const struct tlb_l2_entry *l2 = l2_entry(tc, ctx->space, vpage);
-    if (l2->vpage != vpage || l2->generation != ctx->space->generation || !l2->page_table ||
-        !entry_allows(&l2->entry, TCG_FETCH))
-        return NULL;
-    return __atomic_load_n(l2->page_table, __ATOMIC_ACQUIRE);
-}
-
-struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr,
-                             enum tcg_access access)
-{
-    uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
-    struct tlb_l2_entry *l2 = l2_entry(tc, ctx->space, vpage);
-    struct tlb_entry *e = &l2->entry;
-    struct tcg_walk w;
-
-    if (l2->vpage == vpage && l2->generation == ctx->space->generation && entry_allows(e, access)) {
-        /* Level 2 is not told when a page becomes code: it asks the page's record. */
-        if (access == TCG_WRITE && l2->page_table) {
-            struct tcg_page *page = __atomic_load_n(l2->page_table, __ATOMIC_ACQUIRE);
-            if (page && __atomic_load_n(&page->code, __ATOMIC_ACQUIRE))
-                e->write |= TLB_CODE;
-        }
-        take_up(ctx, l2, access);
-        if (access == TCG_FETCH)
-            note_fetch(ctx, vpage, e);
-        return e;
-    }
-    tc->counters.tlb_fills++;
-    struct root_tables *tables = &tc->mmu->root->tables;
-    bool walked;
-    do {
-        w.tables_wanted = tables->watched;
-        walked = tc->arch->walk(tc, vaddr, access, ctx->space->mmu_index, false, &w);
-    } while (walked && tables->watched && tables_note(tc, tables, vaddr, &w));
-    if (log_mmu(tc))
-        log_walk(tc, vaddr, access, ctx->space->mmu_index, walked ? &w : NULL);
-    if (!walked) {
-        /* A page fault drops what is cached of its page, for every kind of access, global or not.
-         */
-        for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
-            space_drop_page(tc, &tc->mmu->root->space[i], vpage);
-        return NULL;
-    }
-    entry_fill(tc, e, vpage, &w, &l2->page_table);
-    l2->vpage = vpage;
-    /* RAM without a page record's place cannot be checked when it is taken up again. */
-    l2->generation = (e->info & TLB_INFO_RAM) && !l2->page_table ? 0 : ctx->space->generation;
-    take_up(ctx, l2, access);
-    if (access == TCG_FETCH)
-        note_fetch(ctx, vpage, e);
-    if (w.page_bits > MEM_PAGE_BITS) {
-        uint64_t size = UINT64_C(1) << w.page_bits, lo = align_down(vaddr, size),
-                 hi = lo + size - 1;
-        bool none = ctx->space->large_lo > ctx->space->large_hi;
-        if (none || lo < ctx->space->large_lo)
-            ctx->space->large_lo = lo;
-        if (none || hi > ctx->space->large_hi)
-            ctx->space->large_hi = hi;
-    }
-    return e;
 }
 
 static void ctx_protect(struct tcg_ctx *ctx, uint64_t host)

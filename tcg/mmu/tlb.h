@@ -1,17 +1,22 @@
 /*
  * The software TLB. A vCPU has a few cached roots (address spaces, least recently used), each with
  * a space per MMU index and there a few contexts by mode word. A context holds what is valid for
- * one {root, MMU index, mode, code-mapping generation}: level 1 (fixed size, probed inline), the
- * jump cache (PC -> host code) and the link table (which cross-page links were seen to lead to the
- * right block). Level 2 is one larger table per vCPU, tagged with the space's generation number, so
+ * one {root, MMU index, mode, code-mapping generation}: the fast tables (fixed size, probed
+ * inline), the jump cache (PC -> host code) and the link table (which cross-page links were seen to
+ * lead to the right block).
+ *
+ * Behind the fast tables there is no larger table of pages: a miss reads the guest's own table
+ * (fill.c). What is kept is where that is, for each region of 2 MiB: an eighth of what entries of
+ * our own would take, or a single entry where a large page maps the region. Both this and what is
+ * known of pages of code are one table per vCPU, tagged with generation numbers of the space, so
  * that flushing a space is cheap.
  *
  * A load of the root that flushes, as operating systems do that have no tags (PCID), need not cost
  * what is cached: when the tables have not been written since, the walks would find the same. See
  * tables.h.
  *
- * Large pages are entered as 4 KiB pages; the space remembers the range they came from, and a
- * single-page flush inside that range flushes the space.
+ * Large pages are entered in the fast tables as 4 KiB pages; the space remembers where they were,
+ * and a single-page flush there drops all that may have come from the same large page.
  *
  * Thread contract: the vCPU's thread; other threads only while the vCPU is at a safe point.
  */
@@ -25,8 +30,12 @@
 enum {
     TLB_L1_BITS = 9,
     TLB_L1_SIZE = 1 << TLB_L1_BITS,
-    TLB_L2_BITS = 14,
-    TLB_L2_SIZE = 1 << TLB_L2_BITS,
+    TLB_CODE_PAGES_BITS = 12,
+    TLB_CODE_PAGES = 1 << TLB_CODE_PAGES_BITS,
+    TLB_REGION_BITS = 10, /* 1024 regions: 2 GiB */
+    TLB_REGIONS = 1 << TLB_REGION_BITS,
+    TLB_LARGE_SHIFT = 22, /* large pages are noted in pieces of 4 MiB */
+    TLB_LARGE_BITS = 12,
     TLB_ROOTS = 8,
     TLB_MAX_INDEX = 4,
     TLB_MODES = 4, /* contexts for an MMU index, by mode word */
@@ -56,7 +65,7 @@ struct tlb_fast {
     uint64_t addend; /* host address = guest address + addend */
 };
 
-/* Level 2: everything known of a page. read, write: the tags. */
+/* Everything known of a page. read, write: the tags. */
 struct tlb_entry {
     uint64_t read, write;
     uint64_t addend; /* host address = guest address + addend, when no TLB_IO */
@@ -91,6 +100,8 @@ struct tcg_ctx {
     struct tlb_fast rd[TLB_L1_SIZE],
         wr[TLB_L1_SIZE]; /* first: reached through the pinned pointer */
     uint64_t rd_global[TLB_L1_SIZE / 64], wr_global[TLB_L1_SIZE / 64]; /* entries of global pages */
+    uint64_t rd_keyed[TLB_L1_SIZE / 64],
+        wr_keyed[TLB_L1_SIZE / 64]; /* entries that may be of pages with a key */
     struct jump_entry jumps[JUMP_CACHE_SIZE];
     uint32_t links[LINK_TABLE_SIZE]; /* link id when validated for this context */
     uint64_t jump_mode;              /* mode word the jump cache and links are for */
@@ -100,20 +111,33 @@ struct tcg_ctx {
 
 /* What a root and an MMU index say, whatever the mode word. */
 struct tcg_space {
-    uint64_t generation;         /* tag of its level 2 entries; never reused */
-    uint64_t large_lo, large_hi; /* range covered by large pages, [lo, hi] */
+    uint64_t generation; /* tag of what is known of pages of code; never reused */
+    uint64_t walks;      /* tag of the regions; never reused */
+    /* Where large pages were taken up: a set by hash; and the range of those above 4 MiB, [lo, hi].
+     */
+    uint64_t large[(1 << TLB_LARGE_BITS) / 64];
+    uint64_t huge_lo, huge_hi;
+    bool any_large;
     unsigned mmu_index;
     unsigned next_mode;             /* the context that the next new mode word takes */
     struct tcg_ctx *last;           /* the one that ran last, whose level 1 is the warmest */
     struct tcg_ctx *ctx[TLB_MODES]; /* the first is made on first use of the space */
 };
 
-struct tlb_l2_entry {
+/* A page that code was fetched from. */
+struct tlb_code_page {
     uint64_t vpage;
     uint64_t generation;
     struct tlb_entry entry;
     struct tcg_page *
         *page_table; /* where the page's record hangs once it holds code; NULL: not RAM */
+};
+
+/* Where the entries for 2 MiB are, for one kind of access. */
+struct tlb_region {
+    uint64_t number; /* address >> REGION_BITS */
+    uint64_t walks;  /* of the space */
+    struct tcg_walk_last last;
 };
 
 struct tcg_root {
@@ -131,6 +155,8 @@ struct tlb_ram {
     struct ram_block *ram;
     uint64_t offset; /* of start in ram */
     bool rom;
+    uint64_t pages[2]; /* a page that starts this far from start, or nearer, is whole in the range:
+                          plus 1; 0: none; to be read, to be written */
 };
 
 struct tcg_mmu {
@@ -139,7 +165,10 @@ struct tcg_mmu {
     struct tcg_root *root;
     uint64_t clock, next_generation;
     unsigned reloads; /* loads of a cached root that flush it: many make its tables be watched */
-    struct tlb_l2_entry *l2;
+    bool keyed;       /* there may be fast entries of pages with a key */
+    struct tlb_entry entry; /* of the last look-up that was not for code */
+    struct tlb_code_page *code;
+    struct tlb_region *regions; /* TLB_REGIONS for each kind of access */
     /* data watchpoints on linear addresses: debugger's and the guest's; pages are marked TLB_WATCH
      */
     struct tcg_watch {
@@ -177,6 +206,33 @@ bool exec_overlaps(const struct exec_pages *x, uint64_t base, unsigned shift);
  * context are the same in it, what that context knows of code holds here too. */
 void exec_inherit(struct tcg_cpu *tc);
 
+/* ---- slots of the tables behind the fast ones --------------------------------------------------
+ */
+
+static inline struct tlb_code_page *tlb_code_slot(struct tcg_mmu *mmu, const struct tcg_space *sp,
+                                                  uint64_t vpage)
+{
+    return &mmu->code[(vpage >> MEM_PAGE_BITS ^ sp->generation * 0x9e5) & (TLB_CODE_PAGES - 1)];
+}
+static inline struct tlb_region *tlb_region_slot(struct tcg_mmu *mmu, const struct tcg_space *sp,
+                                                 uint64_t vaddr, enum tcg_access access)
+{
+    const uint64_t n = (vaddr >> REGION_BITS ^ sp->walks * 32) & (TLB_REGIONS - 1);
+    return &mmu->regions[(unsigned)access * TLB_REGIONS + n];
+}
+static inline unsigned tlb_large_hash(uint64_t vaddr)
+{
+    return (unsigned)((vaddr >> TLB_LARGE_SHIFT) * UINT64_C(0x9e3779b97f4a7c15) >>
+                      (64 - TLB_LARGE_BITS));
+}
+static inline bool tlb_large_noted(const struct tcg_space *sp, uint64_t vaddr)
+{
+    return sp->large[tlb_large_hash(vaddr) / 64] >> tlb_large_hash(vaddr) % 64 & 1;
+}
+/* A walk found no page that allows the access: nothing may be cached of it, for any kind of access,
+ * global or not. */
+void tlb_page_fault(struct tcg_cpu *tc, uint64_t vaddr);
+
 static inline unsigned tlb_index(uint64_t vaddr)
 {
     return (unsigned)(vaddr >> MEM_PAGE_BITS) & (TLB_L1_SIZE - 1);
@@ -188,8 +244,13 @@ static inline unsigned tlb_index(uint64_t vaddr)
  */
 struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr,
                              enum tcg_access access);
-/* The record of the page of RAM or ROM that code at vaddr is fetched from, when level 2 knows the
- * translation and the page holds, or held, code; else NULL, without a walk or a fault. */
+/*
+ * The usual miss: a page of plain RAM, by the short way. Taken up in the fast tables; its host
+ * address, or NULL: anything else, tlb_lookup() tells what. Nothing was changed then.
+ */
+void *tlb_refill(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr, enum tcg_access access);
+/* The record of the page of RAM or ROM that code at vaddr is fetched from, when the translation is
+ * known and the page holds, or held, code; else NULL, without a walk or a fault. */
 struct tcg_page *tlb_code_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr);
 static inline uint64_t tlb_physical(const struct tlb_entry *e, uint64_t vaddr)
 {

@@ -240,6 +240,11 @@ static uint64_t x86_mmu_root_tag(uint64_t key)
     return key & ROOT_PCIDE ? ROOT_PCIDE | (key & 0xfff) : 0;
 }
 
+uint64_t x86_pcid_tag(const struct x86_regs *r, uint64_t pcid)
+{
+    return r->cr4 & X86_CR4_PCIDE ? ROOT_PCIDE | pcid : 0;
+}
+
 static uint64_t x86_code_address(struct tcg_cpu *tc, uint64_t pc)
 {
     const struct x86_regs *r = x86_regs_of(tc);

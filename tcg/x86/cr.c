@@ -300,9 +300,11 @@ uint64_t x86_helper_invpcid(void *env, uint64_t type, uint64_t lo, uint64_t addr
         return 0;
     }
     if (type == 0)
-        tcg_mmu_flush_page(tc, addr); /* in every address space: more than asked for is allowed */
+        tcg_mmu_flush_page_tag(tc, addr, x86_pcid_tag(r, pcid));
+    else if (type == 1)
+        tcg_mmu_flush_tag(tc, x86_pcid_tag(r, pcid));
     else
-        tcg_mmu_flush(tc, type != 2);
+        tcg_mmu_flush(tc, type == 3);
     return 0;
 }
 

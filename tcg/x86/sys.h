@@ -74,6 +74,8 @@ static inline bool x86_need_cpl0(struct tcg_cpu *tc)
 }
 /* IR_MEM_IDX bits for explicit accesses at a privilege level. */
 unsigned x86_mem_attr(struct tcg_cpu *tc, unsigned cpl);
+/* What mmu_root_tag() says of the roots of a process-context identifier. */
+uint64_t x86_pcid_tag(const struct x86_regs *r, uint64_t pcid);
 
 /* ---- descriptors (seg.c)
  * --------------------------------------------------------------------------- */

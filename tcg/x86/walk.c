@@ -19,6 +19,7 @@ enum {
 };
 #define PTE_NX (UINT64_C(1) << 63)
 #define PTE_ADDR UINT64_C(0x000ffffffffff000)
+#define PTE_KEY (UINT64_C(15) << 59)
 
 /* Error code bits. */
 enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32 };
@@ -197,8 +198,9 @@ static bool identity(const struct x86_regs *r, uint64_t vaddr, struct tcg_walk *
         out->paddr &= ~(UINT64_C(1) << 20);
     out->page_bits = 12;
     out->readable = out->writable = out->executable = true;
-    out->global = false;
+    out->global = out->keyed = false;
     out->entry_count = 0;
+    out->last.table = NULL;
     return true;
 }
 
@@ -218,17 +220,76 @@ static void permissions(const struct walk *w, unsigned idx, enum tcg_access acce
         out->writable = out->readable && (write_bit || !(r->cr0 & X86_CR0_WP));
         out->executable = !nx && !(user_page && (r->cr4 & X86_CR4_SMEP));
     }
-    *pk = false;
+    *pk = out->keyed = false;
     if (user_page && (r->cr4 & X86_CR4_PKE) && x86_is_long(r)) {
         unsigned key = (unsigned)(w->leaf >> 59) & 15;
         bool access_off = r->pkru >> (2 * key) & 1, write_off = r->pkru >> (2 * key + 1) & 1;
         bool no_write = write_off && (idx == X86_MMU_USER || (r->cr0 & X86_CR0_WP));
+        out->keyed = key != 0;
         *pk = access == TCG_READ    ? access_off
               : access == TCG_WRITE ? access_off || no_write
                                     : false;
         out->readable = out->readable && !access_off;
         out->writable = out->writable && !access_off && !no_write;
     }
+}
+
+/* The rights that the levels above the last leave. */
+static uint64_t upper_rights(const struct walk *w, unsigned first)
+{
+    uint64_t rights = PTE_W | PTE_U;
+    for (unsigned i = first; i + 1 < w->used_count; i++)
+        rights &= w->used[i].value;
+    return rights;
+}
+
+/*
+ * The short way to what was just found, and to its neighbours: which bits of an entry of the last
+ * level say that the access is allowed and sets nothing. Where a right is decided above that level,
+ * it was decided for the access that was walked for.
+ */
+static void shorten(const struct walk *w, enum tcg_access access, unsigned idx, unsigned first,
+                    uint64_t reserved, struct tcg_walk *out)
+{
+    const struct x86_regs *r = w->r;
+    const struct entry *e = &w->used[w->used_count - 1];
+    struct tcg_walk_last *l = &out->last;
+    const bool large = w->bits > 12;
+    const uint64_t upper = upper_rights(w, first);
+    const uint32_t kept_out = access == TCG_FETCH ? X86_CR4_SMEP : X86_CR4_SMAP;
+
+    l->table = NULL;
+    if (!e->host || r->a20_off || (w->legacy32 && large && (w->paddr >> 32)))
+        return;
+    l->mask = PTE_P | PTE_A | reserved | (large ? PTE_PS : 0);
+    l->want = PTE_P | PTE_A | (large ? PTE_PS : 0);
+    l->address = (w->legacy32 ? 0xfffff000 : PTE_ADDR) & ~mask_bits(w->bits);
+    if (large) /* what is reserved below the address; bit 12 is PAT */
+        l->mask |= mask_bits(w->bits) & PTE_ADDR & ~UINT64_C(0x1000);
+    if (idx == X86_MMU_USER) {
+        l->mask |= PTE_U;
+        l->want |= PTE_U;
+    } else if ((upper & PTE_U) && (r->cr4 & kept_out) &&
+               (access == TCG_FETCH || idx == X86_MMU_KERNEL)) {
+        l->mask |= PTE_U;
+    }
+    if (access == TCG_WRITE) {
+        const uint64_t need = idx == X86_MMU_USER || (r->cr0 & X86_CR0_WP) ? PTE_W | PTE_D : PTE_D;
+        l->mask |= need;
+        l->want |= need;
+    } else if (access == TCG_FETCH && (r->efer & X86_EFER_NXE) && !w->legacy32) {
+        l->mask |= PTE_NX;
+    }
+    if ((upper & PTE_U) && (r->cr4 & X86_CR4_PKE) && x86_is_long(r)) {
+        if (r->pkru & 3) /* key 0, which most pages have, is not free */
+            return;
+        l->mask |= PTE_KEY;
+    }
+    l->low = mask_bits(w->bits) & ~UINT64_C(0xfff);
+    l->global = r->cr4 & X86_CR4_PGE ? PTE_G : 0;
+    l->size = e->size;
+    l->index_mask = large ? 0 : (1u << (e->size == 8 ? 9 : 10)) - 1;
+    l->table = (const uint8_t *)e->host - (large ? 0 : (size_t)e->index * e->size);
 }
 
 /* One attempt. 1: done, 0: fault raised (unless quiet), -1: an entry changed, start over. */
@@ -250,7 +311,8 @@ static int attempt(struct walk *w, uint64_t vaddr, enum tcg_access access, unsig
         result = walk_levels(w, vaddr, r->cr3 & PTE_ADDR & ~reserved, r->cr4 & X86_CR4_LA57 ? 5 : 4,
                              reserved);
     } else if (r->cr4 & X86_CR4_PAE) {
-        result = walk_pae(w, vaddr, reserved | UINT64_C(0x7ff0000000000000));
+        reserved |= UINT64_C(0x7ff0000000000000);
+        result = walk_pae(w, vaddr, reserved);
         first_accessed = 1;
     } else {
         result = walk_legacy32(w, vaddr);
@@ -289,6 +351,9 @@ static int attempt(struct walk *w, uint64_t vaddr, enum tcg_access access, unsig
     out->paddr = (w->paddr | (vaddr & mask_bits(w->bits) & ~UINT64_C(0xfff))) & w->a20_mask;
     out->page_bits = (uint8_t)w->bits;
     out->global = (w->leaf & PTE_G) && (r->cr4 & X86_CR4_PGE);
+    out->last.table = NULL;
+    if (!quiet)
+        shorten(w, access, idx, first_accessed, reserved, out);
     return 1;
 }
 

@@ -452,6 +452,81 @@ static void tlb(void)
     check("two addresses of one page");
 }
 
+/* What a processor may keep of the levels above a page goes with every flush of an address. */
+static void upper_levels(void)
+{
+    volatile u8 *va = (volatile u8 *)VA;
+    u8 *a = page_alloc(), *b = page_alloc();
+    u64 *other = page_alloc(), old;
+    struct regs r;
+    a[0] = 1, b[0] = 2;
+    reset_entries(PTE_P | PTE_W | PTE_U);
+    u64 *table = entry[1]; /* VA is the first page of its table */
+    for (int n = 8; n < 16; n++) {
+        table[n] = (u64)a | PTE_P | PTE_W | PTE_U;
+        other[n] = (u64)b | PTE_P | PTE_W | PTE_U;
+    }
+    old = *entry[2];
+    equal("by the first table", va[0x8000], 1);
+    *entry[2] = (u64)other | PTE_P | PTE_W | PTE_U;
+    invlpg(VA + 0x40000000); /* of somewhere else */
+    equal("by the second table", va[0x9000], 2);
+    check("INVLPG of any address drops what is known of upper levels");
+
+    *entry[2] = old;
+    write_cr3(read_cr3());
+    equal("by the first table", va[0x9000], 1);
+    *entry[2] = (u64)other | PTE_P | PTE_W | PTE_U;
+    write_cr3(read_cr3());
+    equal("by the second table", va[0xa000], 2);
+    check("so does a CR3 load");
+
+    /* A fault by way of an entry that has changed for the better is not repeated. */
+    *entry[2] = old;
+    invlpg(VA);
+    equal("by the first table", va[0xb000], 1);
+    table[12] = 0;
+    *entry[2] = (u64)other | PTE_P | PTE_W | PTE_U;
+    regs_init(&r, code_read, 3);
+    r.rsi = VA + 0xc000;
+    run(&r);
+    if (r.vec == VEC_PF) { /* allowed, once */
+        regs_init(&r, code_read, 3);
+        r.rsi = VA + 0xc000;
+        run_expect(&r, VEC_DONE);
+    }
+    equal("vector", r.vec, VEC_DONE);
+    equal("value", r.rax & 0xff, 2);
+    check("a page fault drops what is known of its upper levels");
+
+    /* Rights of an upper level that became less. */
+    *entry[2] = old | PTE_P | PTE_W | PTE_U;
+    invlpg(VA);
+    va[0xd000] = 1;
+    *entry[2] &= ~(u64)PTE_W;
+    invlpg(VA);
+    regs_init(&r, code_write, 3);
+    r.rsi = VA + 0xd000;
+    r.rsi += 0x1000;
+    run_expect(&r, VEC_PF);
+    equal("error", r.err, PF_P | PF_W | PF_U);
+    check("a right that was taken away above counts for pages not seen before");
+
+    *entry[2] = old;
+    invlpg(VA);
+    /* Accessed and dirty bits of neighbours are set one by one. */
+    for (int n = 8; n < 16; n++)
+        table[n] = (u64)a | PTE_P | PTE_W | PTE_U;
+    write_cr3(read_cr3());
+    for (int n = 8; n < 12; n++)
+        (void)va[n * 0x1000];
+    for (int n = 10; n < 14; n++)
+        va[n * 0x1000] = 1;
+    for (int n = 8; n < 16; n++)
+        equal("A and D", table[n] & (PTE_A | PTE_D), n >= 14 ? 0 : n >= 10 ? PTE_A | PTE_D : PTE_A);
+    check("pages of one table get their own accessed and dirty bits");
+}
+
 static void pcid(void)
 {
     if (!(cpuid(1, 0).c >> 17 & 1)) {
@@ -518,6 +593,34 @@ static void pcid(void)
         asm volatile("invpcid %0,%1" ::"m"(d), "r"(3ul) : "memory");
         equal("all but global", va[0], 1);
         check("INVPCID types 0 to 3");
+
+        /* Of another PCID than the one in use. */
+        const u64 global = PTE_P | PTE_W | PTE_G;
+        for (ul type = 0; type < 4; type++) {
+            write_cr3((ul)pml4 | 2);
+            *pte_at(VA, 1) = (u64)a | PTE_P | PTE_W;
+            *pte_at(VA + 0x3000, 1) = (u64)a | global;
+            write_cr3((ul)pml4 | 2); /* and nothing of VA is cached */
+            invlpg(VA + 0x3000);
+            equal("before", va[0], 1);
+            equal("before, global", va[0x3000], 1);
+            u64 *changed = pte_at(VA, 1), *kept = pte_at(VA + 0x3000, 1);
+            write_cr3(root | 1 | keep);
+            equal("in the other", va[0], 1);
+            *changed = (u64)b | PTE_P | PTE_W;
+            *kept = (u64)b | global;
+            d.addr = type ? 0 : VA;
+            asm volatile("invpcid %0,%1" ::"m"(d), "r"(type) : "memory");
+            write_cr3((ul)pml4 | 2 | keep);
+            equal("after", va[0], 2);
+            if (type == 2)
+                equal("after, global", va[0x3000], 2);
+            invlpg(VA + 0x3000);
+            equal("after INVLPG, global", va[0x3000], 2);
+        }
+        check("INVPCID of a PCID that is not in use");
+        *pte_at(VA, 1) = (u64)a | PTE_P | PTE_W;
+        write_cr3((ul)pml4 | 2);
     } else {
         skip("INVPCID types 0 to 3", "not in CPUID");
     }
@@ -601,6 +704,7 @@ void test_main(void)
     accessed_dirty();
     large_pages();
     tlb();
+    upper_levels();
     pcid();
     canonical();
     implicit();

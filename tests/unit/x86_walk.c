@@ -216,3 +216,131 @@ Test(x86_walk, protection_keys)
     expect(fault_code(0, TCG_READ, X86_MMU_KERNEL), 0x21);
     expect(fault_code(0, TCG_FETCH, X86_MMU_USER), OK);
 }
+
+/* ---- the short way: what a walk says of the other entries of its last table ---- */
+
+static uint64_t rng = 20261129;
+static uint64_t random64(void)
+{
+    rng ^= rng << 13;
+    rng ^= rng >> 7;
+    return rng ^= rng << 17;
+}
+
+/* Attribute bits, most of them as usual: else few walks succeed. */
+static uint64_t random_bits(bool leaf, bool large, bool wide)
+{
+    static const uint64_t usual[] = {P, W, U, A, D};
+    uint64_t bits = large ? PS : 0;
+    for (unsigned k = 0; k < sizeof usual / sizeof usual[0]; k++)
+        bits |= random64() % 8 ? usual[k] : 0;
+    bits |= leaf && random64() % 2 ? G : 0;
+    if (!wide)
+        return bits;
+    bits |= random64() % 8 ? 0 : NX;
+    bits |= leaf && !(random64() % 4) ? random64() % 16 << 59 : 0;
+    bits |= random64() % 16 ? 0 : UINT64_C(1) << (46 + random64() % 6); /* reserved */
+    return bits;
+}
+
+enum shape { FOUR_LEVELS, FOUR_LARGE, PAE, PAE_LARGE, LEGACY, LEGACY_LARGE, SHAPES };
+
+static void random_mode(enum shape shape)
+{
+    t.r->cr0 = X86_CR0_PE | X86_CR0_PG | X86_CR0_ET | (random64() % 2 ? X86_CR0_WP : 0);
+    t.r->cr3 = 0x1000;
+    t.r->cr4 = random64() & (X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_PKE | X86_CR4_PGE);
+    t.r->cr4 |= X86_CR4_PSE | (shape < LEGACY ? X86_CR4_PAE : 0);
+    t.r->efer = (shape < PAE ? X86_EFER_LME | X86_EFER_LMA : 0) |
+                (shape < LEGACY && random64() % 4 ? X86_EFER_NXE : 0);
+    t.r->pkru = (uint32_t)(random64() % 2 ? random64() & ~UINT64_C(3) : random64());
+}
+
+/* The last table is at 4000 (of large pages: at 3000); returns where the entry for page n is. */
+static uint64_t random_tables(enum shape shape)
+{
+    const uint64_t upper = random_bits(false, false, shape < LEGACY);
+    if (shape >= LEGACY) {
+        store_le32(x86_at(&t, 0x1000), 0x4000 | (uint32_t)upper);
+        return shape == LEGACY ? 0x4000 : 0x1000;
+    }
+    put64(0x1000, 0x2000 | (shape < PAE ? upper : P));
+    if (shape < PAE)
+        put64(0x2000, 0x3000 | random_bits(false, false, true));
+    const uint64_t directory = shape < PAE ? 0x3000 : 0x2000;
+    put64(directory, 0x4000 | random_bits(false, false, true));
+    return shape == FOUR_LARGE || shape == PAE_LARGE ? directory : 0x4000;
+}
+
+static void put_leaf(enum shape shape, uint64_t at)
+{
+    const bool large = shape % 2;
+    const uint64_t page = large ? UINT64_C(0xc00000) : 0x7000 + random64() % 16 * 0x1000;
+    /* what is reserved below a large page's address; PAT */
+    const uint64_t odd = large && !(random64() % 8) ? UINT64_C(1) << (12 + random64() % 9) : 0;
+    const uint64_t value = page | odd | random_bits(true, large, shape < LEGACY);
+    if (shape < LEGACY)
+        put64(at, value);
+    else
+        store_le32(x86_at(&t, at), (uint32_t)value);
+}
+
+static uint64_t get_leaf(enum shape shape, uint64_t at)
+{
+    return shape < LEGACY ? get64(at) : load_le32(x86_at(&t, at));
+}
+
+/* true: the way is there and says yes. */
+static bool short_way_agrees(enum shape shape, const struct tcg_walk_last *l, uint64_t at,
+                             uint64_t addr, enum tcg_access access, unsigned idx)
+{
+    struct tcg_walk w;
+    const uint64_t e = get_leaf(shape, at);
+    const bool yes = (e & l->mask) == l->want;
+    const uint64_t set = access == TCG_WRITE ? A | D : A;
+    const uint64_t index = addr >> 12 & l->index_mask;
+    cr_assert_eq((const uint8_t *)l->table + index * l->size, (uint8_t *)x86_at(&t, at));
+    const bool allowed = x86_walk(t.tc, addr, access, idx, true, &w);
+    if (yes) {
+        cr_assert(allowed, "shape %d access %d index %u entry %llx", shape, access, idx,
+                  (unsigned long long)e);
+        cr_assert_eq(e & set, set, "nothing is to be set");
+        cr_assert_eq(w.paddr, (e & l->address) | (addr & l->low));
+        cr_assert_eq(w.global, (e & l->global) != 0);
+        cr_assert_not(w.keyed);
+    } else if (allowed && (e & set) == set && !(shape < PAE && e >> 59 & 15) && /* a key */
+               !(shape == LEGACY_LARGE && e >> 13 & 0xff) /* above 4 GiB: PSE-36 */) {
+        cr_assert_fail("shape %d access %d index %u entry %llx: takes the long way", shape, access,
+                       idx, (unsigned long long)e);
+    }
+    return yes;
+}
+
+Test(x86_walk, the_short_way_says_what_the_walk_says)
+{
+    unsigned yes[SHAPES] = {0}, no[SHAPES] = {0};
+    for (unsigned n = 0; n < 200000; n++) {
+        const enum shape shape = (enum shape)(random64() % SHAPES);
+        const enum tcg_access access = (enum tcg_access)(random64() % 3);
+        const unsigned idx = (unsigned)(random64() % 3);
+        struct tcg_walk w;
+        random_mode(shape);
+        const uint64_t table = random_tables(shape);
+        const bool large = shape % 2;
+        put_leaf(shape, table);
+        if (!x86_walk(t.tc, 0, access, idx, false, &w) || !w.last.table) {
+            t.tc->status = TCG_OK;
+            continue;
+        }
+        /* another page of the table, or the large page after its entry changed */
+        const uint64_t addr = large ? 0x5123 : 0x5000, size = shape < LEGACY ? 8 : 4;
+        const uint64_t at = large ? table : table + 5 * size;
+        put_leaf(shape, at);
+        if (short_way_agrees(shape, &w.last, at, addr, access, idx))
+            yes[shape]++;
+        else
+            no[shape]++;
+    }
+    for (unsigned k = 0; k < SHAPES; k++)
+        cr_expect(yes[k] > 300 && no[k] > 300, "shape %u: %u yes, %u no", k, yes[k], no[k]);
+}
