@@ -79,6 +79,7 @@ static void ram_written(void *opaque, struct ram_block *ram, uint64_t offset, ui
 
 static void ram_freed(void *opaque, struct ram_block *ram)
 {
+    huge_ram_freed(opaque, ram);
     cache_ram_freed(opaque, ram);
 }
 
@@ -125,6 +126,8 @@ static size_t info_text(struct vemu_machine *m, char *buf, size_t len)
         "interrupts               %" PRIu64 "\n"
         "TLB                      %" PRIu64 " slow accesses, %" PRIu64 " walks, %" PRIu64
         " flushes\n"
+        "huge pages               %" PRIu64 " made, %" PRIu64 " times too little in use, %" PRIu64
+        " times none to be had\n"
         "address-space switches   %" PRIu64 " (%" PRIu64 " without a cached context)\n"
         "device accesses          %" PRIu64 "\n"
         "helper calls             %" PRIu64 "\n"
@@ -135,8 +138,9 @@ static size_t info_text(struct vemu_machine *m, char *buf, size_t len)
         (double)t->translate_ns / insns, (double)t->translate_ns / 1e6,
         (double)t->host_bytes / bytes, (double)t->host_bytes / 1e6, (double)t->ir_insns / insns,
         t->links, t->link_breaks, t->invalidations, t->cache_flushes, s.exits, s.lookups,
-        s.jump_cache_fills, s.reexecutions, s.exceptions, s.interrupts, s.tlb_slow, s.tlb_fills,
-        s.tlb_flushes, s.ctx_switches, s.ctx_recycled, s.io_accesses, s.helper_calls, s.exec_insns,
+        s.jump_cache_fills, s.reexecutions, s.exceptions, s.interrupts, s.tlb_slow + s.tlb_refills,
+        s.tlb_fills, s.tlb_flushes, tm->huge.made, tm->huge.sparse, tm->huge.failed, s.ctx_switches,
+        s.ctx_recycled, s.io_accesses, s.helper_calls, s.exec_insns,
         (double)s.exec_state_loads / (s.exec_insns ? (double)s.exec_insns : 1),
         (double)s.exec_state_stores / (s.exec_insns ? (double)s.exec_insns : 1),
         100.0 * (double)s.exec_tier2 / (s.exec_insns ? (double)s.exec_insns : 1), s.poll_distance);
@@ -178,6 +182,7 @@ static void machine_destroy_tcg(struct vemu_machine *m)
     free(tm->ir_storage);
     free(tm->region);
     pthread_mutex_destroy(&tm->code_lock);
+    pthread_mutex_destroy(&tm->huge.lock);
     pthread_mutex_destroy(&tm->exclusive_lock);
     pthread_cond_destroy(&tm->exclusive_cond);
     free(tm);
@@ -199,6 +204,7 @@ static bool machine_init_tcg(struct vemu_machine *m, struct vemu_error **errp)
     tm->jump_cache = true;
     tm->verify = CONFIG_DEBUG;
     pthread_mutex_init(&tm->code_lock, NULL);
+    pthread_mutex_init(&tm->huge.lock, NULL);
     pthread_mutex_init(&tm->exclusive_lock, NULL);
     pthread_cond_init(&tm->exclusive_cond, NULL);
     cache_init(&tm->cache);

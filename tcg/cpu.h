@@ -39,7 +39,7 @@ struct tcg_counters {
     uint64_t blocks, guest_insns, guest_bytes, ir_insns, host_bytes; /* translated */
     uint64_t translate_ns;
     uint64_t lookups, jump_cache_fills, links, link_breaks, invalidations, cache_flushes;
-    uint64_t tlb_fills, tlb_slow, ctx_switches, ctx_recycled, tlb_flushes;
+    uint64_t tlb_fills, tlb_slow, tlb_refills, ctx_switches, ctx_recycled, tlb_flushes;
     uint64_t exceptions, interrupts, exits, reexecutions, io_accesses, helper_calls;
     uint64_t state_loads,
         state_stores; /* static counts weighted by executions when counting is on */

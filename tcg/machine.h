@@ -12,6 +12,7 @@
 #include "core/device/machine.h"
 #include "tcg/cache/block.h"
 #include "tcg/cpu.h"
+#include "tcg/mmu/huge.h"
 #include "tcg/mmu/tables.h"
 
 /* Why compiled code (or the interpreter) came back to the run loop. */
@@ -95,7 +96,8 @@ struct tcg_machine {
     pthread_mutex_t code_lock; /* insert, link, invalidate */
     struct tcg_cache cache;
     struct tcg_table_log tables; /* tcg/mmu/tables.h: writes to pages of translation tables */
-    struct ir_insn *ir_storage;  /* the region being built, under code_lock */
+    struct tcg_huge huge;
+    struct ir_insn *ir_storage; /* the region being built, under code_lock */
     struct ir_region *region;
     const char *compile_limit;    /* which limit the last TCG_TOO_BIG hit, for messages */
     struct disas *disas;          /* opened by the first log that wants it */

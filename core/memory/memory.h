@@ -31,6 +31,9 @@ struct mem_space;
 enum mem_dirty_client { MEM_DIRTY_DISPLAY, MEM_DIRTY_MIGRATION, MEM_DIRTY_CLIENTS };
 #define MEM_PAGE_BITS 12
 #define MEM_PAGE_SIZE (UINT64_C(1) << MEM_PAGE_BITS)
+#define MEM_HUGE_BITS 21
+#define MEM_HUGE_SIZE                                                                              \
+    (UINT64_C(1) << MEM_HUGE_BITS) /* of the host's huge pages, where it has any */
 
 /* Host memory behind RAM or ROM regions. */
 struct ram_block {
@@ -43,6 +46,8 @@ struct ram_block {
     bool read_only; /* ROM: guest writes are ignored */
     uint64_t *dirty[MEM_DIRTY_CLIENTS]; /* a bit a page while that client logs, else NULL */
     void *tcg;                          /* the translator's per-page table; owned by tcg/ */
+    uint8_t *heat; /* the accelerator's, a byte for each whole MEM_HUGE_SIZE: how much there is to
+                      gain by ram_block_make_huge() */
 };
 
 struct ram_list {
@@ -61,6 +66,15 @@ struct ram_block *ram_block_new(struct ram_list *rams, const char *name, uint64_
                                 bool read_only, struct vemu_error **errp);
 void ram_block_free(struct ram_list *rams, struct ram_block *block);
 struct ram_block *ram_block_find(struct ram_list *rams, const char *name);
+/*
+ * Huge pages of the host. in_use: was nearly all of the MEM_HUGE_SIZE bytes at an offset (a
+ * multiple) touched, so that resident memory grows by an eighth of it at most? make_huge: have the
+ * host put such pieces together; one call for pieces side by side is much cheaper than several. May
+ * take milliseconds a piece; false: not all of it was done. Any thread; no lock is needed: whoever
+ * accesses the bytes waits.
+ */
+bool ram_block_in_use(const struct ram_block *block, uint64_t offset);
+bool ram_block_make_huge(const struct ram_block *block, uint64_t offset, uint64_t len);
 void ram_block_mark_dirty(struct ram_block *block, uint64_t offset, uint64_t len);
 /* Switch a client's dirty log on (every page starts dirty: nothing is known yet) or off, by one
  * thread at a time. Waits for a safe point of running vCPUs, so without the machine lock. */

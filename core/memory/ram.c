@@ -13,10 +13,12 @@
 #include "core/util/error.h"
 #include "core/util/range.h"
 
-/* Blocks of this size are aligned to it, so that the host may back them with huge pages where its
- * administrator switched that on for shared memory. They are not asked for with madvise: a sparse
- * guest's resident memory would grow by a whole huge page for each page touched. */
-#define HUGE_PAGE (UINT64_C(2) << 20)
+/* Since Linux 6.1; C libraries learnt of it later. */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+enum { HUGE_PAGES = MEM_HUGE_SIZE / MEM_PAGE_SIZE, HUGE_UNUSED_MAX = HUGE_PAGES / 8 };
 
 /* A bitmap stays allocated after its log is switched off, since a vCPU may be about to set a bit.
  */
@@ -73,27 +75,34 @@ struct ram_block *ram_block_new(struct ram_list *rams, const char *name, uint64_
         error_set(errp, VEMU_ERROR_INVALID, "memory '%s' exists already: names must differ", name);
         return NULL;
     }
+    size = align_up(size, MEM_PAGE_SIZE);
     priv = calloc(1, sizeof *priv);
-    if (!priv || !(priv->block.name = strdup(name))) {
+    if (!priv || !(priv->block.name = strdup(name)) ||
+        !(priv->block.heat = calloc(1, (size >> MEM_HUGE_BITS) + 1))) {
+        if (priv)
+            free(priv->block.name);
         free(priv);
         error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
         return NULL;
     }
     block = &priv->block;
-    block->size = align_up(size, MEM_PAGE_SIZE);
+    block->size = size;
     block->read_only = read_only;
     /* The name shows up in /proc/PID/maps; the kernel takes 249 bytes. */
     block->fd = strlen(name) < 200 ? memfd_create(name, MFD_CLOEXEC)
                                    : memfd_create("guest-memory", MFD_CLOEXEC);
     if (block->fd >= 0 && ftruncate(block->fd, (off_t)block->size) == 0) {
+        /* Aligned so that the host can back it by huge pages. They are not asked for in advance: a
+         * sparse guest's resident memory would grow by one for each page touched. */
         block->host = map_aligned(block->fd, block->size,
-                                  block->size >= HUGE_PAGE ? HUGE_PAGE : MEM_PAGE_SIZE);
+                                  block->size >= MEM_HUGE_SIZE ? MEM_HUGE_SIZE : MEM_PAGE_SIZE);
     }
     if (!block->host) {
         error_set_errno(errp, errno, "cannot allocate %llu bytes for memory '%s'",
                         (unsigned long long)block->size, name);
         if (block->fd >= 0)
             close(block->fd);
+        free(block->heat);
         free(block->name);
         free(priv);
         return NULL;
@@ -117,6 +126,7 @@ void ram_block_free(struct ram_list *rams, struct ram_block *block)
     close(block->fd);
     for (unsigned i = 0; i < MEM_DIRTY_CLIENTS; i++)
         free(priv->bitmaps[i]);
+    free(block->heat);
     free(block->name);
     free(priv);
 }
@@ -129,6 +139,25 @@ struct ram_block *ram_block_find(struct ram_list *rams, const char *name)
             return block;
     }
     return NULL;
+}
+
+bool ram_block_in_use(const struct ram_block *block, uint64_t offset)
+{
+    unsigned char used[HUGE_PAGES];
+    unsigned unused = 0;
+
+    if (!range_fits(offset, MEM_HUGE_SIZE, block->size) ||
+        mincore(block->host + offset, MEM_HUGE_SIZE, used))
+        return false;
+    for (unsigned n = 0; n < HUGE_PAGES; n++)
+        unused += !(used[n] & 1);
+    return unused <= HUGE_UNUSED_MAX;
+}
+
+bool ram_block_make_huge(const struct ram_block *block, uint64_t offset, uint64_t len)
+{
+    return range_fits(offset, len, block->size) &&
+           !madvise(block->host + offset, len, MADV_COLLAPSE);
 }
 
 static void page_span(uint64_t offset, uint64_t len, uint64_t *first, uint64_t *count)

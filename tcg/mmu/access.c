@@ -14,6 +14,7 @@
 #include "tcg/inject.h"
 #include "tcg/machine.h"
 #include "tcg/mmu/host_atomic.h"
+#include "tcg/mmu/refill.h"
 #include "tcg/mmu/tables.h"
 #include "tcg/mmu/tlb.h"
 
@@ -65,50 +66,6 @@ void tcg_out(struct tcg_cpu *tc, uint16_t port, unsigned size, uint64_t value)
     io_begin(tc);
     mem_write(tc->vcpu->machine->io, port, size, value & mask_bits(8 * size));
     io_end(tc);
-}
-
-/*
- * Guest RAM, 1 to 8 bytes. One host access each, because another vCPU may be looking: memcpy of a
- * size that is not known when compiling may write a byte twice, and the second time over what
- * another vCPU wrote in between. Races here are the guest's own, which it settles by means that
- * ThreadSanitizer does not see.
- */
-#define GUEST_RAM __attribute__((no_sanitize("thread"))) static
-GUEST_RAM uint64_t ram_load(const void *host, unsigned size)
-{
-    uint64_t v = 0;
-    switch (size) {
-    case 1:
-        memcpy(&v, host, 1);
-        return v;
-    case 2:
-        memcpy(&v, host, 2);
-        return v;
-    case 4:
-        memcpy(&v, host, 4);
-        return v;
-    default:
-        memcpy(&v, host, 8);
-        return v;
-    }
-}
-
-GUEST_RAM void ram_store(void *host, const void *data, unsigned size)
-{
-    switch (size) {
-    case 1:
-        memcpy(host, data, 1);
-        break;
-    case 2:
-        memcpy(host, data, 2);
-        break;
-    case 4:
-        memcpy(host, data, 4);
-        break;
-    default:
-        memcpy(host, data, 8);
-        break;
-    }
 }
 
 /* Leave the block and run this instruction alone; true when it already does. */
@@ -263,14 +220,12 @@ uint64_t tcg_load(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned att
     /* A read that a write follows must be writable: it goes by the stores' table. */
     if (f->tag == ((addr + size - 1) & ~(MEM_PAGE_SIZE - 1)))
         return ram_load((void *)(uintptr_t)(addr + f->addend), size); /* NOLINT */
-    tc->counters.tlb_slow++;
     if (tc->tm->inject)
         inject_at_access(tc);
-    if (!crosses_page(addr, size)) {
-        const void *host = tlb_refill(tc, ctx, addr, attr & IR_MEM_RMW ? TCG_WRITE : TCG_READ);
-        if (host)
-            return ram_load(host, size);
-    }
+    const void *host = tlb_refill(tc, ctx, addr, size, attr & IR_MEM_RMW ? TCG_WRITE : TCG_READ);
+    if (host)
+        return ram_load(host, size);
+    tc->counters.tlb_slow++;
     if ((attr & IR_MEM_RMW) && !tcg_probe(tc, addr, size, TCG_WRITE, attr))
         return 0;
     if (!crosses_page(addr, size))
@@ -296,15 +251,16 @@ void tcg_store(struct tcg_cpu *tc, uint64_t addr, unsigned size, uint64_t value,
         ram_store((void *)(uintptr_t)(addr + f->addend), &value, size); /* NOLINT */
         return;
     }
-    tc->counters.tlb_slow++;
     if (tc->tm->inject)
         inject_at_access(tc);
+    void *host = tlb_refill(tc, ctx, addr, size, TCG_WRITE);
+    if (host) {
+        ram_store(host, &value, size);
+        return;
+    }
+    tc->counters.tlb_slow++;
     if (!crosses_page(addr, size)) {
-        void *host = tlb_refill(tc, ctx, addr, TCG_WRITE);
-        if (host)
-            ram_store(host, &value, size);
-        else
-            store_in_page(tc, ctx, addr, size, value);
+        store_in_page(tc, ctx, addr, size, value);
         return;
     }
     uint8_t bytes[8];

@@ -1,12 +1,8 @@
-/*
- * TLB misses: from the guest's tables to an entry. The usual one, a page of RAM behind a table that
- * is known, is tlb_refill(), whose length is what random accesses to much memory cost; the others
- * walk. See tlb.h.
- */
+/* TLB misses that are not refill.h's: from a walk to an entry. See tlb.h. */
 #include "core/device/machine.h"
 #include "core/util/range.h"
 #include "tcg/machine.h"
-#include "tcg/mmu/tlb.h"
+#include "tcg/mmu/refill.h"
 
 static bool log_mmu(const struct tcg_cpu *tc)
 {
@@ -61,79 +57,6 @@ const struct tlb_ram *tlb_ram_at(struct tcg_cpu *tc, uint64_t paddr)
     return found ? cached : NULL;
 }
 
-/* ---- the usual miss ---------------------------------------------------------------------------
- */
-
-static void set_bit(uint64_t *bits, unsigned n, bool value)
-{
-    const uint64_t bit = UINT64_C(1) << n % 64;
-    bits[n / 64] = (bits[n / 64] & ~bit) | (value ? bit : 0);
-}
-
-/* The fast table learns of a page, for this kind of access. */
-static void take_up(struct tcg_ctx *ctx, uint64_t vpage, enum tcg_access access,
-                    struct tlb_fast fast, bool global)
-{
-    const unsigned n = tlb_index(vpage);
-    if (access == TCG_READ) {
-        ctx->rd[n] = fast;
-        set_bit(ctx->rd_global, n, global);
-    } else if (access == TCG_WRITE) {
-        ctx->wr[n] = fast;
-        set_bit(ctx->wr_global, n, global);
-    }
-}
-
-/* The guest's entry for vaddr, when it allows the access and nothing is to be set in it. */
-static bool short_walk(const struct tlb_region *g, uint64_t walks, uint64_t vaddr, uint64_t *paddr,
-                       bool *global)
-{
-    const struct tcg_walk_last *l = &g->last;
-    if (g->number != vaddr >> REGION_BITS || g->walks != walks)
-        return false;
-    const uint64_t index = vaddr >> MEM_PAGE_BITS & l->index_mask;
-    const uint64_t e = l->size == 8
-                           ? __atomic_load_n((const uint64_t *)l->table + index, __ATOMIC_RELAXED)
-                           : __atomic_load_n((const uint32_t *)l->table + index, __ATOMIC_RELAXED);
-    *paddr = (e & l->address) | (vaddr & l->low);
-    *global = e & l->global;
-    return (e & l->mask) == l->want;
-}
-
-static bool may_store_unseen(struct ram_block *ram, uint64_t offset)
-{
-    const struct tcg_page *page = cache_page(ram, offset);
-    if (page && __atomic_load_n(&page->code, __ATOMIC_ACQUIRE))
-        return false;
-    for (unsigned c = 0; c < MEM_DIRTY_CLIENTS; c++)
-        if (__atomic_load_n(&ram->dirty[c], __ATOMIC_RELAXED))
-            return false;
-    return true;
-}
-
-void *tlb_refill(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr, enum tcg_access access)
-{
-    struct tcg_mmu *mmu = tc->mmu;
-    const struct tlb_ram *range = &mmu->ram;
-    const uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
-    uint64_t paddr;
-    bool global;
-    if (!short_walk(tlb_region_slot(mmu, ctx->space, vaddr, access), ctx->space->walks, vaddr,
-                    &paddr, &global) ||
-        paddr - range->start >= range->pages[access == TCG_WRITE] || mmu->watch_count)
-        return NULL;
-    const uint64_t offset = range->offset + (paddr - range->start);
-    if (access == TCG_WRITE && !may_store_unseen(range->ram, offset))
-        return NULL;
-    uint8_t *host = range->ram->host + offset;
-    take_up(ctx, vpage, access, (struct tlb_fast){vpage, (uint64_t)(uintptr_t)host - vpage},
-            global);
-    return host + (vaddr - vpage);
-}
-
-/* ---- all others -------------------------------------------------------------------------------
- */
-
 static bool page_is_watched(const struct tcg_mmu *mmu, uint64_t vpage)
 {
     for (unsigned n = 0; n < mmu->watch_count; n++)
@@ -181,7 +104,7 @@ static void entry_fill(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t vpage,
 static void note_large(struct tcg_space *sp, uint64_t vaddr, unsigned page_bits)
 {
     if (page_bits <= TLB_LARGE_SHIFT) {
-        set_bit(sp->large, tlb_large_hash(vaddr), true);
+        tlb_set_bit(sp->large, tlb_large_hash(vaddr), true);
         sp->any_large = true;
         return;
     }
@@ -202,7 +125,7 @@ static bool walk(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t vaddr, enum 
     struct root_tables *tables = &tc->mmu->root->tables;
     bool walked, global;
 
-    if (short_walk(g, sp->walks, vaddr, &w->paddr, &global)) {
+    if (tlb_short_walk(g, sp->walks, vaddr, &w->paddr, &global)) {
         /* What else may be done there is not known, nor asked. */
         w->readable = access == TCG_READ;
         w->writable = access == TCG_WRITE;
@@ -268,10 +191,10 @@ struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t v
     if (!walk(tc, ctx->space, vaddr, access, &w))
         return NULL;
     entry_fill(tc, e, vpage, &w);
-    take_up(ctx, vpage, access,
-            (struct tlb_fast){access == TCG_READ ? e->read : e->write, e->addend}, w.global);
+    tlb_take_up(ctx, vpage, access,
+                (struct tlb_fast){access == TCG_READ ? e->read : e->write, e->addend}, w.global);
     if (w.keyed) {
-        set_bit(access == TCG_READ ? ctx->rd_keyed : ctx->wr_keyed, tlb_index(vpage), true);
+        tlb_set_bit(access == TCG_READ ? ctx->rd_keyed : ctx->wr_keyed, tlb_index(vpage), true);
         tc->mmu->keyed = true;
     }
     return e;

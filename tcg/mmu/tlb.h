@@ -244,11 +244,6 @@ static inline unsigned tlb_index(uint64_t vaddr)
  */
 struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr,
                              enum tcg_access access);
-/*
- * The usual miss: a page of plain RAM, by the short way. Taken up in the fast tables; its host
- * address, or NULL: anything else, tlb_lookup() tells what. Nothing was changed then.
- */
-void *tlb_refill(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr, enum tcg_access access);
 /* The record of the page of RAM or ROM that code at vaddr is fetched from, when the translation is
  * known and the page holds, or held, code; else NULL, without a walk or a fault. */
 struct tcg_page *tlb_code_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr);

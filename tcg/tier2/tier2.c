@@ -108,6 +108,11 @@ static void *run(void *opaque)
             pthread_cond_broadcast(&t->idle);
             continue;
         }
+        pthread_mutex_unlock(&t->lock);
+        bool more = huge_work(t->tm);
+        pthread_mutex_lock(&t->lock);
+        if (more || t->queued || t->stop)
+            continue;
         struct timespec until;
         uint64_t at = now_ns() + (uint64_t)pause * SAMPLE_NS;
         until.tv_sec = (time_t)(at / 1000000000u);
@@ -126,6 +131,7 @@ static bool start_thread(struct tier2 *t)
     pthread_sigmask(SIG_SETMASK, &all, &old);
     t->running = !pthread_create(&t->thread, NULL, run, t);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    t->tm->huge.on = t->running;
     return t->running;
 }
 

@@ -285,7 +285,7 @@ static void shorten(const struct walk *w, enum tcg_access access, unsigned idx, 
             return;
         l->mask |= PTE_KEY;
     }
-    l->low = mask_bits(w->bits) & ~UINT64_C(0xfff);
+    l->low = (uint32_t)mask_bits(w->bits) & ~0xfffu;
     l->global = r->cr4 & X86_CR4_PGE ? PTE_G : 0;
     l->size = e->size;
     l->index_mask = large ? 0 : (1u << (e->size == 8 ? 9 : 10)) - 1;

@@ -20,6 +20,7 @@
 #include "tcg/interp/vector.h"
 #include "tcg/ir/eval.h"
 #include "tcg/disas.h"
+#include "tcg/mmu/refill.h"
 #include "tcg/perfmap.h"
 
 enum {
@@ -137,18 +138,40 @@ static void forget_pages(struct tcg_cpu *tc)
     memset(tc->page_limit, 0, sizeof tc->page_limit);
 }
 
+/*
+ * A page that is only missing in the fast table. What regions know of others stays: nothing is
+ * waited for, and no mapping changes.
+ */
+static void *refill(struct tcg_cpu *tc, enum tcg_access access)
+{
+    const unsigned attr = tc->call_attr;
+    if (tc->tm->inject) /* the general access does that */
+        return NULL;
+    return tlb_refill(tc, tcg_ctx_for_attr(tc, attr), tc->call_arg[0], 1u << (attr & IR_MEM_SIZE),
+                      access);
+}
+
 static uint64_t c_load(void *env)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
+    const unsigned size = 1u << (tc->call_attr & IR_MEM_SIZE);
+    const void *host = refill(tc, tc->call_attr & IR_MEM_RMW ? TCG_WRITE : TCG_READ);
+    if (host)
+        return ram_load(host, size);
     forget_pages(tc);
-    return tcg_load(tc, tc->call_arg[0], 1u << (tc->call_attr & IR_MEM_SIZE), tc->call_attr);
+    return tcg_load(tc, tc->call_arg[0], size, tc->call_attr);
 }
 
 static uint64_t c_store(void *env)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
+    const unsigned size = 1u << (tc->call_attr & IR_MEM_SIZE);
+    void *host = refill(tc, TCG_WRITE);
+    if (host) {
+        ram_store(host, &tc->call_arg[1], size);
+        return 0;
+    }
     forget_pages(tc);
-    unsigned size = 1u << (tc->call_attr & IR_MEM_SIZE);
     tcg_store(tc, tc->call_arg[0], size, tc->call_arg[1] & mask_bits(8 * size), tc->call_attr);
     return 0;
 }

@@ -1,0 +1,136 @@
+/*
+ * The usual TLB miss, in line: its length is what random accesses to much memory cost. See tlb.h.
+ *
+ * Thread contract: the vCPU's thread, in code.
+ */
+#ifndef TCG_MMU_REFILL_H
+#define TCG_MMU_REFILL_H
+
+#include <string.h>
+
+#include "core/util/range.h"
+#include "tcg/machine.h"
+#include "tcg/mmu/tlb.h"
+
+/*
+ * Guest RAM, 1 to 8 bytes. One host access each, because another vCPU may be looking: memcpy of a
+ * size that is not known when compiling may write a byte twice, and the second time over what
+ * another vCPU wrote in between. Races here are the guest's own, which it settles by means that
+ * ThreadSanitizer does not see.
+ */
+#define GUEST_RAM __attribute__((no_sanitize("thread"))) static inline
+GUEST_RAM uint64_t ram_load(const void *host, unsigned size)
+{
+    uint64_t v = 0;
+    switch (size) {
+    case 1:
+        memcpy(&v, host, 1);
+        return v;
+    case 2:
+        memcpy(&v, host, 2);
+        return v;
+    case 4:
+        memcpy(&v, host, 4);
+        return v;
+    default:
+        memcpy(&v, host, 8);
+        return v;
+    }
+}
+
+GUEST_RAM void ram_store(void *host, const void *data, unsigned size)
+{
+    switch (size) {
+    case 1:
+        memcpy(host, data, 1);
+        break;
+    case 2:
+        memcpy(host, data, 2);
+        break;
+    case 4:
+        memcpy(host, data, 4);
+        break;
+    default:
+        memcpy(host, data, 8);
+        break;
+    }
+}
+#undef GUEST_RAM
+
+static inline void tlb_set_bit(uint64_t *bits, unsigned n, bool value)
+{
+    const uint64_t bit = UINT64_C(1) << n % 64;
+    bits[n / 64] = (bits[n / 64] & ~bit) | (value ? bit : 0);
+}
+
+/* The fast table learns of a page, for this kind of access. */
+static inline void tlb_take_up(struct tcg_ctx *ctx, uint64_t vpage, enum tcg_access access,
+                               struct tlb_fast fast, bool global)
+{
+    const unsigned n = tlb_index(vpage);
+    if (access == TCG_READ) {
+        ctx->rd[n] = fast;
+        tlb_set_bit(ctx->rd_global, n, global);
+    } else if (access == TCG_WRITE) {
+        ctx->wr[n] = fast;
+        tlb_set_bit(ctx->wr_global, n, global);
+    }
+}
+
+/* The guest's entry for vaddr, when it allows the access and nothing is to be set in it. */
+static inline bool tlb_short_walk(const struct tlb_region *g, uint64_t walks, uint64_t vaddr,
+                                  uint64_t *paddr, bool *global)
+{
+    const struct tcg_walk_last *l = &g->last;
+    if (g->number != vaddr >> REGION_BITS || g->walks != walks)
+        return false;
+    const uint64_t index = vaddr >> MEM_PAGE_BITS & l->index_mask;
+    const uint64_t e = l->size == 8
+                           ? __atomic_load_n((const uint64_t *)l->table + index, __ATOMIC_RELAXED)
+                           : __atomic_load_n((const uint32_t *)l->table + index, __ATOMIC_RELAXED);
+    *paddr = (e & l->address) | (vaddr & l->low);
+    *global = e & l->global;
+    return (e & l->mask) == l->want;
+}
+
+static inline bool tlb_may_store_unseen(struct ram_block *ram, uint64_t offset)
+{
+    const struct tcg_page *page = cache_page(ram, offset);
+    if (page && __atomic_load_n(&page->code, __ATOMIC_ACQUIRE))
+        return false;
+    for (unsigned c = 0; c < MEM_DIRTY_CLIENTS; c++)
+        if (__atomic_load_n(&ram->dirty[c], __ATOMIC_RELAXED))
+            return false;
+    return true;
+}
+
+/*
+ * The usual miss: an access of some bytes to one page of plain RAM, by the short way. The page is
+ * taken up in the fast table. Returns where the bytes are, or NULL: anything else, and nothing was
+ * changed; tlb_lookup() tells what.
+ */
+static inline void *tlb_refill(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr,
+                               unsigned size, enum tcg_access access)
+{
+    struct tcg_mmu *mmu = tc->mmu;
+    const struct tlb_ram *range = &mmu->ram;
+    const uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
+    uint64_t paddr;
+    bool global;
+    if (vaddr - vpage > MEM_PAGE_SIZE - size ||
+        !tlb_short_walk(tlb_region_slot(mmu, ctx->space, vaddr, access), ctx->space->walks, vaddr,
+                        &paddr, &global) ||
+        paddr - range->start >= range->pages[access == TCG_WRITE] || mmu->watch_count)
+        return NULL;
+    const uint64_t offset = range->offset + (paddr - range->start);
+    if (access == TCG_WRITE && !tlb_may_store_unseen(range->ram, offset))
+        return NULL;
+    if (!(++tc->counters.tlb_refills % HUGE_SAMPLE))
+        huge_sample(tc->tm, range->ram, offset);
+    uint8_t *host = range->ram->host + offset;
+    tlb_take_up(ctx, vpage, access, (struct tlb_fast){vpage, (uint64_t)(uintptr_t)host - vpage},
+                global);
+    return host + (vaddr - vpage);
+}
+
+#endif
