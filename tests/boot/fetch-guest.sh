@@ -7,8 +7,6 @@
 #          DIR/ARCH/modules/  (the few drivers that the I/O benches need)
 #          DIR/ARCH/version   (the packages)
 # When they are there already nothing is done and no network is used; --refresh looks for newer ones.
-# Nothing is installed and the host's own package lists and architectures are left alone: apt works
-# on a state directory of its own. Root is not needed.
 set -eu
 
 refresh=no
@@ -30,52 +28,27 @@ out=$1/$arch
 if [ $refresh = no ] && [ -s "$out/vmlinuz" ] && [ -s "$out/busybox" ]; then
     exit 0
 fi
-for tool in apt-get dpkg-deb; do
-    command -v "$tool" >/dev/null || {
-        echo "fetch-guest.sh: no $tool here; put a kernel and a static busybox for $arch into" \
-            "$out/vmlinuz and $out/busybox yourself" >&2
-        exit 1
-    }
-done
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 out=$dir/$arch
 state=$dir/.apt/$arch
-rm -rf "$state"
-mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/debs"
-: >"$state/status"
-
-apt() { # COMMAND ARG...
-    command=$1
-    shift
-    "$command" -q -o APT::Architecture="$arch" -o APT::Architectures::="$arch" \
-        -o Dir::State="$state" -o Dir::State::lists="$state/lists" \
-        -o Dir::State::status="$state/status" -o Dir::Cache="$state/cache" \
-        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
-        -o Acquire::Languages=none -o APT::Sandbox::User= -o DPkg::Use-Pty=0 $sources "$@"
+. "$(dirname "$0")/debian.sh"
+debian_start || {
+    echo "fetch-guest.sh: put a kernel and a static busybox for $arch into $out/vmlinuz and" \
+        "$out/busybox yourself" >&2
+    exit 1
 }
 
 # The meta package names the image package of the current ABI.
 image() {
-    apt apt-get update >"$state/log" 2>&1 || return 1
-    apt apt-cache depends "$meta" 2>>"$state/log" |
-        sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1
+    kernel=$(apt apt-cache depends "$meta" 2>>"$state/log" |
+        sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
+    [ -n "$kernel" ]
 }
 
 echo "Fetching a Debian kernel and busybox for $arch guests"
-# First the archives this host uses itself (with its mirrors and keys), then Debian's own.
-sources=
-kernel=$(image || true)
-if [ -z "$kernel" ]; then
-    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    [ -f $keyring ] && signed="[signed-by=$keyring] " || signed=
-    echo "deb ${signed}http://deb.debian.org/debian bookworm main" \
-        >"$state/sources.list"
-    sources="-o Dir::Etc::sourcelist=$state/sources.list -o Dir::Etc::sourceparts=-"
-    kernel=$(image || true)
-fi
-if [ -z "$kernel" ] || ! (cd "$state/debs" && apt apt-get download "$kernel" busybox-static) \
-    >>"$state/log" 2>&1; then
+if ! debian_with_lists image || ! (cd "$state/debs" && apt apt-get download "$kernel" \
+    busybox-static) >>"$state/log" 2>&1; then
     tail -n 5 "$state/log" >&2
     echo "fetch-guest.sh: cannot fetch $meta and busybox-static for $arch from the Debian archive;" \
         "is there a network?" >&2
