@@ -980,6 +980,18 @@ golden_records:
     jne 1b
     hlt
 
+    idiom "four rounds of SHA-256 by its instructions"
+    movdqa xmm0, [rcx]
+    paddd xmm0, xmm3
+    sha256rnds2 xmm2, xmm1, xmm0
+    pshufd xmm0, xmm0, 0x0e
+    movdqa xmm7, xmm6
+    palignr xmm7, xmm5, 4
+    paddd xmm4, xmm7
+    sha256msg1 xmm3, xmm4
+    sha256rnds2 xmm1, xmm2, xmm0
+    ret
+
     mode 64, 3, 1
     idiom "take a spin lock, several vCPUs"
     hot

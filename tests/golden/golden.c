@@ -100,8 +100,9 @@ static void init(struct golden *g, unsigned vcpus, struct listing *listing)
     tcg_enter_code(g->tc); /* this thread acts as the last of them */
     g->build.tm = g->tc->tm;
     g->listing = listing;
-    ((struct x86_backend *)g->tc->tm->backend_data)->host =
-        HOST_FMA | HOST_F16C | HOST_AES | HOST_VAES | HOST_PCLMUL | HOST_VPCLMUL | HOST_GFNI;
+    ((struct x86_backend *)g->tc->tm->backend_data)->host = HOST_FMA | HOST_F16C | HOST_AES |
+                                                            HOST_VAES | HOST_PCLMUL | HOST_VPCLMUL |
+                                                            HOST_GFNI | HOST_SHA;
     store_le64(g->ram->host + PML4, PDPT | 0x67);
     store_le64(g->ram->host + PDPT, PD | 0x67);
     store_le64(g->ram->host + PD + 8, CODE_PAGE | 0xe7);

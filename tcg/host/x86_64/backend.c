@@ -56,6 +56,7 @@ static unsigned host_features(void)
         host |= c & bit_VAES ? HOST_VAES : 0;
         host |= c & bit_VPCLMULQDQ ? HOST_VPCLMUL : 0;
         host |= c & bit_GFNI ? HOST_GFNI : 0;
+        host |= b & bit_SHA ? HOST_SHA : 0;
     }
     return host;
 }

@@ -485,6 +485,7 @@ enum host_feature {
     HOST_PCLMUL = 1 << 4,
     HOST_VPCLMUL = 1 << 5,
     HOST_GFNI = 1 << 6,
+    HOST_SHA = 1 << 7,
 };
 
 enum {

@@ -402,8 +402,63 @@ static void to_half(struct cg *g, const struct ir_insn *i)
     emit_u8(&g->e, (unsigned)i->imm);
 }
 
-/* What an operation needs beyond AVX2. SHA has no VEX forms at all: its instructions would be slow
- * among the others, and are rare. */
+/*
+ * SHA has no VEX forms: its instructions replace their first operand, and would be slow while an
+ * upper half is in use somewhere. Where no value has one, VZEROUPPER takes nothing away.
+ */
+static bool is_sha(const struct ir_insn *i)
+{
+    return i->op >= IR_V_SHA1RNDS4 && i->op <= IR_V_SHA256MSG2;
+}
+
+static void emit_sha(struct cg *g, const struct ir_insn *i, int dst, int b)
+{
+    static const uint32_t ops[] = {
+        [IR_V_SHA1RNDS4 - IR_V_SHA1RNDS4] = 0xcc | MAP_0F3A,
+        [IR_V_SHA1NEXTE - IR_V_SHA1RNDS4] = 0xc8 | MAP_0F38,
+        [IR_V_SHA1MSG1 - IR_V_SHA1RNDS4] = 0xc9 | MAP_0F38,
+        [IR_V_SHA1MSG2 - IR_V_SHA1RNDS4] = 0xca | MAP_0F38,
+        [IR_V_SHA256RNDS2 - IR_V_SHA1RNDS4] = 0xcb | MAP_0F38,
+        [IR_V_SHA256MSG1 - IR_V_SHA1RNDS4] = 0xcc | MAP_0F38,
+        [IR_V_SHA256MSG2 - IR_V_SHA1RNDS4] = 0xcd | MAP_0F38,
+    };
+    emit_rr(&g->e, ops[i->op - IR_V_SHA1RNDS4], dst, b);
+    if (i->op == IR_V_SHA1RNDS4)
+        emit_u8(&g->e, (unsigned)i->imm);
+}
+
+static void move_xmm(struct cg *g, int dst, int src)
+{
+    if (dst != src)
+        emit_vex_rr(&g->e, V_MOVAPS, dst, NO_REG, src);
+}
+
+static void sha(struct cg *g, const struct ir_insn *i)
+{
+    enum { XMM0 }; /* the implicit operand's place */
+    int a = cg_xmm(g, i->a), b = cg_xmm(g, i->b), c = i->c ? cg_xmm(g, i->c) : XMM0;
+    int t = c != XMM0 ? cg_xmm_temp(g) : NO_REG;
+    bool free = g->id[i->a] != g->id[i->b] && (!i->c || g->id[i->a] != g->id[i->c]);
+    int dst = cg_xmm_dst(g, free ? 1u << a : 0);
+    emit_vzeroupper(&g->e);
+    if (c == XMM0) {
+        move_xmm(g, dst, a);
+        emit_sha(g, i, dst, b);
+    } else if (dst == XMM0) {
+        move_xmm(g, t, a);
+        move_xmm(g, XMM0, c);
+        emit_sha(g, i, t, b);
+        move_xmm(g, dst, t);
+    } else { /* what is in XMM0 waits, unless it is the scratch register itself */
+        move_xmm(g, dst, a);
+        move_xmm(g, t, XMM0);
+        move_xmm(g, XMM0, c);
+        emit_sha(g, i, dst, b == XMM0 ? t : b);
+        move_xmm(g, XMM0, t);
+    }
+}
+
+/* What an operation needs beyond AVX2. */
 static bool lacking(const struct cg *g, const struct ir_insn *i)
 {
     bool wide = l_bit(g, i);
@@ -435,7 +490,12 @@ static bool lacking(const struct cg *g, const struct ir_insn *i)
         needs = HOST_GFNI;
         break;
     default:
-        return i->op >= IR_V_SHA1RNDS4 && i->op <= IR_V_SHA256MSG2;
+        if (!is_sha(i))
+            return false;
+        if (cg_vec_live(g) == LIVE_256)
+            return true;
+        needs = HOST_SHA;
+        break;
     }
     return g->tm->baseline || (needs & ~g->be->host);
 }
@@ -475,6 +535,10 @@ bool vector_insn(struct cg *g)
     const struct ir_insn *i = &g->r->insns[g->n];
     if (lacking(g, i)) {
         evaluate_in_c(g, i);
+        return true;
+    }
+    if (is_sha(i)) {
+        sha(g, i);
         return true;
     }
     if (from_table(g, i))
