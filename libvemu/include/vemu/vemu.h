@@ -23,5 +23,6 @@
 #include "machine.h"
 #include "guest.h"
 #include "console.h"
+#include "block.h"
 
 #endif
