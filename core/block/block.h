@@ -72,7 +72,7 @@ struct vemu_block {
     void *state;
 };
 
-extern const struct block_driver block_file, block_raw;
+extern const struct block_driver block_file, block_raw, block_qcow2;
 
 /* ---- requests (request.c, context.c) --------------------------------------------------------- */
 

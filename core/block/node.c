@@ -13,7 +13,7 @@
 #include "core/util/size.h"
 
 /* In the order in which a file is asked what it is: raw, which is never sure, comes last. */
-static const struct block_driver *const formats[] = {&block_raw};
+static const struct block_driver *const formats[] = {&block_qcow2, &block_raw};
 
 enum { PROBE_BYTES = 512 };
 
@@ -23,7 +23,7 @@ static const struct block_driver *find_format(const char *name, struct vemu_erro
         if (strcmp(formats[i]->name, name) == 0)
             return formats[i];
     }
-    error_set(errp, VEMU_ERROR_INVALID, "format '%s' is not known: use raw", name);
+    error_set(errp, VEMU_ERROR_INVALID, "format '%s' is not known: use qcow2 or raw", name);
     return NULL;
 }
 
