@@ -242,6 +242,8 @@ static int apply(struct qcow2 *s, struct dropped_list *d)
     uint64_t run = 0, run_end = 0;
     int err = 0;
 
+    if (!d->count)
+        return 0;
     qsort(d->clusters, d->count, sizeof *d->clusters, compare_clusters);
     for (size_t i = 0; i < d->count && !err; i++) {
         uint64_t cluster = d->clusters[i], left;
