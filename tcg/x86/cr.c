@@ -3,7 +3,10 @@
  * vol. 3, chapters "System Architecture Overview" and "Paging"; vol. 2 (MOV to CR, LMSW, INVPCID,
  * XSETBV).
  */
+#include <string.h>
+
 #include "core/util/range.h"
+#include "tcg/mmu/tlb.h"
 #include "tcg/x86/sys.h"
 
 static bool gp0(struct tcg_cpu *tc)
@@ -23,8 +26,13 @@ static bool check_pdptes(struct tcg_cpu *tc, uint64_t cr3)
 {
     const uint64_t reserved = ~mask_bits(x86_model_of(tc)->phys_bits) | 0x1e6;
     for (unsigned i = 0; i < 4; i++) {
+        const uint64_t at = (cr3 & 0xffffffe0) + 8 * i;
+        const struct tlb_ram *range = tlb_ram_at(tc, at);
         uint64_t entry = 0;
-        mem_read(tc->vcpu->machine->memory, (cr3 & 0xffffffe0) + 8 * i, 8, &entry);
+        if (range && at - range->start + 8 <= range->size)
+            memcpy(&entry, range->ram->host + range->offset + (at - range->start), 8);
+        else
+            mem_read(tc->vcpu->machine->memory, at, 8, &entry);
         if ((entry & 1) && (entry & reserved))
             return false;
     }
