@@ -220,6 +220,10 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
             why = VCPU_EXIT_DEBUG;
             break;
         }
+        if (out.kind == TCG_EXIT_MODE) {
+            tcg_mode_changed(tc);
+            out.kind = TCG_EXIT_EVENTS;
+        }
         if ((out.kind == TCG_EXIT_EVENTS || out.kind == TCG_EXIT_STATUS ||
              __atomic_load_n(&tc->exit_request, __ATOMIC_ACQUIRE))) {
             if (!poll(tc, &why))

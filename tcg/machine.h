@@ -20,6 +20,7 @@ enum tcg_exit_kind {
     TCG_EXIT_LINK,   /* a direct exit without (valid) link: block and exit number told */
     TCG_EXIT_DYN,    /* look up the PC in the register file */
     TCG_EXIT_EVENTS, /* likewise, but look at events first (poll, IR_EXIT_DYN aux 1) */
+    TCG_EXIT_MODE,   /* likewise, and the mode word is not known yet (IR_EXIT_MODE) */
     TCG_EXIT_STATUS, /* tc->status says; state is exact, PC is that of the instruction */
 };
 struct tcg_exit {

@@ -208,6 +208,8 @@ static enum interp_code choose(const struct builder *b, const struct ir_insn *i,
         return INTERP_EXIT;
     case IR_EXIT_IND:
         return INTERP_EXIT_IND;
+    case IR_EXIT_MODE:
+        return INTERP_EXIT_MODE;
     case IR_EXIT_DYN:
         return INTERP_EXIT_DYN;
     case IR_X87_REG:

@@ -623,12 +623,15 @@ direct:
 do_EXIT_IND:
     tc->arch->set_pc(tc, v[i->a]);
     goto dynamic;
+do_EXIT_MODE:
+    tcg_mode_set(tc, i->imm, i->aux >> 1);
 do_EXIT_DYN:
 dynamic:
     if (pending)
         keep_flags(&f, &cpu->lazy, pending);
     out = (struct tcg_exit){.kind = TCG_EXIT_DYN};
-    if ((i->op == IR_EXIT_DYN && i->aux) || (b->mode & TCG_MODE_SINGLE)) {
+    if (((i->op == IR_EXIT_DYN || i->op == IR_EXIT_MODE) && i->aux & 1) ||
+        (b->mode & TCG_MODE_SINGLE)) {
         out.kind = TCG_EXIT_EVENTS;
     } else if ((next = jump_to_pc(tc))) {
         b = next;

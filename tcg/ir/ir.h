@@ -206,6 +206,8 @@ enum ir_exit_flags {
     X(EXPECT, '0', "q---", "leave to the PC in a unless it is PCB + imm")                         \
     X(EXIT, '0', "----", "leave to PCB + imm; aux = exit flags")                                  \
     X(EXIT_IND, '0', "q---", "leave to the PC in a (not a mode change)")                          \
+    X(EXIT_MODE, '0', "----",                                                                     \
+      "as EXIT_DYN, in the mode word imm, the MMU index being aux >> 1")                          \
     X(EXIT_DYN, '0', "----",                                                                      \
       "leave to the PC in the register file; mode may have changed; aux 1: look at interrupts "   \
       "first")                                                                                    \
@@ -542,7 +544,8 @@ static inline bool ir_branches(const struct ir_insn *i, unsigned *number)
 /* Nothing runs on behind it. */
 static inline bool ir_ends(const struct ir_insn *i)
 {
-    return i->op == IR_EXIT || i->op == IR_EXIT_IND || i->op == IR_EXIT_DYN || i->op == IR_JMP;
+    return i->op == IR_EXIT || i->op == IR_EXIT_IND || i->op == IR_EXIT_DYN ||
+           i->op == IR_EXIT_MODE || i->op == IR_JMP;
 }
 static inline ir_ref ir_op1(struct ir_region *r, enum ir_op op, enum ir_type t, ir_ref a)
 {

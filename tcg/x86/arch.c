@@ -101,7 +101,7 @@ static uint64_t segment_mode(const struct x86_regs *r)
     const struct x86_segment *cs = &r->seg[X86_CS];
     uint64_t mode = 0;
     if (x86_is_code64(r)) /* one form, so that stale caches make no second set of blocks */
-        return MODE_CODE64 | MODE_FLAT_CS | MODE_FLAT_DATA | MODE_WIDE_FS | MODE_WIDE_GS;
+        return MODE_FLAT64;
     if (cs->attr & X86_SEG_DB)
         mode |= MODE_CODE32;
     if (r->seg[X86_SS].attr & X86_SEG_DB)

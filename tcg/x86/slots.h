@@ -79,6 +79,20 @@ enum x86_mode {
 #define MODE_X87_UNMASKED                                                                          \
     (UINT64_C(1) << 38) /* an x87 exception is unmasked in FCW: helpers do every instruction */
 
+/* What segments, the privilege level, RFLAGS and the interrupt shadow decide; the rest is up to
+ * control registers, the board and the debugger. */
+#define MODE_LEVEL                                                                                 \
+    ((uint64_t)(MODE_CPL | MODE_CODE64 | MODE_CODE32 | MODE_STACK32 | MODE_V86 | MODE_FLAT_CS |    \
+                MODE_FLAT_DATA | MODE_TF | MODE_STI_SHADOW | MODE_IOPL | MODE_CR4_PVI_VME |        \
+                MODE_AC | MODE_SMAP_OFF) |                                                         \
+     MODE_WIDE_FS | MODE_WIDE_GS)
+/* 64-bit code: what the caches of its data segments say does not count. */
+#define MODE_FLAT64                                                                                \
+    ((uint64_t)(MODE_CODE64 | MODE_FLAT_CS | MODE_FLAT_DATA) | MODE_WIDE_FS | MODE_WIDE_GS)
+
+/* Attributes as the fast system calls force them: present, accessed, level 0. */
+enum { X86_FLAT_CODE64 = 0xa09b, X86_FLAT_DATA32 = 0xc093 };
+
 /* MMU indices of the x86 walk. */
 enum x86_mmu_index {
     X86_MMU_KERNEL, /* supervisor, SMAP enforced; also implicit supervisor accesses (descriptor

@@ -6,8 +6,7 @@
 
 #include "tcg/x86/sys.h"
 
-/* Segment caches as these instructions force them: base 0, limit 4 GiB - 1, accessed. */
-enum { CODE64 = 0xa09b, CODE32 = 0xc09b, DATA32 = 0xc093 };
+enum { CODE64 = X86_FLAT_CODE64, CODE32 = 0xc09b, DATA32 = X86_FLAT_DATA32 };
 
 static struct x86_segment flat(uint64_t selector, unsigned attr, unsigned dpl)
 {

@@ -172,11 +172,145 @@ void tr_lmsw(struct x86_trans *x, const struct x86_insn *i)
     x86_end_dyn(x, false);
 }
 
+/* The image that PUSHF pushes outside V86 mode: RFLAGS without VM and RF. */
+static ir_ref flags_image(struct x86_trans *x)
+{
+    struct ir_region *r = x->ir;
+    const uint64_t low = X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_AF | X86_FLAG_ZF | X86_FLAG_SF;
+    ir_ref pk = ir_zext(r, IR_I64, ir_op1(r, IR_FL_PACK, IR_I32, x86_get_flags(x)), IR_W32);
+    ir_ref v = ir_op2(r, IR_AND, IR_I64, ir_get(r, SLOT_RFLAGS),
+                      ir_i64(r, ~(uint64_t)(X86_FLAGS_ARITH | X86_FLAG_VM | X86_FLAG_RF)));
+    v = ir_op2(r, IR_OR, IR_I64, v, ir_i64(r, X86_FLAG_1));
+    v = ir_op2(
+        r, IR_OR, IR_I64, v,
+        ir_op2(r, IR_AND, IR_I64, ir_op2(r, IR_SHR, IR_I64, pk, ir_i32(r, 8)), ir_i64(r, low)));
+    return ir_op2(r, IR_OR, IR_I64, v,
+                  ir_op2(r, IR_SHL, IR_I64, ir_op2(r, IR_AND, IR_I64, pk, ir_i64(r, IR_FL_OF)),
+                         ir_i32(r, 11)));
+}
+
 /* ---- fast system calls ----------------------------------------------------------------------- */
+
+/*
+ * SYSCALL and SYSRET between 64-bit code of levels 3 and 0 are translated for what systems do: no
+ * flag that the mode word knows is set behind them. When it is otherwise, the instruction is run
+ * alone, by its helper.
+ */
+static bool common_form(const struct x86_trans *x)
+{
+    return x86_code64(x) && !x86_one_by_one(x) && !(x->mode & MODE_BREAKPOINTS);
+}
+
+enum { MODE_FLAGS = X86_FLAG_TF | X86_FLAG_IOPL | X86_FLAG_VM | X86_FLAG_AC };
+
+static void alone_if(struct x86_trans *x, ir_ref nonzero)
+{
+    ir_emit(x->ir, IR_TRAPNZ, IR_VOID, 0, nonzero, 0, 0, 0, X86_TRAP_ALONE);
+}
+
+/* Not 0 when EFER.SCE is clear or one of those flags is set. */
+static ir_ref uncommon(struct x86_trans *x, ir_ref flags)
+{
+    struct ir_region *r = x->ir;
+    ir_ref efer = env_field(x, IR_I64, offsetof(struct x86_regs, efer));
+    ir_ref sce = ir_op2(r, IR_AND, IR_I64, efer, ir_i64(r, X86_EFER_SCE));
+    return ir_op2(r, IR_OR, IR_I64, ir_op2(r, IR_AND, IR_I64, flags, ir_i64(r, MODE_FLAGS)),
+                  ir_op2(r, IR_XOR, IR_I64, sce, ir_i64(r, X86_EFER_SCE)));
+}
+
+static ir_ref and64(struct x86_trans *x, ir_ref a, uint64_t mask)
+{
+    return ir_op2(x->ir, IR_AND, IR_I64, a, ir_i64(x->ir, mask));
+}
+static ir_ref shift64(struct x86_trans *x, enum ir_op op, ir_ref a, unsigned n)
+{
+    return ir_op2(x->ir, op, IR_I64, a, ir_i32(x->ir, n));
+}
+
+static void put_rflags(struct x86_trans *x, ir_ref v)
+{
+    struct ir_region *r = x->ir;
+    const uint64_t low = X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_AF | X86_FLAG_ZF | X86_FLAG_SF;
+    ir_put(r, SLOT_RFLAGS, ir_op2(r, IR_OR, IR_I64, v, ir_i64(r, X86_FLAG_1)));
+    ir_ref packed = ir_op2(r, IR_OR, IR_I64, shift64(x, IR_SHL, and64(x, v, low), 8),
+                           and64(x, shift64(x, IR_SHR, v, 11), IR_FL_OF));
+    x86_put_flags(x, ir_op1(r, IR_FL_FROM, IR_FL, ir_trunc(r, packed)));
+}
+
+/* A flat segment: base 0, limit 4 GiB - 1. */
+static void put_flat(struct x86_trans *x, enum x86_seg seg, ir_ref selector, unsigned attr)
+{
+    struct ir_region *r = x->ir;
+    _Static_assert(
+        offsetof(struct x86_segment, selector) == offsetof(struct x86_segment, limit) + 4 &&
+            offsetof(struct x86_segment, attr) == offsetof(struct x86_segment, limit) + 6,
+        "one store");
+    ir_ref v = ir_op2(r, IR_OR, IR_I64, shift64(x, IR_SHL, and64(x, selector, 0xffff), 32),
+                      ir_i64(r, (uint64_t)attr << 48 | 0xffffffff));
+    ir_emit(r, IR_STENV, IR_VOID, IR_W64, v, 0, 0, 0,
+            offsetof(struct x86_regs, seg) + seg * sizeof(struct x86_segment) +
+                offsetof(struct x86_segment, limit));
+    ir_put(r, SLOT_SEG_BASE + seg, ir_i64(r, 0));
+}
+
+static ir_ref plus(struct x86_trans *x, ir_ref a, unsigned n)
+{
+    return x86_add_imm(x, IR_I64, a, n);
+}
+
+/* CPL, CS and SS become those of the level; on to RIP. */
+static void enter_level(struct x86_trans *x, ir_ref cs, ir_ref ss, unsigned cpl, bool poll)
+{
+    const uint64_t mode = (x->mode & ~MODE_LEVEL) | MODE_FLAT64 | cpl;
+    const unsigned index = cpl == 3 ? X86_MMU_USER : X86_MMU_KERNEL;
+    put_flat(x, X86_CS, cs, X86_FLAT_CODE64 | cpl << X86_SEG_DPL_SHIFT);
+    put_flat(x, X86_SS, ss, X86_FLAT_DATA32 | cpl << X86_SEG_DPL_SHIFT);
+    ir_emit(x->ir, IR_EXIT_MODE, IR_VOID, index << 1 | poll, 0, 0, 0, 0, mode);
+    x->done = true;
+}
+
+static void syscall64(struct x86_trans *x)
+{
+    struct ir_region *r = x->ir;
+    ir_ref old = flags_image(x);
+    ir_ref mask = env_field(x, IR_I64, offsetof(struct x86_regs, sfmask));
+    ir_ref flags = ir_op2(r, IR_ANDN, IR_I64, mask, old);
+    alone_if(x, uncommon(x, flags));
+    ir_ref star = env_field(x, IR_I64, offsetof(struct x86_regs, star));
+    ir_ref cs = and64(x, shift64(x, IR_SHR, star, 32), 0xfffc);
+    ir_put(r, SLOT_GPR + X86_RCX, x86_next_rip(x));
+    ir_put(r, SLOT_GPR + 11, old);
+    put_rflags(x, flags);
+    ir_put(r, SLOT_RIP, env_field(x, IR_I64, offsetof(struct x86_regs, lstar)));
+    enter_level(x, cs, plus(x, cs, 8), 0, false);
+}
+
+/* To level 3: there CR4.PVI counts, too, and RIP must be canonical (of 48 bits: the helper knows
+ * about 57). */
+static void sysret64(struct x86_trans *x)
+{
+    struct ir_region *r = x->ir;
+    ir_ref rip = ir_get(r, SLOT_GPR + X86_RCX);
+    ir_ref flags = and64(x, ir_get(r, SLOT_GPR + 11), 0x3c7fd5);
+    ir_ref cr4 = env_field(x, IR_I64, offsetof(struct x86_regs, cr4));
+    ir_ref near = shift64(x, IR_SAR, shift64(x, IR_SHL, rip, 16), 16);
+    ir_ref bad = ir_op2(r, IR_OR, IR_I64, uncommon(x, flags), and64(x, cr4, X86_CR4_PVI));
+    alone_if(x, ir_op2(r, IR_OR, IR_I64, bad, ir_op2(r, IR_XOR, IR_I64, near, rip)));
+    ir_ref star = env_field(x, IR_I64, offsetof(struct x86_regs, star));
+    ir_ref selector = shift64(x, IR_SHR, star, 48), rpl = ir_i64(r, 3);
+    ir_put(r, SLOT_RIP, rip);
+    put_rflags(x, flags);
+    enter_level(x, ir_op2(r, IR_OR, IR_I64, plus(x, selector, 16), rpl),
+                ir_op2(r, IR_OR, IR_I64, plus(x, selector, 8), rpl), 3, true);
+}
 
 /* SYSCALL, SYSENTER: helper(next) sets RIP. */
 void tr_syscall(struct x86_trans *x, const struct x86_insn *i)
 {
+    if (i->row->arg == HELPER_ID(syscall) && common_form(x)) {
+        syscall64(x);
+        return;
+    }
     x86_call(x, i->row->arg, x86_next_rip(x), 0, 0, 0);
     x86_end_dyn_rip_set(x, false);
 }
@@ -184,6 +318,11 @@ void tr_syscall(struct x86_trans *x, const struct x86_insn *i)
 /* SYSRET, SYSEXIT: helper(operand size) sets RIP. */
 void tr_sysret(struct x86_trans *x, const struct x86_insn *i)
 {
+    if (i->row->arg == HELPER_ID(sysret) && common_form(x) && !(x->mode & MODE_CPL) &&
+        i->opsize == IR_W64) {
+        sysret64(x);
+        return;
+    }
     x86_call(x, i->row->arg, bytes_of(x, i->opsize), 0, 0, 0);
     x86_end_dyn_rip_set(x, true);
 }
@@ -235,23 +374,6 @@ void tr_fence(struct x86_trans *x, const struct x86_insn *i)
 
 /* ---- flags with privileges --------------------------------------------------------------------
  */
-
-/* The image that PUSHF pushes outside V86 mode: RFLAGS without VM and RF. */
-static ir_ref flags_image(struct x86_trans *x)
-{
-    struct ir_region *r = x->ir;
-    const uint64_t low = X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_AF | X86_FLAG_ZF | X86_FLAG_SF;
-    ir_ref pk = ir_zext(r, IR_I64, ir_op1(r, IR_FL_PACK, IR_I32, x86_get_flags(x)), IR_W32);
-    ir_ref v = ir_op2(r, IR_AND, IR_I64, ir_get(r, SLOT_RFLAGS),
-                      ir_i64(r, ~(uint64_t)(X86_FLAGS_ARITH | X86_FLAG_VM | X86_FLAG_RF)));
-    v = ir_op2(r, IR_OR, IR_I64, v, ir_i64(r, X86_FLAG_1));
-    v = ir_op2(
-        r, IR_OR, IR_I64, v,
-        ir_op2(r, IR_AND, IR_I64, ir_op2(r, IR_SHR, IR_I64, pk, ir_i32(r, 8)), ir_i64(r, low)));
-    return ir_op2(r, IR_OR, IR_I64, v,
-                  ir_op2(r, IR_SHL, IR_I64, ir_op2(r, IR_AND, IR_I64, pk, ir_i64(r, IR_FL_OF)),
-                         ir_i32(r, 11)));
-}
 
 void tr_pushf(struct x86_trans *x, const struct x86_insn *i)
 {

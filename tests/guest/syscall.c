@@ -90,6 +90,89 @@ static void syscalls(void)
     check("WRMSR refuses non-canonical addresses");
 }
 
+/* The user's code and the kernel's, each many times: both are translated and found again. */
+CODE(user_loop, "mov $1000,%ebx\n 1: xor %eax,%eax\n syscall\n add %rax,%rbp\n dec %ebx\n"
+                " jnz 1b");
+CODE(entry_count, "inc %r12\n mov %r12,%rax\n sysretq");
+CODE(user_misaligned, "syscall\n push %rax\n mov 1(%rsp),%eax\n");
+LABEL(user_misaligned_at);
+asm(".pushsection .text.snippets, \"ax\"\n.globl user_misaligned_at\n"
+    ".set user_misaligned_at, user_misaligned + 3\n.popsection");
+
+static void repeated(void)
+{
+    static const struct {
+        const char *what;
+        ul flags;
+    } with[] = {
+        {"no other flag", 0},
+        {"IOPL 3", FLAG_IOPL},
+        {"IOPL 1", 0x1000},
+        {"AC", FLAG_AC},
+        {"AC and IOPL", FLAG_AC | FLAG_IOPL},
+        {"NT, ID and DF", FLAG_NT | FLAG_ID | FLAG_DF},
+        {"IF and all arithmetic flags", FLAG_IF | FLAG_ARITH},
+    };
+    struct regs r, w;
+    wrmsr(MSR_STAR, (u64)0x2b << 48 | (u64)SEL_CODE << 32);
+    for (unsigned masked = 0; masked < 2; masked++) {
+        wrmsr(MSR_FMASK, masked ? 0x47700 | FLAG_ARITH : 0);
+        for (unsigned i = 0; i < sizeof with / sizeof *with; i++) {
+            wrmsr(MSR_LSTAR, (ul)entry_sysret);
+            regs_init(&r, user_syscall, 3);
+            r.rflags |= with[i].flags;
+            w = r;
+            run_expect(&r, VEC_DONE);
+            equal("flags behind SYSRET", r.rflags, w.rflags);
+            equal("r11", r.r11, w.rflags);
+            equal("cs", r.cs, SEL_UCODE);
+            equal("ss", r.ss, SEL_UDATA);
+            wrmsr(MSR_LSTAR, (ul)entry_stop);
+            r = w;
+            run_expect(&r, VEC_DONE);
+            equal("flags behind SYSCALL", r.rflags,
+                  w.rflags & ~(masked ? 0x47700ul | FLAG_ARITH : 0ul));
+            equal("cs", r.cs, SEL_CODE);
+            wrmsr(MSR_LSTAR, (ul)entry_count);
+            regs_init(&r, user_loop, 3);
+            r.rflags |= with[i].flags;
+            r.rbp = r.r12 = 0;
+            run_expect(&r, VEC_DONE);
+            equal("calls", r.r12, 1000);
+            equal("sum of what they returned", r.rbp, 500500);
+            equal("flags that arithmetic leaves alone", r.rflags & ~(ul)FLAG_ARITH,
+                  FLAG_FIXED | (with[i].flags & ~(ul)FLAG_ARITH));
+        }
+        check("SYSCALL and SYSRET with flags of all kinds, %s",
+              masked ? "masked" : "all let through");
+    }
+    /* Alignment checks are on again behind SYSRET, not in the kernel. */
+    wrmsr(MSR_LSTAR, (ul)entry_sysret);
+    wrmsr(MSR_FMASK, FLAG_AC);
+    write_cr0(read_cr0() | CR0_AM);
+    regs_init(&r, user_misaligned, 3);
+    r.rflags |= FLAG_AC;
+    run_expect(&r, VEC_AC);
+    equal("rip", r.rip, USER(user_misaligned_at));
+    equal("error", r.err, 0);
+    regs_init(&r, user_misaligned, 3);
+    run_expect(&r, VEC_DONE);
+    write_cr0(read_cr0() & ~(ul)CR0_AM);
+    check("SYSRET switches alignment checks on");
+    /* Other selectors, of all sixteen bits. */
+    wrmsr(MSR_STAR, (u64)0x2b << 48 | (u64)(SEL_CODE | 3) << 32 | 0xffffffff);
+    regs_init(&r, user_syscall, 3);
+    run_expect(&r, VEC_DONE);
+    equal("cs", r.cs, SEL_UCODE);
+    wrmsr(MSR_LSTAR, (ul)entry_stop);
+    regs_init(&r, user_syscall, 3);
+    run_expect(&r, VEC_DONE);
+    equal("cs", r.cs, SEL_CODE);
+    equal("ss", r.ss, SEL_DATA);
+    check("the low two bits of SYSCALL's selector do not count");
+    wrmsr(MSR_STAR, (u64)0x2b << 48 | (u64)SEL_CODE << 32);
+}
+
 /* Code below 4 GiB for compatibility mode: user pages at the low alias are not there, so map it. */
 static ul low_code(const void *code)
 {
@@ -321,6 +404,7 @@ static void gs(void)
 void test_main(void)
 {
     syscalls();
+    repeated();
     compat();
     sysenter();
     iret();

@@ -259,6 +259,7 @@ static enum flags_look flags_look(const struct cg *g, const struct ir_insn *i)
         return g->second_tier ? FLAGS_SOFT : FLAGS_HARD;
     case IR_EXIT:
     case IR_EXIT_IND:
+    case IR_EXIT_MODE:
     case IR_EXIT_DYN:
     case IR_EXPECT:
         return g->second_tier ? FLAGS_SOFT : FLAGS_HARD;

@@ -255,7 +255,10 @@ enum thunk {
     THUNK_EVENTS, /* as DYN, but to the run loop when an event is pending */
     THUNK_RETURN, /* to the run loop, to look at events */
     THUNK_INDIRECT_MISS,
-    THUNK_CLOCK, /* + enum cg_live: RAX := the virtual clock; RCX and RDX are used */
+    THUNK_MODE, /* + aux of IR_EXIT_MODE: as DYN or EVENTS, in the mode word RCX */
+    THUNK_CLOCK =
+        THUNK_MODE +
+        2 * TLB_MAX_INDEX, /* + enum cg_live: RAX := the virtual clock; RCX and RDX are used */
     THUNK_C = THUNK_CLOCK + LIVE_256 +
               1, /* + enum c_entry: C function called with only general registers saved */
     THUNK_C_XMM = THUNK_C + C_ENTRIES, /* likewise, vector registers too */

@@ -700,6 +700,13 @@ static void expect(struct cg *g, const struct ir_insn *i)
     s->count = count;
 }
 
+static void exit_mode(struct cg *g, const struct ir_insn *i)
+{
+    leave(g, 0);
+    emit_mov_imm(&g->e, RCX, i->imm);
+    emit_jmp_to(&g->e, cg_thunk(g, THUNK_MODE + i->aux));
+}
+
 static void exit_dynamic(struct cg *g, const struct ir_insn *i)
 {
     leave(g, 0);
@@ -886,6 +893,9 @@ static bool select_other(struct cg *g, const struct ir_insn *i)
         return true;
     case IR_EXIT_IND:
         exit_indirect(g, i);
+        return true;
+    case IR_EXIT_MODE:
+        exit_mode(g, i);
         return true;
     case IR_EXIT_DYN:
         exit_dynamic(g, i);

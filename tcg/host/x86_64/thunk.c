@@ -154,38 +154,95 @@ uint8_t *thunk_jump_probe(struct emit *e)
     return missed;
 }
 
-/* The jump cache, for the PC in the register file and whatever mode a helper left behind. On a
- * miss: leave so. */
-static void dyn(struct emit *e, const struct tcg_arch *arch, const uint8_t *leave_code, bool events)
+/* Ways out of a look-up that failed. */
+struct ways_out {
+    uint8_t *jump[8];
+    unsigned count;
+};
+
+static void out_if(struct emit *e, struct ways_out *o, unsigned cc)
 {
-    uint8_t *out[6];
-    unsigned outs = 0;
-    emit_load(e, true, CTX, ENV_MEM(ctx));
+    o->jump[o->count++] = emit_jcc(e, cc);
+}
+
+/* Nothing is pending that the run loop would have to look at. RCX: the mode word. */
+static void test_events(struct emit *e, const struct tcg_arch *arch, struct ways_out *o)
+{
+    emit_load(e, true, RDX, ENV_MEM(vcpu));
+    emit_rm(e, 0x83, 7, mem_at(RDX, offsetof(struct vcpu, interrupt)));
+    emit_u8(e, 0);
+    out_if(e, o, CC_NE);
+    emit_rr(e, 0xf7, 0, RCX);
+    emit_u32(e, (uint32_t)arch->event_modes);
+    out_if(e, o, CC_NE);
+}
+
+/* To the block of the PC in the register file, else out of compiled code. */
+static void jump_or_leave(struct emit *e, const struct tcg_arch *arch, const uint8_t *leave_code,
+                          struct ways_out *o, enum tcg_exit_kind kind)
+{
+    emit_load(e, true, RAX, mem_at(ENV, arch->slots[arch->slot_pc].offset));
+    o->jump[o->count++] = thunk_jump_probe(e);
+    for (unsigned k = 0; k < o->count; k++)
+        emit_patch(o->jump[k], e->p);
+    emit_store_imm(e, true, ENV_MEM(ret_addr), 0);
+    emit_store_imm(e, false, ENV_MEM(leave_kind), (int32_t)kind);
+    emit_jmp_to(e, leave_code);
+}
+
+static void test_exit_request(struct emit *e, struct ways_out *o)
+{
     emit_rm(e, 0x83, 7, ENV_MEM(exit_request));
     emit_u8(e, 0);
-    out[outs++] = emit_jcc(e, CC_NE);
+    out_if(e, o, CC_NE);
+}
+
+/* The jump cache, for the PC in the register file and whatever mode a helper left behind. */
+static void dyn(struct emit *e, const struct tcg_arch *arch, const uint8_t *leave_code, bool events)
+{
+    struct ways_out o = {.count = 0};
+    emit_load(e, true, CTX, ENV_MEM(ctx));
+    test_exit_request(e, &o);
     emit_load(e, true, RCX, ENV_MEM(mode));
-    if (events) { /* nothing is pending that the run loop would have to look at */
-        emit_load(e, true, RDX, ENV_MEM(vcpu));
-        emit_rm(e, 0x83, 7, mem_at(RDX, offsetof(struct vcpu, interrupt)));
-        emit_u8(e, 0);
-        out[outs++] = emit_jcc(e, CC_NE);
-        emit_rr(e, 0xf7, 0, RCX);
-        emit_u32(e, (uint32_t)arch->event_modes);
-        out[outs++] = emit_jcc(e, CC_NE);
-    }
+    if (events)
+        test_events(e, arch, &o);
     emit_rm(e, X_CMP | OPC_W, RCX, mem_at(CTX, offsetof(struct tcg_ctx, jump_mode)));
-    out[outs++] = emit_jcc(e, CC_NE);
+    out_if(e, &o, CC_NE);
     emit_mov_imm(e, RDX, arch->flat_pc_mode);
     emit_alu(e, 8, X_AND, RCX, RDX);
     emit_alu(e, 8, X_CMP, RCX, RDX);
-    out[outs++] = emit_jcc(e, CC_NE);
-    emit_load(e, true, RAX, mem_at(ENV, arch->slots[arch->slot_pc].offset));
-    out[outs++] = thunk_jump_probe(e);
-    for (unsigned k = 0; k < outs; k++)
-        emit_patch(out[k], e->p);
+    out_if(e, &o, CC_NE);
+    jump_or_leave(e, arch, leave_code, &o, events ? TCG_EXIT_EVENTS : TCG_EXIT_DYN);
+}
+
+/*
+ * The same in the mode word RCX, one with flat_pc_mode: into the context that ran last for that MMU
+ * index, when it is of that mode. Else the run loop finds out what the mode is.
+ */
+static void dyn_mode(struct emit *e, const struct tcg_arch *arch, const uint8_t *leave_code,
+                     unsigned index, bool events)
+{
+    struct ways_out o = {.count = 0}, other = {.count = 0};
+    size_t last = offsetof(struct tcg_root, space) + index * sizeof(struct tcg_space) +
+                  offsetof(struct tcg_space, last);
+    emit_load(e, true, RAX, ENV_MEM(mmu));
+    emit_load(e, true, RAX, mem_at(RAX, offsetof(struct tcg_mmu, root)));
+    emit_load(e, true, RAX, mem_at(RAX, (int32_t)last));
+    emit_alu(e, 8, X_TEST, RAX, RAX);
+    out_if(e, &other, CC_E);
+    emit_rm(e, X_CMP | OPC_W, RCX, mem_at(RAX, offsetof(struct tcg_ctx, jump_mode)));
+    out_if(e, &other, CC_NE);
+    emit_store(e, 8, RCX, ENV_MEM(mode));
+    emit_store(e, 8, RAX, ENV_MEM(ctx));
+    emit_mov(e, true, CTX, RAX);
+    test_exit_request(e, &o);
+    if (events)
+        test_events(e, arch, &o);
+    jump_or_leave(e, arch, leave_code, &o, events ? TCG_EXIT_EVENTS : TCG_EXIT_DYN);
+    for (unsigned k = 0; k < other.count; k++)
+        emit_patch(other.jump[k], e->p);
     emit_store_imm(e, true, ENV_MEM(ret_addr), 0);
-    emit_store_imm(e, false, ENV_MEM(leave_kind), events ? TCG_EXIT_EVENTS : TCG_EXIT_DYN);
+    emit_store_imm(e, false, ENV_MEM(leave_kind), TCG_EXIT_MODE);
     emit_jmp_to(e, leave_code);
 }
 
@@ -242,6 +299,10 @@ bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be)
     dyn(&e, arch, at[THUNK_LEAVE], false);
     at[THUNK_EVENTS] = e.p;
     dyn(&e, arch, at[THUNK_LEAVE], true);
+    for (unsigned n = 0; n < 2 * TLB_MAX_INDEX; n++) {
+        at[THUNK_MODE + n] = e.p;
+        dyn_mode(&e, arch, at[THUNK_LEAVE], n / 2, n & 1);
+    }
     at[THUNK_RETURN] = e.p;
     emit_store_imm(&e, true, ENV_MEM(ret_addr), 0);
     emit_store_imm(&e, false, ENV_MEM(leave_kind), TCG_EXIT_EVENTS);
