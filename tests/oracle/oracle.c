@@ -294,6 +294,9 @@ static void run_all(struct oracle *o)
         m.next_row = (unsigned)(rnd(&r) % o->rows.count);
         sequence_make(&m, &s);
         rnd_state(&r, &o->start, &o->mem_start);
+        for (unsigned reg = 12; reg < 16; reg++)
+            if (m.pointers >> reg & 1)
+                o->start.gpr[reg] = rnd_pointer(&r);
         if (o->verbose) {
             printf("# sequence %llu\n", (unsigned long long)k);
             print_sequence(o, &s);

@@ -70,11 +70,13 @@ struct maker {
     bool
         focused; /* most operands are these registers: values go from one instruction to the next */
     uint8_t focus[3];
-    bool vectors;   /* mostly vector instructions, legacy and VEX-encoded mixed */
-    unsigned full;  /* of them, after so many vector registers have got new values */
-    bool x87;       /* mostly x87 instructions, as a rule such that the stack allows them */
-    bool deep;      /* with many registers in use */
-    unsigned depth; /* of that stack */
+    uint16_t pointers; /* most operands in memory are off one of these registers, whose values
+                          translation does not know; 0: there is none */
+    bool vectors;      /* mostly vector instructions, legacy and VEX-encoded mixed */
+    unsigned full;     /* of them, after so many vector registers have got new values */
+    bool x87;          /* mostly x87 instructions, as a rule such that the stack allows them */
+    bool deep;         /* with many registers in use */
+    unsigned depth;    /* of that stack */
 };
 
 /* ---- bytes -------------------------------------------------------------------------------------
@@ -329,17 +331,42 @@ struct form {
     uint32_t disp;
 };
 
-static unsigned free_reg(struct random *r, unsigned avoid)
+static unsigned free_reg(struct maker *m, unsigned avoid)
 {
     unsigned reg;
     do
-        reg = below(r, 16);
-    while (reg == X86_RSP || reg == avoid);
+        reg = below(m->r, 16);
+    while (reg == X86_RSP || reg == avoid || (m->pointers >> reg & 1));
     return reg;
 }
 
-static struct form address_form(struct random *r, struct item *pre, uint32_t address)
+static unsigned pointer_reg(struct maker *m)
 {
+    unsigned reg;
+    do
+        reg = 12 + below(m->r, 4);
+    while (!(m->pointers >> reg & 1));
+    return reg;
+}
+
+/* A field of what a pointer points to. */
+static struct form field_form(struct maker *m, unsigned align)
+{
+    const unsigned reg = pointer_reg(m);
+    struct form f = {.rex = 1, .has_sib = reg == 12, .a32 = percent(m->r, 8)};
+    int32_t disp = (int32_t)below(m->r, percent(m->r, 80) ? 160 : 600) - 48;
+    if (percent(m->r, 85))
+        disp &= -(int32_t)align;
+    f.disp = (uint32_t)disp;
+    f.disp_size = disp == (int8_t)disp ? 1 : 4;
+    f.modrm = (uint8_t)((f.disp_size == 1 ? 0x40 : 0x80) | (reg & 7));
+    f.sib = 0x24;
+    return f;
+}
+
+static struct form address_form(struct maker *m, struct item *pre, uint32_t address)
+{
+    struct random *r = m->r;
     struct form f = {0};
     unsigned how = below(r, 100);
     f.gs = percent(r, 4);
@@ -359,7 +386,7 @@ static struct form address_form(struct random *r, struct item *pre, uint32_t add
         f.disp = target;
         f.disp_size = 4;
         if (how >= 29) { /* a scaled index alone */
-            const unsigned x = free_reg(r, X86_NO_REG), scale = below(r, 4), v = below(r, 64);
+            const unsigned x = free_reg(m, X86_NO_REG), scale = below(r, 4), v = below(r, 64);
             put_mov(pre, x, v);
             f.rex = (uint8_t)((x >> 3) << 1);
             f.sib = (uint8_t)(scale << 6 | (x & 7) << 3 | 5);
@@ -368,7 +395,7 @@ static struct form address_form(struct random *r, struct item *pre, uint32_t add
         return f;
     }
     bool index = how >= 65;
-    unsigned base = free_reg(r, X86_NO_REG), x = free_reg(r, base), scale = below(r, 4);
+    unsigned base = free_reg(m, X86_NO_REG), x = free_reg(m, base), scale = below(r, 4);
     uint64_t xv = index ? percent(r, 90) ? below(r, 64) : (uint64_t)-5 : 0;
     f.disp_size = (base & 7) == X86_RBP || percent(r, 60) ? (percent(r, 70) ? 1 : 4) : 0;
     int32_t disp = f.disp_size == 1   ? (int8_t)rnd(r)
@@ -461,9 +488,10 @@ static void set_implicit(struct random *r, struct item *i, const struct x86_insn
     }
 }
 
-static bool writes_rsp(const struct x86_insn *d)
+/* Is the register an operand, which it may write? */
+static bool names_gpr(const struct x86_insn *d, unsigned reg)
 {
-    if (d->row->fn == tr_push || d->row->check >= CHECK_MMX || d->row->check == CHECK_X87)
+    if (d->row->check >= CHECK_MMX || d->row->check == CHECK_X87)
         return false;
     for (unsigned k = 0; k < 2; k++)
         switch (d->row->ops[k]) {
@@ -472,7 +500,7 @@ static bool writes_rsp(const struct x86_insn *d)
         case OP_Gd:
         case OP_Gv:
         case OP_Gy:
-            if (d->reg == X86_RSP)
+            if (d->reg == reg)
                 return true;
             break;
         case OP_Eb:
@@ -483,16 +511,16 @@ static bool writes_rsp(const struct x86_insn *d)
         case OP_Rd:
         case OP_Ry:
         case OP_Rv:
-            if (!d->mem && d->rm == X86_RSP)
+            if (!d->mem && d->rm == reg)
                 return true;
             break;
         case OP_By:
-            if (d->vvvv == X86_RSP)
+            if (d->vvvv == reg)
                 return true;
             break;
         case OP_Zb:
         case OP_Zv:
-            if (d->opreg == X86_RSP)
+            if (d->opreg == reg)
                 return true;
             break;
         default:
@@ -503,10 +531,11 @@ static bool writes_rsp(const struct x86_insn *d)
 
 /* A vector of indices that stay within the data: faults of a gather are not compared, since where
  * it stops is not. */
-static struct form gather_form(struct random *r, struct item *pre, const struct x86_row *row,
+static struct form gather_form(struct maker *m, struct item *pre, const struct x86_row *row,
                                unsigned vexl)
 {
-    unsigned base = free_reg(r, X86_NO_REG), x = below(r, 16), bits = row->arg ? 64 : 32;
+    struct random *r = m->r;
+    unsigned base = free_reg(m, X86_NO_REG), x = below(r, 16), bits = row->arg ? 64 : 32;
     struct form f = {.has_sib = true, .modrm = 0x84, .disp_size = 4};
     int32_t disp = (int32_t)below(r, 0x20000) - 0x10000;
     f.disp = (uint32_t)disp;
@@ -543,6 +572,13 @@ static void put_vex(struct item *i, const struct x86_row *row, unsigned rex, uns
     put8(i, 0xc4);
     put8(i, (~rex & 7) << 5 | map);
     put8(i, (rex & 8) << 4 | low);
+}
+
+/* Rows whose memory operands must be at certain addresses. */
+static bool field_fits(const struct x86_row *row)
+{
+    return row->fn != tr_ldmxcsr && row->fn != tr_fldcw && row->fn != tr_avx_maskload &&
+           row->fn != tr_avx_maskstore;
 }
 
 /* One instruction of this row into *out, or false: another try may do. */
@@ -610,8 +646,12 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
         address = CONTROLS_AT + 4 * (CONTROLS + below(r, CONTROLS));
     struct form f = {0};
     if (mem) {
-        f = row->fn == tr_avx_gather ? gather_form(r, &pre, row, vexl)
-                                     : address_form(r, &pre, address);
+        if (row->fn == tr_avx_gather)
+            f = gather_form(m, &pre, row, vexl);
+        else if (m->pointers && size != 10 && field_fits(row) && percent(r, 70))
+            f = field_form(m, align);
+        else
+            f = address_form(m, &pre, address);
         rex = (uint8_t)((rex & ~3) | f.rex);
         if (rex)
             rex |= 0x40;
@@ -681,8 +721,11 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
         f.rip = false;
     if (row->fn == tr_bswap && d.opsize == IR_W16)
         return false; /* undefined */
-    if (writes_rsp(&d) && !percent(r, 4))
+    if (row->fn != tr_push && names_gpr(&d, X86_RSP) && !percent(r, 4))
         return false;
+    for (unsigned k = 12; k < 16; k++)
+        if ((m->pointers >> k & 1) && names_gpr(&d, k) && !percent(r, 2))
+            return false;
     insn_flags(&d, &body);
     uint8_t before = pre.len;
     set_implicit(r, &pre, &d);

@@ -37,7 +37,7 @@ static void put_lea(struct item *i, unsigned reg, unsigned to)
 static void make_branch(struct maker *m, struct item *i, unsigned n, unsigned count)
 {
     struct random *r = m->r;
-    unsigned to = n + 1 + below(r, percent(r, 70) ? 3 : 8), reg = free_reg(r, X86_NO_REG);
+    unsigned to = n + 1 + below(r, percent(r, 70) ? 3 : 8), reg = free_reg(m, X86_NO_REG);
     bool near = to <= n + 3;
     to = MIN(to, count);
     switch (below(r, 14)) {
@@ -130,7 +130,7 @@ static void make_branch(struct maker *m, struct item *i, unsigned n, unsigned co
         if (percent(r, 50)) { /* jle over; add, sub or cmp reg,reg; jmp back: flags that only
                                  registers tell go round the loop */
             static const uint8_t ops[] = {0x01, 0x29, 0x39};
-            unsigned a = free_reg(r, X86_NO_REG), b = free_reg(r, X86_NO_REG);
+            unsigned a = free_reg(m, X86_NO_REG), b = free_reg(m, X86_NO_REG);
             put8(i, 0x7e);
             put8(i, 8);
             put8(i, 0x40 | (percent(r, 50) ? 8 : 0) | (b >> 3) << 2 | a >> 3);
@@ -180,7 +180,7 @@ static const struct x86_row *choose_row(struct maker *m)
             continue; /* more of the integer instructions */
         if (common && !row_common(row))
             continue;
-        if (row_ends(row) && !percent(m->r, 8))
+        if (row_ends(row) && !percent(m->r, 14))
             continue;
         if (m->vectors && row->check != CHECK_SSE && row->check != CHECK_AVX && percent(m->r, 90))
             continue;
@@ -275,6 +275,18 @@ static void make_vector_move(struct random *r, struct item *i)
     }
 }
 
+/* A pointer goes on: lea reg,[reg + disp8] */
+static void make_step(struct maker *m, struct item *i)
+{
+    unsigned reg = pointer_reg(m);
+    put8(i, 0x4d);
+    put8(i, 0x8d);
+    put8(i, 0x40 | (reg & 7) << 3 | (reg & 7));
+    if (reg == 12)
+        put8(i, 0x24);
+    put8(i, below(m->r, 256) & (percent(m->r, 70) ? 0xe0 : 0xff));
+}
+
 /* Lays the live items out at s->start. false: a flag that is undefined would be read, or a short
  * branch does not reach. */
 static bool sequence_emit(struct sequence *s)
@@ -337,12 +349,15 @@ static void sequence_make(struct maker *m, struct sequence *s)
     m->full = m->vectors && has_feature(m->rows, FEAT_AVX2) && percent(r, 40) ? 8 + below(r, 9) : 0;
     if (m->full) {
         count = 32 + below(r, 33);
-        branches = false;
+        branches = percent(r, 50);
     }
+    m->pointers = percent(r, 35) ? (uint16_t)(1u << 12 << below(r, 4)) : 0;
+    if (m->pointers && percent(r, 40))
+        m->pointers |= (uint16_t)(below(r, 16) << 12);
     m->x87 = !m->vectors && percent(r, 18);
     m->deep = percent(r, 30);
     for (unsigned k = 0; k < 3; k++)
-        m->focus[k] = (uint8_t)free_reg(r, X86_NO_REG);
+        m->focus[k] = (uint8_t)free_reg(m, X86_NO_REG);
     s->count = count;
     s->start = CODE_AT;
     for (unsigned k = 0; k < count;) {
@@ -354,6 +369,8 @@ static void sequence_make(struct maker *m, struct sequence *s)
             make_vector_start(&i, k);
         else if (m->full && percent(r, 30))
             make_vector_move(r, &i);
+        else if (m->pointers && percent(r, 4))
+            make_step(m, &i);
         else if (branches && percent(r, m->x87 ? 6 : 12))
             make_branch(m, &i, k, count);
         else if (!make_insn(m, row, &i) || !x87_fits(m, &i))

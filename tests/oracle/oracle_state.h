@@ -243,4 +243,12 @@ static inline void rnd_state(struct random *r, struct cpu_state *s, struct memor
             s->ymm[k].half[1] = (struct x86_vec){{0, 0}};
 }
 
+/* To a structure, which often crosses a page; the third has none behind it that may be written. */
+static inline uint64_t rnd_pointer(struct random *r)
+{
+    uint64_t p = DATA_AT + PAGE * (1 + below(r, percent(r, 15) ? 3 : 2));
+    p = percent(r, 40) ? p - below(r, 300) : p - 1000 + below(r, 400);
+    return percent(r, 80) ? p & ~UINT64_C(31) : p;
+}
+
 #endif
