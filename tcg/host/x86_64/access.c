@@ -20,19 +20,27 @@ bool access_slow_only(const struct access *a)
 
 uint8_t *access_tlb_check(struct emit *e, const struct access *a, int t, int u)
 {
-    bool write = a->store || (a->attr & IR_MEM_RMW);
-    return access_tlb_check_bytes(e, a->addr, 1u << access_width(a), write, t, u);
+    struct span s = {.hi = 1 << access_width(a), .write = a->store || (a->attr & IR_MEM_RMW)};
+    return access_tlb_check_span(e, a->addr, &s, t, u);
 }
 
-uint8_t *access_tlb_check_bytes(struct emit *e, int addr, unsigned size, bool write, int t, int u)
+/* to := addr + disp, a linear address */
+static void linear_address(struct emit *e, const struct span *s, int to, int addr, int32_t disp)
 {
-    size_t table = write ? offsetof(struct tcg_ctx, wr) : offsetof(struct tcg_ctx, rd);
-    emit_vex_rr(e, V_RORX | OPC_W, t, NO_REG, addr); /* index: bits 12 up, times 16 */
-    emit_u8(e, MEM_PAGE_BITS - 4);
-    if (size > 1)
-        emit_rm(e, X_LEA | OPC_W, u, mem_at(addr, (int32_t)size - 1));
+    if (disp)
+        emit_rm(e, X_LEA | w_bit(!s->narrow), to, mem_at(addr, disp));
     else
-        emit_mov(e, true, u, addr);
+        emit_mov(e, true, to, addr);
+}
+
+uint8_t *access_tlb_check_span(struct emit *e, int addr, const struct span *s, int t, int u)
+{
+    size_t table = s->write ? offsetof(struct tcg_ctx, wr) : offsetof(struct tcg_ctx, rd);
+    if (s->lo)
+        linear_address(e, s, t, addr, s->lo);
+    emit_vex_rr(e, V_RORX | OPC_W, t, NO_REG, s->lo ? t : addr); /* index: bits 12 up, times 16 */
+    emit_u8(e, MEM_PAGE_BITS - 4);
+    linear_address(e, s, u, addr, s->hi - 1);
     emit_alu_imm(e, 4, G_AND, t, (TLB_L1_SIZE - 1) * (int)sizeof(struct tlb_fast));
     emit_alu_imm(e, 8, G_AND, u, -(int32_t)MEM_PAGE_SIZE);
     emit_rm(e, X_CMP | OPC_W, u, mem_index(CTX, t, 0, (int32_t)table));
@@ -181,6 +189,7 @@ static struct stub *access_stub(struct cg *g, const struct access *a, uint8_t *s
     s->access.vec_live = (uint8_t)cg_vec_live(g);
     s->first = first;
     s->count = count;
+    share_known(g, &s->known, &s->known_spills);
     return s;
 }
 
@@ -231,10 +240,11 @@ void access_page_slots(struct cg *g)
 }
 
 /* Returns the jump of a miss. */
-static uint8_t *page_check(struct cg *g, const struct access *a, unsigned page, int t)
+static uint8_t *page_check(struct cg *g, const struct access *a, const struct span *span,
+                           unsigned page, int t)
 {
     struct emit *e = &g->e;
-    emit_mov(e, true, t, a->addr);
+    linear_address(e, span, t, a->addr, span->lo);
     emit_rm(e, X_SUB | OPC_W, t, page_mem(offsetof(struct tcg_cpu, page_address), page));
     emit_rm(e, X_CMP | OPC_W, t, page_mem(offsetof(struct tcg_cpu, page_limit), page));
     uint8_t *miss = emit_jcc(e, CC_AE);
@@ -246,13 +256,12 @@ static uint8_t *page_check(struct cg *g, const struct access *a, unsigned page, 
 static uint8_t *page_refill(struct cg *g, const struct stub *s)
 {
     struct emit *e = &g->e;
-    const struct access *a = &s->access;
     unsigned page = s->page - 1u;
-    uint8_t *slow = access_tlb_check(e, a, s->page_t, s->page_u);
+    uint8_t *slow = access_tlb_check_span(e, s->access.addr, &s->span, s->page_t, s->page_u);
     emit_store(e, 8, s->page_t, page_mem(offsetof(struct tcg_cpu, page_addend), page));
     emit_store(e, 8, s->page_u, page_mem(offsetof(struct tcg_cpu, page_address), page));
     emit_store_imm(e, true, page_mem(offsetof(struct tcg_cpu, page_limit), page),
-                   (int32_t)MEM_PAGE_SIZE - (1 << access_width(a)) + 1);
+                   (int32_t)MEM_PAGE_SIZE - (s->span.hi - s->span.lo) + 1);
     emit_jmp_to(e, s->page_hit);
     return slow;
 }
@@ -269,6 +278,18 @@ static bool wants_page_slot(const struct cg *g)
     return p->op != IR_LD && !(p->op == IR_GET && g->loaded >> p->aux & 1);
 }
 
+/* The bytes that the check of the present access is for. */
+static struct span span_of(const struct cg *g, const struct access *a)
+{
+    struct span s = {.hi = 1 << access_width(a), .write = a->store || (a->attr & IR_MEM_RMW)};
+    if (g->share_of[g->n]) {
+        const struct cg_share *share = &g->shares[g->share_of[g->n] - 1];
+        int32_t addr = share->disp - a->disp; /* what the register is beyond the base */
+        s = (struct span){share->lo - addr, share->hi - addr, share->write, share->narrow};
+    }
+    return s;
+}
+
 /*
  * Registers first (allocation may emit moves), then the record of where everything is, then the
  * checks, whose jumps (TLB, alignment) lead to one stub. *base: the addend.
@@ -276,85 +297,99 @@ static bool wants_page_slot(const struct cg *g)
 static struct stub *inline_check(struct cg *g, const struct access *a, int *base)
 {
     bool slow_only = access_slow_only(a);
+    unsigned share = g->share_of[g->n];
+    bool known = share && g->shares[share - 1].first != g->n;
+    struct span span = span_of(g, a);
     uint8_t *odd = NULL, *slow;
     uint16_t first, count;
-    int t = slow_only ? NO_REG : cg_temp(g), u = slow_only ? NO_REG : cg_temp(g);
+    int t = NO_REG, u = NO_REG;
 
+    if (known)
+        t = cg_gpr(g, (ir_ref)cg_share_value(share));
+    else if (!slow_only)
+        t = cg_temp(g);
+    if (!known && !slow_only)
+        u = cg_temp(g);
     exit_places(g, g->home, &first, &count);
     fl_clobber(g);
     if (a->attr & IR_MEM_ALIGN)
         odd = access_alignment_check(&g->e, a);
-    bool page = !slow_only && wants_page_slot(g);
-    slow = slow_only ? emit_jmp(&g->e)
-           : page    ? page_check(g, a, g->page_count, t)
-                     : access_tlb_check(&g->e, a, t, u);
+    bool page = !known && !slow_only && wants_page_slot(g);
+    if (known) {
+        emit_alu(&g->e, 8, X_TEST, t, t);
+        slow = emit_jcc(&g->e, CC_E);
+    } else if (slow_only) {
+        slow = emit_jmp(&g->e);
+    } else {
+        slow = page ? page_check(g, a, &span, g->page_count, t)
+                    : access_tlb_check_span(&g->e, a->addr, &span, t, u);
+        if (share)
+            cg_bind(g, cg_share_value(share), t);
+    }
     *base = t;
     struct stub *s = access_stub(g, a, slow, first, count);
+    s->share = (uint8_t)share;
+    s->page_t = (int8_t)t;
     if (page) {
         s->page = (uint8_t)++g->page_count;
-        s->page_t = (int8_t)t;
         s->page_u = (int8_t)u;
         s->page_hit = g->e.p;
+        s->span = span;
     }
     s->imm = odd ? (uint64_t)(uintptr_t)odd : 0;
     return s;
 }
 
-/* The store of a read-modify-write: it finds the addend of the load's check as its "value", 0 when
- * the load went the slow way, so that it checks nothing again. */
-static uint32_t paired_store(const struct cg *g)
-{
-    const struct ir_insn *l = &g->r->insns[g->n];
-    for (uint32_t m = g->n + 1; m < g->r->count && m < g->n + 24; m++) {
-        const struct ir_insn *s = &g->r->insns[m];
-        if (s->op == IR_ST)
-            return s->c == g->n && g->id[s->a] == g->id[l->a] && !((s->imm ^ l->imm) & IR_MEM_SIZE)
-                       ? m
-                       : 0;
-        if (s->op == IR_CALL || s->op == IR_INSN)
-            return 0;
-    }
-    return 0;
-}
-
-static bool is_paired_store(const struct cg *g)
-{
-    return g->last[g->n] && (g->reg[g->n] != NO_REG || g->spill[g->n] >= 0);
-}
-
-static struct stub *paired_check(struct cg *g, const struct access *a, int *base)
-{
-    uint16_t first, count;
-    *base = cg_gpr(g, (ir_ref)g->n);
-    exit_places(g, g->home, &first, &count);
-    emit_alu(&g->e, 8, X_TEST, *base, *base);
-    fl_clobber(g);
-    return access_stub(g, a, emit_jcc(&g->e, CC_E), first, count);
-}
-
-static void inline_load(struct cg *g, const struct ir_insn *i, const struct access *a)
+static void inline_load(struct cg *g, const struct access *a)
 {
     int base;
     struct stub *s = inline_check(g, a, &base);
     if (base != NO_REG)
-        access_move(&g->e, a, mem_index(base, a->addr, 0, 0));
+        access_move(&g->e, a, mem_index(base, a->addr, 0, a->disp));
     cg_bind(g, g->n, a->data);
     s->back = g->e.p;
-    uint32_t pair = (i->imm & IR_MEM_RMW) && base != NO_REG ? paired_store(g) : 0;
-    if (pair) {
-        g->last[pair] = (uint16_t)pair;
-        cg_bind(g, pair, base);
-        s->site = (uint16_t)base + 1;
-    }
 }
 
 static void inline_store(struct cg *g, const struct access *a)
 {
     int base;
-    struct stub *s = is_paired_store(g) ? paired_check(g, a, &base) : inline_check(g, a, &base);
+    struct stub *s = inline_check(g, a, &base);
     if (base != NO_REG)
-        access_move(&g->e, a, mem_index(base, a->addr, 0, 0));
+        access_move(&g->e, a, mem_index(base, a->addr, 0, a->disp));
     s->back = g->e.p;
+}
+
+/* Nothing is known of the range, or it crosses a page: the routine checks for the access alone. */
+static void call_checking_routine(struct cg *g, const struct stub *s)
+{
+    struct access a = s->access;
+    a.addr = s->page_t;
+    emit_rm(&g->e, X_LEA | OPC_W, a.addr, mem_at(s->access.addr, a.disp));
+    a.disp = 0;
+    const uint8_t *routine = routine_find(g, &a, false);
+    if (routine) {
+        emit_call_to(&g->e, routine);
+        exit_snapshot(g, s->first, s->count, s->pc, s->x87);
+        return;
+    }
+    access_slow_arguments(&g->e, &a);
+    select_thunk_call(g, cg_call_thunk(a.vec_live, access_c_entry(&a)), s);
+    access_slow_result(&g->e, &a);
+}
+
+static void call_slow_way(struct cg *g, const struct stub *s)
+{
+    const struct access *a = &s->access;
+    bool general = a->data != NO_REG || !a->imm;
+    const uint8_t *routine = general ? routine_find(g, a, true) : NULL;
+    if (routine) {
+        emit_call_to(&g->e, routine);
+        exit_snapshot(g, s->first, s->count, s->pc, s->x87);
+        return;
+    }
+    access_slow_arguments(&g->e, a);
+    select_thunk_call(g, cg_call_thunk(a->vec_live, access_c_entry(a)), s);
+    access_slow_result(&g->e, a);
 }
 
 void access_stub_code(struct cg *g, struct stub *s)
@@ -367,18 +402,14 @@ void access_stub_code(struct cg *g, struct stub *s)
     }
     if (s->imm) /* the alignment jump */
         emit_patch((uint8_t *)(uintptr_t)s->imm, e->p);
-    bool general = s->access.data != NO_REG || !s->access.imm;
-    const uint8_t *routine = general ? routine_find(g, &s->access, true) : NULL;
-    if (routine) {
-        emit_call_to(e, routine);
-        exit_snapshot(g, s->first, s->count, s->pc, s->x87);
-    } else {
-        access_slow_arguments(e, &s->access);
-        select_thunk_call(g, cg_call_thunk(s->access.vec_live, access_c_entry(&s->access)), s);
-        access_slow_result(e, &s->access);
-    }
-    if (s->site) /* tells the store of the pair that nothing was checked */
-        emit_mov_imm(e, s->site - 1, 0);
+    if (s->share)
+        call_checking_routine(g, s);
+    else
+        call_slow_way(g, s);
+    for (uint32_t m = s->known; m; m &= m - 1)
+        emit_mov_imm(e, __builtin_ctz(m), 0);
+    for (uint64_t m = s->known_spills; m; m &= m - 1)
+        emit_store_imm(e, true, cg_spill_mem(__builtin_ctzll(m)), 0);
     emit_jmp_to(e, s->back);
 }
 
@@ -416,20 +447,30 @@ static bool call_routine(struct cg *g, struct access *a)
  * ------------------------------------------------------------------------------------------------
  */
 
+/* The shared check's addend keeps its register while those of the access are picked. */
+static void hold_known(struct cg *g)
+{
+    unsigned share = g->share_of[g->n];
+    if (share && g->shares[share - 1].first != g->n)
+        cg_gpr(g, (ir_ref)cg_share_value(share));
+}
+
 void select_load(struct cg *g, const struct ir_insn *i)
 {
     struct access a = {.attr = (uint16_t)i->imm,
                        .vec = i->type >= IR_V128,
                        .wide = i->type == IR_I64,
                        .scratch = {NO_REG, NO_REG}};
-    int addr = cg_gpr(g, i->a), dst = a.vec ? cg_pick_xmm_dst(g, 0) : cg_pick_dst(g, 1u << addr);
+    hold_known(g);
+    int addr = share_address(g, i->a, &a.disp);
+    int dst = a.vec ? cg_pick_xmm_dst(g, 0) : cg_pick_dst(g, 1u << addr);
     g->gpr_locked |= 1u << addr; /* stays readable even when the result gets its register */
     a.addr = (int8_t)addr;
     a.data = (int8_t)dst;
     if (!g->inline_access && call_routine(g, &a))
         cg_bind(g, g->n, dst);
     else
-        inline_load(g, i, &a);
+        inline_load(g, &a);
 }
 
 void select_store(struct cg *g, const struct ir_insn *i)
@@ -439,12 +480,15 @@ void select_store(struct cg *g, const struct ir_insn *i)
                        .vec = g->r->insns[i->b].type >= IR_V128,
                        .data = NO_REG,
                        .scratch = {NO_REG, NO_REG}};
-    bool constant = !a.vec && cg_imm32(g, i->b, &a.imm) && (!a.imm || g->inline_access);
-    a.addr = (int8_t)cg_gpr(g, i->a);
+    /* Routines store no constant but 0. */
+    bool constant =
+        !a.vec && cg_imm32(g, i->b, &a.imm) && (!a.imm || (g->inline_access && !g->share_of[g->n]));
+    hold_known(g);
+    a.addr = (int8_t)share_address(g, i->a, &a.disp);
     if (!constant) {
         a.imm = 0;
         a.data = (int8_t)(a.vec ? cg_xmm(g, i->b) : cg_gpr(g, i->b));
     }
-    if (g->inline_access || is_paired_store(g) || !call_routine(g, &a))
+    if (g->inline_access || !call_routine(g, &a))
         inline_store(g, &a);
 }

@@ -12,7 +12,7 @@ bool access_slow_only(const struct access *a);
 /* The TLB, with scratch registers t and u: t := addend (host address = addr + t). Returns the jump
  * of a miss. */
 uint8_t *access_tlb_check(struct emit *e, const struct access *a, int t, int u);
-uint8_t *access_tlb_check_bytes(struct emit *e, int addr, unsigned size, bool write, int t, int u);
+uint8_t *access_tlb_check_span(struct emit *e, int addr, const struct span *s, int t, int u);
 /* Returns the jump of a misaligned address. */
 uint8_t *access_alignment_check(struct emit *e, const struct access *a);
 /* The access itself, at m. */
@@ -27,6 +27,10 @@ void access_slow_result(struct emit *e, const struct access *a);
 /* The routine for this access, or for its slow way alone, made when it is the first of its kind;
  * NULL: no room for it. */
 const uint8_t *routine_find(struct cg *g, const struct access *a, bool slow_only);
+/* The address v of an access with a shared check: register plus *disp. */
+int share_address(struct cg *g, ir_ref v, int32_t *disp);
+/* Where what shared checks found is, as far as it is needed further on. */
+void share_known(const struct cg *g, uint16_t *registers, uint64_t *spills);
 /* The code memory was flushed. */
 void routine_flush(struct x86_backend *be);
 

@@ -392,7 +392,7 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
     uint64_t slots = g->homed | g->differ; /* that may have a value */
 
     clear_values(g, from, to - from);
-    clear_values(g, IR_MAX_INSNS, IR_MAX_SLOTS);
+    clear_values(g, IR_MAX_INSNS, IR_MAX_SLOTS + (g->inline_access ? CG_SHARES : 0));
     memset(g->packed + from, 0, to - from);
     memset(g->direct + from, 0, to - from);
     memset(g->soft + from, 0, (to - from) * sizeof g->soft[0]);
@@ -467,6 +467,8 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
     cg_for_each_slot(s, slots) need_slot(g, &l, s);
     for (uint32_t k = 0; k < flag_count; k++)
         prepare_flags(g, flags[k]);
+    if (g->inline_access)
+        share_plan(g, from, to);
     while (conversion_count)
         pass_hint_back(g, conversions[--conversion_count]);
 }
@@ -712,7 +714,7 @@ static int evict_cost(const struct cg *g, bool xmm, int reg)
     int cost = 0;
     if (g->mem[v] < 0 && g->spill[v] < 0 && !is_remade(g, v))
         cost += 4; /* a store */
-    if (v >= IR_MAX_INSNS)
+    if (cg_is_home_value(v))
         cost += 3; /* must come home at the end */
     else if (slot_of_value(g, v) >= 0 && g->home[slot_of_value(g, v)] == reg)
         cost += 3;

@@ -8,6 +8,7 @@
  * block-boundary convention thunk.c    shared code                     backend.c code memory,
  * linking, entry
  *   access.c   loads and stores                routine.c the same, shared by blocks
+ *   share.c    one check for several of them   labels.c  places in a region that are branched to
  */
 #ifndef TCG_HOST_X86_64_CG_H
 #define TCG_HOST_X86_64_CG_H
@@ -21,8 +22,10 @@
 _Static_assert(IR_MAX_SLOTS <= 64, "slots fit a mask");
 
 enum {
-    CG_VALUES = IR_MAX_INSNS + IR_MAX_SLOTS, /* insns, then the home values slots start with */
-    CG_SPILLS = 40,                          /* places in tcg_cpu.spills */
+    CG_SHARES = 32, /* in a segment: see share.c */
+    /* insns, the home values slots start with, what shared checks find */
+    CG_VALUES = IR_MAX_INSNS + IR_MAX_SLOTS + CG_SHARES,
+    CG_SPILLS = 40, /* places in tcg_cpu.spills */
     CG_MAX_STUBS = 1024,
     CG_MAX_PLACES = 16384,
     CG_MAX_X87 = CG_MAX_STUBS, /* x87 states of snapshots and exits */
@@ -100,6 +103,13 @@ enum { FL_LABEL_FROM_RESULT = 1 << 4 };
 /* What a call has to save of the vector registers. */
 enum cg_live { LIVE_NONE, LIVE_128, LIVE_256 };
 
+/* The bytes that a check is for: from lo up to before hi, from an address in a register on. */
+struct span {
+    int32_t lo, hi;
+    bool write;
+    bool narrow; /* addresses have 32 bits */
+};
+
 /* A load or store: all that its code depends on (access.h). */
 struct access {
     uint16_t attr; /* enum ir_mem */
@@ -109,6 +119,7 @@ struct access {
     int8_t addr, data; /* registers; data of a store NO_REG: the constant imm */
     int8_t scratch[2]; /* registers that a routine may use, or NO_REG */
     int32_t imm;
+    int32_t disp; /* the address is addr + disp, where the check is shared; else 0 */
 };
 
 enum stub_kind {
@@ -138,6 +149,11 @@ struct stub {
     uint8_t page;
     int8_t page_t, page_u;
     uint8_t *page_hit;
+    struct span span;
+    /* an access: what shared checks know goes once C was called: where it is. share: its own. */
+    uint8_t share;
+    uint16_t known;
+    uint64_t known_spills;
 };
 
 struct cg {
@@ -220,8 +236,17 @@ struct cg {
     unsigned page_depth; /* accesses in loops at least so deep have page slots; 0: none */
     unsigned page_count; /* slots given */
     uint64_t loaded;     /* slots that are PUT values just loaded */
-    uint16_t poll_site;  /* of a label just bound whose poll is to come, plus 1; 0: none */
-    unsigned marks;      /* label_flags used */
+    /* checks shared by accesses of the segment */
+    struct cg_share {
+        uint32_t first; /* insn that makes it */
+        int32_t disp;   /* of that one's address */
+        int32_t lo, hi; /* the bytes of all, likewise */
+        bool write, narrow;
+    } shares[CG_SHARES];
+    unsigned share_count;
+    uint8_t share_of[IR_MAX_INSNS]; /* LD, ST: number of its check and 1, 0: its own */
+    uint16_t poll_site; /* of a label just bound whose poll is to come, plus 1; 0: none */
+    unsigned marks;     /* label_flags used */
 };
 
 /* The flags at a label. */
@@ -301,15 +326,27 @@ static inline ir_ref cg_id(const struct cg *g, ir_ref v)
 {
     return v < IR_MAX_INSNS ? g->id[v] : v;
 }
+/* The value that a slot's home holds at the start of a segment. */
+static inline bool cg_is_home_value(uint32_t v)
+{
+    return v >= IR_MAX_INSNS && v < IR_MAX_INSNS + IR_MAX_SLOTS;
+}
+/* What shared check `number` (from 1) found: the addend, or 0. */
+static inline uint32_t cg_share_value(unsigned number)
+{
+    return IR_MAX_INSNS + IR_MAX_SLOTS + number - 1;
+}
 static inline bool cg_is_xmm(const struct cg *g, uint32_t v)
 {
-    return v < IR_MAX_INSNS ? g->r->insns[v].type >= IR_V128
-                            : g->r->slots[v - IR_MAX_INSNS].type == IR_V128;
+    if (v < IR_MAX_INSNS)
+        return g->r->insns[v].type >= IR_V128;
+    return cg_is_home_value(v) && g->r->slots[v - IR_MAX_INSNS].type == IR_V128;
 }
 static inline bool cg_is_wide(const struct cg *g, uint32_t v)
 {
-    return v < IR_MAX_INSNS ? g->r->insns[v].type == IR_V256
-                            : g->wide_homes >> (v - IR_MAX_INSNS) & 1;
+    if (v < IR_MAX_INSNS)
+        return g->r->insns[v].type == IR_V256;
+    return cg_is_home_value(v) && (g->wide_homes >> (v - IR_MAX_INSNS) & 1);
 }
 /* The v256 that v is the high half of, 0: none. Such a value is taken out of it when somebody wants
  * it by itself; stored to memory it need not be. */
@@ -317,7 +354,7 @@ static inline uint32_t cg_high_of(const struct cg *g, uint32_t v)
 {
     if (v < IR_MAX_INSNS)
         return g->r->insns[v].op == IR_V_HI ? g->id[g->r->insns[v].a] : 0;
-    int low = g->lower[v - IR_MAX_INSNS];
+    int low = cg_is_home_value(v) ? g->lower[v - IR_MAX_INSNS] : -1;
     return low >= 0 && g->wide_homes >> low & 1 ? (uint32_t)(IR_MAX_INSNS + low) : 0;
 }
 /* Zero vectors are made where they are used. */
@@ -472,6 +509,9 @@ void select_store(struct cg *g, const struct ir_insn *i);
 void access_stub_code(struct cg *g, struct stub *s);
 /* Which accesses of the region have page slots, and the code that empties those at its entry. */
 void access_page_slots(struct cg *g);
+
+/* share.c: which accesses of the segment share a check; uses of values are known. */
+void share_plan(struct cg *g, uint32_t from, uint32_t to);
 
 /* The call in a stub to C: arguments are in tcg_cpu already; records the snapshot. */
 void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s);

@@ -766,7 +766,8 @@ static bool select_other(struct cg *g, const struct ir_insn *i)
         env_access(g, i);
         return true;
     case IR_ADD:
-        add(g, i);
+        if (!g->deferred[g->n]) /* share.c: part of addresses */
+            add(g, i);
         return true;
     case IR_SUB:
         two_operand(g, i, X_SUB, G_SUB, false, fl_partner(g, g->n));

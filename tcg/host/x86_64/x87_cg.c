@@ -179,6 +179,7 @@ void x87_stub(struct cg *g, struct stub *s)
 static void memory_op(struct cg *g, const struct ir_insn *i)
 {
     const unsigned opcode = ir_x87_opcode(i->imm);
+    const struct span span = {.hi = (int32_t)ir_x87_bytes(i->imm), .write = i->op == IR_X87_ST};
     uint16_t first, count;
     need_host(g);
     int addr = cg_gpr(g, i->a), t, u;
@@ -188,8 +189,7 @@ static void memory_op(struct cg *g, const struct ir_insn *i)
     u = cg_temp(g);
     exit_places(g, g->home, &first, &count);
     fl_clobber(g);
-    struct stub *s = x87_jump(
-        g, access_tlb_check_bytes(&g->e, addr, ir_x87_bytes(i->imm), i->op == IR_X87_ST, t, u));
+    struct stub *s = x87_jump(g, access_tlb_check_span(&g->e, addr, &span, t, u));
     s->access.addr = (int8_t)addr;
     s->access.data = (int8_t)t;
     s->first = first;

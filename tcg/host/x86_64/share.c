@@ -1,0 +1,201 @@
+/*
+ * One check for several accesses: those of a segment whose addresses differ by constants only (the
+ * fields of a structure, a stack frame) mostly lie in one page. The first of them checks for all,
+ * that the range they cover is in one page and the TLB has it; what it finds, the addend, is a
+ * value of its own, in a register as others are. 0: nothing is known, each access goes by a routine
+ * that checks for it alone. That is so when the range crosses a page, and once C was called on the
+ * way, which may have changed the TLB: every slow access sets it (access_stub_code). What calls C
+ * in any case ends the sharing, and a poll ends the segment.
+ */
+#include "tcg/host/x86_64/access.h"
+
+#include "core/util/range.h"
+
+enum {
+    /* A structure crosses a page the more often the larger it is, and is slow then. */
+    MAX_SPAN = 512,
+    MAX_OPEN = 8, /* shared checks that a further access may join */
+};
+
+/* A linear address: base + disp. narrow: the sum has 32 bits. */
+struct address {
+    uint32_t base;
+    int32_t disp;
+    bool narrow;
+};
+
+struct open_check {
+    struct address at; /* of the first */
+    int32_t lo, hi;
+    uint32_t first, last;
+    uint8_t number; /* of the check and 1, 0: there is only one access yet */
+    bool write;
+};
+
+struct plan {
+    struct open_check open[MAX_OPEN]; /* used last first */
+    unsigned count;
+    uint32_t branch; /* the last insn that may leave */
+};
+
+static struct address split(const struct cg *g, ir_ref v)
+{
+    const struct ir_insn *insns = g->r->insns, *i = &insns[v];
+    struct address a = {.base = g->id[v]};
+    uint64_t c;
+    if (i->op == IR_ZEXT && i->aux == IR_W32) {
+        a.narrow = true;
+        a.base = g->id[i->a];
+        i = &insns[i->a];
+    }
+    if (i->op == IR_ADD && ir_is_const(g->r, i->b, &c) && (a.narrow || (int64_t)c == (int32_t)c) &&
+        (int32_t)c > INT32_MIN / 2 && (int32_t)c < INT32_MAX / 2) {
+        a.base = g->id[i->a];
+        a.disp = (int32_t)c;
+    }
+    return a;
+}
+
+/* Can what is open check for this access, too? */
+static bool joins(const struct plan *p, const struct open_check *o, const struct address *a,
+                  int32_t size, bool write)
+{
+    if (o->at.base != a->base || o->at.narrow != a->narrow)
+        return false;
+    /* A store behind a branch may never come: it cannot make the loads before it check for it. */
+    if (write && !o->write && p->branch > o->first)
+        return false;
+    return MAX(o->hi, a->disp + size) - MIN(o->lo, a->disp) <= MAX_SPAN;
+}
+
+static void give_number(struct cg *g, struct open_check *o)
+{
+    if (o->number || g->share_count == CG_SHARES)
+        return;
+    o->number = (uint8_t)++g->share_count;
+    g->share_of[o->first] = o->number;
+    g->shares[o->number - 1] = (struct cg_share){.first = o->first, .disp = o->at.disp};
+}
+
+static void see_access(struct cg *g, struct plan *p, uint32_t n)
+{
+    const struct ir_insn *i = &g->r->insns[n];
+    int32_t size = 1 << (i->imm & IR_MEM_SIZE);
+    bool write = i->op == IR_ST || (i->imm & IR_MEM_RMW);
+    struct address a = split(g, i->a);
+    unsigned k = 0;
+
+    if (i->imm & IR_MEM_IDX)
+        return;
+    while (k < p->count && !joins(p, &p->open[k], &a, size, write))
+        k++;
+    struct open_check o = {.at = a, .lo = a.disp, .hi = a.disp + size, .first = n, .write = write};
+    if (k < p->count) {
+        o = p->open[k];
+        give_number(g, &o);
+    } else if (p->count < MAX_OPEN) {
+        p->count++;
+    } else {
+        k--;
+    }
+    memmove(p->open + 1, p->open, k * sizeof o);
+    if (o.number) {
+        struct cg_share *s = &g->shares[o.number - 1];
+        o.lo = MIN(o.lo, a.disp);
+        o.hi = MAX(o.hi, a.disp + size);
+        o.write |= write;
+        g->share_of[n] = o.number;
+        s->lo = o.lo;
+        s->hi = o.hi;
+        s->write = o.write;
+        s->narrow = a.narrow;
+        cg_need(g, cg_share_value(o.number), n);
+    }
+    p->open[0] = o;
+}
+
+/* Does the insn call C in any case? */
+static bool calls(const struct ir_insn *i)
+{
+    return i->op == IR_CALL || (i->op >= IR_XCHG && i->op <= IR_CMPXCHG) ||
+           (i->op >= IR_X87_BEGIN && i->op <= IR_X87_LDCW);
+}
+
+/* The sum of base and displacement that only accesses with a shared check use is not computed: they
+ * address relative to the base. */
+static bool folds(const struct cg *g, uint32_t n, uint32_t users)
+{
+    const struct ir_insn *i = &g->r->insns[n];
+    if (i->op != IR_ADD || i->type != IR_I64 || !users || users != i->uses)
+        return false;
+    for (uint32_t m = n + 1; m < g->r->count && m < n + 6; m++)
+        if (g->fused[m] == n)
+            return false;
+    return true;
+}
+
+static void fold_addresses(struct cg *g, uint32_t from, uint32_t to)
+{
+    uint8_t users[IR_MAX_INSNS];
+    memset(users + from, 0, to - from);
+    for (uint32_t n = from; n < to; n++) {
+        const struct ir_insn *i = &g->r->insns[n];
+        struct address a;
+        if (!g->share_of[n] || users[i->a] == UINT8_MAX)
+            continue;
+        a = split(g, i->a);
+        /* What must be aligned is tested for it in the base. */
+        int32_t odd = i->imm & IR_MEM_ALIGN ? (1 << (i->imm & IR_MEM_SIZE)) - 1 : 0;
+        users[i->a] += !a.narrow && a.disp && !(a.disp & odd);
+    }
+    for (uint32_t n = from; n < to; n++) {
+        ir_ref sum = g->r->insns[n].a;
+        if (!g->share_of[n] || !folds(g, sum, users[sum]))
+            continue;
+        g->deferred[sum] = 1;
+        cg_need(g, g->id[g->r->insns[sum].a], n);
+    }
+}
+
+void share_plan(struct cg *g, uint32_t from, uint32_t to)
+{
+    struct plan p = {.count = 0};
+    memset(g->share_of + from, 0, to - from);
+    g->share_count = 0;
+    for (uint32_t n = from; n < to; n++) {
+        const struct ir_insn *i = &g->r->insns[n];
+        if (i->op == IR_LD || i->op == IR_ST)
+            see_access(g, &p, n);
+        else if (calls(i))
+            p.count = 0;
+        else if (i->op == IR_BRCC || i->op == IR_BRNZ || i->op == IR_EXPECT)
+            p.branch = n;
+    }
+    if (g->share_count)
+        fold_addresses(g, from, to);
+}
+
+int share_address(struct cg *g, ir_ref v, int32_t *disp)
+{
+    const struct ir_insn *i = &g->r->insns[v];
+    *disp = 0;
+    if (i->op != IR_ADD || !g->deferred[v])
+        return cg_gpr(g, v);
+    cg_imm32(g, i->b, disp);
+    return cg_gpr(g, i->a);
+}
+
+void share_known(const struct cg *g, uint16_t *registers, uint64_t *spills)
+{
+    *registers = 0;
+    *spills = 0;
+    for (unsigned k = 1; k <= g->share_count; k++) {
+        uint32_t v = cg_share_value(k);
+        if (g->last[v] <= g->n)
+            continue;
+        if (g->reg[v] != NO_REG)
+            *registers |= (uint16_t)(1u << g->reg[v]);
+        if (g->spill[v] >= 0)
+            *spills |= UINT64_C(1) << g->spill[v];
+    }
+}
