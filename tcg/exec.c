@@ -54,10 +54,29 @@ static void fill_jump_cache(struct tcg_cpu *tc, struct tcg_block *b)
     struct jump_entry *j = &tc->ctx->jumps[jump_hash(pc)];
     if (!b->page || transient(tc) || !tc->tm->jump_cache || log_exec(tc))
         return;
-    tlb_note_code(tc, tc->ctx, tc->arch->code_address(tc, pc));
+    uint64_t alias;
+    if (!tlb_note_code(tc, tc->ctx, tc->arch->code_address(tc, pc), &alias) ||
+        (b->mode & TCG_MODE_ALIAS) != alias)
+        return;
     j->pc = pc;
     j->code = tc->tm->backend->jump_target(b);
     tc->counters.jump_cache_fills++;
+}
+
+/* The exit leads there in this context: from the address that its block is for, to that of `to`. */
+static bool note_link(struct tcg_cpu *tc, const struct tcg_exit *out, const struct tcg_block *to)
+{
+    const struct tcg_exit_site *site = &out->block->exits[out->number];
+    const uint64_t pc = tc->arch->get_pc(tc);
+    const uint64_t from = pc - (uint64_t)(int64_t)site->target + out->block->offset;
+    uint64_t from_alias, to_alias;
+    if (!tlb_note_way(tc, tc->ctx, tc->arch->code_address(tc, from), tc->arch->code_address(tc, pc),
+                      &from_alias, &to_alias) ||
+        from_alias != (out->block->mode & TCG_MODE_ALIAS) ||
+        to_alias != (to->mode & TCG_MODE_ALIAS))
+        return false;
+    tc->ctx->links[site->link_id % LINK_TABLE_SIZE] = site->link_id;
+    return true;
 }
 
 /* The exit that was taken leads to `to` in this context: link it if that holds for good. */
@@ -69,16 +88,15 @@ static void try_link(struct tcg_cpu *tc, const struct tcg_exit *out, struct tcg_
 
     if (site->flags & IR_EXIT_STAY)
         return;
-    if (!to->page || to->mode != out->block->mode || transient(tc) || tm->one_insn || log_exec(tc))
+    const uint64_t differ = to->mode ^ out->block->mode;
+    if (!to->page || (differ & ~TCG_MODE_ALIAS) || transient(tc) || tm->one_insn || log_exec(tc))
         return;
-    if (!cross && to->page != out->block->page)
+    if (!cross && (to->page != out->block->page || differ))
         return; /* the mapping of the page changed while we were in it */
     pthread_mutex_lock(&tm->code_lock);
     cache_link(tm, site, to);
-    if (cross && site->to == to) {
-        tlb_note_code(tc, tc->ctx, tc->arch->code_address(tc, tc->arch->get_pc(tc)));
-        tc->ctx->links[site->link_id % LINK_TABLE_SIZE] = site->link_id;
-    }
+    if (cross && site->to == to)
+        note_link(tc, out, to);
     pthread_mutex_unlock(&tm->code_lock);
 }
 
@@ -93,13 +111,11 @@ static struct tcg_block *confirm_link(struct tcg_cpu *tc, const struct tcg_exit 
     struct tcg_block *to = __atomic_load_n(&site->to, __ATOMIC_ACQUIRE);
     uint64_t pc = tc->arch->get_pc(tc), vaddr = tc->arch->code_address(tc, pc);
 
-    if (!(site->flags & IR_EXIT_CROSS) || !to || to->mode != tc->mode ||
+    if (!(site->flags & IR_EXIT_CROSS) || !to || (to->mode & ~TCG_MODE_ALIAS) != tc->mode ||
         !block_guards_hold(to, tc->ctx) || to->offset != (vaddr & (MEM_PAGE_SIZE - 1)) ||
         __atomic_load_n(&to->dead, __ATOMIC_ACQUIRE) || log_exec(tc) ||
-        tlb_code_page(tc, tc->ctx, vaddr) != to->page)
+        tlb_code_page(tc, tc->ctx, vaddr) != to->page || !note_link(tc, out, to))
         return NULL;
-    tlb_note_code(tc, tc->ctx, vaddr);
-    tc->ctx->links[site->link_id % LINK_TABLE_SIZE] = site->link_id;
     tc->pcb = pc - to->offset;
     return to;
 }

@@ -213,7 +213,7 @@ static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *
         .t = {.tc = tc,
               .ir = tm->region,
               .pc = pc,
-              .mode = mode & ~TCG_MODE_SINGLE,
+              .mode = mode & ~(TCG_MODE_SINGLE | TCG_MODE_ALIAS),
               .page_offset = offset,
               .max_insns = single ? 1 : tm->max_insns,
               .single = single},
@@ -312,6 +312,7 @@ static bool guards_ok(struct tcg_cpu *tc, const struct tcg_block *b, uint64_t va
     for (unsigned n = 0; n < b->guard_count; n++) {
         const struct tcg_guard *guard = &b->guards[n];
         struct code_place place;
+        uint64_t alias, there_alias;
         uint64_t there = align_down(vaddr, MEM_PAGE_SIZE) +
                          (uint64_t)((int64_t)guard->delta * (int64_t)MEM_PAGE_SIZE);
         there &= tc->arch->code_mask(tc);
@@ -324,7 +325,9 @@ static bool guards_ok(struct tcg_cpu *tc, const struct tcg_block *b, uint64_t va
         }
         if (!place.ram || cache_page(place.ram, place.offset) != guard->page)
             return false;
-        tlb_note_code(tc, tc->ctx, there);
+        if (!tlb_note_way(tc, tc->ctx, vaddr, there, &alias, &there_alias) ||
+            alias != (b->mode & TCG_MODE_ALIAS))
+            return false;
         tc->ctx->links[guard->id % LINK_TABLE_SIZE] = guard->id;
     }
     return true;
@@ -403,12 +406,13 @@ struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single)
     uint64_t pc = tc->arch->get_pc(tc), vaddr = tc->arch->code_address(tc, pc);
     uint64_t mode = tc->mode | (single ? TCG_MODE_SINGLE : 0);
     struct code_place place;
+    uint64_t alias;
 
     tc->counters.lookups++;
     struct tcg_page *page = tlb_code_page(tc, tc->ctx, vaddr);
-    if (page) {
+    if (page && tlb_note_code(tc, tc->ctx, vaddr, &alias)) {
         struct tcg_block *b =
-            cache_find(tc->tm, page, (uint32_t)(vaddr & (MEM_PAGE_SIZE - 1)), mode, NULL);
+            cache_find(tc->tm, page, (uint32_t)(vaddr & (MEM_PAGE_SIZE - 1)), mode | alias, NULL);
         if (b && block_guards_hold(b, tc->ctx)) {
             tc->pcb = pc - (vaddr & (MEM_PAGE_SIZE - 1));
             return b;
@@ -419,9 +423,11 @@ struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single)
         if (!find_code(tc, vaddr, &place))
             return NULL;
         tc->pcb = pc - (place.paddr & (MEM_PAGE_SIZE - 1));
-        struct tcg_block *b = find(tc, &place, vaddr, mode);
+        if (!tlb_note_code(tc, tc->ctx, vaddr, &alias))
+            continue;
+        struct tcg_block *b = find(tc, &place, vaddr, mode | alias);
         if (!b && !tcg_faulted(tc))
-            b = find_or_translate(tc, &place, pc, vaddr, mode, single);
+            b = find_or_translate(tc, &place, pc, vaddr, mode | alias, single);
         if (b || tcg_faulted(tc))
             return tcg_faulted(tc) ? NULL : b;
     }

@@ -22,6 +22,10 @@ struct tcg_page;
 enum { CACHE_HASH_BITS = 16 };
 /* Bit of the mode word that the core owns: a block of one instruction, never linked to. */
 #define TCG_MODE_SINGLE (UINT64_C(1) << 63)
+/* Likewise: which of several addresses of its page a block is for, in the contexts that have it at
+ * several (tcg/mmu/tlb.h, struct exec_pages). */
+#define TCG_MODE_ALIAS (UINT64_C(7) << TCG_MODE_ALIAS_SHIFT)
+enum { TCG_MODE_ALIAS_SHIFT = 60, TCG_ALIAS_MAX = 7 };
 
 /* A direct exit. */
 struct tcg_exit_site {

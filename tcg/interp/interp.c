@@ -278,7 +278,7 @@ static struct tcg_block *jump_to_pc(struct tcg_cpu *tc)
         poll(tc))
         return NULL;
     struct tcg_block *b = j->code;
-    if (__atomic_load_n(&b->dead, __ATOMIC_ACQUIRE) || b->mode != tc->mode ||
+    if (__atomic_load_n(&b->dead, __ATOMIC_ACQUIRE) || (b->mode & ~TCG_MODE_ALIAS) != tc->mode ||
         !block_guards_hold(b, tc->ctx))
         return NULL;
     tc->pcb = pc - b->offset;

@@ -26,11 +26,30 @@ static unsigned region_hash(uint64_t vaddr)
                       (64 - EXEC_REGIONS_BITS));
 }
 
-/* Where the page is, or would be. */
+/* Where the page is, or would be. Used slots hold the address with bit 0 set: there is a page 0. */
 static unsigned slot_of(const struct exec_pages *x, uint64_t vpage)
 {
     unsigned n = page_hash(vpage);
-    while (x->vpage[n] && x->vpage[n] != vpage)
+    while (x->vpage[n] && x->vpage[n] != (vpage | 1))
+        n = (n + 1) % SIZE;
+    return n;
+}
+
+static uint64_t paddr_of(const struct exec_pages *x, unsigned n)
+{
+    return align_down(x->paddr[n], MEM_PAGE_SIZE);
+}
+
+static unsigned alias_of(const struct exec_pages *x, unsigned n)
+{
+    return (unsigned)(x->paddr[n] - paddr_of(x, n));
+}
+
+/* The same by physical page. */
+static unsigned place_of(const struct exec_pages *x, uint64_t paddr)
+{
+    unsigned n = page_hash(paddr);
+    while (x->latest[n] && paddr_of(x, x->latest[n] - 1u) != paddr)
         n = (n + 1) % SIZE;
     return n;
 }
@@ -38,34 +57,34 @@ static unsigned slot_of(const struct exec_pages *x, uint64_t vpage)
 void exec_clear(struct exec_pages *x)
 {
     memset(x->vpage, 0, sizeof x->vpage);
+    memset(x->latest, 0, sizeof x->latest);
     memset(x->regions, 0, sizeof x->regions);
     x->count = 0;
-    x->full = x->local = false;
+    x->local = false;
 }
 
-void exec_add(struct exec_pages *x, uint64_t vpage, uint64_t paddr, bool global)
+int exec_add(struct exec_pages *x, uint64_t vpage, uint64_t paddr, bool global)
 {
-    unsigned n = slot_of(x, vpage);
-    x->local |= !global;
-    x->regions[region_hash(vpage) / 64] |= UINT64_C(1) << region_hash(vpage) % 64;
-    if (!vpage || paddr == ~UINT64_C(0)) {
-        x->full = true;
-    } else if (x->vpage[n]) {
-        /* It moves only by a flush of the page, which clears the set. */
-        x->full |= x->paddr[n] != paddr;
-    } else if (x->count == FILL_MAX) {
-        x->full = true;
-    } else {
-        x->vpage[n] = vpage;
-        x->paddr[n] = paddr;
-        x->count++;
+    const unsigned n = slot_of(x, vpage);
+    if (x->vpage[n]) {
+        x->local |= !global;
+        return paddr_of(x, n) == paddr ? (int)alias_of(x, n) : -1;
     }
+    const unsigned m = place_of(x, paddr);
+    const unsigned alias = x->latest[m] ? alias_of(x, x->latest[m] - 1u) + 1 : 0;
+    if (x->count == FILL_MAX || alias > TCG_ALIAS_MAX)
+        return -1;
+    x->vpage[n] = vpage | 1;
+    x->paddr[n] = paddr | alias;
+    x->latest[m] = (uint16_t)(n + 1);
+    x->regions[region_hash(vpage) / 64] |= UINT64_C(1) << region_hash(vpage) % 64;
+    x->local |= !global;
+    x->count++;
+    return (int)alias;
 }
 
 bool exec_overlaps(const struct exec_pages *x, uint64_t base, unsigned shift)
 {
-    if (x->full)
-        return true;
     if (shift == MEM_PAGE_BITS)
         return x->vpage[slot_of(x, base)] != 0;
     for (uint64_t at = base; at - base < UINT64_C(1) << shift; at += UINT64_C(1) << REGION_BITS)
@@ -80,18 +99,19 @@ static bool same_pages(struct tcg_cpu *tc, struct tcg_ctx *ctx, const struct exe
 {
     struct tcg_walk w;
     for (unsigned n = 0; n < SIZE; n++) {
+        const uint64_t vpage = align_down(x->vpage[n], MEM_PAGE_SIZE);
         if (!x->vpage[n])
             continue;
         w.tables_wanted = false;
-        if (!tc->arch->walk(tc, x->vpage[n], TCG_FETCH, ctx->space->mmu_index, true, &w) ||
-            w.paddr != x->paddr[n])
+        if (!tc->arch->walk(tc, vpage, TCG_FETCH, ctx->space->mmu_index, true, &w) ||
+            w.paddr != paddr_of(x, n))
             return false;
-        const struct tlb_entry *e = tlb_lookup(tc, ctx, x->vpage[n], TCG_FETCH);
+        const struct tlb_entry *e = tlb_lookup(tc, ctx, vpage, TCG_FETCH);
         if (!e) { /* changed since the quiet walk, by a device: nothing was asked for */
             tc->status = TCG_OK;
             return false;
         }
-        if (align_down(e->info, MEM_PAGE_SIZE) != x->paddr[n])
+        if (align_down(e->info, MEM_PAGE_SIZE) != paddr_of(x, n))
             return false;
     }
     return true;
@@ -104,8 +124,7 @@ static bool inherit(struct tcg_cpu *tc, struct tcg_space *to, const struct tcg_s
     for (unsigned k = 0; k < TLB_MODES && from->ctx[k]; k++) {
         const struct tcg_ctx *donor = from->ctx[k];
         struct tcg_ctx *ctx;
-        if (!donor->exec.count || donor->exec.full || !(ctx = tlb_space_context(to, k)) ||
-            exec_any(&ctx->exec))
+        if (!donor->exec.count || !(ctx = tlb_space_context(to, k)) || exec_any(&ctx->exec))
             continue;
         bool same = same_pages(tc, ctx, &donor->exec);
         exec_clear(&ctx->exec); /* the lookups noted what they found */
@@ -124,7 +143,7 @@ static unsigned pages_known(const struct tcg_space *sp)
 {
     unsigned pages = 0;
     for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
-        pages += sp->ctx[k]->exec.full ? 0 : sp->ctx[k]->exec.count;
+        pages += sp->ctx[k]->exec.count;
     return pages;
 }
 

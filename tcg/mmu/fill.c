@@ -153,9 +153,15 @@ static bool walk(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t vaddr, enum 
     return true;
 }
 
-static void note_fetch(struct tcg_ctx *ctx, uint64_t vpage, const struct tlb_entry *e)
+/* The page's alias number. */
+static unsigned note_fetch(struct tcg_ctx *ctx, uint64_t vpage, const struct tlb_entry *e)
 {
-    exec_add(&ctx->exec, vpage, align_down(e->info, MEM_PAGE_SIZE), e->info & TLB_INFO_GLOBAL);
+    const uint64_t paddr = align_down(e->info, MEM_PAGE_SIZE);
+    int alias = exec_add(&ctx->exec, vpage, paddr, e->info & TLB_INFO_GLOBAL);
+    if (alias >= 0)
+        return (unsigned)alias;
+    tlb_ctx_forget_code(ctx);
+    return (unsigned)exec_add(&ctx->exec, vpage, paddr, e->info & TLB_INFO_GLOBAL);
 }
 
 static struct tlb_entry *lookup_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr)
@@ -208,14 +214,31 @@ static const struct tlb_code_page *known_code(struct tcg_cpu *tc, const struct t
     return p->vpage == vpage && p->generation == ctx->space->generation ? p : NULL;
 }
 
-void tlb_note_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr)
+bool tlb_note_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr, uint64_t *alias)
 {
     const uint64_t vpage = align_down(vaddr, MEM_PAGE_SIZE);
     const struct tlb_code_page *p = known_code(tc, ctx, vpage);
-    if (p)
-        note_fetch(ctx, vpage, &p->entry);
-    else
-        exec_add(&ctx->exec, vpage, ~UINT64_C(0), false);
+    const struct tlb_entry *e = p ? &p->entry : lookup_code(tc, ctx, vaddr);
+    if (!e) { /* changed since it was last fetched from */
+        tc->status = TCG_OK;
+        return false;
+    }
+    *alias = (uint64_t)note_fetch(ctx, vpage, e) << TCG_MODE_ALIAS_SHIFT;
+    return true;
+}
+
+bool tlb_note_way(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t from, uint64_t to,
+                  uint64_t *from_alias, uint64_t *to_alias)
+{
+    /* To add the one may make room by forgetting the other. */
+    for (unsigned tries = 0; tries < 2; tries++) {
+        const unsigned forgotten = ctx->forgotten;
+        if (!tlb_note_code(tc, ctx, from, from_alias) || !tlb_note_code(tc, ctx, to, to_alias))
+            return false;
+        if (ctx->forgotten == forgotten)
+            return true;
+    }
+    return false;
 }
 
 struct tcg_page *tlb_code_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr)

@@ -25,12 +25,13 @@ static void ctx_clear_l1(struct tcg_ctx *ctx)
     memset(ctx->wr_keyed, 0, sizeof ctx->wr_keyed);
 }
 
-static void ctx_clear_jumps(struct tcg_ctx *ctx)
+void tlb_ctx_forget_code(struct tcg_ctx *ctx)
 {
     if (exec_any(&ctx->exec)) {
         memset(ctx->jumps, 0, sizeof ctx->jumps);
         memset(ctx->links, 0, sizeof ctx->links);
         exec_clear(&ctx->exec);
+        ctx->forgotten++;
     }
     ctx->jumps[0].pc = JUMP_EMPTY;
 }
@@ -40,7 +41,7 @@ static void space_flush(struct tcg_cpu *tc, struct tcg_space *sp)
     for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++) {
         ctx_clear_l1(sp->ctx[k]);
         if (exec_any(&sp->ctx[k]->exec))
-            ctx_clear_jumps(sp->ctx[k]);
+            tlb_ctx_forget_code(sp->ctx[k]);
     }
     sp->generation = sp->walks = ++tc->mmu->next_generation;
     if (sp->any_large)
@@ -58,7 +59,7 @@ static struct tcg_ctx *ctx_new(struct tcg_space *sp)
         return NULL;
     ctx->space = sp;
     ctx_clear_l1(ctx);
-    ctx_clear_jumps(ctx);
+    tlb_ctx_forget_code(ctx);
     return ctx;
 }
 
@@ -156,7 +157,7 @@ struct tcg_ctx *tlb_context(struct tcg_cpu *tc, unsigned index)
 static struct tcg_ctx *ctx_take(struct tcg_ctx *ctx, uint64_t mode)
 {
     if (exec_any(&ctx->exec))
-        ctx_clear_jumps(ctx);
+        tlb_ctx_forget_code(ctx);
     ctx->jump_mode = mode;
     return ctx;
 }
@@ -210,7 +211,7 @@ static void ctx_flush_nonglobal(struct tcg_ctx *ctx)
             ctx->wr[n].tag = TLB_INVALID;
     }
     if (ctx->exec.local)
-        ctx_clear_jumps(ctx);
+        tlb_ctx_forget_code(ctx);
 }
 
 /* Keep what is global in the fast tables; the rest forgets it (generation), which costs refills
@@ -272,7 +273,7 @@ static void ctx_drop_range(struct tcg_ctx *ctx, uint64_t base, unsigned shift)
             ctx->wr[n].tag = TLB_INVALID;
     }
     if (exec_overlaps(&ctx->exec, base, shift))
-        ctx_clear_jumps(ctx);
+        tlb_ctx_forget_code(ctx);
 }
 
 /* What is cached of a page or of 2 or 4 MiB, all of it where that was a large page. */
@@ -285,7 +286,7 @@ static void space_drop_range(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t 
         space_drop_page(tc, sp, base);
         for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
             if (exec_overlaps(&sp->ctx[k]->exec, base, shift))
-                ctx_clear_jumps(sp->ctx[k]);
+                tlb_ctx_forget_code(sp->ctx[k]);
         return;
     }
     for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
@@ -451,7 +452,7 @@ void tlb_forget_code(struct tcg_cpu *tc)
     for (unsigned r = 0; r < TLB_ROOTS; r++)
         for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
             for (unsigned k = 0; k < TLB_MODES && tc->mmu->roots[r].space[i].ctx[k]; k++)
-                ctx_clear_jumps(tc->mmu->roots[r].space[i].ctx[k]);
+                tlb_ctx_forget_code(tc->mmu->roots[r].space[i].ctx[k]);
 }
 
 static void ctx_protect(struct tcg_ctx *ctx, uint64_t host)

@@ -41,7 +41,7 @@ enum {
     TLB_MODES = 4, /* contexts for an MMU index, by mode word */
     JUMP_CACHE_BITS = 13,
     JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS,
-    EXEC_PAGES_BITS = 11,
+    EXEC_PAGES_BITS = 12,
     EXEC_REGIONS_BITS = 10,
     REGION_BITS = 21, /* 2 MiB */
     LINK_TABLE_BITS = 14,
@@ -86,13 +86,17 @@ struct jump_entry {
 };
 #define JUMP_EMPTY UINT64_C(0x8000000000000001) /* not canonical: no PC is equal */
 
-/* The pages that what a context knows of code depends on: a set by hash, and their regions. */
+/*
+ * The pages that what a context knows of code depends on, all of them, and their regions. Where one
+ * page is at several addresses, these are told apart by an alias number: a block is of one of them
+ * (TCG_MODE_ALIAS), since its links say which pages are next to it.
+ */
 struct exec_pages {
-    uint64_t vpage[1 << EXEC_PAGES_BITS]; /* 0: free (a page 0 makes it `full`) */
-    uint64_t paddr[1 << EXEC_PAGES_BITS];
+    uint64_t vpage[1 << EXEC_PAGES_BITS];  /* a set by hash; with bit 0 set, 0: free */
+    uint64_t paddr[1 << EXEC_PAGES_BITS];  /* and the alias number */
+    uint16_t latest[1 << EXEC_PAGES_BITS]; /* by physical page: 1 + where its latest alias is */
     uint64_t regions[(1 << EXEC_REGIONS_BITS) / 64];
     unsigned count;
-    bool full;  /* there are others, or some whose place is not known */
     bool local; /* one is not global */
 };
 
@@ -105,7 +109,8 @@ struct tcg_ctx {
     struct jump_entry jumps[JUMP_CACHE_SIZE];
     uint32_t links[LINK_TABLE_SIZE]; /* link id when validated for this context */
     uint64_t jump_mode;              /* mode word the jump cache and links are for */
-    struct exec_pages exec;          /* of the code that jumps and links lead to */
+    struct exec_pages exec;          /* of the code that jumps and links lead to, and come from */
+    unsigned forgotten;              /* how often all of that was void */
     struct tcg_space *space;
 };
 
@@ -196,10 +201,11 @@ struct tcg_ctx *tlb_space_context(struct tcg_space *sp, unsigned k);
 void exec_clear(struct exec_pages *x);
 static inline bool exec_any(const struct exec_pages *x)
 {
-    return x->count || x->full;
+    return x->count != 0;
 }
-/* paddr ~0: not known. */
-void exec_add(struct exec_pages *x, uint64_t vpage, uint64_t paddr, bool global);
+/* The page's alias number. -1: there is no room, or it was at another address: all that is known of
+ * code is to be forgotten before the page is added. */
+int exec_add(struct exec_pages *x, uint64_t vpage, uint64_t paddr, bool global);
 /* May the set have pages there? shift: 12, or at least REGION_BITS. */
 bool exec_overlaps(const struct exec_pages *x, uint64_t base, unsigned shift);
 /* A root that nothing is known of has become the current one: where the pages of another root's
@@ -256,10 +262,18 @@ static inline uint64_t tlb_physical(const struct tlb_entry *e, uint64_t vaddr)
 const struct tlb_ram *tlb_ram_at(struct tcg_cpu *tc, uint64_t paddr);
 /* Set TLB_CODE on every entry that lets this vCPU write the host page without a check. */
 void tlb_protect_host_page(struct tcg_cpu *tc, const uint8_t *host_page);
-/* Code at vaddr is entered in the jump cache or the link table: flushing that page must clear them.
- * Noted when it is entered, since another vCPU's cache flush may have cleared the note of the
- * fetch. */
-void tlb_note_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr);
+/*
+ * Code at vaddr is entered in the jump cache or the link table, or is what they lead on from:
+ * flushing that page must clear them. Noted when they are, since another vCPU's cache flush may
+ * have cleared the note of the fetch. *alias: the TCG_MODE_ALIAS bits of blocks there. false: it
+ * does not go, nothing may be entered; without a fault.
+ */
+bool tlb_note_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr, uint64_t *alias);
+/* The same for two pages of which one leads to the other. */
+bool tlb_note_way(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t from, uint64_t to,
+                  uint64_t *from_alias, uint64_t *to_alias);
+/* The jump cache and the link table of a context are void. */
+void tlb_ctx_forget_code(struct tcg_ctx *ctx);
 /* The pages that the block goes on to were checked in this context. */
 static inline bool block_guards_hold(const struct tcg_block *b, const struct tcg_ctx *ctx)
 {

@@ -350,6 +350,72 @@ static void far_jumps(void)
     }
 }
 
+/*
+ * One page of code at two addresses, with different pages behind it. The first way in is the same
+ * code, so whatever is remembered of where it leads must be of its address.
+ */
+static ul call_at(ul va)
+{
+    ul result;
+    asm volatile("call *%1" : "=a"(result) : "r"(va) : "rcx", "rdx", "memory", "cc");
+    return result;
+}
+
+static void aliases(void)
+{
+    enum { COUNT = 10, STRIDE = 0x10000, IN = 0xff0 };
+    u8 *code = page_alloc();
+    /* nop ...: on into the next page */
+    memset(code, 0x90, 4096);
+    /* at 0x100: jmp to 0x1010, in the next page; at 0x200: call of 0x1020, and a return */
+    static const u8 jump[] = {0xe9, 0x0b, 0x0f, 0, 0}, call[] = {0xe8, 0x1b, 0x0e, 0, 0, 0xc3};
+    memcpy(code + 0x100, jump, sizeof jump);
+    memcpy(code + 0x200, call, sizeof call);
+    /* mov eax, imm32 whose last two bytes are in the next page */
+    static const u8 straddle[] = {0xb8, 0x00, 0x01};
+    memcpy(code + 0xffd, straddle, sizeof straddle);
+    for (ul n = 0; n < COUNT; n++) {
+        u8 *next = page_alloc();
+        /* the rest of the mov, ret; mov eax, n + 10; ret; mov eax, n + 20; ret */
+        const u8 rest[] = {(u8)n, 0, 0xc3}, at10[] = {0xb8, (u8)(n + 10), 0, 0, 0, 0xc3},
+                 at20[] = {0xb8, (u8)(n + 20), 0, 0, 0, 0xc3};
+        memcpy(next, rest, sizeof rest);
+        memcpy(next + 0x10, at10, sizeof at10);
+        memcpy(next + 0x20, at20, sizeof at20);
+        *pte_at(VA + n * STRIDE, 1) = (u64)code | PTE_P | PTE_W;
+        *pte_at(VA + n * STRIDE + 0x1000, 1) = (u64)next | PTE_P | PTE_W;
+        invlpg(VA + n * STRIDE);
+        invlpg(VA + n * STRIDE + 0x1000);
+    }
+    for (int turns = 0; turns < 200; turns++)
+        for (ul n = 0; n < COUNT; n++)
+            equal("jump", call_at(VA + n * STRIDE + 0x100), n + 10);
+    check("a jump into the next page, from one page at ten addresses");
+    for (int turns = 0; turns < 200; turns++)
+        for (ul n = 0; n < COUNT; n++)
+            equal("call", call_at(VA + n * STRIDE + 0x200), n + 20);
+    check("a call into the next page, from one page at ten addresses");
+    for (int turns = 0; turns < 200; turns++)
+        for (ul n = 0; n < COUNT; n++)
+            equal("mov", call_at(VA + n * STRIDE + IN), n << 16 | 0x100);
+    check("an instruction across the edge, in one page at ten addresses");
+    /* Each hot by itself, then the next. */
+    for (ul n = 0; n < COUNT; n++)
+        for (int turns = 0; turns < 20000; turns++) {
+            if (call_at(VA + n * STRIDE + 0x100) != n + 10)
+                complain("jump at %lu, turn %d", n, turns);
+            if (call_at(VA + n * STRIDE + 0x200) != n + 20)
+                complain("call at %lu, turn %d", n, turns);
+        }
+    check("each of them many times, one after the other");
+    for (ul n = 0; n < COUNT; n++) {
+        *pte_at(VA + n * STRIDE, 1) = 0;
+        *pte_at(VA + n * STRIDE + 0x1000, 1) = 0;
+        invlpg(VA + n * STRIDE);
+        invlpg(VA + n * STRIDE + 0x1000);
+    }
+}
+
 void test_main(void)
 {
     first = page_alloc();
@@ -360,4 +426,5 @@ void test_main(void)
     others();
     instructions();
     far_jumps();
+    aliases();
 }
