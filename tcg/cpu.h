@@ -203,6 +203,8 @@ void tcg_mmu_flush_page(struct tcg_cpu *tc, uint64_t vaddr);
 /* The same for the address spaces of one tag (mmu_root_tag), without their global pages. */
 void tcg_mmu_flush_tag(struct tcg_cpu *tc, uint64_t tag);
 void tcg_mmu_flush_page_tag(struct tcg_cpu *tc, uint64_t vaddr, uint64_t tag);
+/* Rights that pages have by a key (tcg_walk.keyed) were taken away. */
+void tcg_mmu_keys_changed(struct tcg_cpu *tc);
 /* The translation root changed to `key` (a value naming the address space: CR3 | PCID and
  * paging-mode bits): a cached context for it is taken up; flush: its cached translations are void.
  */

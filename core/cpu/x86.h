@@ -115,6 +115,20 @@ enum {
     X86_CR4_PKE = 1 << 22,
 };
 enum {
+    X86_XCR0_X87 = 1 << 0,
+    X86_XCR0_SSE = 1 << 1,
+    X86_XCR0_AVX = 1 << 2,
+    X86_XCR0_PKRU = 1 << 9,
+};
+/* The XSAVE area: the header's end, and where components are in the standard form. */
+enum {
+    X86_XSAVE_HEADER_END = 576,
+    X86_XSAVE_AVX = 576,
+    X86_XSAVE_AVX_SIZE = 256,
+    X86_XSAVE_PKRU = 2688,
+    X86_XSAVE_PKRU_SIZE = 8,
+};
+enum {
     X86_EFER_SCE = 1 << 0,
     X86_EFER_LME = 1 << 8,
     X86_EFER_LMA = 1 << 10,
@@ -265,6 +279,8 @@ const char *const *x86_cpu_model_names(void); /* NULL-terminated */
 void x86_features_translator(uint32_t *words);
 /* The feature's name as "+name" takes it, or NULL. */
 const char *x86_feature_bit_name(enum x86_feature_word word, unsigned bit);
+/* The bits of XCR0 that can be set. */
+uint64_t x86_model_xcr0(const struct x86_cpu_model *model);
 static inline bool x86_has(const struct x86_cpu_model *model, enum x86_feature_word word,
                            uint32_t bit)
 {

@@ -122,7 +122,7 @@ static const struct feature features[] = {
     F(7_EBX, 24, NO, 0, "clwb"),
     F(7_EBX, 29, YES, 0, "sha-ni"),
     F(7_ECX, 2, YES, 0, "umip"),
-    F(7_ECX, 3, NO, 0, "pku"),
+    F(7_ECX, 3, YES, 0, "pku"),
     F(7_ECX, 8, YES, 0, "gfni"),
     F(7_ECX, 9, YES, 0, "vaes"),
     F(7_ECX, 10, YES, 0, "vpclmulqdq"),
@@ -457,12 +457,15 @@ static void leaf_4(const struct x86_cpu_model *m, uint32_t subleaf, uint32_t out
     out[ECX] = caches[subleaf].sets - 1u;
 }
 
-static void leaf_7(const struct x86_cpu_model *m, uint32_t subleaf, uint32_t out[4])
+static void leaf_7(const struct x86_cpu_model *m, const struct x86_regs *r, uint32_t subleaf,
+                   uint32_t out[4])
 {
     if (subleaf == 0) {
         out[EAX] = m->features[X86_FEAT_7_1_EAX] ? 1 : 0;
         out[EBX] = m->features[X86_FEAT_7_EBX];
         out[ECX] = m->features[X86_FEAT_7_ECX];
+        if (r && (r->cr4 & X86_CR4_PKE))
+            out[ECX] |= 1u << 4; /* OSPKE */
         out[EDX] = m->features[X86_FEAT_7_EDX];
     } else if (subleaf == 1) {
         out[EAX] = m->features[X86_FEAT_7_1_EAX];
@@ -484,25 +487,51 @@ static void leaf_b(const struct x86_cpu_model *m, uint32_t apic_id, uint32_t sub
     out[EDX] = apic_id;
 }
 
-enum { XSAVE_LEGACY = 576, XSAVE_AVX_OFFSET = 576, XSAVE_AVX_SIZE = 256 };
+/* Where a component is in the standard form, and its size; SDM vol. 1, chapter "Managing State
+ * Using the XSAVE Feature Set". */
+static const struct xsave_component {
+    uint8_t number;
+    uint16_t offset, size;
+} xsave_components[] = {{2, X86_XSAVE_AVX, X86_XSAVE_AVX_SIZE},
+                        {9, X86_XSAVE_PKRU, X86_XSAVE_PKRU_SIZE}};
+
+uint64_t x86_model_xcr0(const struct x86_cpu_model *m)
+{
+    return (x86_has(m, X86_FEAT_1_ECX, 1u << 28) ? 7u : 3u) |
+           (x86_has(m, X86_FEAT_7_ECX, 1u << 3) ? X86_XCR0_PKRU : 0u);
+}
+
+static uint32_t xsave_size(uint64_t components, bool compact)
+{
+    uint32_t end = X86_XSAVE_HEADER_END;
+    for (unsigned i = 0; i < ARRAY_SIZE(xsave_components); i++) {
+        const struct xsave_component *c = &xsave_components[i];
+        if (components >> c->number & 1)
+            end = (compact ? end : c->offset) + c->size;
+    }
+    return end;
+}
 
 static void leaf_d(const struct x86_cpu_model *m, const struct x86_regs *r, uint32_t subleaf,
                    uint32_t out[4])
 {
     if (!x86_has(m, X86_FEAT_1_ECX, 1u << 26))
         return;
-    bool avx = x86_has(m, X86_FEAT_1_ECX, 1u << 28);
-    uint32_t enabled = r && (r->xcr0 & 4) ? XSAVE_LEGACY + XSAVE_AVX_SIZE : XSAVE_LEGACY;
+    const uint64_t all = x86_model_xcr0(m), enabled = r ? r->xcr0 : 1;
     if (subleaf == 0) {
-        out[EAX] = avx ? 7 : 3;
-        out[EBX] = enabled;
-        out[ECX] = avx ? XSAVE_LEGACY + XSAVE_AVX_SIZE : XSAVE_LEGACY;
+        out[EAX] = (uint32_t)all;
+        out[EBX] = xsave_size(enabled, false);
+        out[ECX] = xsave_size(all, false);
     } else if (subleaf == 1) {
         out[EAX] = m->features[X86_FEAT_D_1_EAX];
-        out[EBX] = out[EAX] & 0xa ? enabled : 0;
-    } else if (subleaf == 2 && avx) {
-        out[EAX] = XSAVE_AVX_SIZE;
-        out[EBX] = XSAVE_AVX_OFFSET;
+        out[EBX] = out[EAX] & 0xa ? xsave_size(enabled, true) : 0;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(xsave_components); i++) {
+        const struct xsave_component *c = &xsave_components[i];
+        if (subleaf == c->number && (all >> subleaf & 1)) {
+            out[EAX] = c->size;
+            out[EBX] = c->offset;
+        }
     }
 }
 
@@ -545,7 +574,7 @@ static void basic_leaf(const struct x86_cpu_model *m, const struct x86_regs *r, 
         out[EAX] = m->features[X86_FEAT_6_EAX];
         break;
     case 7:
-        leaf_7(m, subleaf, out);
+        leaf_7(m, r, subleaf, out);
         break;
     case 0xb:
         if (x86_has(m, X86_FEAT_1_ECX, 1u << 21))

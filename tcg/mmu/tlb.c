@@ -339,6 +339,28 @@ void tcg_mmu_flush_page_tag(struct tcg_cpu *tc, uint64_t vaddr, uint64_t tag)
             root_flush_page(tc, &tc->mmu->roots[r], vaddr);
 }
 
+static void drop_keyed(struct tlb_fast *fast, uint64_t keyed[TLB_L1_SIZE / 64])
+{
+    for (unsigned w = 0; w < TLB_L1_SIZE / 64; w++)
+        for (; keyed[w]; keyed[w] &= keyed[w] - 1)
+            fast[64 * w + (unsigned)__builtin_ctzll(keyed[w])].tag = TLB_INVALID;
+}
+
+void tcg_mmu_keys_changed(struct tcg_cpu *tc)
+{
+    struct tcg_mmu *mmu = tc->mmu;
+    if (!mmu->keyed)
+        return;
+    mmu->keyed = false;
+    for (unsigned r = 0; r < TLB_ROOTS; r++)
+        for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
+            for (unsigned k = 0; k < TLB_MODES && mmu->roots[r].space[i].ctx[k]; k++) {
+                struct tcg_ctx *ctx = mmu->roots[r].space[i].ctx[k];
+                drop_keyed(ctx->rd, ctx->rd_keyed);
+                drop_keyed(ctx->wr, ctx->wr_keyed);
+            }
+}
+
 /* The root is to be used again after a load that dropped what was cached of it. */
 static void root_renew(struct tcg_cpu *tc, struct tcg_root *root)
 {

@@ -326,11 +326,6 @@ uint64_t x86_helper_cache_control(void *env, uint64_t a, uint64_t b, uint64_t c,
 /* ---- extended control registers
  * --------------------------------------------------------------------------------------- */
 
-uint64_t x86_xcr0_supported(const struct x86_cpu_model *model)
-{
-    return x86_has(model, X86_FEAT_1_ECX, 1u << 28) ? 7 : 3;
-}
-
 uint64_t x86_helper_xgetbv(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
@@ -365,12 +360,57 @@ uint64_t x86_helper_xsetbv(void *env, uint64_t a, uint64_t b, uint64_t c, uint64
         return 0;
     const uint64_t value = (uint32_t)r->gpr[X86_RAX] | r->gpr[X86_RDX] << 32;
     bool bad = (uint32_t)r->gpr[X86_RCX] != 0 || !(value & 1);
-    bad = bad || (value & ~x86_xcr0_supported(x86_model_of(tc))) || (value & 6) == 4;
+    bad = bad || (value & ~x86_model_xcr0(x86_model_of(tc))) || (value & 6) == 4;
     if (bad) {
         gp0(tc);
         return 0;
     }
     r->xcr0 = value;
     tcg_mode_changed(tc);
+    return 0;
+}
+
+/* ---- protection keys ---- */
+
+void x86_set_pkru(struct tcg_cpu *tc, uint32_t value)
+{
+    struct x86_regs *r = x86_regs_of(tc);
+    const uint32_t taken = value & ~r->pkru; /* rights that are given are looked up when missed */
+    r->pkru = value;
+    if (!taken || !(r->cr4 & X86_CR4_PKE))
+        return;
+    if (taken & 3) /* of key 0, which nearly all pages have */
+        tcg_mmu_flush(tc, false);
+    else
+        tcg_mmu_keys_changed(tc);
+}
+
+uint64_t x86_helper_rdpkru(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    struct x86_regs *r = env;
+    UNUSED(a, b, c, d);
+    if (!(r->cr4 & X86_CR4_PKE)) {
+        x86_raise(tc, X86_UD);
+    } else if ((uint32_t)r->gpr[X86_RCX]) {
+        gp0(tc);
+    } else {
+        r->gpr[X86_RAX] = r->pkru;
+        r->gpr[X86_RDX] = 0;
+    }
+    return 0;
+}
+
+uint64_t x86_helper_wrpkru(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    struct x86_regs *r = env;
+    UNUSED(a, b, c, d);
+    if (!(r->cr4 & X86_CR4_PKE))
+        x86_raise(tc, X86_UD);
+    else if ((uint32_t)r->gpr[X86_RCX] || (uint32_t)r->gpr[X86_RDX])
+        gp0(tc);
+    else
+        x86_set_pkru(tc, (uint32_t)r->gpr[X86_RAX]);
     return 0;
 }

@@ -373,6 +373,7 @@ const char *x86_feature_name(uint16_t feature)
         {FEAT_ADX, "ADX"},
         {FEAT_SMAP, "SMAP"},
         {FEAT_SHA, "SHA"},
+        {FEAT_PKU, "PKU"},
         {FEAT_GFNI, "GFNI"},
         {FEAT_VAES, "VAES"},
         {FEAT_VPCLMUL, "VPCLMULQDQ"},

@@ -204,10 +204,7 @@ enum {
     FX_END = 416, /* of what is written; the area has 512 bytes */
     XS_BV = 512,
     XS_COMP_BV = 520,
-    XS_HEADER_END = 576,
-    XS_AVX_SIZE = 256,
 };
-enum { XCR0_X87 = 1, XCR0_SSE = 2, XCR0_AVX = 4 };
 #define XCOMP_COMPACT (UINT64_C(1) << 63)
 
 static unsigned xmm_count(const struct x86_regs *r)
@@ -329,7 +326,7 @@ uint64_t x86_xinuse(const struct x86_regs *r)
     uint64_t any = 0;
     for (unsigned n = 0; n < 16; n++)
         any |= r->vec[n].half[1].u64[0] | r->vec[n].half[1].u64[1];
-    return XCR0_X87 | XCR0_SSE | (any ? XCR0_AVX : 0);
+    return X86_XCR0_X87 | X86_XCR0_SSE | (any ? X86_XCR0_AVX : 0u) | (r->pkru ? X86_XCR0_PKRU : 0u);
 }
 
 /* The components asked for in EDX:EAX that XCR0 allows. */
@@ -338,11 +335,19 @@ static uint64_t requested(const struct x86_regs *r)
     return ((uint32_t)r->gpr[X86_RAX] | r->gpr[X86_RDX] << 32) & r->xcr0;
 }
 
+/* Where PKRU is: behind AVX in the compact form, when that is in it. */
+static uint64_t pkru_offset(bool compact, uint64_t components)
+{
+    if (!compact)
+        return X86_XSAVE_PKRU;
+    return X86_XSAVE_HEADER_END + (components & X86_XCR0_AVX ? X86_XSAVE_AVX_SIZE : 0);
+}
+
 uint64_t x86_helper_xsave(void *env, uint64_t addr, uint64_t rexw, uint64_t kind, uint64_t d)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
     struct x86_regs *r = env;
-    uint8_t area[XS_HEADER_END + XS_AVX_SIZE] = {0};
+    uint8_t area[X86_XSAVE_HEADER_END + X86_XSAVE_AVX_SIZE] = {0};
     UNUSED(d);
     if (misaligned(tc, addr, 64))
         return 0;
@@ -350,7 +355,12 @@ uint64_t x86_helper_xsave(void *env, uint64_t addr, uint64_t rexw, uint64_t kind
     const unsigned count = xmm_count(r);
     uint64_t bv = 0;
     /* all that may be written is probed first; then the parts are stored */
-    if (!tcg_probe(tc, addr, what & XCR0_AVX ? sizeof area : XS_HEADER_END, TCG_WRITE, 0))
+    if (!tcg_probe(tc, addr, what & X86_XCR0_AVX ? sizeof area : X86_XSAVE_HEADER_END, TCG_WRITE,
+                   0))
+        return 0;
+    const bool compact = kind == XSAVE_COMPACT;
+    const uint64_t pkru = addr + pkru_offset(compact, what);
+    if ((what & X86_XCR0_PKRU) && !tcg_probe(tc, pkru, X86_XSAVE_PKRU_SIZE, TCG_WRITE, 0))
         return 0;
     if (kind != XSAVE_COMPACT) {
         bv = tcg_load(tc, addr + XS_BV, 8, 0);
@@ -363,20 +373,23 @@ uint64_t x86_helper_xsave(void *env, uint64_t addr, uint64_t rexw, uint64_t kind
     store_le32(area + FX_MXCSR, get_mxcsr(tc));
     store_le32(area + FX_MXCSR_MASK, MXCSR_MASK);
     put_vectors(r, 0, area + FX_XMM, count);
-    put_vectors(r, 1, area + XS_HEADER_END, count);
-    const bool compact = kind == XSAVE_COMPACT;
+    put_vectors(r, 1, area + X86_XSAVE_HEADER_END, count);
     store_le64(area + XS_BV, bv);
     store_le64(area + XS_COMP_BV, what | XCOMP_COMPACT);
     bool ok = true;
-    if (what & XCR0_X87)
+    if (what & X86_XCR0_X87)
         ok =
             store_area(tc, addr, area, FX_MXCSR) && store_area(tc, addr + FX_ST, area + FX_ST, 128);
-    if (ok && (what & (XCR0_SSE | XCR0_AVX)))
+    if (ok && (what & (X86_XCR0_SSE | X86_XCR0_AVX)))
         ok = store_area(tc, addr + FX_MXCSR, area + FX_MXCSR, 8);
-    if (ok && (what & XCR0_SSE))
+    if (ok && (what & X86_XCR0_SSE))
         ok = store_area(tc, addr + FX_XMM, area + FX_XMM, 16 * count);
-    if (ok && ((kind == XSAVE_PLAIN ? what : in_use) & XCR0_AVX))
-        ok = store_area(tc, addr + XS_HEADER_END, area + XS_HEADER_END, 16 * count);
+    if (ok && ((kind == XSAVE_PLAIN ? what : in_use) & X86_XCR0_AVX))
+        ok = store_area(tc, addr + X86_XSAVE_HEADER_END, area + X86_XSAVE_HEADER_END, 16 * count);
+    if (ok && ((kind == XSAVE_PLAIN ? what : in_use) & X86_XCR0_PKRU)) {
+        tcg_store(tc, pkru, X86_XSAVE_PKRU_SIZE, r->pkru, 0);
+        ok = !tcg_faulted(tc);
+    }
     if (ok)
         store_area(tc, addr + XS_BV, area + XS_BV, compact ? 16 : 8);
     return 0;
@@ -404,11 +417,11 @@ uint64_t x86_helper_xrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c, 
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
     struct x86_regs *r = env;
-    uint8_t area[XS_HEADER_END + XS_AVX_SIZE];
+    uint8_t area[X86_XSAVE_HEADER_END + X86_XSAVE_AVX_SIZE];
     UNUSED(c, d);
     const uint64_t what = requested(r);
     const unsigned count = xmm_count(r);
-    if (misaligned(tc, addr, 64) || !load_area(tc, addr, area, XS_HEADER_END))
+    if (misaligned(tc, addr, 64) || !load_area(tc, addr, area, X86_XSAVE_HEADER_END))
         return 0;
     if (!valid_header(tc, area)) {
         gp0(tc);
@@ -416,33 +429,42 @@ uint64_t x86_helper_xrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c, 
     }
     const bool compact = load_le64(area + XS_COMP_BV) & XCOMP_COMPACT;
     const uint64_t bv = load_le64(area + XS_BV), load = what & bv, init = what & ~bv;
-    if ((load & XCR0_AVX) && !load_area(tc, addr + XS_HEADER_END, area + XS_HEADER_END, 16 * count))
+    if ((load & X86_XCR0_AVX) &&
+        !load_area(tc, addr + X86_XSAVE_HEADER_END, area + X86_XSAVE_HEADER_END, 16 * count))
         return 0;
+    uint64_t pkru = 0;
+    if (load & X86_XCR0_PKRU) {
+        pkru = tcg_load(tc, addr + pkru_offset(compact, load_le64(area + XS_COMP_BV)), 4, 0);
+        if (tcg_faulted(tc))
+            return 0;
+    }
     /* the standard form loads MXCSR whenever SSE or AVX is asked for, the compact one with SSE's
      * state */
-    bool mxcsr = compact ? (load & XCR0_SSE) != 0 : (what & (XCR0_SSE | XCR0_AVX)) != 0;
+    bool mxcsr = compact ? (load & X86_XCR0_SSE) != 0 : (what & (X86_XCR0_SSE | X86_XCR0_AVX)) != 0;
     if (mxcsr && (load_le32(area + FX_MXCSR) & ~(uint32_t)MXCSR_MASK)) {
         gp0(tc);
         return 0;
     }
-    if (load & XCR0_X87) {
+    if (load & X86_XCR0_X87) {
         get_x87(r, area, rexw);
-    } else if (init & XCR0_X87) {
+    } else if (init & X86_XCR0_X87) {
         fpu_init(r);
         memset(r->fpr, 0, sizeof r->fpr);
     }
     state_loaded(tc);
-    if (load & XCR0_SSE)
+    if (load & X86_XCR0_SSE)
         get_vectors(r, 0, area + FX_XMM, count);
-    else if (init & XCR0_SSE)
+    else if (init & X86_XCR0_SSE)
         get_vectors(r, 0, NULL, count);
-    if (load & XCR0_AVX)
-        get_vectors(r, 1, area + XS_HEADER_END, count);
-    else if (init & XCR0_AVX)
+    if (load & X86_XCR0_AVX)
+        get_vectors(r, 1, area + X86_XSAVE_HEADER_END, count);
+    else if (init & X86_XCR0_AVX)
         get_vectors(r, 1, NULL, count);
+    if (what & X86_XCR0_PKRU)
+        x86_set_pkru(tc, (uint32_t)pkru);
     if (mxcsr)
         set_mxcsr(tc, load_le32(area + FX_MXCSR));
-    else if (compact && (init & XCR0_SSE))
+    else if (compact && (init & X86_XCR0_SSE))
         set_mxcsr(tc, MXCSR_DEFAULT);
     return 0;
 }

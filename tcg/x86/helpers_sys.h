@@ -98,7 +98,8 @@
     X(clts, IR_VOID, SYS_FAULT, SYS_MODE, 0) \
     X(mov_from_dr, IR_I64, SYS_FAULT, SYS_MODE, 0) \
     X(mov_to_dr, IR_VOID, SYS_FAULT, SYS_MODE, 0) \
-    /* work on RAX, RCX, RDX (and RBX) themselves. wrmsr: DYN1. rdmsr, rdtsc, rdtscp, rdpmc, cpuid, xgetbv: no DYN.
+    /* work on RAX, RCX, RDX (and RBX) themselves. wrmsr: DYN1. rdmsr, rdtsc, rdtscp, rdpmc, cpuid, xgetbv, rdpkru, wrpkru: no
+     * DYN.
      * xsetbv: DYN. */ \
     X(rdmsr, IR_VOID, SYS_DEVICE, SYS_CX | SYS_MODE, SYS_AX | SYS_DX) \
     X(wrmsr, IR_VOID, SYS_DEVICE, SYS_AX | SYS_CX | SYS_DX | SYS_MODE | SYS_FL, SYS_MODE) \
@@ -108,6 +109,8 @@
     X(cpuid, IR_VOID, SYS_FAULT, SYS_AX | SYS_CX | SYS_MODE, SYS_AX | SYS_CX | SYS_DX | SYS_BX) \
     X(xgetbv, IR_VOID, SYS_FAULT, SYS_CX | X86_GROUP_ALL_XMM, SYS_AX | SYS_DX) \
     X(xsetbv, IR_VOID, SYS_FAULT, SYS_AX | SYS_CX | SYS_DX | SYS_MODE, 0) \
+    X(rdpkru, IR_VOID, SYS_FAULT, SYS_CX, SYS_AX | SYS_DX) \
+    X(wrpkru, IR_VOID, SYS_FAULT, SYS_AX | SYS_CX | SYS_DX, 0) \
     /* invlpg(linear address): DYN. invpcid(type register, descriptor low, high): DYN. cache_control(): INVD, WBINVD,
      * WBNOINVD: privilege check only. */ \
     X(invlpg, IR_VOID, SYS_FAULT, SYS_MODE, 0) \

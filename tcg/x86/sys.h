@@ -221,7 +221,8 @@ bool x86_check_io(struct tcg_cpu *tc, uint16_t port, unsigned size);
 /* Model-specific registers (msr.c): false: #GP, nothing changed. */
 bool x86_read_msr(struct tcg_cpu *tc, uint32_t msr, uint64_t *value);
 bool x86_write_msr(struct tcg_cpu *tc, uint32_t msr, uint64_t value);
-uint64_t x86_xcr0_supported(const struct x86_cpu_model *model);
+/* PKRU, and what that takes away from the TLB. */
+void x86_set_pkru(struct tcg_cpu *tc, uint32_t value);
 uint64_t x86_xinuse(const struct x86_regs *regs); /* fpu_state.c */
 
 bool x86_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsigned mmu_index,

@@ -68,6 +68,8 @@
     R(MAP_0F, 0x01, 0x01, REG_IS(1) | MOD_REG | RM_IS(3) | P_NP, "stac", tr_helper_ud_cpl, NO_OPS, .flags = I_END, .feature = FEAT_SMAP, .arg = HELPER_ID(stac)) \
     R(MAP_0F, 0x01, 0x01, REG_IS(2) | MOD_REG | RM_IS(0) | P_NP, "xgetbv", tr_xcr, NO_OPS, .feature = FEAT_XSAVE, .arg = HELPER_ID(xgetbv)) \
     R(MAP_0F, 0x01, 0x01, REG_IS(2) | MOD_REG | RM_IS(1) | P_NP, "xsetbv", tr_xcr, NO_OPS, .flags = I_CPL0 | I_END, .feature = FEAT_XSAVE, .arg = HELPER_ID(xsetbv)) \
+    R(MAP_0F, 0x01, 0x01, REG_IS(5) | MOD_REG | RM_IS(6) | P_NP, "rdpkru", tr_pkru, NO_OPS, .feature = FEAT_PKU, .arg = HELPER_ID(rdpkru)) \
+    R(MAP_0F, 0x01, 0x01, REG_IS(5) | MOD_REG | RM_IS(7) | P_NP, "wrpkru", tr_pkru, NO_OPS, .feature = FEAT_PKU, .arg = HELPER_ID(wrpkru)) \
     R(MAP_0F, 0x01, 0x01, REG_IS(7) | MOD_REG | RM_IS(0) | ONLY64, "swapgs", tr_swapgs, NO_OPS, .flags = I_CPL0) \
     R(MAP_0F, 0x01, 0x01, REG_IS(7) | MOD_REG | RM_IS(1), "rdtscp", tr_rdtsc, NO_OPS, .feature = FEAT_RDTSCP, .arg = HELPER_ID(rdtscp))
 

@@ -96,7 +96,7 @@ x86_translate_fn tr_mov_from_sreg, tr_mov_to_sreg, tr_push_sreg, tr_pop_sreg, tr
     tr_swapgs;
 /* translate_sys.c */
 x86_translate_fn tr_helper, tr_helper_dyn, tr_helper_dyn1, tr_helper_next_dyn1, tr_helper_ud_cpl,
-    tr_xcr, tr_mov_from_cr, tr_mov_to_cr, tr_mov_from_dr, tr_mov_to_dr, tr_smsw, tr_lmsw,
+    tr_xcr, tr_pkru, tr_mov_from_cr, tr_mov_to_cr, tr_mov_from_dr, tr_mov_to_dr, tr_smsw, tr_lmsw,
     tr_syscall, tr_sysret, tr_rsm, tr_invlpg, tr_invpcid, tr_clflush, tr_fence, tr_lfence, tr_pushf,
     tr_popf, tr_in, tr_out, tr_ins, tr_outs, tr_rdpid, tr_rdrand, tr_rdtsc;
 

@@ -70,6 +70,12 @@ void tr_xcr(struct x86_trans *x, const struct x86_insn *i)
         tr_helper(x, i);
 }
 
+/* RDPKRU, WRPKRU: keys count for data only, so the block goes on. */
+void tr_pkru(struct x86_trans *x, const struct x86_insn *i)
+{
+    tr_helper(x, i);
+}
+
 static ir_ref env_field(struct x86_trans *x, enum ir_type type, size_t offset)
 {
     return ir_emit(x->ir, IR_LDENV, type, 0, 0, 0, 0, 0, offset);

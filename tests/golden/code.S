@@ -257,6 +257,8 @@ golden_records:
     insn rdtsc
     insn rdtscp
     insn xgetbv
+    insn rdpkru
+    insn wrpkru
     insn pause
     insn mfence
     insn lfence
