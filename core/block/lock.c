@@ -19,15 +19,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "core/util/error.h"
 #include "core/util/range.h"
 
-enum { LOCK_USED = 100, LOCK_REFUSED = 200, LOCK_PERMS = 4 };
+enum { LOCK_USED = 100, LOCK_REFUSED = 200, LOCK_PERMS = 4, LOCK_TRIES = 40 };
 
 static const char *const perm_names[LOCK_PERMS] = {"read", "write", "rewrite", "resize"};
 
-/* Does fdinfo show a lock on this byte range's convention? Any lock of ours or QEMU's will do. */
+/* Does this descriptor hold any lock? */
 static bool has_lock(const char *path)
 {
     char line[256];
@@ -103,19 +104,8 @@ static int lock_byte(int fd, int command, short type, int byte)
     return command == F_OFD_GETLK && lock.l_type != F_UNLCK ? EAGAIN : 0;
 }
 
-static bool in_use(int fd, const char *filename, const char *what, struct vemu_error **errp)
-{
-    char holder[64];
-
-    name_holder(fd, holder);
-    return error_set(errp, VEMU_ERROR_STATE,
-                     "'%s' is in use by somebody else%s, who %s; end that first, or read with "
-                     "force-share (-U)",
-                     filename, holder, what);
-}
-
-bool image_lock(int fd, const char *filename, unsigned held, unsigned refused,
-                struct vemu_error **errp)
+/* Takes the locks and looks for others'. False: `what` says what somebody does with the file. */
+static bool try_locks(int fd, unsigned held, unsigned refused, char what[64])
 {
     for (int n = 0; n < LOCK_PERMS; n++) {
         int err = 0;
@@ -123,21 +113,42 @@ bool image_lock(int fd, const char *filename, unsigned held, unsigned refused,
             err = lock_byte(fd, F_OFD_SETLK, F_RDLCK, LOCK_USED + n);
         if (!err && (refused & 1u << n))
             err = lock_byte(fd, F_OFD_SETLK, F_RDLCK, LOCK_REFUSED + n);
-        if (err == EAGAIN || err == EACCES)
-            return in_use(fd, filename, "keeps it locked as a whole", errp);
+        if (err == EAGAIN || err == EACCES) {
+            snprintf(what, 64, "keeps it locked as a whole");
+            return false;
+        }
         if (err)
             return true; /* no locks on this file system */
     }
     for (int n = 0; n < LOCK_PERMS; n++) {
-        char text[64];
         if ((held & 1u << n) && lock_byte(fd, F_OFD_GETLK, F_WRLCK, LOCK_REFUSED + n) == EAGAIN) {
-            snprintf(text, sizeof text, "lets nobody %s it", perm_names[n]);
-            return in_use(fd, filename, text, errp);
+            snprintf(what, 64, "lets nobody %s it", perm_names[n]);
+            return false;
         }
         if ((refused & 1u << n) && lock_byte(fd, F_OFD_GETLK, F_WRLCK, LOCK_USED + n) == EAGAIN) {
-            snprintf(text, sizeof text, "may %s it", perm_names[n]);
-            return in_use(fd, filename, text, errp);
+            snprintf(what, 64, "may %s it", perm_names[n]);
+            return false;
         }
+    }
+    return true;
+}
+
+bool image_lock(int fd, const char *filename, unsigned held, unsigned refused,
+                struct vemu_error **errp)
+{
+    static const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+    char what[64], holder[64] = "";
+
+    /* A process that was killed with an io_uring leaves its files, and so its locks, to the kernel
+     * for a moment. Nobody is seen to have them then, and it is worth while to wait. */
+    for (int tries = 0; !try_locks(fd, held, refused, what); tries++) {
+        name_holder(fd, holder);
+        if (holder[0] || tries == LOCK_TRIES)
+            return error_set(errp, VEMU_ERROR_STATE,
+                             "'%s' is in use by somebody else%s, who %s; end that first, or read "
+                             "with force-share (-U)",
+                             filename, holder, what);
+        nanosleep(&pause, NULL);
     }
     return true;
 }
