@@ -292,5 +292,7 @@ bool qcow2_check(struct vemu_block *block, enum vemu_block_repair repair,
 /* New refcount table and blocks behind the end of the file, from `refs`, the references to each of
  * `clusters` clusters, which do not count the present ones. Lock held. */
 int qcow2_rebuild_refcounts(struct qcow2 *s, const uint32_t *refs, uint64_t clusters);
+/* Is there any reference among `count` clusters from `first` on, of `clusters` in all? */
+bool qcow2_any_references(const uint32_t *refs, uint64_t clusters, uint64_t first, uint64_t count);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/block/qcow2.h"
+#include "core/util/bitmap.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
 
@@ -24,6 +25,7 @@ struct scan {
     struct vemu_block_check *check;
     bool fix, fix_leaks;
     uint32_t *refs;
+    uint64_t *counted;        /* refcount blocks that were, by their place in the table */
     uint64_t clusters;        /* of the file */
     struct hashmap l2_tables; /* cluster -> how many L1 entries lead there */
     uint64_t findings;
@@ -261,6 +263,7 @@ static void scan_refblocks(struct scan *scan)
             continue;
         }
         refer(scan, offset, s->cluster_size, 1, "refcount block");
+        bitmap_set(scan->counted, i);
     }
     if (!s->reftable_size || !s->reftable_offset) {
         finding(scan, "ERROR there is no refcount table");
@@ -349,7 +352,7 @@ static int compare_all(struct scan *scan)
         bool changed = false;
         if ((offset & (s->cluster_size - 1)) || qcow2_cluster_of(s, offset) >= scan->clusters)
             offset = 0;
-        if (!offset && first >= scan->clusters)
+        if (!offset && !qcow2_any_references(scan->refs, scan->clusters, first, per_block))
             continue;
         if (offset)
             err = table_get(s, &s->refblocks, offset, &t);
@@ -435,10 +438,8 @@ static int rebuild(struct scan *scan)
             scan->refs[first + i]--;
     }
     for (uint32_t i = 0; i < s->reftable_size; i++) {
-        uint64_t cluster = qcow2_cluster_of(s, s->reftable[i]);
-        if (s->reftable[i] && !(s->reftable[i] & (s->cluster_size - 1)) &&
-            cluster < scan->clusters && scan->refs[cluster])
-            scan->refs[cluster]--;
+        if (bitmap_test(scan->counted, i))
+            scan->refs[qcow2_cluster_of(s, s->reftable[i])]--;
     }
     return qcow2_rebuild_refcounts(s, scan->refs, scan->clusters);
 }
@@ -474,7 +475,8 @@ static int scan_image(struct scan *scan)
     if (err || scan->clusters > MOST_CLUSTERS)
         return err ? err : EFBIG;
     scan->refs = calloc(scan->clusters + 1, sizeof *scan->refs);
-    if (!scan->refs)
+    scan->counted = calloc(bitmap_words(s->reftable_size) + 1, 8);
+    if (!scan->refs || !scan->counted)
         return ENOMEM;
     scan->check->total_clusters = (s->block->size + s->cluster_size - 1) >> s->cluster_bits;
     err = scan_references(scan);
@@ -509,6 +511,7 @@ bool qcow2_check(struct vemu_block *block, enum vemu_block_repair repair,
     pthread_mutex_unlock(&s->lock);
     hashmap_destroy(&scan.l2_tables);
     free(scan.refs);
+    free(scan.counted);
     if (err == EFBIG)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "'%s' has more than %llu clusters, which is more than can be checked",

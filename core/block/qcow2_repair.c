@@ -9,25 +9,13 @@
 #include "core/util/endian.h"
 #include "core/util/range.h"
 
-/* Does the block for these clusters have anything to count? */
-static bool needed(const uint32_t *refs, uint64_t clusters, uint64_t first, uint64_t count)
+bool qcow2_any_references(const uint32_t *refs, uint64_t clusters, uint64_t first, uint64_t count)
 {
-    for (uint64_t c = first; c < MIN(first + count, clusters); c++) {
-        if (refs[c])
-            return true;
-    }
-    return false;
-}
+    uint64_t end = MIN(first + count, clusters);
 
-/* How many blocks it takes: those with references, and all from `clusters` to `end`. */
-static uint64_t count_blocks(const uint32_t *refs, uint64_t clusters, uint64_t end,
-                             uint64_t per_block)
-{
-    uint64_t blocks = 0;
-
-    for (uint64_t c = 0; c < end; c += per_block)
-        blocks += c + per_block > clusters || needed(refs, clusters, c, per_block);
-    return blocks;
+    /* All are what the first is: large files are mostly holes, so this has to be quick. */
+    return first < end && (refs[first] || memcmp(refs + first, refs + first + 1,
+                                                 (end - first - 1) * sizeof *refs));
 }
 
 /* Fills and writes one block; [new_first, new_end) are the new structures, with one reference. */
@@ -56,15 +44,18 @@ static int write_block(struct qcow2 *s, const uint32_t *refs, uint64_t clusters,
 int qcow2_rebuild_refcounts(struct qcow2 *s, const uint32_t *refs, uint64_t clusters)
 {
     uint64_t per_block = UINT64_C(1) << s->refblock_bits, per_table = s->cluster_size / 8;
-    uint64_t blocks, before, entries, table_clusters, end = clusters + 1, index = 0, *table;
+    uint64_t old_blocks = 0, blocks, before, entries, table_clusters, end = clusters + 1, index = 0,
+             *table;
     uint8_t field[12], *be;
     int err = 0;
 
+    for (uint64_t c = 0; c + per_block <= clusters; c += per_block)
+        old_blocks += qcow2_any_references(refs, clusters, c, per_block);
     /* The new structures take clusters, which take blocks, until it is enough. */
     do {
         before = end;
-        blocks = count_blocks(refs, clusters, end, per_block);
         entries = (end + per_block - 1) / per_block;
+        blocks = old_blocks + entries - clusters / per_block;
         table_clusters = (entries + per_table - 1) / per_table;
         end = MAX(end, clusters + blocks + table_clusters);
     } while (before != end);
@@ -78,7 +69,8 @@ int qcow2_rebuild_refcounts(struct qcow2 *s, const uint32_t *refs, uint64_t clus
     uint64_t at = clusters + table_clusters, offset = clusters << s->cluster_bits;
     for (; index * per_block < end && !err; index++) {
         uint64_t first = index * per_block;
-        if (first + per_block <= clusters && !needed(refs, clusters, first, per_block))
+        if (first + per_block <= clusters &&
+            !qcow2_any_references(refs, clusters, first, per_block))
             continue;
         table[index] = at++ << s->cluster_bits;
         store_be64(be + index * 8, table[index]);

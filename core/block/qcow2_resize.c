@@ -20,8 +20,8 @@ int qcow2_switch_l1(struct qcow2 *s, uint64_t size, uint32_t l1_size, uint64_t l
     int err;
 
     store_be64(fields, size);
-    store_be32(fields + QH_L1_SIZE - QH_SIZE, l1_size);
-    store_be64(fields + QH_L1_OFFSET - QH_SIZE, l1_offset);
+    store_be32(fields + (QH_L1_SIZE - QH_SIZE), l1_size);
+    store_be64(fields + (QH_L1_OFFSET - QH_SIZE), l1_offset);
     err = qcow2_write_header_field(s, QH_SIZE, fields, sizeof fields);
     if (!err)
         err = qcow2_sync(s);
