@@ -8,3 +8,11 @@ check-unit check-programs: libvemu.so.0 tools/coverage-x86
 machine-cycles: tests/unit/programs/machine_api
 	VEMU_TEST_CYCLES=1000 LSAN_OPTIONS=print_suppressions=0:suppressions=$(srcdir)/tests/checks/lsan.txt \
 	    tests/unit/programs/machine_api
+
+# Longer runs of what CI does briefly: 5,000 random operations on each kind of qcow2 image, and 100
+# kills of a process that writes to one.
+.PHONY: block-random block-kill
+block-random: tests/unit/programs/block_random
+	VEMU_TEST_OPS=5000 tests/unit/programs/block_random
+block-kill: tests/unit/programs/block_kill
+	VEMU_TEST_KILLS=100 tests/unit/programs/block_kill
