@@ -76,7 +76,8 @@ struct maker {
     unsigned full;     /* of them, after so many vector registers have got new values */
     bool x87;          /* mostly x87 instructions, as a rule such that the stack allows them */
     bool deep;         /* with many registers in use */
-    unsigned depth;    /* of that stack */
+    bool quiet;     /* few instructions set flags, which so live on over branches and round loops */
+    unsigned depth; /* of that stack */
 };
 
 /* ---- bytes -------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ static void make_branch(struct maker *m, struct item *i, unsigned n, unsigned co
     unsigned to = n + 1 + below(r, percent(r, 70) ? 3 : 8), reg = free_reg(m, X86_NO_REG);
     bool near = to <= n + 3;
     to = MIN(to, count);
-    switch (below(r, 14)) {
+    switch (below(r, m->quiet ? 22 : 14)) {
     case 0:
     case 1:
     case 2:
@@ -122,13 +122,15 @@ static void make_branch(struct maker *m, struct item *i, unsigned n, unsigned co
         if (!n || m->counter >= COUNTERS)
             return;
         unsigned back = 1 + below(r, percent(r, 70) ? 4 : 20);
+        if (m->quiet) /* often to where others lead back to, too */
+            back += (n + 4 - back % 4) % 4;
         put8(i, 0x83);
         put8(i, 0x2c);
         put8(i, 0x25);
         put32(i, CTRL_AT + 4 * m->counter++);
         put8(i, 1);
-        if (percent(r, 50)) { /* jle over; add, sub or cmp reg,reg; jmp back: flags that only
-                                 registers tell go round the loop */
+        if (percent(r, m->quiet ? 80 : 50)) { /* jle over; add, sub or cmp reg,reg; jmp back: flags
+                                 that only registers tell go round the loop */
             static const uint8_t ops[] = {0x01, 0x29, 0x39};
             unsigned a = free_reg(m, X86_NO_REG), b = free_reg(m, X86_NO_REG);
             put8(i, 0x7e);
@@ -171,6 +173,8 @@ static const struct x86_row *choose_row(struct maker *m)
         }
         const struct x86_row *row = rows->row[n];
         if (!rows->reach[n].wanted || row_branches(row))
+            continue;
+        if (m->quiet && (row->fl_write || row->fl_undef) && !percent(m->r, 3))
             continue;
         if (m->x87 && row->check == CHECK_X87)
             return row;
@@ -356,6 +360,7 @@ static void sequence_make(struct maker *m, struct sequence *s)
         m->pointers |= (uint16_t)(below(r, 16) << 12);
     m->x87 = !m->vectors && percent(r, 18);
     m->deep = percent(r, 30);
+    m->quiet = branches && percent(r, 20);
     for (unsigned k = 0; k < 3; k++)
         m->focus[k] = (uint8_t)free_reg(m, X86_NO_REG);
     s->count = count;
@@ -371,7 +376,9 @@ static void sequence_make(struct maker *m, struct sequence *s)
             make_vector_move(r, &i);
         else if (m->pointers && percent(r, 4))
             make_step(m, &i);
-        else if (branches && percent(r, m->x87 ? 6 : 12))
+        else if (m->quiet && percent(r, 12))
+            make_definer(r, &i);
+        else if (branches && percent(r, m->x87 ? 6 : m->quiet ? 20 : 12))
             make_branch(m, &i, k, count);
         else if (!make_insn(m, row, &i) || !x87_fits(m, &i))
             continue;
