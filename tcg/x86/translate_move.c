@@ -70,7 +70,10 @@ void tr_bswap(struct x86_trans *x, const struct x86_insn *i)
 
 void tr_lea(struct x86_trans *x, const struct x86_insn *i)
 {
-    ir_ref v = x86_ea_offset(x, i);
+    struct x86_insn narrow = *i;
+    if (i->opsize < IR_W64 && i->addrsize == IR_W64)
+        narrow.addrsize = IR_W32; /* the rest of the sum is not wanted */
+    ir_ref v = x86_ea_offset(x, &narrow);
     x86_put_reg(x, i, i->reg, i->opsize, i->opsize == IR_W64 ? v : ir_trunc(x->ir, v));
 }
 
