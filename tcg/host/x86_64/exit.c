@@ -230,15 +230,14 @@ static void move(struct cg *g, bool xmm, int to, int from)
         emit_mov(&g->e, true, to, from);
 }
 
+/* By a register that is free, which is nobody's home: an exchange instruction has each of the two
+ * wait for the other. */
 static void exchange(struct cg *g, bool xmm, int a, int b)
 {
-    if (!xmm) {
-        emit_rr(&g->e, 0x87 | OPC_W, a, b);
-        return;
-    }
-    move(g, true, SCRATCH_XMM, a);
-    move(g, true, a, b);
-    move(g, true, b, SCRATCH_XMM);
+    int free = xmm ? SCRATCH_XMM : RCX;
+    move(g, xmm, free, a);
+    move(g, xmm, a, b);
+    move(g, xmm, b, free);
 }
 
 /* Only cycles are left: one exchange, and what it did to the others. */
