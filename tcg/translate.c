@@ -382,7 +382,8 @@ static struct tcg_block *find_or_translate(struct tcg_cpu *tc, const struct code
                 tcg_internal_error(tc, "no memory for the record of a code page");
             return NULL;
         }
-        b = find(tc, place, vaddr, mode);
+        if (tm->parallel) /* else nobody can have been faster */
+            b = find(tc, place, vaddr, mode);
     }
     if (!b && !tcg_faulted(tc)) {
         b = translate(tc, place, page, pc, mode, single || !place->ram, &full, &second, &wanted);

@@ -20,6 +20,7 @@ const struct x86_row_table *const x86_tables[] = {&x86_table_int,
 /* Which opcodes of the one-byte and the 0F map have a ModRM byte: bit n of word op >> 5. Kept apart
  * from the rows because an undefined opcode, too, has a length. Maps 0F38 and 0F3A: all do. */
 #define BITS(first, last) (((UINT32_C(0xffffffff) >> (31 - ((last) - (first)))) << (first)))
+#define BIT(n) (UINT32_C(1) << ((n)&31))
 static const uint32_t has_modrm[2][8] = {
     [MAP_1] =
         {
@@ -92,12 +93,25 @@ static uint64_t take(struct cursor *c, unsigned size)
 
 /* ---- prefixes ------------------------------------------------------------------------------- */
 
+/* Legacy prefixes, as has_modrm[]. */
+static const uint32_t is_prefix[8] = {
+    [1] = BIT(0x26) | BIT(0x2e) | BIT(0x36) | BIT(0x3e),
+    [3] = BIT(0x64) | BIT(0x65) | BIT(0x66) | BIT(0x67),
+    [7] = BIT(0xf0) | BIT(0xf2) | BIT(0xf3),
+};
+
 static uint8_t read_prefixes(struct x86_insn *n, struct cursor *c, bool code64)
 {
     for (;;) {
         uint8_t b = take_byte(c);
         if (c->status != X86_DECODE_OK)
             return 0;
+        if (!(is_prefix[b >> 5] >> (b & 31) & 1)) {
+            if (!code64 || (b & 0xf0) != 0x40)
+                return b;
+            n->rex = b; /* counts only right before the opcode */
+            continue;
+        }
         switch (b) {
         case 0x26:
         case 0x2e:
@@ -131,11 +145,7 @@ static uint8_t read_prefixes(struct x86_insn *n, struct cursor *c, bool code64)
             n->rep = b;
             break;
         default:
-            if (code64 && (b & 0xf0) == 0x40) {
-                n->rex = b; /* counts only right before the opcode */
-                continue;
-            }
-            return b;
+            break;
         }
         n->rex = 0;
     }
@@ -265,15 +275,21 @@ static bool has_feature(const uint32_t *features, uint16_t feature)
     return !feature || !features || (features[(feature >> 5) - 1] >> (feature & 31) & 1);
 }
 
-static const struct x86_row *find_row(const struct x86_insn *n, uint32_t key,
+static const struct x86_row *find_row(const struct x86_insn *n, uint64_t mode,
                                       const uint32_t *features)
 {
+    uint32_t key = 0; /* most rows do not ask for it */
+    bool made = false;
     for (const struct x86_row_table *const *t = x86_tables; *t; t++) {
         unsigned at = (*t)->index[n->map << 8 | n->op];
         for (; at; at--) {
             const struct x86_row *row = &(*t)->rows[at - 1];
             if (row->map != n->map || n->op < row->op || n->op > row->last)
                 break;
+            if (row->select >> 16 && !made) {
+                key = selector_key(n, mode);
+                made = true;
+            }
             if ((key ^ row->select) & row->select >> 16)
                 continue;
             if (has_feature(features, row->feature) && has_feature(features, row->feature2))
@@ -444,7 +460,7 @@ enum x86_decode_status x86_decode(struct x86_insn *n, const uint8_t *buf, size_t
         return X86_DECODE_UD;
     }
     if (c.status == X86_DECODE_OK) {
-        n->row = find_row(n, selector_key(n, mode), features);
+        n->row = find_row(n, mode, features);
         if (!n->row) {
             n->len = (uint8_t)c.pos;
             return X86_DECODE_UD;

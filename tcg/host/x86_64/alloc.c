@@ -189,10 +189,9 @@ uint64_t cg_slots(const struct cg *g, uint64_t groups)
 static void start_values(struct cg *g, const int8_t *home)
 {
     memset(g->cur, 0, sizeof g->cur);
-    cg_for_each_slot(s, g->homed | g->differ)
-    {
-        if (home[s] != NO_REG)
-            g->cur[s] = (uint16_t)(IR_MAX_INSNS + s);
+    for (uint64_t m = g->homed | g->differ; m; m &= m - 1) {
+        unsigned s = (unsigned)__builtin_ctzll(m);
+        g->cur[s] = home[s] != NO_REG ? (uint16_t)(IR_MAX_INSNS + s) : 0;
     }
 }
 
@@ -206,7 +205,7 @@ void cg_start(struct cg *g, bool outer)
     memset(g->spill + IR_MAX_INSNS, -1, IR_MAX_SLOTS);
     memset(g->mem + IR_MAX_INSNS, -1, IR_MAX_SLOTS * sizeof g->mem[0]);
     g->gpr_locked = g->xmm_locked = 0;
-    g->gpr_used = g->xmm_used = 0;
+    g->xmm_used = 0;
     g->touched = 0;
     g->spill_used = 0;
     g->host_flags = 0;
@@ -215,12 +214,17 @@ void cg_start(struct cg *g, bool outer)
     cg_for_each_slot(s, g->homed | g->differ)
     {
         uint16_t v = g->cur[s];
+        bool clean = g->clean >> s & 1;
         if (!v)
             continue;
+        if (!clean && g->r->slots[s].type != IR_V128) {
+            g->reg[v] = home[s];
+            g->gpr[home[s]] = v;
+            continue;
+        }
         if (cg_high_of(g, v))
             continue;
         cg_bind(g, v, home[s]);
-        bool clean = g->clean >> s & 1;
         if (cg_is_wide(g, v)) {
             clean = clean && (g->clean >> g->upper[s] & 1);
             g->slot_owner[g->upper[s]] = clean && !outer ? v : 0;
@@ -587,7 +591,6 @@ static void set_free(struct cg *g, bool xmm, int reg)
         g->xmm_used &= ~(1u << reg);
     } else {
         g->gpr[reg] = 0;
-        g->gpr_used &= ~(1u << reg);
     }
     touch_register(g, xmm, reg);
 }
@@ -697,7 +700,6 @@ void cg_bind(struct cg *g, uint32_t value, int reg)
         g->xmm_used |= 1u << reg;
     } else {
         g->gpr[reg] = (uint16_t)value;
-        g->gpr_used |= 1u << reg;
     }
     touch_register(g, xmm, reg);
 }

@@ -282,6 +282,13 @@ static void vcpu_destroy(struct tcg_cpu *tc)
  * ------------------------------------------------------------------------------------------------
  */
 
+static uint8_t *put(uint8_t *to, const void *from, size_t size)
+{
+    if (size)
+        memcpy(to, from, size);
+    return to + size;
+}
+
 static bool keep_side_table(struct tcg_machine *tm, struct cg *g)
 {
     size_t consts = g->const_count * sizeof g->consts[0];
@@ -290,7 +297,6 @@ static bool keep_side_table(struct tcg_machine *tm, struct cg *g)
     size_t x87 = g->x87_count * sizeof g->x87_states[0];
     size_t home = g->second_tier ? sizeof g->home : 0;
     struct side_table *t = NULL;
-    uint8_t *p;
 
     if (snapshots && !(t = cache_alloc(tm, sizeof *t + consts + snapshots + places + x87 + home)))
         return false;
@@ -302,12 +308,11 @@ static bool keep_side_table(struct tcg_machine *tm, struct cg *g)
     t->place_count = (uint16_t)g->place_count;
     t->x87_count = (uint16_t)g->x87_count;
     t->has_home = home != 0;
-    p = (uint8_t *)t->data;
-    memcpy(p, g->consts, consts);
-    memcpy(p += consts, g->snapshots, snapshots);
-    memcpy(p += snapshots, g->places, places);
-    memcpy(p += places, g->x87_states, x87);
-    memcpy(p + x87, g->home, home);
+    uint8_t *p = put((uint8_t *)t->data, g->consts, consts);
+    p = put(p, g->snapshots, snapshots);
+    p = put(p, g->places, places);
+    p = put(p, g->x87_states, x87);
+    put(p, g->home, home);
     return true;
 }
 

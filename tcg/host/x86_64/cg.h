@@ -185,12 +185,12 @@ struct cg {
     uint32_t gpr_locked, xmm_locked;
     uint16_t cur[IR_MAX_SLOTS];        /* slot's present value; 0: in memory */
     uint16_t slot_owner[IR_MAX_SLOTS]; /* value whose mem[] is this slot */
-    uint64_t touched;            /* slots that may be elsewhere than the convention has them */
-    uint32_t gpr_used, xmm_used; /* registers that hold a value */
-    uint64_t homed;              /* slots with a home register */
-    uint64_t group_slots[64];    /* slots of a helper group */
-    int8_t upper[IR_MAX_SLOTS];  /* slot that is the upper half of a v256 with this one, or -1 */
-    int8_t lower[IR_MAX_SLOTS];  /* the reverse */
+    uint64_t touched;           /* slots that may be elsewhere than the convention has them */
+    uint32_t xmm_used;          /* vector registers that hold a value */
+    uint64_t homed;             /* slots with a home register */
+    uint64_t group_slots[64];   /* slots of a helper group */
+    int8_t upper[IR_MAX_SLOTS]; /* slot that is the upper half of a v256 with this one, or -1 */
+    int8_t lower[IR_MAX_SLOTS]; /* the reverse */
     /* Home register of a slot, general or vector by the slot's type, or NO_REG: within the region
      * (at its labels), and at block boundaries. The two differ in regions of the second tier. */
     int8_t home[IR_MAX_SLOTS], outer_home[IR_MAX_SLOTS];

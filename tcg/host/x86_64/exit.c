@@ -145,12 +145,21 @@ void exit_leave_slot_memory(struct cg *g, const int8_t *homes)
     g->xmm_locked = xlocked;
 }
 
+static bool same_places(const struct place *a, const struct place *b, unsigned count)
+{
+    while (count && a->slot == b->slot && a->kind == b->kind && a->index == b->index) {
+        a++;
+        b++;
+        count--;
+    }
+    return !count;
+}
+
 /* Accesses in a row often have the same list: one will do. */
 static void share_places(struct cg *g, uint16_t *first, uint16_t count)
 {
     uint32_t earlier = g->last_places;
-    if (earlier + count <= *first &&
-        !memcmp(&g->places[earlier], &g->places[*first], count * sizeof g->places[0])) {
+    if (earlier + count <= *first && same_places(&g->places[earlier], &g->places[*first], count)) {
         g->place_count = *first;
         *first = (uint16_t)earlier;
     }
