@@ -374,12 +374,13 @@ static void count_segment(struct cg *g)
     fl_clobber(g);
 }
 
-/* Code is seldom written again: its pages leave the writable view a step at a time, so that they
- * are resident once. Linking brings back those it needs. */
-static void forget_written(struct x86_backend *be, uint64_t from, uint64_t to)
+/* Code is seldom written again: with every step that is filled, the pages before it leave the
+ * writable view, so that they are resident once. Linking brings back those it needs. */
+static void forget_written(struct x86_backend *be, const struct code_area *area, uint64_t to)
 {
-    if (from / WRITE_STEP != to / WRITE_STEP)
-        madvise(be->write + align_down(from, WRITE_STEP), WRITE_STEP, MADV_DONTNEED);
+    uint64_t from = align_down(area->start, MEM_PAGE_SIZE), end = align_down(to, WRITE_STEP);
+    if (area->used / WRITE_STEP != to / WRITE_STEP)
+        madvise(be->write + from, end - from, MADV_DONTNEED);
 }
 
 /* false: the code memory is full. */
@@ -483,7 +484,7 @@ static bool keep_code(struct tcg_machine *tm, struct code_area *area, struct tcg
     area->cg->block = b;
     if (!keep_side_table(tm, area->cg) || !index_add(area, (uint32_t)start, b))
         return false;
-    forget_written(be, area->used, start + b->code_size);
+    forget_written(be, area, start + b->code_size);
     area->used = start + b->code_size;
     return true;
 }
