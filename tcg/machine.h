@@ -82,6 +82,7 @@ struct tcg_machine {
     uint64_t cache_size;      /* bytes of code memory */
     unsigned max_insns;       /* longest region */
     bool count;               /* count executed instructions and state accesses */
+    uint64_t reading_ns;      /* of the clock that translation is timed by; 0: not known */
     bool one_insn;            /* a region an instruction, for lockstep debugging */
     bool baseline;            /* no host instructions but those that every host has */
     bool jump_cache;          /* the back end takes code pointers from the jump cache */
