@@ -183,6 +183,7 @@ ir_ref ir_emit(struct ir_region *r, enum ir_op op, enum ir_type type, unsigned a
                ir_ref b, ir_ref c, ir_ref d, uint64_t imm)
 {
     type = result_type(r, op, aux, imm, type);
+    r->has_wide |= type == IR_V256;
     if (ir_traits[op] & IR_TRAIT_FOLD)
         return fold_and_append(r, op, type, aux, a, b, c, d, imm);
     const struct packed_insn p = pack(op, type, aux & 0xff, a, b, c, d, imm);

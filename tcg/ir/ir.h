@@ -485,6 +485,7 @@ struct ir_region {
     uint32_t guest_insns;
     uint32_t exit_count, first_exit; /* insns that ir_exits(), by ir_finish() */
     bool single;                     /* one instruction: every exit returns to the run loop */
+    bool has_wide;                   /* there are v256 values */
 
     /* builder state */
     ir_ref slot_value[IR_MAX_SLOTS];

@@ -337,8 +337,6 @@ static void need_arguments(struct cg *g, uint32_t n, uint32_t in_host_flags)
         bool flags = g->r->insns[args[k]].type == IR_FL;
         if (flags && fl_constant_shift(g, i, &count))
             continue; /* every flag is overwritten */
-        if (flags && i->op == IR_PUT)
-            continue; /* a slot's flags are needed by who looks at it, and perhaps not computed */
         if (flags && tests_flags(i) && v == in_host_flags)
             g->direct[v] = 1;
         else
@@ -430,7 +428,8 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
             continue;
         case IR_PUT: {
             unsigned s = i->aux;
-            need_arguments(g, n, in_host_flags);
+            if (r->insns[i->a].type != IR_FL) /* flags are needed by who looks at the slot */
+                cg_need(g, g->id[i->a], n);
             need_slot(g, &l, s);
             g->cur[s] = g->id[i->a];
             l.put[s] = (uint16_t)n;
@@ -439,6 +438,10 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
                 g->hint[g->cur[s]] = g->home[s];
             continue;
         }
+        case IR_TRUNC:
+            g->id[n] = g->id[i->a];
+            cg_need(g, g->id[n], n);
+            continue;
         case IR_LABEL:
             poll = i->d != 0;
             break;

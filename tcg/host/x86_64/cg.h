@@ -352,6 +352,8 @@ static inline bool cg_is_wide(const struct cg *g, uint32_t v)
  * it by itself; stored to memory it need not be. */
 static inline uint32_t cg_high_of(const struct cg *g, uint32_t v)
 {
+    if (!g->r->has_wide && !g->wide_homes)
+        return 0;
     if (v < IR_MAX_INSNS)
         return g->r->insns[v].op == IR_V_HI ? g->id[g->r->insns[v].a] : 0;
     int low = cg_is_home_value(v) ? g->lower[v - IR_MAX_INSNS] : -1;
@@ -438,7 +440,12 @@ bool fl_recipe(struct cg *g, uint32_t n, uint32_t until);
 /* The operands of the recipe: a (or the result in its place), b, old flags; 0: none. */
 void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *from_result);
 /* While preparing: note that an FL insn behind n will come with it. */
-void fl_fuse(struct cg *g, uint32_t n);
+void fl_find_fused(struct cg *g, uint32_t n);
+static inline void fl_fuse(struct cg *g, uint32_t n)
+{
+    if (g->r->insns[n].op >= IR_ADD && g->r->insns[n].op <= IR_SAR)
+        fl_find_fused(g, n);
+}
 void fl_define(struct cg *g); /* an FL_* insn */
 /* Flags of a shift by a constant that is not 0: the old ones do not go in. */
 bool fl_constant_shift(const struct cg *g, const struct ir_insn *f, unsigned *count);

@@ -78,12 +78,10 @@ bool fl_constant_shift(const struct cg *g, const struct ir_insn *f, unsigned *co
     return true;
 }
 
-void fl_fuse(struct cg *g, uint32_t n)
+void fl_find_fused(struct cg *g, uint32_t n)
 {
     unsigned count;
     const struct ir_insn *i = &g->r->insns[n];
-    if (i->op < IR_ADD || i->op > IR_SAR)
-        return;
     for (uint32_t m = n + 1; m < g->r->count && m < n + 6; m++) {
         const struct ir_insn *f = &g->r->insns[m];
         if (f->type == IR_FL && f->op != IR_GET) {
