@@ -168,6 +168,19 @@ struct x86_vec256 {
     struct x86_vec half[2];
 };
 
+/*
+ * Names of general and vector registers, each once: the translator's slots, the registers of
+ * core/cpu/debug.h and gdb's are lists made of these. X(name, number); general registers in gdb's
+ * order.
+ */
+#define X86_GPRS(X)                                                                                \
+    X("rax", X86_RAX), X("rbx", X86_RBX), X("rcx", X86_RCX), X("rdx", X86_RDX), X("rsi", X86_RSI), \
+        X("rdi", X86_RDI), X("rbp", X86_RBP), X("rsp", X86_RSP), X("r8", 8), X("r9", 9),           \
+        X("r10", 10), X("r11", 11), X("r12", 12), X("r13", 13), X("r14", 14), X("r15", 15)
+/* X(number): those that 32-bit code has, and all. */
+#define X86_VECTORS_LOW(X) X(0), X(1), X(2), X(3), X(4), X(5), X(6), X(7)
+#define X86_VECTORS(X) X86_VECTORS_LOW(X), X(8), X(9), X(10), X(11), X(12), X(13), X(14), X(15)
+
 struct x86_regs {
     uint64_t gpr[16];
     uint64_t rip;    /* offset in CS, as the architecture names it */

@@ -108,29 +108,16 @@ enum register_kind {
 #define SEG(name_, n)                                                                              \
     {name_, 2, KIND_SELECTOR, n}, PLAIN(name_ "_base", seg[n].base),                               \
         PLAIN(name_ "_limit", seg[n].limit), PLAIN(name_ "_attr", seg[n].attr)
+#define GPR(name_, n) PLAIN(name_, gpr[n])
 #define XMM(n) PLAIN("xmm" #n, vec[n].half[0])
+#define YMMH(n) PLAIN("ymm" #n "h", vec[n].half[1])
 #define ST(n)                                                                                      \
     {                                                                                              \
         "st" #n, 10, KIND_ST, n                                                                    \
     }
 
 const struct cpu_register x86_registers[] = {
-    PLAIN("rax", gpr[X86_RAX]),
-    PLAIN("rbx", gpr[X86_RBX]),
-    PLAIN("rcx", gpr[X86_RCX]),
-    PLAIN("rdx", gpr[X86_RDX]),
-    PLAIN("rsi", gpr[X86_RSI]),
-    PLAIN("rdi", gpr[X86_RDI]),
-    PLAIN("rbp", gpr[X86_RBP]),
-    PLAIN("rsp", gpr[X86_RSP]),
-    PLAIN("r8", gpr[8]),
-    PLAIN("r9", gpr[9]),
-    PLAIN("r10", gpr[10]),
-    PLAIN("r11", gpr[11]),
-    PLAIN("r12", gpr[12]),
-    PLAIN("r13", gpr[13]),
-    PLAIN("r14", gpr[14]),
-    PLAIN("r15", gpr[15]),
+    X86_GPRS(GPR),
     PLAIN("rip", rip),
     {"rflags", 8, KIND_FLAGS, 0},
     {"eflags", 4, KIND_FLAGS, 0},
@@ -180,23 +167,9 @@ const struct cpu_register x86_registers[] = {
     PLAIN("fiseg", fcs),
     PLAIN("fooff", fdp),
     PLAIN("foseg", fds),
-    XMM(0),
-    XMM(1),
-    XMM(2),
-    XMM(3),
-    XMM(4),
-    XMM(5),
-    XMM(6),
-    XMM(7),
-    XMM(8),
-    XMM(9),
-    XMM(10),
-    XMM(11),
-    XMM(12),
-    XMM(13),
-    XMM(14),
-    XMM(15),
+    X86_VECTORS(XMM),
     PLAIN("mxcsr", mxcsr),
+    X86_VECTORS(YMMH),
     {NULL, 0, 0, 0},
 };
 

@@ -9,6 +9,7 @@
 #include "core/cpu/x86.h"
 
 #define CPUID_LONG_MODE (1u << 29)
+#define CPUID_AVX (1u << 28)
 
 #define FEATURE(name_)                                                                             \
     {                                                                                              \
@@ -30,6 +31,11 @@
     {                                                                                              \
         "xmm" #n, "xmm" #n, "vec128", 16                                                           \
     }
+/* Upper halves: gdb makes ymmN of both. */
+#define YMMH(n)                                                                                    \
+    {                                                                                              \
+        "ymm" #n "h", "ymm" #n "h", "uint128", 16                                                  \
+    }
 
 #define FPU_REGISTERS                                                                              \
     ST(0), ST(1), ST(2), ST(3), ST(4), ST(5), ST(6), ST(7), FPU("fctrl"), FPU("fstat"),            \
@@ -38,6 +44,10 @@
 #define LONG(n)                                                                                    \
     {                                                                                              \
         n, n, "long", 8                                                                            \
+    }
+#define GPR(name_, n)                                                                              \
+    {                                                                                              \
+        name_, name_, (n) == X86_RSP || (n) == X86_RBP ? "data_ptr" : "long", 8                    \
     }
 #define SYSTEM(n)                                                                                  \
     {                                                                                              \
@@ -48,71 +58,25 @@
         n, n, "int32", 4                                                                           \
     }
 
+#define AMD64_REGISTERS                                                                            \
+    FEATURE("org.gnu.gdb.i386.core"), X86_GPRS(GPR), {"rip", "rip", "code_ptr", 8},                \
+        {"eflags", "eflags", "i386_eflags", 4}, SEG32("cs"), SEG32("ss"), SEG32("ds"),             \
+        SEG32("es"), SEG32("fs"), SEG32("gs"), FPU_REGISTERS, FEATURE("org.gnu.gdb.i386.sse"),     \
+        X86_VECTORS(XMM), {"mxcsr", "mxcsr", "i386_mxcsr", 4},                                     \
+        FEATURE("org.gnu.gdb.i386.segments"), LONG("fs_base"), LONG("gs_base"),                    \
+        FEATURE("org.vemu.x86.system"), SYSTEM("k_gs_base"), SYSTEM("cr0"), SYSTEM("cr2"),         \
+        SYSTEM("cr3"), SYSTEM("cr4"), SYSTEM("cr8"), SYSTEM("efer"), SYSTEM("gdtr_base"),          \
+        SYSTEM("idtr_base"), SYSTEM("tr_base"), SYSTEM("dr0"), SYSTEM("dr1"), SYSTEM("dr2"),       \
+        SYSTEM("dr3"), SYSTEM("dr6"), SYSTEM("dr7")
+
 static const struct gdb_register amd64_registers[] = {
-    FEATURE("org.gnu.gdb.i386.core"),
-    LONG("rax"),
-    LONG("rbx"),
-    LONG("rcx"),
-    LONG("rdx"),
-    LONG("rsi"),
-    LONG("rdi"),
-    {"rbp", "rbp", "data_ptr", 8},
-    {"rsp", "rsp", "data_ptr", 8},
-    LONG("r8"),
-    LONG("r9"),
-    LONG("r10"),
-    LONG("r11"),
-    LONG("r12"),
-    LONG("r13"),
-    LONG("r14"),
-    LONG("r15"),
-    {"rip", "rip", "code_ptr", 8},
-    {"eflags", "eflags", "i386_eflags", 4},
-    SEG32("cs"),
-    SEG32("ss"),
-    SEG32("ds"),
-    SEG32("es"),
-    SEG32("fs"),
-    SEG32("gs"),
-    FPU_REGISTERS,
-    FEATURE("org.gnu.gdb.i386.sse"),
-    XMM(0),
-    XMM(1),
-    XMM(2),
-    XMM(3),
-    XMM(4),
-    XMM(5),
-    XMM(6),
-    XMM(7),
-    XMM(8),
-    XMM(9),
-    XMM(10),
-    XMM(11),
-    XMM(12),
-    XMM(13),
-    XMM(14),
-    XMM(15),
-    {"mxcsr", "mxcsr", "i386_mxcsr", 4},
-    FEATURE("org.gnu.gdb.i386.segments"),
-    LONG("fs_base"),
-    LONG("gs_base"),
-    FEATURE("org.vemu.x86.system"),
-    SYSTEM("k_gs_base"),
-    SYSTEM("cr0"),
-    SYSTEM("cr2"),
-    SYSTEM("cr3"),
-    SYSTEM("cr4"),
-    SYSTEM("cr8"),
-    SYSTEM("efer"),
-    SYSTEM("gdtr_base"),
-    SYSTEM("idtr_base"),
-    SYSTEM("tr_base"),
-    SYSTEM("dr0"),
-    SYSTEM("dr1"),
-    SYSTEM("dr2"),
-    SYSTEM("dr3"),
-    SYSTEM("dr6"),
-    SYSTEM("dr7"),
+    AMD64_REGISTERS,
+    {NULL, NULL, NULL, 0},
+};
+static const struct gdb_register amd64_avx_registers[] = {
+    AMD64_REGISTERS,
+    FEATURE("org.gnu.gdb.i386.avx"),
+    X86_VECTORS(YMMH),
     {NULL, NULL, NULL, 0},
 };
 
@@ -121,70 +85,49 @@ static const struct gdb_register amd64_registers[] = {
         n, source, "int32", 4                                                                      \
     }
 
+#define I386_REGISTERS                                                                             \
+    FEATURE("org.gnu.gdb.i386.core"), R32("eax", "rax"), R32("ecx", "rcx"), R32("edx", "rdx"),     \
+        R32("ebx", "rbx"), {"esp", "rsp", "data_ptr", 4}, {"ebp", "rbp", "data_ptr", 4},           \
+        R32("esi", "rsi"), R32("edi", "rdi"), {"eip", "rip", "code_ptr", 4},                       \
+        {"eflags", "eflags", "i386_eflags", 4}, SEG32("cs"), SEG32("ss"), SEG32("ds"),             \
+        SEG32("es"), SEG32("fs"), SEG32("gs"), FPU_REGISTERS, FEATURE("org.gnu.gdb.i386.sse"),     \
+        X86_VECTORS_LOW(XMM), {"mxcsr", "mxcsr", "i386_mxcsr", 4}, FEATURE("org.vemu.x86.system"), \
+        SYSTEM32("fs_base"), SYSTEM32("gs_base"), SYSTEM32("cr0"), SYSTEM32("cr2"),                \
+        SYSTEM32("cr3"), SYSTEM32("cr4"), SYSTEM32("efer"), SYSTEM32("gdtr_base"),                 \
+        SYSTEM32("idtr_base"), SYSTEM32("tr_base"), SYSTEM32("dr0"), SYSTEM32("dr1"),              \
+        SYSTEM32("dr2"), SYSTEM32("dr3"), SYSTEM32("dr6"), SYSTEM32("dr7")
+
 static const struct gdb_register i386_registers[] = {
-    FEATURE("org.gnu.gdb.i386.core"),
-    R32("eax", "rax"),
-    R32("ecx", "rcx"),
-    R32("edx", "rdx"),
-    R32("ebx", "rbx"),
-    {"esp", "rsp", "data_ptr", 4},
-    {"ebp", "rbp", "data_ptr", 4},
-    R32("esi", "rsi"),
-    R32("edi", "rdi"),
-    {"eip", "rip", "code_ptr", 4},
-    {"eflags", "eflags", "i386_eflags", 4},
-    SEG32("cs"),
-    SEG32("ss"),
-    SEG32("ds"),
-    SEG32("es"),
-    SEG32("fs"),
-    SEG32("gs"),
-    FPU_REGISTERS,
-    FEATURE("org.gnu.gdb.i386.sse"),
-    XMM(0),
-    XMM(1),
-    XMM(2),
-    XMM(3),
-    XMM(4),
-    XMM(5),
-    XMM(6),
-    XMM(7),
-    {"mxcsr", "mxcsr", "i386_mxcsr", 4},
-    FEATURE("org.vemu.x86.system"),
-    SYSTEM32("fs_base"),
-    SYSTEM32("gs_base"),
-    SYSTEM32("cr0"),
-    SYSTEM32("cr2"),
-    SYSTEM32("cr3"),
-    SYSTEM32("cr4"),
-    SYSTEM32("efer"),
-    SYSTEM32("gdtr_base"),
-    SYSTEM32("idtr_base"),
-    SYSTEM32("tr_base"),
-    SYSTEM32("dr0"),
-    SYSTEM32("dr1"),
-    SYSTEM32("dr2"),
-    SYSTEM32("dr3"),
-    SYSTEM32("dr6"),
-    SYSTEM32("dr7"),
+    I386_REGISTERS,
+    {NULL, NULL, NULL, 0},
+};
+static const struct gdb_register i386_avx_registers[] = {
+    I386_REGISTERS,
+    FEATURE("org.gnu.gdb.i386.avx"),
+    X86_VECTORS_LOW(YMMH),
     {NULL, NULL, NULL, 0},
 };
 
-static const struct gdb_target amd64_target = {"i386:x86-64", amd64_registers};
-static const struct gdb_target i386_target = {"i386", i386_registers};
+/* By [AVX]. */
+static const struct gdb_target amd64_targets[] = {{"i386:x86-64", amd64_registers},
+                                                  {"i386:x86-64", amd64_avx_registers}},
+                               i386_targets[] = {{"i386", i386_registers},
+                                                 {"i386", i386_avx_registers}};
 
 const struct gdb_target *gdb_target_of(struct vcpu *cpu)
 {
     const struct x86_regs *r = cpu->regs;
     const struct x86_cpu_model *model = cpu->model;
 
+    const bool avx = !model || x86_has(model, X86_FEAT_1_ECX, CPUID_AVX);
+
     if (model && !x86_has(model, X86_FEAT_8000_0001_EDX, CPUID_LONG_MODE))
-        return &i386_target;
+        return &i386_targets[avx];
     /* A kernel that pages without long mode is a 32-bit one and will stay so; before paging, the
      * wider description fits whatever comes. */
     if ((r->cr0 & X86_CR0_PG) && !(r->efer & X86_EFER_LMA))
-        return &i386_target;
-    return &amd64_target;
+        return &i386_targets[avx];
+    return &amd64_targets[avx];
 }
 
 const struct gdb_register *gdb_target_register(const struct gdb_target *t, unsigned n)

@@ -1,6 +1,6 @@
 /*
  * How gdb sees a vCPU: the target description (XML) and the registers on the wire, in the order of
- * the description. gdb knows the features org.gnu.gdb.i386.{core,sse,segments}; what it has no
+ * the description. gdb knows the features org.gnu.gdb.i386.{core,sse,segments,avx}; what it has no
  * feature for (control registers, descriptor tables) stands in one of ours and is shown as it is.
  * Const data; vCPUs are paused and the machine lock is held for reads and writes.
  */

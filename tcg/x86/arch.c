@@ -14,7 +14,7 @@
  * ------------------------------------------------------------------------------------------ */
 
 #define REGS_OFFSET(member) ((int32_t)offsetof(struct x86_regs, member))
-#define GPR(n, text) [SLOT_GPR + (n)] = {text, REGS_OFFSET(gpr) + 8 * (n), IR_I64, GROUP_GPR + (n)}
+#define GPR(text, n) [SLOT_GPR + (n)] = {text, REGS_OFFSET(gpr) + 8 * (n), IR_I64, GROUP_GPR + (n)}
 #define SEG_BASE(n, text)                                                                          \
     [SLOT_SEG_BASE + (n)] = {text,                                                                 \
                              REGS_OFFSET(seg) + (int32_t)sizeof(struct x86_segment) * (n) +        \
@@ -27,22 +27,7 @@
                                      GROUP_XMM + (n), 0}
 
 static const struct ir_slot x86_slots[X86_SLOT_COUNT] = {
-    GPR(0, "rax"),
-    GPR(1, "rcx"),
-    GPR(2, "rdx"),
-    GPR(3, "rbx"),
-    GPR(4, "rsp"),
-    GPR(5, "rbp"),
-    GPR(6, "rsi"),
-    GPR(7, "rdi"),
-    GPR(8, "r8"),
-    GPR(9, "r9"),
-    GPR(10, "r10"),
-    GPR(11, "r11"),
-    GPR(12, "r12"),
-    GPR(13, "r13"),
-    GPR(14, "r14"),
-    GPR(15, "r15"),
+    X86_GPRS(GPR),
     [SLOT_FLAGS] = {"flags", TCG_ENV_OFFSET(fl), IR_FL, GROUP_FLAGS},
     [SLOT_PCB] = {"pcb", TCG_ENV_OFFSET(pcb), IR_I64, GROUP_PC},
     [SLOT_RIP] = {"rip", REGS_OFFSET(rip), IR_I64, GROUP_PC},
@@ -53,22 +38,7 @@ static const struct ir_slot x86_slots[X86_SLOT_COUNT] = {
     SEG_BASE(X86_DS, "ds.base"),
     SEG_BASE(X86_FS, "fs.base"),
     SEG_BASE(X86_GS, "gs.base"),
-    XMM(0),
-    XMM(1),
-    XMM(2),
-    XMM(3),
-    XMM(4),
-    XMM(5),
-    XMM(6),
-    XMM(7),
-    XMM(8),
-    XMM(9),
-    XMM(10),
-    XMM(11),
-    XMM(12),
-    XMM(13),
-    XMM(14),
-    XMM(15),
+    X86_VECTORS(XMM),
 };
 
 const struct ir_helper x86_helpers[X86_HELPER_COUNT] = {

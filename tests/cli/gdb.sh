@@ -117,8 +117,15 @@ PY
 n=$((n + 1))
 kill -0 $machine 2>/dev/null && echo "ok $n - a hostile peer does not end the machine" ||
     echo "not ok $n - a hostile peer does not end the machine"
-out=$(debug 'printf "cs=%x\n", $cs' 'kill')
+out=$(debug 'printf "cs=%x\n", $cs' 'ptype $ymm3' 'kill')
 check 'and the next debugger is served' 'cs=f000' "$out"
+check 'there are no YMM registers without AVX' 'type = void' "$out"
+wait $machine
+
+start --cpu max
+out=$(debug 'set var $ymm3.v8_int32[6] = 66' 'set var $xmm3.v4_int32[1] = 11' 'output $ymm3.v8_int32')
+check 'both halves of the YMM registers are shown and written' '{0, 11, 0, 0, 0, 0, 66, 0}' "$out"
+kill $machine
 wait $machine
 machine=
 n=$((n + 1))
