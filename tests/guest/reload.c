@@ -3,19 +3,14 @@
  * entry, at whatever level, the first access after the load sees it. What happens before a load
  * that drops nothing is not held: the SDM allows both.
  */
-#include "lib/guest.h"
-
 #define VA 0x500000000000ul    /* PML4 index 160: no other mapping */
 #define ALIAS 0x510000000000ul /* where tests see tables a second time */
-enum { ROUNDS = 200 };         /* more than any patience of a translator's */
+#include "reload.h"
 
-CODE(code_call, "call *%rsi");
 CODE(code_write, "movb $1,(%rsi)");
 CODE(code_read, "mov (%rsi),%al");
 
-static ul root[2];
 static u64 *entry[2][5]; /* of VA in each root, by level */
-static u8 *page[4];
 
 static u64 *at(ul cr3, ul va, unsigned level)
 {
@@ -30,13 +25,7 @@ static u64 *at(ul cr3, ul va, unsigned level)
 static void make_roots(void)
 {
     u64 *pml4 = (u64 *)(read_cr3() & ~0xffful), *second = page_alloc();
-    for (unsigned n = 0; n < 4; n++) {
-        page[n] = page_alloc();
-        page[n][0] = (u8)(10 + n);
-        page[n][16] = 0xb0; /* mov $n,%al; ret */
-        page[n][17] = (u8)(10 + n);
-        page[n][18] = 0xc3;
-    }
+    make_pages();
     pte_at(ALIAS, 1); /* shared by both */
     memcpy(second, pml4, 4096);
     root[0] = (ul)pml4, root[1] = (ul)second;
@@ -47,29 +36,6 @@ static void make_roots(void)
                 *entry[k][1] = (u64)page[k] | PTE_P | PTE_W | PTE_U;
         }
     write_cr3(root[0]);
-}
-
-static u8 byte(void)
-{
-    return *(volatile u8 *)VA;
-}
-
-static u8 call(void)
-{
-    struct regs r;
-    regs_init(&r, code_call, 3);
-    r.rsi = VA + 16;
-    run_expect(&r, VEC_DONE);
-    return (u8)r.rax;
-}
-
-/* Both roots again and again, as a kernel does that hides itself from its users. */
-static void alternate(unsigned rounds)
-{
-    for (unsigned n = 0; n < rounds; n++) {
-        write_cr3(root[n & 1]);
-        equal("byte", byte(), 10 + (n & 1));
-    }
 }
 
 static void restore(void)

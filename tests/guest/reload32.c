@@ -2,39 +2,8 @@
  * Loads of CR3 that find the tables changed, in 32-bit mode: two-level and PAE paging. See
  * reload.c.
  */
-#include "lib/guest.h"
-
 #define VA 0x80000000u
-enum { ROUNDS = 200 };
-
-CODE(code_call, "call *%esi");
-
-static u8 *page[4];
-static ul root[2];
-
-static u8 byte(void)
-{
-    return *(volatile u8 *)VA;
-}
-
-static u8 call(void)
-{
-    struct regs r;
-    regs_init(&r, code_call, 3);
-    r.esi = VA + 16;
-    run_expect(&r, VEC_DONE);
-    return (u8)r.eax;
-}
-
-static void alternate(unsigned rounds)
-{
-    for (unsigned n = 0; n < rounds; n++) {
-        write_cr3(root[n & 1]);
-        equal("byte", byte(), 10 + (n & 1));
-        if (n % 16 < 2)
-            equal("code", call(), 10 + (n & 1));
-    }
-}
+#include "reload.h"
 
 static void two_level(void)
 {
@@ -142,13 +111,7 @@ static void pae(void)
 
 void test_main(void)
 {
-    for (unsigned n = 0; n < 4; n++) {
-        page[n] = page_alloc();
-        page[n][0] = (u8)(10 + n);
-        page[n][16] = 0xb0; /* mov $n,%al; ret */
-        page[n][17] = (u8)(10 + n);
-        page[n][18] = 0xc3;
-    }
+    make_pages();
     two_level();
     pae();
 }

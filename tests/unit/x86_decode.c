@@ -1,55 +1,8 @@
 /* tcg/x86 decoder: lengths, names, legality, and the shape of the tables. */
-#include <criterion/criterion.h>
-#include <stdio.h>
-#include <string.h>
+#include "tests/unit/x86_decode.h"
 
 #include "core/util/range.h"
-#include "tcg/x86/decode.h"
-#include "tcg/x86/slots.h"
 #include "tests/unit/x86_decode_data.h"
-
-#define CODE64 ((uint64_t)(MODE_CODE64 | MODE_LONG | MODE_PROTECTED))
-#define CODE32 ((uint64_t)(MODE_CODE32 | MODE_PROTECTED))
-#define CODE16 ((uint64_t)MODE_PROTECTED)
-
-static uint64_t mode_of(unsigned bits)
-{
-    return bits == 64 ? CODE64 : bits == 32 ? CODE32 : CODE16;
-}
-
-static size_t from_hex(const char *hex, uint8_t *buf)
-{
-    size_t n = strlen(hex) / 2;
-    for (size_t k = 0; k < n; k++) {
-        unsigned v = 0;
-        sscanf(hex + 2 * k, "%2x", &v);
-        buf[k] = (uint8_t)v;
-    }
-    return n;
-}
-
-static enum x86_decode_status decode(struct x86_insn *i, uint64_t mode, const char *hex)
-{
-    uint8_t buf[32];
-    size_t n = from_hex(hex, buf);
-    return x86_decode(i, buf, n, mode, NULL);
-}
-
-#define expect(mode, hex, status)                                                                  \
-    do {                                                                                           \
-        struct x86_insn insn_;                                                                     \
-        cr_expect_eq(decode(&insn_, mode, hex), status, "%s", hex);                                \
-    } while (0)
-
-static void expect_text(uint64_t mode, const char *hex, const char *text)
-{
-    struct x86_insn i;
-    char buf[128] = "";
-    cr_expect_eq(decode(&i, mode, hex), X86_DECODE_OK, "%s", hex);
-    if (i.row)
-        x86_insn_format(&i, 0x1000, buf, sizeof buf);
-    cr_expect_str_eq(buf, text, "%s: '%s' is not '%s'", hex, buf, text);
-}
 
 Test(x86_decode, lengths_and_names_are_those_of_binutils)
 {
