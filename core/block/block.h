@@ -141,5 +141,8 @@ int block_file_preallocate(struct vemu_block *file, uint64_t offset, uint64_t by
  * call). */
 bool block_file_transfer(struct vemu_block *file, struct vemu_block_request *req,
                          uint64_t host_offset, void (*complete)(struct vemu_block_job *job));
+/* Takes req as one flush of the file. */
+bool block_file_sync(struct vemu_block *file, struct vemu_block_request *req,
+                     void (*complete)(struct vemu_block_job *job));
 
 #endif

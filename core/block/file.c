@@ -298,6 +298,19 @@ bool block_file_transfer(struct vemu_block *block, struct vemu_block_request *re
                                   req->iov, req->iov_count, host_offset, fua);
 }
 
+bool block_file_sync(struct vemu_block *block, struct vemu_block_request *req,
+                     void (*complete)(struct vemu_block_job *job))
+{
+    struct file *f = block->state;
+
+    if (f->no_flush || block->read_only) {
+        block_request_finish(req, 0);
+        return true;
+    }
+    req->job.complete = complete;
+    return block_context_fsync(block->ctx, &req->job, f->fd);
+}
+
 /* ---- zeros, space ---------------------------------------------------------------------------- */
 
 static int fallocate_retry(int fd, int mode, uint64_t offset, uint64_t bytes)

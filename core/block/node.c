@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "core/block/block.h"
 #include "core/util/opts.h"
 #include "core/util/range.h"
@@ -405,12 +407,16 @@ bool vemu_block_create(struct vemu_block_context *ctx, const char *filename,
 {
     struct vemu_block_create_options o = {0};
     struct opts opts = {0};
-    bool ok;
+    struct stat st;
+    bool ok, was_there = stat(filename, &st) == 0;
 
     memcpy(&o, options, MIN(options->size, sizeof o));
     ok = (!o.options || opts_parse(&opts, "-o", NULL, o.options, errp)) &&
          create(ctx, filename, &o, &opts, errp);
     opts_free(&opts);
+    /* Half an image is of no use to anybody. */
+    if (!ok && !was_there && stat(filename, &st) == 0 && S_ISREG(st.st_mode))
+        unlink(filename);
     return ok;
 }
 

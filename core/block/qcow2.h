@@ -156,7 +156,6 @@ struct qcow2 {
     struct list allocations;
     unsigned transfers[2], epoch;
     struct dropped_list fresh, aging;
-    bool unwritten_data; /* transfers since the last flush of the file */
 
     struct qcow2_snapshot *snapshots;
     uint32_t snapshot_count;

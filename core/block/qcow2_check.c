@@ -29,9 +29,8 @@ struct scan {
     uint64_t clusters;        /* of the file */
     struct hashmap l2_tables; /* cluster -> how many L1 entries lead there */
     uint64_t findings;
-    uint64_t bad_entries; /* corruptions that were mended on the way */
-    bool rebuild;         /* the refcount structures cannot be mended in place */
-    uint64_t last_host;   /* of the active disk's last cluster, for the count of fragments */
+    bool rebuild;       /* the refcount structures cannot be mended in place */
+    uint64_t last_host; /* of the active disk's last cluster, for the count of fragments */
 };
 
 static void finding(struct scan *scan, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

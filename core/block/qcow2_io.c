@@ -73,11 +73,37 @@ static bool submit_locked(struct qcow2 *s, struct vemu_block_request *req)
     return true;
 }
 
+static void sync_done(struct vemu_block_job *job)
+{
+    /* A failure is asked for again by a worker, which gets to know why. */
+    if (job->result < 0)
+        block_request_queue(block_job_request(job));
+    else
+        block_request_complete(job);
+}
+
+/* A flush when all metadata has been written: the file's alone. */
+static bool submit_flush(struct qcow2 *s, struct vemu_block_request *req)
+{
+    bool clean, taken = false;
+
+    if (pthread_mutex_trylock(&s->lock) != 0)
+        return false;
+    clean = !s->l2_tables.dirty && !s->l1_dirty_to && !s->fresh.count && !s->aging.count &&
+            (s->lazy || (!s->refblocks.dirty && !s->reftable_dirty_to));
+    if (clean && !s->broken)
+        taken = block_file_sync(s->block->file, req, sync_done);
+    pthread_mutex_unlock(&s->lock);
+    return taken;
+}
+
 bool qcow2_submit(struct vemu_block *block, struct vemu_block_request *req)
 {
     struct qcow2 *s = qcow2_of(block);
     bool taken;
 
+    if (req->op == VEMU_BLOCK_FLUSH)
+        return submit_flush(s, req);
     if (req->op > VEMU_BLOCK_WRITE || (req->flags & (VEMU_BLOCK_COMPRESSED | VEMU_BLOCK_FUA)) ||
         (req->op == VEMU_BLOCK_WRITE && block->writethrough))
         return false;

@@ -73,7 +73,7 @@ static int make_room(struct qcow2 *s, struct table_cache *c, struct table **tabl
         t = list_entry(c->lru.next, struct table, lru);
         if (t->dirty) {
             /* Its clusters' refcounts first. They are written as a whole: this is rare. */
-            bool wrote;
+            bool wrote = false;
             int err = c == &s->l2_tables && !s->lazy ? refcount_flush(s, &wrote) : 0;
             if (!err)
                 err = write_table(s, c, t);

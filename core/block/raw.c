@@ -27,8 +27,9 @@ static bool raw_open(struct vemu_block *block, const struct vemu_block_options *
 static void transfer_done(struct vemu_block_job *job)
 {
     struct vemu_block_request *req = block_job_request(job);
+    uint64_t expected = req->op == VEMU_BLOCK_FLUSH ? 0 : req->bytes;
 
-    if (job->result < 0 || (uint64_t)job->result != req->bytes) {
+    if (job->result < 0 || (uint64_t)job->result != expected) {
         block_request_queue(req);
         return;
     }
@@ -38,6 +39,8 @@ static void transfer_done(struct vemu_block_job *job)
 
 static bool raw_submit(struct vemu_block *block, struct vemu_block_request *req)
 {
+    if (req->op == VEMU_BLOCK_FLUSH)
+        return block_file_sync(block->file, req, transfer_done);
     return req->op <= VEMU_BLOCK_WRITE && !(req->flags & VEMU_BLOCK_COMPRESSED) &&
            block_file_transfer(block->file, req, req->offset, transfer_done);
 }

@@ -6,7 +6,8 @@ build=$(cd "${VEMU_BUILD:-.}" && pwd)
 img=$build/vemu-img
 dir=$(mktemp -d) || exit 1
 holder=
-trap '[ -z "$holder" ] || kill "$holder" 2>/dev/null; rm -rf "$dir"' EXIT
+loop=
+trap '[ -z "$holder" ] || kill "$holder" 2>/dev/null; [ -z "$loop" ] || losetup -d "$loop"; rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT PIPE TERM
 cd "$dir" || exit 1
 n=0
@@ -152,6 +153,8 @@ status 1 "$img" create -f qcow2 -o clustersize=64K x 1G
 says "'clustersize' is not known here"
 status 1 "$img" create -f qcow2 x
 says 'needs a size'
+status 1 "$img" create -f qcow2 -o cluster_size=512 x 1T
+says 'use a larger cluster_size'
 status 1 "$img" create -f qcow2 -b absent x
 says 'absent'
 status 1 "$img" info nbd://host/x
@@ -168,6 +171,23 @@ status 1 "$img" check -r some a
 says 'use leaks or all'
 [ ! -e x ] || { echo 'a mistake left a file' >>log; why=1; }
 ok 'mistakes: one sentence, status 1, no file left' $why
+
+truncate -s 64M device
+loop=$(losetup -f --show device 2>/dev/null) || loop=
+if [ -n "$loop" ] && [ -w "$loop" ]; then
+    begin
+    try "$img" convert -n -t none -O raw raw "$loop"
+    try "$img" compare raw "$loop"
+    try "$img" create -q -f qcow2 "$loop" 40M
+    try "$img" convert -n -f raw -O qcow2 -t directsync raw "$loop"
+    try "$img" check -f qcow2 "$loop"
+    try "$img" compare -F qcow2 raw "$loop"
+    ok 'a block device, raw and as qcow2' $why
+    losetup -d "$loop"
+    loop=
+else
+    skip 'a block device, raw and as qcow2' 'no loop devices here'
+fi
 
 if ! command -v qemu-img >/dev/null || ! command -v qemu-io >/dev/null; then
     for what in 'images of either program' 'info and map' 'locks'; do
