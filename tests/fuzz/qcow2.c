@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <vemu/block.h>
 
+#include "core/util/range.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { CHOICES = 8, IO_BYTES = 128 << 10, SIZE_MOST = 1 << 20 };
@@ -25,12 +26,13 @@ static void use(struct vemu_block *b, const uint8_t *choices)
         uint64_t offset = (uint64_t)choices[i] << (choices[(i + 1) % CHOICES] % 24 + 4);
         uint64_t bytes = 1 + ((uint64_t)choices[i] << 9);
         struct vemu_block_status st;
+        struct vemu_block_info info;
         offset = size ? offset % size : 0;
         bytes = bytes > size - offset ? size - offset : bytes;
         if (!bytes)
             continue;
         vemu_block_status(b, offset, size - offset, 0, &st, NULL);
-        switch (choices[i] % 9) {
+        switch (choices[i] % 13) {
         case 0:
         case 1:
             vemu_block_read(b, offset, buf, bytes, NULL);
@@ -55,7 +57,24 @@ static void use(struct vemu_block *b, const uint8_t *choices)
             break;
         case 8:
             if (size < 1 << 24)
-                vemu_block_resize(b, size + 4096, VEMU_BLOCK_PREALLOC_OFF, NULL);
+                vemu_block_resize(
+                    b, size + ((uint64_t)choices[i] << 8),
+                    choices[i] & 32 ? VEMU_BLOCK_PREALLOC_METADATA : VEMU_BLOCK_PREALLOC_OFF, NULL);
+            break;
+        case 9:
+            vemu_block_resize(b, offset, VEMU_BLOCK_PREALLOC_OFF, NULL);
+            break;
+        case 10:
+            vemu_block_info(b, &info);
+            offset = offset / info.cluster_size * info.cluster_size;
+            bytes = MIN(MIN((uint64_t)IO_BYTES, info.cluster_size), size - offset);
+            vemu_block_write(b, offset, buf, bytes, VEMU_BLOCK_COMPRESSED, NULL);
+            break;
+        case 11:
+            vemu_block_set_backing(b, "other", "raw", NULL);
+            break;
+        case 12:
+            vemu_block_make_empty(b, NULL);
             break;
         }
         vemu_block_flush(b, NULL);
