@@ -24,7 +24,8 @@ typedef void (*timer_fn)(void *opaque);
 
 struct clock_set *clock_set_new(void);
 void clock_set_free(struct clock_set *clocks);
-/* Called (from any thread) whenever the earliest deadline moved earlier: wakes the main loop. */
+/* Called (from any thread) whenever the earliest deadline moved earlier: the main loop
+ * takes it up. */
 void clock_set_notify(struct clock_set *clocks, clock_notify_fn fn, void *opaque);
 
 int64_t clock_now(struct clock_set *clocks, enum clock_type type);

@@ -60,7 +60,11 @@ struct loop {
     /* The thread inside loop_iterate, 0 for none: its own changes need no wake-up, since the next
      * deadline is worked out at the end of the round. */
     _Atomic(uintptr_t) iterating;
-    int64_t armed; /* CLOCK_MONOTONIC time the timerfd is set to; -1: off. Loop's thread. */
+
+    /* Held while the next deadline is worked out and the timerfd set to it, which any thread does
+     * that makes it earlier: so none is missed. Only the clocks' locks are taken under it. */
+    pthread_mutex_t arm_lock;
+    int64_t armed; /* CLOCK_MONOTONIC time the timerfd is set to; -1: off; INT64_MAX: has fired */
 };
 
 /* Values of epoll_event.data for our own descriptors: no watch has a negative descriptor. */
@@ -90,17 +94,47 @@ void loop_wake(struct loop *loop)
     while (done < 0 && errno == EINTR);
 }
 
-static void deadline_moved(void *opaque)
-{
-    struct loop *loop = opaque;
-    if (atomic_load(&loop->iterating) != self())
-        loop_wake(loop);
-}
-
 static bool watch_own_fd(struct loop *loop, int fd, uint64_t data)
 {
     struct epoll_event ev = {.events = EPOLLIN, .data.u64 = data};
     return fd >= 0 && epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0;
+}
+
+/* Sets the timerfd to an absolute time, -1 to off. arm_lock held. */
+static void arm(struct loop *loop, int64_t at)
+{
+    if (at == loop->armed)
+        return;
+    struct itimerspec spec = {0};
+    if (at >= 0) {
+        at = MAX(at, 1); /* all zero would turn it off */
+        spec.it_value.tv_sec = at / NS_PER_S;
+        spec.it_value.tv_nsec = at % NS_PER_S;
+    }
+    if (timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0)
+        loop->armed = at;
+}
+
+/* To the next deadline, or to `end` (-1: none) when that comes first. */
+static void arm_next(struct loop *loop, int64_t end)
+{
+    pthread_mutex_lock(&loop->arm_lock);
+    int64_t at = clock_next_deadline(loop->clocks);
+    arm(loop, at < 0 || (end >= 0 && end < at) ? end : at);
+    pthread_mutex_unlock(&loop->arm_lock);
+}
+
+/* The loop need not wake up for that: it only has to do so earlier. */
+static void deadline_moved(void *opaque)
+{
+    struct loop *loop = opaque;
+    if (atomic_load(&loop->iterating) == self())
+        return;
+    pthread_mutex_lock(&loop->arm_lock);
+    int64_t at = clock_next_deadline(loop->clocks);
+    if (at >= 0 && (loop->armed < 0 || at < loop->armed))
+        arm(loop, at);
+    pthread_mutex_unlock(&loop->arm_lock);
 }
 
 struct loop *loop_new(struct clock_set *clocks, pthread_mutex_t *lock, struct vemu_error **errp)
@@ -115,6 +149,7 @@ struct loop *loop_new(struct clock_set *clocks, pthread_mutex_t *lock, struct ve
     loop->calls_tail = &loop->calls;
     loop->armed = -1;
     pthread_mutex_init(&loop->lock, NULL);
+    pthread_mutex_init(&loop->arm_lock, NULL);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -144,6 +179,7 @@ void loop_free(struct loop *loop)
     if (loop->epoll_fd >= 0)
         close(loop->epoll_fd);
     pthread_mutex_destroy(&loop->lock);
+    pthread_mutex_destroy(&loop->arm_lock);
     free(loop->watches);
     free(loop);
 }
@@ -275,7 +311,9 @@ static void dispatch_epoll(struct loop *loop, const struct epoll_event *ev)
         if (read(loop->event_fd, &count, sizeof count) == sizeof count || errno == EAGAIN)
             atomic_exchange(&loop->wake_pending, false);
     } else if (ev->data.u64 == DATA_TIMER_FD) {
-        loop->armed = INT64_MAX; /* it has fired: no setting is the one it has */
+        pthread_mutex_lock(&loop->arm_lock);
+        loop->armed = INT64_MAX; /* no setting is the one it has */
+        pthread_mutex_unlock(&loop->arm_lock);
     } else {
         unsigned events = 0;
         if (ev->events & EPOLLIN)
@@ -353,21 +391,6 @@ static void run_calls(struct loop *loop)
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
 
-/* Sets the timerfd to an absolute time, -1 to off. */
-static void arm(struct loop *loop, int64_t at)
-{
-    if (at == loop->armed)
-        return;
-    struct itimerspec spec = {0};
-    if (at >= 0) {
-        at = MAX(at, 1); /* all zero would turn it off */
-        spec.it_value.tv_sec = at / NS_PER_S;
-        spec.it_value.tv_nsec = at % NS_PER_S;
-    }
-    if (timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0)
-        loop->armed = at;
-}
-
 static void run_timers(struct loop *loop)
 {
     int64_t next = clock_next_deadline(loop->clocks);
@@ -390,16 +413,12 @@ bool loop_iterate(struct loop *loop, int64_t timeout_ns)
     if (always || atomic_load(&loop->stop))
         timeout_ns = 0;
     if (timeout_ns != 0) {
-        int64_t until = clock_next_deadline(loop->clocks);
-        if (timeout_ns > 0) {
-            int64_t end, now = mono_now();
-            if (__builtin_add_overflow(now, timeout_ns, &end))
-                end = INT64_MAX;
-            until = until < 0 ? end : MIN(until, end);
-        }
-        arm(loop, until);
+        int64_t end = -1, now = mono_now();
+        if (timeout_ns > 0 && __builtin_add_overflow(now, timeout_ns, &end))
+            end = INT64_MAX;
+        arm_next(loop, end);
     }
-    /* From here to the wait a deadline that another thread moves must end the wait: the eventfd
+    /* From here to the wait a deadline that another thread moves must end the wait: the timerfd
      * does. */
     struct epoll_event events[LOOP_BATCH];
     int n = epoll_wait(loop->epoll_fd, events, LOOP_BATCH, timeout_ns == 0 ? 0 : -1);
@@ -411,7 +430,7 @@ bool loop_iterate(struct loop *loop, int64_t timeout_ns)
     run_timers(loop);
 
     /* Leave loop_fd() readable exactly when there will be work. */
-    arm(loop, clock_next_deadline(loop->clocks));
+    arm_next(loop, -1);
     atomic_store(&loop->iterating, 0);
     if (always_ready(loop))
         loop_wake(loop);
