@@ -41,7 +41,7 @@ enum {
     TLB_MODES = 4, /* contexts for an MMU index, by mode word */
     JUMP_CACHE_BITS = 13,
     JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS,
-    EXEC_PAGES_BITS = 12,
+    EXEC_PAGES_BITS = 11,
     EXEC_REGIONS_BITS = 10,
     REGION_BITS = 21, /* 2 MiB */
     LINK_TABLE_BITS = 14,

@@ -17,6 +17,7 @@ enum {
     QUEUE_SIZE = 32,
     SAMPLE_NS = 1000000,  /* a sample of every vCPU that runs */
     IDLE_SAMPLES = 32,    /* the longest pause between two looks at an idle machine */
+    BUSY_SAMPLES = 8,     /* and at one that runs, while all is found in regions */
     MAX_PAGE_WRITES = 64, /* stores into the code of a page before it is left alone */
 };
 
@@ -39,6 +40,7 @@ struct tier2 {
     bool busy; /* the thread is at a job that it took from the queue */
     bool stop;
     uint64_t samples;
+    bool news;                  /* shared: a vCPU was found outside regions since the last look */
     pthread_mutex_t build_lock; /* outside code_lock: one region at a time */
     struct tier2_build *build;
     /* counters, under build_lock; refused: of any thread */
@@ -117,8 +119,13 @@ static void *run(void *opaque)
         uint64_t at = now_ns() + (uint64_t)pause * SAMPLE_NS;
         until.tv_sec = (time_t)(at / 1000000000u);
         until.tv_nsec = (long)(at % 1000000000u);
-        if (pthread_cond_timedwait(&t->wake, &t->lock, &until) == ETIMEDOUT)
-            pause = ask(t) ? 1 : MIN(2 * pause, (unsigned)IDLE_SAMPLES);
+        if (pthread_cond_timedwait(&t->wake, &t->lock, &until) != ETIMEDOUT)
+            continue;
+        /* Who is asked loses some microseconds, and more where it shares its CPU with this thread.
+         */
+        const bool news = __atomic_exchange_n(&t->news, false, __ATOMIC_RELAXED);
+        const unsigned longest = ask(t) ? BUSY_SAMPLES : IDLE_SAMPLES;
+        pause = news ? 1 : MIN(2 * pause, longest);
     }
     pthread_mutex_unlock(&t->lock);
     return NULL;
@@ -249,6 +256,8 @@ bool tier2_note(struct tcg_cpu *tc, struct tcg_block *b, const struct tcg_exit *
     }
     if (b->tier != 1 || !b->page || __atomic_load_n(&b->queued, __ATOMIC_RELAXED))
         return false;
+    if (tm->tier2_mode == TIER2_ASYNC)
+        __atomic_store_n(&t->news, true, __ATOMIC_RELAXED);
     if (__atomic_load_n(&b->page->writes, __ATOMIC_RELAXED) > MAX_PAGE_WRITES) {
         if (!__atomic_exchange_n(&b->queued, true, __ATOMIC_RELAXED))
             refuse(t, TIER2_WRITTEN);
