@@ -79,6 +79,48 @@ static bool note_link(struct tcg_cpu *tc, const struct tcg_exit *out, const stru
     return true;
 }
 
+static unsigned alias_of(const struct tcg_block *b)
+{
+    return (unsigned)(b->mode >> TCG_MODE_ALIAS_SHIFT) & TCG_ALIAS_MAX;
+}
+
+/* Would contexts that have the link id be led elsewhere than they have seen? */
+static bool moves(const struct tcg_exit_site *site, const struct tcg_block *to)
+{
+    return site->page && (site->page != to->page || site->alias != alias_of(to));
+}
+
+/*
+ * The exit leads to another page here than in contexts that have its link id: it can be linked to
+ * one of them only, which is the last from now on. false: not now, what was looked up may be gone.
+ */
+static bool move_link(struct tcg_cpu *tc, struct tcg_exit_site *site)
+{
+    enum {
+        MOVES = 16
+    }; /* more: contexts take turns, and one of them looks the block up each time */
+    struct tcg_machine *tm = tc->tm;
+    const bool parallel = tm->parallel;
+    const uint64_t era = tm->cache.flush_count;
+    if (site->moves == MOVES)
+        return false;
+    if (parallel)
+        tcg_exclusive_begin(tm, tc);
+    if (era == tm->cache.flush_count) {
+        pthread_mutex_lock(&tm->code_lock);
+        cache_link(tm, site, NULL);
+        site->page = NULL;
+        site->moves++;
+        for (unsigned n = 0; n < tm->m->vcpu_count; n++)
+            if (tm->m->vcpus[n] && tcg_cpu_of_vcpu(tm->m->vcpus[n]))
+                tlb_forget_link(tcg_cpu_of_vcpu(tm->m->vcpus[n]), site->link_id);
+        pthread_mutex_unlock(&tm->code_lock);
+    }
+    if (parallel)
+        tcg_exclusive_end(tm, tc);
+    return !parallel;
+}
+
 /* The exit that was taken leads to `to` in this context: link it if that holds for good. */
 static void try_link(struct tcg_cpu *tc, const struct tcg_exit *out, struct tcg_block *to)
 {
@@ -93,10 +135,16 @@ static void try_link(struct tcg_cpu *tc, const struct tcg_exit *out, struct tcg_
         return;
     if (!cross && (to->page != out->block->page || differ))
         return; /* the mapping of the page changed while we were in it */
+    if (cross && moves(site, to) && !move_link(tc, site))
+        return;
     pthread_mutex_lock(&tm->code_lock);
-    cache_link(tm, site, to);
-    if (cross && site->to == to)
-        note_link(tc, out, to);
+    if (!cross || !moves(site, to)) { /* else another vCPU was faster */
+        site->page = to->page;
+        site->alias = (uint8_t)alias_of(to);
+        cache_link(tm, site, to);
+        if (cross && site->to == to)
+            note_link(tc, out, to);
+    }
     pthread_mutex_unlock(&tm->code_lock);
 }
 

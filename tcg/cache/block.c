@@ -232,9 +232,11 @@ static void unlink_site(struct tcg_machine *tm, struct tcg_exit_site *site)
 
 void cache_link(struct tcg_machine *tm, struct tcg_exit_site *site, struct tcg_block *to)
 {
-    if (site->from->dead || to->dead || site->to == to)
+    if (site->from->dead || (to && to->dead) || site->to == to)
         return;
     unlink_site(tm, site);
+    if (!to)
+        return;
     __atomic_store_n(&site->to, to, __ATOMIC_RELEASE);
     list_add_tail(&to->incoming, &site->in);
     tm->backend->link(tm, site->from, (unsigned)(site - site->from->exits), to);

@@ -33,12 +33,16 @@ struct tcg_exit_site {
     uint32_t
         link_id; /* cross-page: value in ctx->links[link_id % LINK_TABLE_SIZE] when valid; else 0 */
     struct tcg_block *to; /* linked block or NULL */
+    /* cross-page: where contexts with a valid link id were seen to lead to; `to` is there */
+    struct tcg_page *page;
     struct tcg_block *from;
     struct list in;    /* in to->incoming while linked */
     uint32_t ret;      /* back end: return address of its call to the link thunk, minus code */
     uint32_t unlinked; /* back end: where the jump goes while not linked, minus code */
     uint32_t patch;    /* back end: where to patch */
     uint8_t flags;     /* enum ir_exit_flags */
+    uint8_t alias;     /* of page */
+    uint8_t moves;     /* how often page and alias were others */
 };
 
 /* A run of guest code bytes that a block was made from, within one page. */
@@ -129,6 +133,7 @@ struct tcg_page **cache_page_slot(struct ram_block *ram, uint64_t offset);
 /* Where the record will be, with no lock held; NULL: no memory. */
 struct tcg_page **cache_page_slot_make(struct ram_block *ram, uint64_t offset);
 struct tcg_page *cache_page_make(struct tcg_machine *tm, struct ram_block *ram, uint64_t offset);
+/* to NULL: unlink. */
 void cache_link(struct tcg_machine *tm, struct tcg_exit_site *site, struct tcg_block *to);
 /* `to`, of the same key as `from`, takes its place: whoever comes to the one is led to the other.
  * `from` stays for what it says about its bytes and its exits. code_lock held. */

@@ -477,6 +477,16 @@ void tlb_forget_code(struct tcg_cpu *tc)
                 tlb_ctx_forget_code(tc->mmu->roots[r].space[i].ctx[k]);
 }
 
+void tlb_forget_link(struct tcg_cpu *tc, uint32_t id)
+{
+    for (unsigned r = 0; r < TLB_ROOTS; r++)
+        for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
+            for (unsigned k = 0; k < TLB_MODES && tc->mmu->roots[r].space[i].ctx[k]; k++) {
+                uint32_t *link = &tc->mmu->roots[r].space[i].ctx[k]->links[id % LINK_TABLE_SIZE];
+                *link = *link == id ? 0 : *link;
+            }
+}
+
 static void ctx_protect(struct tcg_ctx *ctx, uint64_t host)
 {
     for (unsigned n = 0; n < TLB_L1_SIZE; n++) {

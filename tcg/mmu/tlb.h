@@ -272,6 +272,8 @@ bool tlb_note_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr, uint
 /* The same for two pages of which one leads to the other. */
 bool tlb_note_way(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t from, uint64_t to,
                   uint64_t *from_alias, uint64_t *to_alias);
+/* No context of the vCPU knows the link any more. */
+void tlb_forget_link(struct tcg_cpu *tc, uint32_t id);
 /* The jump cache and the link table of a context are void. */
 void tlb_ctx_forget_code(struct tcg_ctx *ctx);
 /* The pages that the block goes on to were checked in this context. */

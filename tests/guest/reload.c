@@ -415,10 +415,96 @@ static void same_tag(void)
     check("one PCID for two roots");
 }
 
+/* ---- code that goes over several pages, of which some are elsewhere after a load --------------
+ */
+
+enum { CHAIN = 8, VARIANTS = 3, STRADDLES = 3 /* the page into which an instruction reaches */ };
+#define CHAIN_VA (VA + 0x10000)
+
+static u8 *chain_page[CHAIN][VARIANTS];
+
+static u8 *put(u8 *p, u8 opcode, u32 operand)
+{
+    *p++ = opcode;
+    memcpy(p, &operand, 4);
+    return p + 4;
+}
+
+/* Each adds its part of the sum and jumps to the next page; one by an instruction that lies in
+ * both.
+ */
+static void make_chain(void)
+{
+    for (unsigned n = 0; n < CHAIN; n++)
+        for (unsigned v = 0; v < VARIANTS; v++) {
+            u8 *page_at = chain_page[n][v] = page_alloc(), *p = page_at;
+            if (n == STRADDLES) { /* the rest of ADD's operand */
+                *p++ = 0, *p++ = 0, *p++ = (u8)v;
+            }
+            p = put(p, 0x05, v << 2 * n); /* add $,%eax */
+            if (n == CHAIN - 1) {
+                *p = 0xc3;
+            } else if (n + 1 == STRADDLES) {
+                put(p, 0xe9, (u32)(page_at + 4094 - (p + 5)));
+                page_at[4094] = 0x05, page_at[4095] = 0;
+            } else {
+                put(p, 0xe9, (u32)(page_at + 4096 - (p + 5)));
+            }
+        }
+}
+
+static void chain(void)
+{
+    static u64 *chain_entry[2][CHAIN];
+    unsigned variant[2][CHAIN] = {{0}};
+    u32 random = 12345;
+    make_chain();
+    for (unsigned k = 0; k < 2; k++)
+        for (unsigned n = 0; n < CHAIN; n++) {
+            chain_entry[k][n] = at(root[k], CHAIN_VA + n * 4096, 1);
+            *chain_entry[k][n] = (u64)chain_page[n][0] | PTE_P | PTE_U;
+        }
+    for (unsigned round = 0; round < 3 * ROUNDS; round++) {
+        struct regs r;
+        unsigned k = round % 5 < 3, missing = CHAIN;
+        for (unsigned n = 0; n < CHAIN; n++) {
+            random = random * 1103515245 + 12345;
+            if (random >> 16 & 3)
+                continue;
+            variant[k][n] = (random >> 20) % VARIANTS;
+            *chain_entry[k][n] = (u64)chain_page[n][variant[k][n]] | PTE_P | PTE_U;
+        }
+        if (round % 7 == 0) {
+            missing = random >> 8 & (CHAIN - 1);
+            *chain_entry[k][missing] = 0;
+        }
+        write_cr3(root[k]);
+        if (missing < CHAIN) {
+            regs_init(&r, code_call, 3);
+            r.rsi = CHAIN_VA;
+            run_expect(&r, VEC_PF);
+            equal("address of the page that is not there", r.cr2, CHAIN_VA + missing * 4096);
+            *chain_entry[k][missing] =
+                (u64)chain_page[missing][variant[k][missing]] | PTE_P | PTE_U;
+        }
+        u32 want = variant[k][STRADDLES] << 24;
+        for (unsigned n = 0; n < CHAIN; n++)
+            want += variant[k][n] << 2 * n;
+        regs_init(&r, code_call, 3);
+        r.rsi = CHAIN_VA;
+        r.rax = 0;
+        run_expect(&r, VEC_DONE);
+        equal("sum", r.rax, want);
+    }
+    check("code over several pages, some of which are elsewhere after a load");
+    write_cr3(root[0]);
+}
+
 void test_main(void)
 {
     make_roots();
     leaf();
+    chain();
     empty();
     upper();
     writers();
