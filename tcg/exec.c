@@ -75,7 +75,8 @@ static bool note_link(struct tcg_cpu *tc, const struct tcg_exit *out, const stru
         from_alias != (out->block->mode & TCG_MODE_ALIAS) ||
         to_alias != (to->mode & TCG_MODE_ALIAS))
         return false;
-    tc->ctx->links[site->link_id % LINK_TABLE_SIZE] = site->link_id;
+    exec_link(tc->ctx, site->link_id, tc->arch->code_address(tc, from),
+              tc->arch->code_address(tc, pc));
     return true;
 }
 

@@ -349,7 +349,7 @@ static bool guards_ok(struct tcg_cpu *tc, const struct tcg_block *b, uint64_t va
         if (!tlb_note_way(tc, tc->ctx, vaddr, there, &alias, &there_alias) ||
             alias != (b->mode & TCG_MODE_ALIAS))
             return false;
-        tc->ctx->links[guard->id % LINK_TABLE_SIZE] = guard->id;
+        exec_link(tc->ctx, guard->id, vaddr, there);
     }
     return true;
 }

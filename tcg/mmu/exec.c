@@ -1,7 +1,9 @@
 /*
  * Which pages the jump cache and the link table of a context depend on, exactly: a flush of others
- * leaves them alone, and a new address space that has the same pages there (a kernel's code, which
- * need not be global: page-table isolation) starts with what another one has learnt. See tlb.h.
+ * leaves them alone. A load of the root that drops everything leaves what is known of code unproved
+ * (a kernel's code need not be global: page-table isolation). Before the context is used, each page
+ * is looked up, and what depends on those that are elsewhere now is forgotten. A new address space
+ * starts with what another one has learnt in the same way. See tlb.h.
  */
 #include <string.h>
 
@@ -11,8 +13,9 @@
 enum {
     SIZE = 1 << EXEC_PAGES_BITS,
     FILL_MAX = SIZE / 4 * 3,
-    DONORS = 3, /* roots that are asked for what they know */
 };
+/* In place of where a page is: nothing depends on it any more. */
+#define GONE (~(uint64_t)(MEM_PAGE_SIZE - 1))
 
 static unsigned page_hash(uint64_t vpage)
 {
@@ -60,83 +63,113 @@ void exec_clear(struct exec_pages *x)
     memset(x->latest, 0, sizeof x->latest);
     memset(x->regions, 0, sizeof x->regions);
     x->count = 0;
-    x->local = false;
+    x->local = x->unproved = false;
 }
 
 int exec_add(struct exec_pages *x, uint64_t vpage, uint64_t paddr, bool global)
 {
     const unsigned n = slot_of(x, vpage);
-    if (x->vpage[n]) {
+    const bool known = x->vpage[n] != 0;
+    if (known && x->paddr[n] != GONE) {
         x->local |= !global;
         return paddr_of(x, n) == paddr ? (int)alias_of(x, n) : -1;
     }
     const unsigned m = place_of(x, paddr);
     const unsigned alias = x->latest[m] ? alias_of(x, x->latest[m] - 1u) + 1 : 0;
-    if (x->count == FILL_MAX || alias > TCG_ALIAS_MAX)
+    if ((!known && x->count == FILL_MAX) || alias > TCG_ALIAS_MAX)
         return -1;
     x->vpage[n] = vpage | 1;
     x->paddr[n] = paddr | alias;
     x->latest[m] = (uint16_t)(n + 1);
     x->regions[region_hash(vpage) / 64] |= UINT64_C(1) << region_hash(vpage) % 64;
     x->local |= !global;
-    x->count++;
+    x->count += !known;
     return (int)alias;
 }
 
 bool exec_overlaps(const struct exec_pages *x, uint64_t base, unsigned shift)
 {
     if (shift == MEM_PAGE_BITS)
-        return x->vpage[slot_of(x, base)] != 0;
+        return x->vpage[slot_of(x, base)] && x->paddr[slot_of(x, base)] != GONE;
     for (uint64_t at = base; at - base < UINT64_C(1) << shift; at += UINT64_C(1) << REGION_BITS)
         if (x->regions[region_hash(at) / 64] >> region_hash(at) % 64 & 1)
             return true;
     return false;
 }
 
-/* Are all pages of the set at the same place in the current root? Those that are become part of its
- * TLB, by ordinary walks (which a processor may do at any time). */
-static bool same_pages(struct tcg_cpu *tc, struct tcg_ctx *ctx, const struct exec_pages *x)
+void exec_link(struct tcg_ctx *ctx, uint32_t id, uint64_t from, uint64_t to)
 {
-    struct tcg_walk w;
-    for (unsigned n = 0; n < SIZE; n++) {
-        const uint64_t vpage = align_down(x->vpage[n], MEM_PAGE_SIZE);
-        if (!x->vpage[n])
-            continue;
-        w.tables_wanted = false;
-        if (!tc->arch->walk(tc, vpage, TCG_FETCH, ctx->space->mmu_index, true, &w) ||
-            w.paddr != paddr_of(x, n))
-            return false;
-        const struct tlb_entry *e = tlb_lookup(tc, ctx, vpage, TCG_FETCH);
-        if (!e) { /* changed since the quiet walk, by a device: nothing was asked for */
-            tc->status = TCG_OK;
-            return false;
-        }
-        if (align_down(e->info, MEM_PAGE_SIZE) != paddr_of(x, n))
-            return false;
-    }
-    return true;
+    uint16_t *pages = ctx->link_pages[id % LINK_TABLE_SIZE];
+    pages[0] = (uint16_t)slot_of(&ctx->exec, align_down(from, MEM_PAGE_SIZE));
+    pages[1] = (uint16_t)slot_of(&ctx->exec, align_down(to, MEM_PAGE_SIZE));
+    ctx->links[id % LINK_TABLE_SIZE] = id;
 }
 
-/* false: nothing was taken over. */
-static bool inherit(struct tcg_cpu *tc, struct tcg_space *to, const struct tcg_space *from)
+/* What depends on pages that are gone. */
+static void forget_gone(struct tcg_cpu *tc, struct tcg_ctx *ctx)
 {
-    bool any = false;
+    struct exec_pages *x = &ctx->exec;
+    const uint64_t flat = tc->arch->flat_pc_mode;
+    if ((ctx->jump_mode & flat) != flat) { /* the PC does not say which page */
+        tlb_ctx_forget_code(ctx);
+        return;
+    }
+    for (unsigned n = 0; n < JUMP_CACHE_SIZE; n++) {
+        struct jump_entry *j = &ctx->jumps[n];
+        if (j->code && x->paddr[slot_of(x, align_down(j->pc, MEM_PAGE_SIZE))] == GONE)
+            *j = (struct jump_entry){.pc = n ? 0 : JUMP_EMPTY};
+    }
+    for (unsigned n = 0; n < LINK_TABLE_SIZE; n++)
+        if (ctx->links[n] &&
+            (x->paddr[ctx->link_pages[n][0]] == GONE || x->paddr[ctx->link_pages[n][1]] == GONE))
+            ctx->links[n] = 0;
+    memset(x->latest, 0, sizeof x->latest);
+    for (unsigned n = 0; n < SIZE; n++) {
+        if (!x->vpage[n] || x->paddr[n] == GONE)
+            continue;
+        uint16_t *latest = &x->latest[place_of(x, paddr_of(x, n))];
+        if (!*latest || alias_of(x, *latest - 1u) < alias_of(x, n))
+            *latest = (uint16_t)(n + 1);
+    }
+}
+
+void exec_prove(struct tcg_cpu *tc, struct tcg_ctx *ctx)
+{
+    struct exec_pages *x = &ctx->exec;
+    unsigned gone = 0, there = 0;
+    if (!x->unproved)
+        return;
+    x->unproved = false;
+    for (unsigned n = 0; n < SIZE; n++) {
+        if (!x->vpage[n] || x->paddr[n] == GONE)
+            continue;
+        if (tlb_same_code(tc, ctx, align_down(x->vpage[n], MEM_PAGE_SIZE), paddr_of(x, n))) {
+            there++;
+            continue;
+        }
+        x->paddr[n] = GONE;
+        gone++;
+    }
+    if (!there || x->count - there > FILL_MAX / 2)
+        tlb_ctx_forget_code(ctx);
+    else if (gone)
+        forget_gone(tc, ctx);
+}
+
+static void inherit(struct tcg_space *to, const struct tcg_space *from)
+{
     for (unsigned k = 0; k < TLB_MODES && from->ctx[k]; k++) {
         const struct tcg_ctx *donor = from->ctx[k];
         struct tcg_ctx *ctx;
-        if (!donor->exec.count || !(ctx = tlb_space_context(to, k)) || exec_any(&ctx->exec))
-            continue;
-        bool same = same_pages(tc, ctx, &donor->exec);
-        exec_clear(&ctx->exec); /* the lookups noted what they found */
-        if (!same)
+        if (!donor->exec.count || !(ctx = tlb_space_context(to, k)))
             continue;
         memcpy(ctx->jumps, donor->jumps, sizeof ctx->jumps);
         memcpy(ctx->links, donor->links, sizeof ctx->links);
+        memcpy(ctx->link_pages, donor->link_pages, sizeof ctx->link_pages);
         ctx->exec = donor->exec;
+        ctx->exec.unproved = true;
         ctx->jump_mode = donor->jump_mode;
-        any = true;
     }
-    return any;
 }
 
 static unsigned pages_known(const struct tcg_space *sp)
@@ -147,16 +180,16 @@ static unsigned pages_known(const struct tcg_space *sp)
     return pages;
 }
 
-/* The root whose space `index` knows most, of those that are not in the set `tried`; -1: none. */
-static int best_donor(struct tcg_cpu *tc, unsigned index, unsigned tried)
+/* The root whose space `index` knows most; -1: none knows twice as much as the current one. */
+static int best_donor(struct tcg_cpu *tc, unsigned index)
 {
     struct tcg_mmu *mmu = tc->mmu;
-    unsigned most = 0;
+    unsigned most = 2 * pages_known(&mmu->root->space[index]);
     int best = -1;
     for (unsigned r = 0; r < TLB_ROOTS; r++) {
         const struct tcg_root *root = &mmu->roots[r];
         unsigned pages = pages_known(&root->space[index]);
-        if (root->valid && !(tried >> r & 1) && pages > most &&
+        if (root->valid && root != mmu->root && pages > most &&
             !((root->key ^ mmu->root->key) & ~tc->arch->mmu_root_base)) {
             most = pages;
             best = (int)r;
@@ -170,14 +203,11 @@ void exec_inherit(struct tcg_cpu *tc)
     struct tcg_mmu *mmu = tc->mmu;
     struct tcg_root *root = mmu->root;
     for (unsigned i = 0; i < tc->arch->mmu_index_count; i++) {
-        unsigned tried = 1u << (root - mmu->roots);
-        for (unsigned n = 0; n < DONORS; n++) {
-            int r = best_donor(tc, i, tried);
-            if (r < 0 || !tlb_context(tc, i) || mmu->root != root) /* short of memory */
-                break;
-            tried |= 1u << r;
-            if (inherit(tc, &root->space[i], &mmu->roots[r].space[i]))
-                break;
-        }
+        int r = best_donor(tc, i);
+        if (r < 0)
+            continue;
+        if (!tlb_context(tc, i) || mmu->root != root) /* short of memory */
+            return;
+        inherit(&root->space[i], &mmu->roots[r].space[i]);
     }
 }

@@ -246,3 +246,22 @@ struct tcg_page *tlb_code_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t
     const struct tlb_code_page *p = known_code(tc, ctx, align_down(vaddr, MEM_PAGE_SIZE));
     return p && p->page_table ? __atomic_load_n(p->page_table, __ATOMIC_ACQUIRE) : NULL;
 }
+
+bool tlb_same_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vpage, uint64_t paddr)
+{
+    const struct tlb_code_page *p = known_code(tc, ctx, vpage);
+    const struct tlb_region *g = tlb_region_slot(tc->mmu, ctx->space, vpage, TCG_FETCH);
+    const uint32_t status = tc->status;
+    struct tcg_walk w = {.tables_wanted = false};
+    bool global;
+    if (p)
+        return align_down(p->entry.info, MEM_PAGE_SIZE) == paddr;
+    if (!tlb_short_walk(g, ctx->space->walks, vpage, &w.paddr, &global) &&
+        !tc->arch->walk(tc, vpage, TCG_FETCH, ctx->space->mmu_index, true, &w))
+        return false;
+    if (w.paddr != paddr)
+        return false;
+    const struct tlb_entry *e = lookup_code(tc, ctx, vpage);
+    tc->status = status; /* a device may have taken it away since that walk */
+    return e && align_down(e->info, MEM_PAGE_SIZE) == paddr;
+}

@@ -210,8 +210,7 @@ static void ctx_flush_nonglobal(struct tcg_ctx *ctx)
         if (!(ctx->wr_global[n / 64] >> n % 64 & 1))
             ctx->wr[n].tag = TLB_INVALID;
     }
-    if (ctx->exec.local)
-        tlb_ctx_forget_code(ctx);
+    ctx->exec.unproved |= ctx->exec.local;
 }
 
 /* Keep what is global in the fast tables; the rest forgets it (generation), which costs refills
@@ -272,8 +271,7 @@ static void ctx_drop_range(struct tcg_ctx *ctx, uint64_t base, unsigned shift)
         if (!((ctx->wr[n].tag ^ base) >> shift))
             ctx->wr[n].tag = TLB_INVALID;
     }
-    if (exec_overlaps(&ctx->exec, base, shift))
-        tlb_ctx_forget_code(ctx);
+    ctx->exec.unproved |= exec_overlaps(&ctx->exec, base, shift);
 }
 
 /* What is cached of a page or of 2 or 4 MiB, all of it where that was a large page. */
@@ -285,8 +283,7 @@ static void space_drop_range(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t 
     if (shift == MEM_PAGE_BITS) {
         space_drop_page(tc, sp, base);
         for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
-            if (exec_overlaps(&sp->ctx[k]->exec, base, shift))
-                tlb_ctx_forget_code(sp->ctx[k]);
+            sp->ctx[k]->exec.unproved |= exec_overlaps(&sp->ctx[k]->exec, base, shift);
         return;
     }
     for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
@@ -329,6 +326,7 @@ void tcg_mmu_flush_page(struct tcg_cpu *tc, uint64_t vaddr)
     /* A global page may be cached in every root. */
     for (unsigned r = 0; r < TLB_ROOTS; r++)
         root_flush_page(tc, &tc->mmu->roots[r], vaddr);
+    exec_prove(tc, tc->ctx);
 }
 
 void tcg_mmu_flush_page_tag(struct tcg_cpu *tc, uint64_t vaddr, uint64_t tag)
@@ -337,6 +335,7 @@ void tcg_mmu_flush_page_tag(struct tcg_cpu *tc, uint64_t vaddr, uint64_t tag)
     for (unsigned r = 0; r < TLB_ROOTS; r++)
         if (tc->arch->mmu_root_tag(tc->mmu->roots[r].key) == tag)
             root_flush_page(tc, &tc->mmu->roots[r], vaddr);
+    exec_prove(tc, tc->ctx);
 }
 
 static void drop_keyed(struct tlb_fast *fast, uint64_t keyed[TLB_L1_SIZE / 64])
@@ -391,6 +390,7 @@ void tcg_mmu_flush(struct tcg_cpu *tc, bool keep_global)
     for (unsigned r = 0; r < TLB_ROOTS; r++)
         mmu->roots[r].stale = true;
     root_renew(tc, mmu->root);
+    exec_prove(tc, tc->ctx);
     tc->counters.tlb_flushes++;
 }
 
@@ -403,6 +403,8 @@ void tcg_mmu_flush_tag(struct tcg_cpu *tc, uint64_t tag)
             mmu->roots[r].stale = true;
     if (mmu->root->stale)
         root_renew(tc, mmu->root);
+    exec_prove(tc, tc->ctx);
+    exec_prove(tc, tc->ctx);
     tc->counters.tlb_flushes++;
 }
 
@@ -512,6 +514,8 @@ void tcg_mode_set(struct tcg_cpu *tc, uint64_t mode, unsigned index)
         ctx = mode_context(tc, index, mode);
         ctx->space->last = ctx;
     }
+    if (ctx->exec.unproved)
+        exec_prove(tc, ctx);
     tc->mode = mode;
     tc->ctx = ctx;
 }

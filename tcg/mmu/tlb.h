@@ -97,7 +97,8 @@ struct exec_pages {
     uint16_t latest[1 << EXEC_PAGES_BITS]; /* by physical page: 1 + where its latest alias is */
     uint64_t regions[(1 << EXEC_REGIONS_BITS) / 64];
     unsigned count;
-    bool local; /* one is not global */
+    bool local;    /* one is not global */
+    bool unproved; /* the root was loaded anew: pages may be elsewhere, see exec_prove() */
 };
 
 struct tcg_ctx {
@@ -108,9 +109,11 @@ struct tcg_ctx {
         wr_keyed[TLB_L1_SIZE / 64]; /* entries that may be of pages with a key */
     struct jump_entry jumps[JUMP_CACHE_SIZE];
     uint32_t links[LINK_TABLE_SIZE]; /* link id when validated for this context */
-    uint64_t jump_mode;              /* mode word the jump cache and links are for */
-    struct exec_pages exec;          /* of the code that jumps and links lead to, and come from */
-    unsigned forgotten;              /* how often all of that was void */
+    /* where in exec the pages are that the link depends on: the one it comes from, and goes to */
+    uint16_t link_pages[LINK_TABLE_SIZE][2];
+    uint64_t jump_mode;     /* mode word the jump cache and links are for */
+    struct exec_pages exec; /* of the code that jumps and links lead to, and come from */
+    unsigned forgotten;     /* how often all of that was void */
     struct tcg_space *space;
 };
 
@@ -208,8 +211,13 @@ static inline bool exec_any(const struct exec_pages *x)
 int exec_add(struct exec_pages *x, uint64_t vpage, uint64_t paddr, bool global);
 /* May the set have pages there? shift: 12, or at least REGION_BITS. */
 bool exec_overlaps(const struct exec_pages *x, uint64_t base, unsigned shift);
-/* A root that nothing is known of has become the current one: where the pages of another root's
- * context are the same in it, what that context knows of code holds here too. */
+/* Both pages were noted (tlb_note_way): the link, or guard, from the one to the other holds. */
+void exec_link(struct tcg_ctx *ctx, uint32_t id, uint64_t from, uint64_t to);
+/* What an unproved context knows of code: of pages that are where they were it stays, the rest is
+ * forgotten. The context's root is the current one. */
+void exec_prove(struct tcg_cpu *tc, struct tcg_ctx *ctx);
+/* The current root is one that was taken from another address space: its contexts keep what they
+ * know of code, or take over what those of a root that knows more do; unproved. */
 void exec_inherit(struct tcg_cpu *tc);
 
 /* ---- slots of the tables behind the fast ones --------------------------------------------------
@@ -272,6 +280,8 @@ bool tlb_note_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr, uint
 /* The same for two pages of which one leads to the other. */
 bool tlb_note_way(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t from, uint64_t to,
                   uint64_t *from_alias, uint64_t *to_alias);
+/* Is the page of code at paddr? No fault; then it is part of the TLB. */
+bool tlb_same_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vpage, uint64_t paddr);
 /* No context of the vCPU knows the link any more. */
 void tlb_forget_link(struct tcg_cpu *tc, uint32_t id);
 /* The jump cache and the link table of a context are void. */

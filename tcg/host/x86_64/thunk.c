@@ -232,6 +232,11 @@ static void dyn_mode(struct emit *e, const struct tcg_arch *arch, const uint8_t 
     out_if(e, &other, CC_E);
     emit_rm(e, X_CMP | OPC_W, RCX, mem_at(RAX, offsetof(struct tcg_ctx, jump_mode)));
     out_if(e, &other, CC_NE);
+    emit_rm(e, 0x80 | OPC_BYTE, 7,
+            mem_at(RAX, (int32_t)offsetof(struct tcg_ctx, exec) +
+                            (int32_t)offsetof(struct exec_pages, unproved)));
+    emit_u8(e, 0);
+    out_if(e, &other, CC_NE);
     emit_store(e, 8, RCX, ENV_MEM(mode));
     emit_store(e, 8, RAX, ENV_MEM(ctx));
     emit_mov(e, true, CTX, RAX);
