@@ -16,6 +16,24 @@ static int fail_with(struct vemu_error *err)
 
 /* ---- before the machine ---------------------------------------------------------------------- */
 
+/* Where translated code is saved unless -jit-cache-dir says: in the user's cache directory. */
+static bool cache_directory(struct vemu_config *cfg, struct vemu_error **errp)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    bool xdg = cache && cache[0] == '/';
+    char path[4096];
+    int len = snprintf(path, sizeof path, "%s%s",
+                       xdg    ? cache
+                       : home ? home
+                              : "",
+                       xdg ? "/vemu" : "/.cache/vemu");
+
+    if (vemu_config_get(cfg, "jit-cache-dir") || (!xdg && (!home || home[0] != '/')) ||
+        len >= (int)sizeof path)
+        return true;
+    return vemu_config_set(cfg, "jit-cache-dir", path, errp);
+}
+
 /* What only a command, and not the library, supplies or asks for. */
 static int complete(struct vemu_config *cfg, enum vemu_config_style style)
 {
@@ -29,6 +47,8 @@ static int complete(struct vemu_config *cfg, enum vemu_config_style style)
         return cli_fail("there is nothing to start: give a kernel with %skernel FILE", dashes);
     if (vemu_config_count(cfg, "serial") == 0 && !bare &&
         !vemu_config_add(cfg, "serial", "mon:stdio", &err))
+        return fail_with(err);
+    if (!cache_directory(cfg, &err))
         return fail_with(err);
     return 0;
 }

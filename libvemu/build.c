@@ -29,6 +29,12 @@ static bool build_accel(struct lib_machine *lm, struct vemu_error **errp)
         m->accel = NULL;
         return false;
     }
+    static const char *const keys[] = {"jit-cache-dir", "jit-cache"};
+    for (unsigned k = 0; k < ARRAY_SIZE(keys); k++) {
+        const char *value = config_value(lm->config, keys[k], NULL);
+        if (value && !tcg_set_option(m, keys[k], value, errp))
+            return false;
+    }
     if (lm->accel_node) {
         list_for_each(opt, &lm->accel_node->children, struct config_node, sibling)
         {

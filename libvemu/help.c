@@ -157,6 +157,8 @@ static const char *const accel_rows[][2] = {
     {"  verify=on|off", "check each translation's intermediate form"},
     {"  tier2=on|off|sync", "translate hot code again, better; sync: at once, for tests"},
     {"  tier2-threshold=N", "how often code is seen running before it is hot"},
+    {"  jit-cache=off|ro|rw", "use what was translated before; rw: and save what was not"},
+    {"  jit-cache-dir=DIR", "where it is saved"},
     {"  perfmap=on|off", "name translated code for perf in /tmp/perf-PID.map"},
 };
 static const char *const chardev_rows[][2] = {

@@ -200,6 +200,15 @@ static bool check_uuid(const char *origin, const char *text, struct opts *props,
                            origin, QUOTE_MAX, text);
 }
 
+static bool check_jit_cache(const char *origin, const char *text, struct opts *props,
+                            struct vemu_error **errp)
+{
+    (void)props;
+    return strcmp(text, "off") == 0 || strcmp(text, "ro") == 0 || strcmp(text, "rw") == 0 ||
+           error_set(errp, VEMU_ERROR_INVALID, "%s: '%.*s', expected off, ro or rw", origin,
+                     QUOTE_MAX, text);
+}
+
 static bool check_none(const char *origin, const char *text, struct opts *props,
                        struct vemu_error **errp)
 {
@@ -395,6 +404,17 @@ const struct config_key config_keys[] = {
      .metavar = "FILE",
      .example = "vemu.log",
      .help = "write the log there instead of to standard error"},
+    {.name = "jit-cache",
+     .shape = CONFIG_SCALAR,
+     .check = check_jit_cache,
+     .metavar = "off|ro|rw",
+     .example = "rw",
+     .help = "translated code from earlier runs: not, used, or used and saved (off)"},
+    {.name = "jit-cache-dir",
+     .shape = CONFIG_SCALAR,
+     .metavar = "DIR",
+     .example = "cache",
+     .help = "where it is saved"},
     {.name = "perfmap",
      .shape = CONFIG_FLAG,
      .metavar = "on|off",

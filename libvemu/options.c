@@ -68,6 +68,8 @@ const struct option_desc option_table[] = {
      .key = "shutdown",
      .value = "off",
      .help = "stay, stopped, when the guest powers off"},
+    {.run = "jit-cache", .system = "jit-cache", .key = "jit-cache"},
+    {.run = "jit-cache-dir", .system = "jit-cache-dir", .key = "jit-cache-dir"},
     GROUP("Debugging"),
     {.run = "wait-gdb",
      .system = "S",

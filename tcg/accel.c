@@ -18,6 +18,7 @@
 #include "tcg/mmu/tables.h"
 #include "tcg/mmu/tlb.h"
 #include "tcg/perfmap.h"
+#include "tcg/saved/saved.h"
 #include "tcg/tcg.h"
 #include "tcg/tier2/tier2.h"
 
@@ -145,6 +146,7 @@ static size_t info_text(struct vemu_machine *m, char *buf, size_t len)
         (double)s.exec_state_stores / (s.exec_insns ? (double)s.exec_insns : 1),
         100.0 * (double)s.exec_tier2 / (s.exec_insns ? (double)s.exec_insns : 1), s.poll_distance);
     used += used < len ? tier2_info(tm, buf + used, len - used) : 0;
+    used += used < len ? saved_info(tm, buf + used, len - used) : 0;
     return used < len ? used + inject_info(tm, buf + used, len - used) : used;
 }
 
@@ -170,6 +172,7 @@ static void machine_destroy_tcg(struct vemu_machine *m)
     if (tm->count && tm->counters.blocks)
         log_counters(m);
     tier2_stop(tm);
+    saved_stop(tm);
     m->rams.block_freed = NULL;
     m->rams.dirty_log_changed = NULL;
     list_for_each(ram, &m->rams.blocks, struct ram_block, node) cache_ram_freed(tm, ram);
@@ -179,6 +182,7 @@ static void machine_destroy_tcg(struct vemu_machine *m)
     disas_close(tm->disas);
     perfmap_close(tm);
 
+    free(tm->saved_dir);
     free(tm->ir_storage);
     free(tm->region);
     pthread_mutex_destroy(&tm->code_lock);
@@ -232,6 +236,19 @@ static bool set_bool(bool *out, const char *key, const char *value, struct vemu_
     return error_set(errp, VEMU_ERROR_INVALID, "-accel tcg: %s=%s: expected on or off", key, value);
 }
 
+static bool set_mode(unsigned *out, const char *const modes[3], const char *key, const char *value,
+                     struct vemu_error **errp)
+{
+    for (unsigned k = 0; k < 3; k++) {
+        if (strcmp(value, modes[k]))
+            continue;
+        *out = k;
+        return true;
+    }
+    return error_set(errp, VEMU_ERROR_INVALID, "-accel tcg: %s=%s: expected %s, %s or %s", key,
+                     value, modes[0], modes[1], modes[2]);
+}
+
 bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
                     struct vemu_error **errp)
 {
@@ -270,14 +287,16 @@ bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
         return set_bool(&tm->count, key, value, errp);
     if (!strcmp(key, "tier2")) {
         static const char *const modes[] = {"off", "on", "sync"};
-        for (unsigned k = 0; k < ARRAY_SIZE(modes); k++) {
-            if (strcmp(value, modes[k]))
-                continue;
-            tm->tier2_mode = k;
-            return true;
-        }
-        return error_set(errp, VEMU_ERROR_INVALID, "-accel tcg: tier2=%s: expected on, off or sync",
-                         value);
+        return set_mode(&tm->tier2_mode, modes, key, value, errp);
+    }
+    if (!strcmp(key, "jit-cache")) {
+        static const char *const modes[] = {"off", "ro", "rw"};
+        return set_mode(&tm->saved_mode, modes, key, value, errp);
+    }
+    if (!strcmp(key, "jit-cache-dir")) {
+        free(tm->saved_dir);
+        tm->saved_dir = strdup(value);
+        return tm->saved_dir || error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
     }
     if (!strcmp(key, "tier2-threshold")) {
         uint64_t n;
@@ -316,7 +335,8 @@ bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
     }
     return error_set(errp, VEMU_ERROR_INVALID,
                      "-accel tcg: unknown option \"%s\"; known are backend, thread, tb-size, "
-                     "tier2, tier2-threshold, count, inject, one-insn, baseline, verify, perfmap",
+                     "tier2, tier2-threshold, jit-cache, jit-cache-dir, count, inject, one-insn, "
+                     "baseline, verify, perfmap",
                      key);
 }
 
@@ -347,6 +367,9 @@ static void vcpu_destroy_tcg(struct vcpu *cpu)
 static bool vcpu_init_tcg(struct vcpu *cpu, struct vemu_error **errp)
 {
     struct tcg_machine *tm = tcg_machine_of(cpu->machine);
+    if (tm->saved_mode != SAVED_OFF && !tm->saved_dir)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "-accel tcg: jit-cache needs a directory: jit-cache-dir=DIR");
     /* The back end starts with the first vCPU: options are set by then. */
     if (!tm->backend_data && !tm->backend->init(tm, errp))
         return false;
@@ -367,6 +390,8 @@ static bool vcpu_init_tcg(struct vcpu *cpu, struct vemu_error **errp)
         return false;
     }
     tm->parallel = cpu->index > 0;
+    if (!cpu->index)
+        saved_start(tm, tc);
     bool tier2 = tm->tier2_mode != TIER2_OFF && tm->backend->compile_region && !tm->one_insn;
     if (tier2 && ((!tm->tier2 && !tier2_start(tm, errp)) || !tier2_add_vcpu(tc, errp))) {
         vcpu_destroy_tcg(cpu);

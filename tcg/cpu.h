@@ -264,7 +264,7 @@ struct tcg_walk {
  * returns.
  */
 struct tcg_translation {
-    struct tcg_cpu *tc;
+    struct tcg_cpu *tc; /* what is baked of it besides the mode must be in arch->describe() */
     struct ir_region *ir;
     uint64_t pc;          /* PC (RIP) of the first instruction */
     uint64_t mode;        /* mode word: everything that may be baked besides the code bytes */
@@ -345,6 +345,9 @@ struct tcg_arch {
     bool (*init)(struct tcg_cpu *tc, struct vemu_error **errp);
     void (*watch_hit)(struct tcg_cpu *tc, unsigned dr); /* a guest data breakpoint fired */
     void (*features)(uint32_t *words);
+    /* What of the vCPU a translation depends on besides bytes and mode word, as bytes; returns how
+     * many, 0: there is not room for them. */
+    size_t (*describe)(const struct tcg_cpu *tc, uint8_t *out, size_t room);
     void (*reset)(struct tcg_cpu *
                       tc); /* the architectural part was reset or loaded: split flags, mode, root */
     void (*sync)(

@@ -34,6 +34,8 @@ enum tcg_compiled {
     TCG_CODE_FULL, /* out of code memory: flush, try again */
     TCG_TOO_BIG,   /* over a limit of the back end: try with fewer instructions */
 };
+struct bytes;
+struct bytes_reader;
 struct tcg_backend {
     const char *name;
     bool (*supported)(void);
@@ -68,6 +70,16 @@ struct tcg_backend {
     void *(*jump_target)(struct tcg_block *block);
     /* -d out_asm */
     void (*disassemble)(struct tcg_machine *tm, struct tcg_block *block);
+    /*
+     * Saved translations (tcg/saved), NULL: there are none. describe: what code depends on besides
+     * the IR, up to 64 bytes, returns how many. save: the block's code, exits and side table, with
+     * origin->code, in a form that load takes in another machine: there block has everything else,
+     * and a failure is TCG_TOO_BIG (damaged) or TCG_CODE_FULL. code_lock held.
+     */
+    size_t (*describe)(const struct tcg_machine *tm, uint8_t *out);
+    void (*save)(struct tcg_machine *tm, const struct tcg_block *block, struct bytes *out);
+    enum tcg_compiled (*load)(struct tcg_machine *tm, struct tcg_block *block,
+                              struct bytes_reader *in);
 };
 extern const struct tcg_backend tcg_backend_interp, tcg_backend_x86_64;
 
@@ -94,6 +106,10 @@ struct tcg_machine {
     bool inject;              /* tcg/inject.h: take translations away at random */
     uint64_t inject_seed;
     struct perfmap *perfmap; /* tcg/perfmap.h; NULL: not asked for */
+    unsigned saved_mode;     /* enum saved_mode */
+    char *saved_dir;         /* where saved translations are, NULL: not said */
+    struct saved *saved;     /* tcg/saved/saved.h; NULL: off */
+    bool keep_origins;       /* blocks keep what saving them takes */
 
     pthread_mutex_t code_lock; /* insert, link, invalidate */
     struct tcg_cache cache;

@@ -14,15 +14,9 @@
 #include "tcg/inject.h"
 #include "tcg/mmu/tlb.h"
 #include "tcg/perfmap.h"
+#include "tcg/saved/saved.h"
 
-/* Where a page of code was found. */
-struct code_place {
-    struct ram_block *ram; /* NULL: not RAM or ROM, never cached */
-    uint64_t offset;       /* of the byte in ram */
-    uint64_t paddr;
-};
-
-static bool find_code(struct tcg_cpu *tc, uint64_t vaddr, struct code_place *out)
+bool tcg_find_code(struct tcg_cpu *tc, uint64_t vaddr, struct code_place *out)
 {
     struct vemu_machine *m = tc->vcpu->machine;
     struct tlb_entry *e = tlb_lookup(tc, tc->ctx, vaddr, TCG_FETCH);
@@ -44,9 +38,7 @@ static bool find_code(struct tcg_cpu *tc, uint64_t vaddr, struct code_place *out
     return true;
 }
 
-/* Make the page code: no vCPU may store to it without a check any more. Drops and retakes
- * code_lock. */
-static struct tcg_page *protect_page(struct tcg_cpu *tc, const struct code_place *place)
+struct tcg_page *tcg_protect_page(struct tcg_cpu *tc, const struct code_place *place)
 {
     struct tcg_machine *tm = tc->tm;
     struct tcg_page *page = cache_page_make(tm, place->ram, place->offset);
@@ -84,7 +76,7 @@ bool tcg_fetch_next_page(struct tcg_translation *t)
         return true;
     uint64_t vaddr = tc->arch->code_address(tc, t->pc);
     uint64_t next = align_down(vaddr, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
-    if (!find_code(tc, next & tc->arch->code_mask(tc), &x->second)) {
+    if (!tcg_find_code(tc, next & tc->arch->code_mask(tc), &x->second)) {
         if (t->ir->guest_insns) /* the fault is the next block's, if control gets there */
             tc->status = TCG_OK;
         return false;
@@ -154,6 +146,20 @@ static bool make_parts(struct tcg_machine *tm, struct tcg_block *b, struct tcg_p
     return true;
 }
 
+/* The bytes that were translated. */
+static bool make_origin(struct tcg_machine *tm, struct tcg_block *b, const struct translation *x)
+{
+    uint32_t first = (uint32_t)(b->parts[0].hi - b->parts[0].lo);
+    if (!tm->keep_origins || x->t.single || !x->t.len || (b->part_count == 1 && first != x->t.len))
+        return true;
+    if (!cache_origin(tm, b))
+        return false;
+    memcpy(b->origin->bytes, x->t.page + x->t.page_offset, first);
+    if (b->part_count > 1)
+        memcpy(b->origin->bytes + first, x->t.page2, x->t.len - first);
+    return true;
+}
+
 static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation *x,
                                     struct tcg_page *page, uint32_t offset, uint64_t mode,
                                     uint64_t pc, bool *too_big)
@@ -185,6 +191,8 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
         return NULL;
     cache_describe_exits(b, r, &tm->cache.next_link_id);
     if (page && !make_parts(tm, b, x->page2))
+        return NULL;
+    if (page && !make_origin(tm, b, x))
         return NULL;
     if (log_enabled(&tm->m->log, LOG_IN_ASM))
         log_code(tc, x, mode, pc);
@@ -339,7 +347,7 @@ static bool guards_ok(struct tcg_cpu *tc, const struct tcg_block *b, uint64_t va
         there &= tc->arch->code_mask(tc);
         if (tc->ctx->links[guard->id % LINK_TABLE_SIZE] == guard->id)
             continue;
-        if (!find_code(tc, there, &place)) {
+        if (!tcg_find_code(tc, there, &place)) {
             if (b->tier == 2) /* control may never get there: no fault of the guest's */
                 tc->status = TCG_OK;
             return false;
@@ -396,7 +404,7 @@ static struct tcg_block *find_or_translate(struct tcg_cpu *tc, const struct code
     }
     pthread_mutex_lock(&tm->code_lock);
     if (place->ram) {
-        page = protect_page(tc, place);
+        page = tcg_protect_page(tc, place);
         if (!page || !page->code) {
             pthread_mutex_unlock(&tm->code_lock);
             if (!page)
@@ -406,11 +414,18 @@ static struct tcg_block *find_or_translate(struct tcg_cpu *tc, const struct code
         if (tm->parallel) /* else nobody can have been faster */
             b = find(tc, place, vaddr, mode);
     }
-    if (!b && !tcg_faulted(tc)) {
+    const struct saved_want want = {
+        .place = place, .page = page, .pc = pc, .vaddr = vaddr, .mode = mode};
+    bool saved = page && !single && saved_asked(tm), again = false;
+    if (!b && !tcg_faulted(tc) && saved)
+        b = saved_block(tc, &want, &again);
+    if (!b && !again && !tcg_faulted(tc)) {
         b = translate(tc, place, page, pc, mode, single || !place->ram, &full, &second, &wanted);
         if (wanted && second.ram)
-            protect_page(tc, &second);
+            tcg_protect_page(tc, &second);
     }
+    if (b && saved && b->tier == 1)
+        b = saved_region(tc, &want, b);
     pthread_mutex_unlock(&tm->code_lock);
     if (wanted && !second.ram) {
         read_bus_code(tc, second.paddr, tc->fetch_buffer, sizeof tc->fetch_buffer);
@@ -442,7 +457,7 @@ struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single)
     }
     tc->fetch_second = ~UINT64_C(0);
     for (unsigned tries = 0; tries < 100; tries++) {
-        if (!find_code(tc, vaddr, &place))
+        if (!tcg_find_code(tc, vaddr, &place))
             return NULL;
         tc->pcb = pc - (place.paddr & (MEM_PAGE_SIZE - 1));
         if (!tlb_note_code(tc, tc->ctx, vaddr, &alias))

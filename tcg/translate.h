@@ -14,6 +14,18 @@ struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single);
 
 /* Drop all translations, in an exclusive section; the caller, in code, holds no lock. */
 void tcg_flush_code(struct tcg_cpu *tc);
+/* Where a page of code was found. */
+struct code_place {
+    struct ram_block *ram; /* NULL: not RAM or ROM, never cached */
+    uint64_t offset;       /* of the byte in ram */
+    uint64_t paddr;
+};
+
+/* The code at a linear address; false: it faults, status is set. */
+bool tcg_find_code(struct tcg_cpu *tc, uint64_t vaddr, struct code_place *out);
+/* Make the page code: no vCPU may store to it without a check any more. Drops and retakes
+ * code_lock. NULL: no memory. */
+struct tcg_page *tcg_protect_page(struct tcg_cpu *tc, const struct code_place *place);
 
 /* -d ir: the region made of the code at pc. */
 void tcg_log_region(struct tcg_machine *tm, const struct ir_region *r, uint64_t pc);

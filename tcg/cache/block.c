@@ -220,6 +220,20 @@ void cache_insert(struct tcg_machine *tm, struct tcg_block *b)
     tm->cache.block_count++;
 }
 
+bool cache_origin(struct tcg_machine *tm, struct tcg_block *b)
+{
+    struct tcg_origin *o;
+    size_t len = 0;
+    for (unsigned n = 0; n < b->part_count; n++)
+        len += (size_t)(b->parts[n].hi - b->parts[n].lo);
+    o = cache_alloc(tm, sizeof *o + len);
+    if (!o)
+        return false;
+    *o = (struct tcg_origin){.next = tm->cache.origins, .block = b};
+    tm->cache.origins = b->origin = o;
+    return true;
+}
+
 static void unlink_site(struct tcg_machine *tm, struct tcg_exit_site *site)
 {
     if (!site->to)
@@ -335,6 +349,7 @@ void cache_flush(struct tcg_machine *tm)
     arena_free(c);
     c->block_count = 0;
     c->next_link_id = 0;
+    c->origins = NULL;
     c->flush_count++;
     tm->backend->flush(tm);
     tm->counters.cache_flushes++;

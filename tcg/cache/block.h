@@ -63,6 +63,14 @@ struct tcg_guard {
 
 enum { TCG_MAX_GUARDS = 6 };
 
+/* What it takes to save a block (tcg/saved), kept while that is wanted. */
+struct tcg_origin {
+    struct tcg_origin *next; /* tcg_cache.origins, latest first */
+    struct tcg_block *block;
+    void *code;      /* back end: places in the code that depend on others; NULL: not to be saved */
+    uint8_t bytes[]; /* the guest code of the parts, one after the other */
+};
+
 struct tcg_block {
     struct tcg_block *hash_next; /* published with release order */
     struct tcg_page *page;       /* of the first instruction */
@@ -85,7 +93,8 @@ struct tcg_block {
     void *code; /* host code or the interpreter's program */
     void *side; /* back end's side table (snapshots) */
     struct tcg_exit_site *exits;
-    struct list incoming; /* exit sites linked to this block */
+    struct list incoming;      /* exit sites linked to this block */
+    struct tcg_origin *origin; /* NULL: not to be saved */
 };
 
 /* A guest page that holds, or once held, translated code. */
@@ -110,6 +119,7 @@ struct tcg_cache {
         char data[];
     } * arena; /* blocks, exits, side tables: freed together at a flush */
     uint32_t next_link_id;
+    struct tcg_origin *origins;
     uint64_t block_count;
     uint64_t flush_count;
     uint64_t arena_bytes; /* counted by back ends whose code lives in the arena */
@@ -140,6 +150,9 @@ void cache_link(struct tcg_machine *tm, struct tcg_exit_site *site, struct tcg_b
 void cache_replace(struct tcg_machine *tm, struct tcg_block *from, struct tcg_block *to);
 /* Undo every link to the block and from it. code_lock held. */
 void cache_unlink(struct tcg_machine *tm, struct tcg_block *b);
+/* Room for what the block, whose parts are known, is saved by: the caller fills in `bytes`. false:
+ * no memory. code_lock held. */
+bool cache_origin(struct tcg_machine *tm, struct tcg_block *b);
 /* Remove one block: no longer found, linked or entered. code_lock held. */
 void cache_remove(struct tcg_machine *tm, struct tcg_block *b);
 /* Remove every block that covers a byte of [offset, offset+len) of ram. Returns how many. code_lock

@@ -144,6 +144,25 @@ static bool copy_parts(struct tier2_build *b, struct tcg_block *to)
     return true;
 }
 
+/* The bytes of the parts, as they were when the region was planned. */
+static bool copy_origin(struct tier2_build *b, struct tcg_block *to)
+{
+    if (!b->tm->keep_origins)
+        return true;
+    if (!cache_origin(b->tm, to))
+        return false;
+    uint8_t *out = to->origin->bytes;
+    for (unsigned n = 0; n < to->part_count; n++) {
+        const struct tcg_part *part = &to->parts[n];
+        unsigned g = 0;
+        while (b->plan.pages[g].page != part->page)
+            g++;
+        memcpy(out, b->plan.pages[g].bytes + part->lo, (size_t)(part->hi - part->lo));
+        out += part->hi - part->lo;
+    }
+    return true;
+}
+
 static bool sources_alive(const struct plan *p)
 {
     for (unsigned k = 0; k < p->order_count; k++)
@@ -165,7 +184,7 @@ static struct tcg_block *install(struct tier2_build *b, struct tcg_block *head,
     list_init(&to->incoming);
     to->exits = cache_alloc(tm, made->exit_count * sizeof *to->exits + 1);
     to->guards = cache_alloc(tm, made->guard_count * sizeof *to->guards + 1);
-    if (!to->exits || !to->guards || !copy_parts(b, to))
+    if (!to->exits || !to->guards || !copy_parts(b, to) || !copy_origin(b, to))
         return NULL;
     memcpy(to->exits, made->exits, made->exit_count * sizeof *to->exits);
     memcpy(to->guards, made->guards, made->guard_count * sizeof *to->guards);

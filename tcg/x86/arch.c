@@ -6,7 +6,9 @@
 #include "tcg/x86/sys.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "core/cpu/x86_tsc.h"
 #include "core/util/range.h"
 #include "tcg/x86/translate.h"
 
@@ -340,6 +342,21 @@ static const struct tcg_x87_layout x87_layout = {
 };
 #undef SELECTOR
 
+/* Instructions are there or not by the model's features, which also say what x87 pointers hold; the
+ * TSC's frequency is a constant in the code. */
+static size_t describe(const struct tcg_cpu *tc, uint8_t *out, size_t room)
+{
+    const struct x86_cpu_model *model = tc->vcpu->model;
+    const uint64_t hz = x86_tsc_hz(tc->vcpu);
+    const size_t features = model ? sizeof model->features : 0;
+    if (room < features + sizeof hz)
+        return 0;
+    if (features)
+        memcpy(out, model->features, features);
+    memcpy(out + features, &hz, sizeof hz);
+    return features + sizeof hz;
+}
+
 const struct tcg_arch tcg_arch_x86 = {
     .name = "x86",
     .regs_size = sizeof(struct x86_regs),
@@ -360,6 +377,7 @@ const struct tcg_arch tcg_arch_x86 = {
     .home_count = sizeof home_slots,
     .init = x86_init,
     .features = x86_features_translator,
+    .describe = describe,
     .reset = x86_reset,
     .sync = x86_sync,
     .get_pc = x86_get_pc,

@@ -25,7 +25,9 @@ struct x86_machine {
     struct x86_cpu_model model;
 };
 
-static inline void x86_machine_init(struct x86_machine *t, const char *spec)
+/* options: of -accel tcg, key and value in turn, then NULL. */
+static inline void x86_machine_init_with(struct x86_machine *t, const char *spec,
+                                         const char *const *options)
 {
     uint32_t words[X86_FEAT_WORDS];
     memset(t, 0, sizeof *t);
@@ -38,7 +40,8 @@ static inline void x86_machine_init(struct x86_machine *t, const char *spec)
     pthread_mutex_unlock(&t->m.lock);
     t->m.accel = tcg_accel();
     cr_assert(t->m.accel->machine_init(&t->m, NULL));
-    cr_assert(tcg_set_option(&t->m, "backend", "interp", NULL));
+    for (; *options; options += 2)
+        cr_assert(tcg_set_option(&t->m, options[0], options[1], NULL), "%s", options[0]);
     x86_features_translator(words);
     cr_assert(x86_cpu_model_parse(&t->model, spec, words, NULL), "%s", spec);
     t->cpu = vcpu_new(&t->m, ARCH_X86, 0, &t->model, NULL);
@@ -46,6 +49,12 @@ static inline void x86_machine_init(struct x86_machine *t, const char *spec)
     t->r = t->cpu->regs;
     t->tc = t->cpu->accel_data;
     vcpu_reset(t->cpu);
+}
+
+static inline void x86_machine_init(struct x86_machine *t, const char *spec)
+{
+    static const char *const options[] = {"backend", "interp", NULL};
+    x86_machine_init_with(t, spec, options);
 }
 
 static inline void x86_machine_free(struct x86_machine *t)

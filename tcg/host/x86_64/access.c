@@ -230,8 +230,10 @@ void access_page_slots(struct cg *g)
     const struct host_mem field = mem_at(ENV, TCG_ENV_OFFSET(page_owner));
     emit_rm(&g->e, 0x81, 7, field); /* cmp */
     emit_u32(&g->e, owner);
+    cg_reloc(g, g->e.p - 4, RELOC_THUNK, RELOC_OWNER);
     uint8_t *mine = emit_jcc(&g->e, CC_E);
     emit_store_imm(&g->e, false, field, (int32_t)owner);
+    cg_reloc(g, g->e.p - 4, RELOC_THUNK, RELOC_OWNER);
     emit_vex_rr(&g->e, 0xef | MAP_0F | PP_66, SCRATCH_XMM, SCRATCH_XMM, SCRATCH_XMM); /* vpxor */
     for (unsigned k = 0; k < TCG_PAGE_SLOTS && k < sum; k += 2)
         emit_vex_rm(&g->e, V_MOVDQU_STORE, SCRATCH_XMM, NO_REG,
@@ -366,9 +368,7 @@ static void call_checking_routine(struct cg *g, const struct stub *s)
     a.addr = s->page_t;
     emit_rm(&g->e, X_LEA | OPC_W, a.addr, mem_at(s->access.addr, a.disp));
     a.disp = 0;
-    const uint8_t *routine = routine_find(g, &a, false);
-    if (routine) {
-        emit_call_to(&g->e, routine);
+    if (routine_call(g, &a, false)) {
         exit_snapshot(g, s->first, s->count, s->pc, s->x87);
         return;
     }
@@ -381,9 +381,7 @@ static void call_slow_way(struct cg *g, const struct stub *s)
 {
     const struct access *a = &s->access;
     bool general = a->data != NO_REG || !a->imm;
-    const uint8_t *routine = general ? routine_find(g, a, true) : NULL;
-    if (routine) {
-        emit_call_to(&g->e, routine);
+    if (general && routine_call(g, a, true)) {
         exit_snapshot(g, s->first, s->count, s->pc, s->x87);
         return;
     }
@@ -432,13 +430,11 @@ static bool call_routine(struct cg *g, struct access *a)
         a->scratch[k] = (int8_t)cg_scratch(g);
     exit_places(g, g->home, &first, &count);
     a->vec_live = (uint8_t)cg_vec_live(g);
-    const uint8_t *routine = routine_find(g, a, slow_only);
-    if (!routine) {
+    if (!routine_call(g, a, slow_only)) {
         g->gpr_locked = locked;
         return false;
     }
     fl_clobber(g);
-    emit_call_to(&g->e, routine);
     exit_snapshot(g, first, count, g->pc, x87_record(g));
     return true;
 }

@@ -24,9 +24,12 @@ void access_slow_arguments(struct emit *e, const struct access *a);
 enum c_entry access_c_entry(const struct access *a);
 void access_slow_result(struct emit *e, const struct access *a);
 
-/* The routine for this access, or for its slow way alone, made when it is the first of its kind;
- * NULL: no room for it. */
-const uint8_t *routine_find(struct cg *g, const struct access *a, bool slow_only);
+/* A call of the routine for this access, or for its slow way alone, made when it is the first of
+ * its kind. false: there is no room for it. */
+bool routine_call(struct cg *g, const struct access *a, bool slow_only);
+/* Where the routine with this key is, made when there is none, while code is written up to `used`;
+ * NULL: no such key, or no room. code_lock held. */
+const struct routine *routine_with_key(struct tcg_machine *tm, uint32_t key, const uint8_t *used);
 /* The address v of an access with a shared check: register plus *disp. */
 int share_address(struct cg *g, ir_ref v, int32_t *disp);
 /* Where what shared checks found is, as far as it is needed further on. */

@@ -24,8 +24,6 @@
 #include "tcg/perfmap.h"
 
 enum {
-    ENTRY_ALIGN = 4, /* two bytes lie in one cache line; more is for code that runs often */
-    ENTRY_ALIGN_HOT = 16,
     WRITE_STEP = 1 << 20,
     TIER2_SHARE = 4, /* of the code memory: 1/4 */
 };
@@ -430,7 +428,8 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
     g->stub_count = g->snapshot_count = g->place_count = g->const_count = 0;
     g->last_places = 0;
     g->inline_access = g->second_tier;
-    g->fixup_count = g->x87_count = 0;
+    g->fixup_count = g->x87_count = g->reloc_count = 0;
+    g->keeps_relocs = tm->keep_origins;
     g->state_loads = g->state_stores = 0;
     g->unwanted = 0;
     g->poll_site = 0;
@@ -438,7 +437,7 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
     g->e.p = be->write + start - 5;
     g->e.start = be->write + start;
     g->e.end = be->write + area->end - CODE_MARGIN;
-    emit_call_to(&g->e, cg_thunk(g, THUNK_DEAD));
+    emit_call_to(&g->e, thunk_written(be, THUNK_DEAD));
     if (tm->count && !g->second_tier) {
         counts = g->e.p;
         count_block(g);
@@ -449,6 +448,7 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
             &g->e, 0x81, 7,
             mem_at(CTX, (int32_t)(offsetof(struct tcg_ctx, links) + 4 * (id % LINK_TABLE_SIZE))));
         emit_u32(&g->e, id);
+        cg_reloc(g, g->e.p - 8, RELOC_LINK, RELOC_GUARD + n);
         emit_patch(emit_jcc(&g->e, CC_NE), g->e.start - 5);
     }
     if (g->second_tier) {
@@ -476,17 +476,23 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
     return TCG_COMPILED;
 }
 
-/* Keep what was emitted last, as the code of b. */
-static bool keep_code(struct tcg_machine *tm, struct code_area *area, struct tcg_block *b)
+bool code_keep(struct tcg_machine *tm, struct code_area *area, struct tcg_block *b)
 {
     struct x86_backend *be = tm->backend_data;
     uint64_t start = (uint64_t)((uint8_t *)b->code - be->exec);
-    area->cg->block = b;
-    if (!keep_side_table(tm, area->cg) || !index_add(area, (uint32_t)start, b))
+    if (!index_add(area, (uint32_t)start, b))
         return false;
     forget_written(be, area, start + b->code_size);
     area->used = start + b->code_size;
     return true;
+}
+
+/* Keep what was emitted last, as the code of b. */
+static bool keep_emitted(struct tcg_machine *tm, struct code_area *area, struct tcg_block *b)
+{
+    area->cg->block = b;
+    return keep_side_table(tm, area->cg) && cg_keep_relocs(tm, area->cg, b) &&
+           code_keep(tm, area, b);
 }
 
 static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, struct ir_region *r)
@@ -495,7 +501,7 @@ static enum tcg_compiled compile(struct tcg_machine *tm, struct tcg_block *b, st
     enum tcg_compiled done = emit_code(tm, &be->area[0], b, r);
     if (done == TCG_TOO_BIG)
         tm->compile_limit = be->area[0].cg->failed;
-    if (done == TCG_COMPILED && !keep_code(tm, &be->area[0], b))
+    if (done == TCG_COMPILED && !keep_emitted(tm, &be->area[0], b))
         return TCG_CODE_FULL;
     return done;
 }
@@ -518,7 +524,7 @@ static enum tcg_compiled compile_region(struct tcg_machine *tm, struct tcg_block
 static bool keep_region(struct tcg_machine *tm, struct tcg_block *b)
 {
     struct x86_backend *be = tm->backend_data;
-    return keep_code(tm, &be->area[1], b);
+    return keep_emitted(tm, &be->area[1], b);
 }
 
 /* ---- linking
@@ -782,4 +788,7 @@ const struct tcg_backend tcg_backend_x86_64 = {
     .runs = runs,
     .jump_target = jump_target,
     .disassemble = disassemble,
+    .describe = cg_describe,
+    .save = cg_save,
+    .load = cg_load,
 };

@@ -29,6 +29,7 @@ enum {
     CG_MAX_STUBS = 1024,
     CG_MAX_PLACES = 16384,
     CG_MAX_X87 = CG_MAX_STUBS, /* x87 states of snapshots and exits */
+    CG_MAX_RELOCS = 4096,
 };
 
 /* Where a slot's value is, when not where the convention has it. */
@@ -62,6 +63,25 @@ struct snapshot {
     int32_t pc;            /* of the instruction, minus PCB */
     uint16_t first, count; /* places */
     uint16_t x87;          /* number of the x87 state, 0: in the register file */
+};
+
+/*
+ * A place in a block's code that is right for one machine and one place in its code memory only:
+ * what saving the block must know (saved.c). where: of the first of its bytes, minus block->code.
+ */
+enum reloc_kind {
+    RELOC_THUNK,   /* 32 bits, relative: the thunk `arg`; RELOC_OWNER: the block's code offset */
+    RELOC_ROUTINE, /* 32 bits, relative: the routine in slot `arg` of x86_backend.routines */
+    RELOC_LINK,    /* place in tcg_ctx.links and link id, 32 bits each, of exit `arg`, from
+                      RELOC_GUARD on of a guard */
+};
+struct reloc {
+    uint32_t where : 18, kind : 2, arg : 12;
+};
+enum {
+    RELOC_MAX_WHERE = (1 << 18) - 1,
+    RELOC_OWNER = (1 << 12) - 1,
+    RELOC_GUARD = (1 << 12) - TCG_MAX_GUARDS,
 };
 
 /* block->side */
@@ -247,6 +267,10 @@ struct cg {
     uint8_t share_of[IR_MAX_INSNS]; /* LD, ST: number of its check and 1, 0: its own */
     uint16_t poll_site; /* of a label just bound whose poll is to come, plus 1; 0: none */
     unsigned marks;     /* label_flags used */
+
+    struct reloc relocs[CG_MAX_RELOCS];
+    uint32_t reloc_count;
+    bool keeps_relocs; /* the block may be saved; false, too, when there are too many */
 };
 
 /* The flags at a label. */
@@ -523,6 +547,20 @@ void share_plan(struct cg *g, uint32_t from, uint32_t to);
 /* The call in a stub to C: arguments are in tcg_cpu already; records the snapshot. */
 void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s);
 
+/* ---- saved.c
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Note a place, when the block may be saved. */
+void cg_reloc(struct cg *g, const uint8_t *where, enum reloc_kind kind, unsigned arg);
+/* Call or jump to a thunk. */
+void cg_call(struct cg *g, enum thunk t);
+void cg_jump(struct cg *g, enum thunk t);
+/* What the block's origin keeps of the code just emitted. false: no memory. */
+size_t cg_describe(const struct tcg_machine *tm, uint8_t *out);
+void cg_save(struct tcg_machine *tm, const struct tcg_block *b, struct bytes *out);
+enum tcg_compiled cg_load(struct tcg_machine *tm, struct tcg_block *b, struct bytes_reader *in);
+bool cg_keep_relocs(struct tcg_machine *tm, const struct cg *g, struct tcg_block *b);
+
 /* ---- backend.c, thunk.c
  * ---------------------------------------------------------------------------------- */
 
@@ -540,6 +578,8 @@ enum host_feature {
 
 enum {
     CODE_MARGIN = 4096, /* free bytes behind emit.end */
+    ENTRY_ALIGN = 4,    /* two bytes lie in one cache line; more is for code that runs often */
+    ENTRY_ALIGN_HOT = 16,
     ROUTINE_BITS = 12,
     ROUTINE_SLOTS = 1 << ROUTINE_BITS,
 };
@@ -569,6 +609,8 @@ struct x86_backend {
 };
 
 bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be);
+/* The code of b is at the start of the area's free memory and complete. code_lock held. */
+bool code_keep(struct tcg_machine *tm, struct code_area *area, struct tcg_block *b);
 /* Jump to the block that the jump cache has for the PC in RAX (jump_hash), PCB set; uses RCX.
  * Returns the jump of a miss, with RAX as it was. */
 uint8_t *thunk_jump_probe(struct emit *e);
@@ -577,9 +619,9 @@ static inline const uint8_t *cg_exec(const struct cg *g, const uint8_t *write_vi
     return write_view - g->be->write + g->be->exec;
 }
 /* Relative jumps are the same in both views; thunks are addressed in the writable one. */
-static inline const uint8_t *cg_thunk(const struct cg *g, enum thunk t)
+static inline const uint8_t *thunk_written(const struct x86_backend *be, enum thunk t)
 {
-    return g->be->thunk[t] - g->be->exec + g->be->write;
+    return be->thunk[t] - be->exec + be->write;
 }
 
 #endif

@@ -682,6 +682,7 @@ void exit_direct(struct cg *g, unsigned site)
             (int32_t)(offsetof(struct tcg_ctx, links) + 4 * (x->link_id % LINK_TABLE_SIZE));
         emit_rm(&g->e, 0x81, 7, mem_at(CTX, where));
         emit_u32(&g->e, x->link_id);
+        cg_reloc(g, g->e.p - 8, RELOC_LINK, site);
         stub_jump(g, site, CC_NE);
         emit_rm(&g->e, 0x81 | OPC_W, 0, mem_at(ENV, TCG_ENV_OFFSET(pcb)));
         emit_u32(&g->e, (uint32_t)delta);
@@ -725,7 +726,7 @@ void exit_link_call(struct cg *g, struct tcg_exit_site *x, bool after_guard)
         emit_jmp_to(&g->e, g->e.start + x->ret - 5);
         return;
     }
-    emit_call_to(&g->e, cg_thunk(g, THUNK_LINK));
+    cg_call(g, THUNK_LINK);
     x->ret = (uint32_t)(g->e.p - g->e.start);
 }
 

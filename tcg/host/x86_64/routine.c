@@ -96,18 +96,18 @@ static struct routine *slot_of(struct x86_backend *be, uint32_t key)
     return &be->routines[h];
 }
 
-/* code_lock held */
-static const uint8_t *find_or_make(struct cg *g, const struct access *a, bool slow_only)
+/* code_lock held; code is written up to `used` */
+static const struct routine *find_or_make(struct tcg_machine *tm, const struct access *a,
+                                          bool slow_only, const uint8_t *used)
 {
-    struct x86_backend *be = g->be;
+    struct x86_backend *be = tm->backend_data;
     struct code_area *area = &be->area[0];
     uint32_t key = access_key(a, slow_only);
     struct routine *r = slot_of(be, key);
     if (r->key)
-        return be->write + r->offset;
+        return r;
 
     uint64_t top = be->area[1].start, lowest = top - top / 4;
-    const uint8_t *used = g->second_tier ? be->write + area->used : g->e.p;
     if (be->routine_count >= ROUTINE_SLOTS / 4 * 3 || area->end < lowest + ROUTINE_ROOM ||
         used + 2 * CODE_MARGIN > be->write + area->end)
         return NULL;
@@ -118,23 +118,62 @@ static const uint8_t *find_or_make(struct cg *g, const struct access *a, bool sl
     uint64_t start = align_down(area->end - (uint64_t)(e.p - from), ROUTINE_ALIGN);
     e.p = be->write + start;
     emit_routine(&e, a, slow_only, be);
-    perfmap_add(g->tm, be->exec + start, (size_t)(area->end - start), "vemu_access");
+    perfmap_add(tm, be->exec + start, (size_t)(area->end - start), "vemu_access");
     area->end = start;
     be->routine_count++;
     *r = (struct routine){key, (uint32_t)start};
-    if (!g->second_tier)
-        g->e.end = be->write + start - CODE_MARGIN;
-    return be->write + start;
+    return r;
 }
 
-const uint8_t *routine_find(struct cg *g, const struct access *a, bool slow_only)
+bool routine_call(struct cg *g, const struct access *a, bool slow_only)
 {
-    if (!g->second_tier) /* has the lock */
-        return find_or_make(g, a, slow_only);
-    pthread_mutex_lock(&g->tm->code_lock);
-    const uint8_t *found = find_or_make(g, a, slow_only);
-    pthread_mutex_unlock(&g->tm->code_lock);
-    return found;
+    struct x86_backend *be = g->be;
+    const struct routine *r;
+    if (g->second_tier) {
+        pthread_mutex_lock(&g->tm->code_lock);
+        r = find_or_make(g->tm, a, slow_only, be->write + be->area[0].used);
+        pthread_mutex_unlock(&g->tm->code_lock);
+    } else { /* has the lock, and fills the area that routines grow into */
+        r = find_or_make(g->tm, a, slow_only, g->e.p);
+        g->e.end = be->write + be->area[0].end - CODE_MARGIN;
+    }
+    if (!r)
+        return false;
+    emit_call_to(&g->e, be->write + r->offset);
+    cg_reloc(g, g->e.p - 4, RELOC_ROUTINE, (unsigned)(r - be->routines));
+    return true;
+}
+
+static int8_t scratch_register(const struct access *a, uint32_t code)
+{
+    return code == 3 ? NO_REG : code == 4 ? a->data : (int8_t)code;
+}
+
+/* The reverse of access_key(). */
+static struct access access_of_key(uint32_t key)
+{
+    struct access a = {.attr = (uint16_t)((key & 0x3f) | (key >> 6 & 3) << IR_MEM_IDX_SHIFT),
+                       .store = key >> 22 & 1,
+                       .vec = key >> 23 & 1,
+                       .wide = key >> 24 & 1,
+                       .vec_live = key >> 25 & 3,
+                       .addr = (int8_t)(key >> 8 & 15),
+                       .data = key >> 27 & 1 ? NO_REG : (int8_t)(key >> 12 & 15)};
+    /* 3 is none, 4 the result's (scratch_code) */
+    a.scratch[0] = scratch_register(&a, key >> 16 & 7);
+    a.scratch[1] = scratch_register(&a, key >> 19 & 7);
+    return a;
+}
+
+const struct routine *routine_with_key(struct tcg_machine *tm, uint32_t key, const uint8_t *used)
+{
+    struct access a = access_of_key(key);
+    bool slow_only = key >> 28 & 1;
+    if (access_key(&a, slow_only) != key || (key >> 16 & 7) > 4 || (key >> 19 & 7) > 4 ||
+        a.vec_live > LIVE_256 || a.addr == RSP || (!a.store && a.data == NO_REG) ||
+        (a.attr & IR_MEM_SIZE) > (a.vec ? IR_W256 : IR_W64))
+        return NULL;
+    return find_or_make(tm, &a, slow_only, used);
 }
 
 void routine_flush(struct x86_backend *be)

@@ -188,7 +188,7 @@ static void read_clock(struct cg *g)
     cg_take(g, RAX);
     cg_take(g, RCX);
     cg_take(g, RDX);
-    emit_call_to(&g->e, cg_thunk(g, THUNK_CLOCK + cg_vec_live(g)));
+    cg_call(g, (enum thunk)(THUNK_CLOCK + cg_vec_live(g)));
     cg_bind(g, g->n, RAX);
     fl_clobber(g);
 }
@@ -481,7 +481,7 @@ static void trap(struct cg *g, const struct ir_insn *i)
 
 void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s)
 {
-    emit_call_to(&g->e, cg_thunk(g, t));
+    cg_call(g, t);
     exit_snapshot(g, s->first, s->count, s->pc, s->x87);
 }
 
@@ -499,7 +499,7 @@ void select_vector_call(struct cg *g, uint64_t what)
 {
     emit_store_imm(&g->e, false, cg_arg_mem(0), (int32_t)(uint32_t)what);
     emit_store_imm(&g->e, false, mem_at(ENV, cg_arg_mem(0).disp + 4), (int32_t)(what >> 32));
-    emit_call_to(&g->e, cg_thunk(g, cg_call_thunk(cg_vec_live(g), C_VECTOR)));
+    cg_call(g, cg_call_thunk(cg_vec_live(g), C_VECTOR));
     fl_clobber(g);
 }
 
@@ -640,7 +640,7 @@ static void exit_insn(struct cg *g, unsigned site)
     leave(g, 0);
     if (g->r->single) {
         struct tcg_exit_site *x = &g->block->exits[site];
-        emit_call_to(&g->e, cg_thunk(g, THUNK_LINK));
+        cg_call(g, THUNK_LINK);
         if (!x->ret)
             x->ret = (uint32_t)(g->e.p - g->e.start);
         return;
@@ -654,7 +654,7 @@ static void indirect_jump(struct cg *g)
     struct emit *e = &g->e;
     uint64_t flat = g->tm->arch->flat_pc_mode;
     if (g->r->single || (g->block->mode & flat) != flat) {
-        emit_jmp_to(e, cg_thunk(g, THUNK_INDIRECT_MISS));
+        cg_jump(g, THUNK_INDIRECT_MISS);
         return;
     }
     emit_rm(e, 0x83, 7, mem_at(ENV, TCG_ENV_OFFSET(exit_request)));
@@ -663,7 +663,7 @@ static void indirect_jump(struct cg *g)
     uint8_t *missed = thunk_jump_probe(e);
     emit_patch(polled, e->p);
     emit_patch(missed, e->p);
-    emit_jmp_to(e, cg_thunk(g, THUNK_INDIRECT_MISS));
+    cg_jump(g, THUNK_INDIRECT_MISS);
 }
 
 static void exit_indirect(struct cg *g, const struct ir_insn *i)
@@ -704,15 +704,13 @@ static void exit_mode(struct cg *g, const struct ir_insn *i)
 {
     leave(g, 0);
     emit_mov_imm(&g->e, RCX, i->imm);
-    emit_jmp_to(&g->e, cg_thunk(g, THUNK_MODE + i->aux));
+    cg_jump(g, (enum thunk)(THUNK_MODE + i->aux));
 }
 
 static void exit_dynamic(struct cg *g, const struct ir_insn *i)
 {
     leave(g, 0);
-    emit_jmp_to(&g->e, cg_thunk(g, g->r->single ? THUNK_RETURN
-                                   : i->aux     ? THUNK_EVENTS
-                                                : THUNK_DYN));
+    cg_jump(g, g->r->single ? THUNK_RETURN : i->aux ? THUNK_EVENTS : THUNK_DYN);
 }
 
 static void branch(struct cg *g, const struct ir_insn *i)
