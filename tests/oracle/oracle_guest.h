@@ -93,8 +93,9 @@ static void guest_fail(struct vemu_error *err)
 
 /* backend: interp, jit (the first tier), tier2 (regions of the second at once) or baseline (the
  * first tier without host instructions that not every host has). inject: NULL, or the seed of
- * injected invalidations. */
-static void guest_init(struct guest *g, const char *backend, const char *inject)
+ * injected invalidations. cache: NULL, or how it uses the saved translations in cache_dir */
+static void guest_init(struct guest *g, const char *backend, const char *inject, const char *cache,
+                       const char *cache_dir)
 {
     bool interp = !strcmp(backend, "interp"), tier2 = !strcmp(backend, "tier2");
     struct vemu_error *err = NULL;
@@ -121,6 +122,8 @@ static void guest_init(struct guest *g, const char *backend, const char *inject)
         !tcg_set_option(&g->m, "tb-size", "16", &err) ||
         !tcg_set_option(&g->m, "verify", "on", &err) ||
         (inject && !tcg_set_option(&g->m, "inject", inject, &err)) ||
+        (cache && !tcg_set_option(&g->m, "jit-cache", cache, &err)) ||
+        (cache && !tcg_set_option(&g->m, "jit-cache-dir", cache_dir, &err)) ||
         !x86_cpu_model_parse(&g->model, "max", words, &err))
         guest_fail(err);
     g->arch = tcg_arch_x86;
