@@ -2,6 +2,7 @@
  * handling of exceptions. See translate_sse.h. */
 #include "tcg/x86/translate_sse.h"
 
+#include "tcg/x86/translate_avx.h"
 #include "tcg/x86/translate_int.h"
 #include "tcg/x86/translate_x87.h"
 
@@ -84,12 +85,20 @@ ir_ref sse_dest(struct x86_trans *x, const struct x86_insn *i)
     return sse_is_mmx(i) ? mmx_get(x, i->reg) : x86_get_xmm(x, i->reg);
 }
 
+void sse_put_xmm(struct x86_trans *x, const struct x86_insn *i, unsigned reg, ir_ref v)
+{
+    if (i->vex)
+        avx_put(x, reg, v);
+    else
+        x86_put_xmm(x, reg, v);
+}
+
 void sse_put(struct x86_trans *x, const struct x86_insn *i, ir_ref v)
 {
     if (sse_is_mmx(i))
         mmx_put(x, i->reg, v);
     else
-        x86_put_xmm(x, i->reg, v);
+        sse_put_xmm(x, i, i->reg, v);
 }
 
 ir_ref sse_emit(struct x86_trans *x, enum ir_op op, unsigned aux, ir_ref a, ir_ref b, uint64_t imm)

@@ -47,18 +47,18 @@
 #define MOVES(R) \
     PS(R, V0F, 0x10, "vmovups", tr_avx_mov, OPS(Vx, Wx), NOP, SSE_UNALIGNED) \
     PD(R, V0F, 0x10, "vmovupd", tr_avx_mov, OPS(Vx, Wx), NOP, SSE_UNALIGNED) \
-    R(V0F, 0x10, 0x10, P_F3 | MOD_MEM, "vmovss", tr_avx_mov_scalar, OPS(Vdq, Wd), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W32 | SSE_MEM(IR_W32)) \
-    R(V0F, 0x10, 0x10, P_F3 | MOD_REG, "vmovss", tr_avx_mov_scalar, OPS(Vdq, Hdq, Udq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W32) \
-    R(V0F, 0x10, 0x10, P_F2 | MOD_MEM, "vmovsd", tr_avx_mov_scalar, OPS(Vdq, Wq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W64 | SSE_MEM(IR_W64)) \
-    R(V0F, 0x10, 0x10, P_F2 | MOD_REG, "vmovsd", tr_avx_mov_scalar, OPS(Vdq, Hdq, Udq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W64) \
+    R(V0F, 0x10, 0x10, P_F3 | MOD_MEM, "vmovss", tr_vmov_scalar, OPS(Vdq, Wd), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W32 | SSE_MEM(IR_W32)) \
+    R(V0F, 0x10, 0x10, P_F3 | MOD_REG, "vmovss", tr_vmov_scalar, OPS(Vdq, Hdq, Udq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W32) \
+    R(V0F, 0x10, 0x10, P_F2 | MOD_MEM, "vmovsd", tr_vmov_scalar, OPS(Vdq, Wq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W64 | SSE_MEM(IR_W64)) \
+    R(V0F, 0x10, 0x10, P_F2 | MOD_REG, "vmovsd", tr_vmov_scalar, OPS(Vdq, Hdq, Udq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W64) \
     PS(R, V0F, 0x11, "vmovups", tr_avx_mov_store, OPS(Wx, Vx), NOP, SSE_UNALIGNED) \
     PD(R, V0F, 0x11, "vmovupd", tr_avx_mov_store, OPS(Wx, Vx), NOP, SSE_UNALIGNED) \
-    R(V0F, 0x11, 0x11, P_F3 | MOD_MEM, "vmovss", tr_avx_mov_scalar_store, OPS(Wd, Vdq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W32) \
-    R(V0F, 0x11, 0x11, P_F3 | MOD_REG, "vmovss", tr_avx_mov_scalar_store, OPS(Udq, Hdq, Vdq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W32) \
-    R(V0F, 0x11, 0x11, P_F2 | MOD_MEM, "vmovsd", tr_avx_mov_scalar_store, OPS(Wq, Vdq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W64) \
-    R(V0F, 0x11, 0x11, P_F2 | MOD_REG, "vmovsd", tr_avx_mov_scalar_store, OPS(Udq, Hdq, Vdq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W64) \
+    R(V0F, 0x11, 0x11, P_F3 | MOD_MEM, "vmovss", tr_vmov_scalar_store, OPS(Wd, Vdq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W32) \
+    R(V0F, 0x11, 0x11, P_F3 | MOD_REG, "vmovss", tr_vmov_scalar_store, OPS(Udq, Hdq, Vdq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W32) \
+    R(V0F, 0x11, 0x11, P_F2 | MOD_MEM, "vmovsd", tr_vmov_scalar_store, OPS(Wq, Vdq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W64) \
+    R(V0F, 0x11, 0x11, P_F2 | MOD_REG, "vmovsd", tr_vmov_scalar_store, OPS(Udq, Hdq, Vdq), .flags = I_LIG, AVX_(AVX), .arg2 = IR_W64) \
     ONLY128(R, V0F, 0x12, P_NP | MOD_MEM, "vmovlps", tr_avx, OPS(Vdq, Hdq, Mq), IR_W64 | SSE_MEM(IR_W64), .arg = IR_V_MOVLANE) \
-    ONLY128(R, V0F, 0x12, P_NP | MOD_REG, "vmovhlps", tr_avx_movhlps, OPS(Vdq, Hdq, Udq), 0, ) \
+    ONLY128(R, V0F, 0x12, P_NP | MOD_REG, "vmovhlps", tr_movhlps, OPS(Vdq, Hdq, Udq), 0, ) \
     ONLY128(R, V0F, 0x12, P_66 | MOD_MEM, "vmovlpd", tr_avx, OPS(Vdq, Hdq, Mq), IR_W64 | SSE_MEM(IR_W64), .arg = IR_V_MOVLANE) \
     R(V0F, 0x12, 0x12, P_F3, "vmovsldup", tr_avx, OPS(Vx, Wx), AVX_(AVX), IR_(V_MOVDUP, IR_W32 | SSE_UNARY)) \
     R(V0F, 0x12, 0x12, P_F2 | VEX_L0, "vmovddup", tr_avx, OPS(Vx, Wq), AVX_(AVX), IR_(V_MOVDUP, IR_W64 | SSE_UNARY | SSE_MEM(IR_W64))) \
@@ -81,22 +81,22 @@
     R(V0F, 0x2b, 0x2b, P_66 | MOD_MEM, "vmovntpd", tr_avx_mov_store, OPS(Mx, Vx), AVX_(AVX)) \
     R(V0F, 0x50, 0x50, P_NP | MOD_REG, "vmovmskps", tr_avx_movmsk, OPS(Gd, Ux), AVX_(AVX), .arg2 = IR_W32) \
     R(V0F, 0x50, 0x50, P_66 | MOD_REG, "vmovmskpd", tr_avx_movmsk, OPS(Gd, Ux), AVX_(AVX), .arg2 = IR_W64) \
-    ONLY128(R, V0F, 0x6e, P_66, "vmovd", tr_avx_movd, OPS(Vdq, Ey), 0, .flags = I_W64) \
-    ONLY128(R, V0F, 0x6e, P_66 | REX_W1 | ONLY64, "vmovq", tr_avx_movd, OPS(Vdq, Ey), 0, .flags = I_W64) \
+    ONLY128(R, V0F, 0x6e, P_66, "vmovd", tr_movd, OPS(Vdq, Ey), 0, .flags = I_W64) \
+    ONLY128(R, V0F, 0x6e, P_66 | REX_W1 | ONLY64, "vmovq", tr_movd, OPS(Vdq, Ey), 0, .flags = I_W64) \
     R(V0F, 0x6f, 0x6f, P_66, "vmovdqa", tr_avx_mov, OPS(Vx, Wx), AVX_(AVX)) \
     R(V0F, 0x6f, 0x6f, P_F3, "vmovdqu", tr_avx_mov, OPS(Vx, Wx), AVX_(AVX), .arg2 = SSE_UNALIGNED) \
     R(V0F, 0x77, 0x77, P_NP | VEX_L0, "vzeroupper", tr_avx_zero, NO_OPS, AVX_(AVX)) \
     R(V0F, 0x77, 0x77, P_NP | VEX_L1, "vzeroall", tr_avx_zero, NO_OPS, AVX_(AVX)) \
     ONLY128(R, V0F, 0x7e, P_66, "vmovd", tr_movd_store, OPS(Ey, Vdq), 0, .flags = I_W64) \
     ONLY128(R, V0F, 0x7e, P_66 | REX_W1 | ONLY64, "vmovq", tr_movd_store, OPS(Ey, Vdq), 0, .flags = I_W64) \
-    ONLY128(R, V0F, 0x7e, P_F3, "vmovq", tr_avx_movq, OPS(Vdq, Wq), SSE_MEM(IR_W64), ) \
+    ONLY128(R, V0F, 0x7e, P_F3, "vmovq", tr_movq, OPS(Vdq, Wq), SSE_MEM(IR_W64), ) \
     R(V0F, 0x7f, 0x7f, P_66, "vmovdqa", tr_avx_mov_store, OPS(Wx, Vx), AVX_(AVX)) \
     R(V0F, 0x7f, 0x7f, P_F3, "vmovdqu", tr_avx_mov_store, OPS(Wx, Vx), AVX_(AVX), .arg2 = SSE_UNALIGNED) \
     ONLY128(R, V0F, 0xae, P_NP | REG_IS(2) | MOD_MEM, "vldmxcsr", tr_ldmxcsr, OPS(Md), 0, .flags = I_END) \
     ONLY128(R, V0F, 0xae, P_NP | REG_IS(3) | MOD_MEM, "vstmxcsr", tr_stmxcsr, OPS(Md), 0, ) \
     ONLY128(R, V0F, 0xc4, P_66, "vpinsrw", tr_avx_pinsr, OPS(Vdq, Hdq, Ew, Ib), IR_W16, ) \
     ONLY128(R, V0F, 0xc5, P_66 | MOD_REG, "vpextrw", tr_pextr, OPS(Gd, Udq, Ib), IR_W16, ) \
-    ONLY128(R, V0F, 0xd6, P_66, "vmovq", tr_avx_movq_store, OPS(Wq, Vdq), 0, ) \
+    ONLY128(R, V0F, 0xd6, P_66, "vmovq", tr_store_low, OPS(Wq, Vdq), 0, ) \
     R(V0F, 0xd7, 0xd7, P_66 | MOD_REG | VEX_L0, "vpmovmskb", tr_avx_movmsk, OPS(Gd, Ux), AVX_(AVX), .arg2 = IR_W8) \
     R(V0F, 0xd7, 0xd7, P_66 | MOD_REG | VEX_L1, "vpmovmskb", tr_avx_movmsk, OPS(Gd, Ux), AVX_(AVX2), .arg2 = IR_W8) \
     R(V0F, 0xe7, 0xe7, P_66 | MOD_MEM, "vmovntdq", tr_avx_mov_store, OPS(Mx, Vx), AVX_(AVX)) \

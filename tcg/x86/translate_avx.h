@@ -37,8 +37,7 @@ x86_translate_fn tr_avx, tr_avx_shift_imm, tr_avx_blendv, tr_avx_ptest, tr_avx_t
     tr_avx_fma, tr_avx_cvtsi2s, tr_avx_pcmpstr, tr_avx_insertps, tr_avx_pinsr, tr_avx_movmsk,
     tr_sha256rnds2;
 /* translate_avx_move.c */
-x86_translate_fn tr_avx_mov, tr_avx_mov_store, tr_avx_mov_scalar, tr_avx_mov_scalar_store,
-    tr_avx_movhlps, tr_avx_movd, tr_avx_movq, tr_avx_movq_store, tr_avx_extract, tr_avx_to_half,
-    tr_avx_zero, tr_avx_maskload, tr_avx_maskstore, tr_avx_gather;
+x86_translate_fn tr_avx_mov, tr_avx_mov_store, tr_avx_extract, tr_avx_to_half, tr_avx_zero,
+    tr_avx_maskload, tr_avx_maskstore, tr_avx_gather;
 
 #endif

@@ -30,52 +30,6 @@ void tr_avx_mov_store(struct x86_trans *x, const struct x86_insn *i)
         avx_put(x, i->rm, v);
 }
 
-/* VMOVSS, VMOVSD: from memory the rest becomes zero, from a register it is VEX.vvvv's. */
-void tr_avx_mov_scalar(struct x86_trans *x, const struct x86_insn *i)
-{
-    ir_ref v = avx_source(x, i, 0);
-    avx_put(x, i->reg,
-            i->mem ? v : sse_emit(x, IR_V_MOVLANE, sse_aux(i), x86_get_xmm(x, i->vvvv), v, 0));
-}
-
-void tr_avx_mov_scalar_store(struct x86_trans *x, const struct x86_insn *i)
-{
-    ir_ref v = x86_get_xmm(x, i->reg);
-    if (i->mem)
-        store(x, i, sse_aux(i), v, 0);
-    else
-        avx_put(x, i->rm, sse_emit(x, IR_V_MOVLANE, sse_aux(i), x86_get_xmm(x, i->vvvv), v, 0));
-}
-
-void tr_avx_movhlps(struct x86_trans *x, const struct x86_insn *i)
-{
-    ir_ref high = x86_get_xmm(x, i->vvvv), low = x86_get_xmm(x, i->rm);
-    avx_put(x, i->reg, sse_emit(x, IR_V_UNPKH, IR_W64, low, high, 0));
-}
-
-void tr_avx_movd(struct x86_trans *x, const struct x86_insn *i)
-{
-    unsigned w = i->opsize;
-    avx_put(x, i->reg,
-            i->mem ? x86_load_vec_mem(x, i, w, 0)
-                   : sse_emit(x, IR_V_FROM, w, x86_get_gpr(x, i->rm, w), 0, 0));
-}
-
-void tr_avx_movq(struct x86_trans *x, const struct x86_insn *i)
-{
-    ir_ref v = avx_source(x, i, 0);
-    avx_put(x, i->reg, i->mem ? v : sse_low(x, IR_W64, v));
-}
-
-void tr_avx_movq_store(struct x86_trans *x, const struct x86_insn *i)
-{
-    ir_ref v = x86_get_xmm(x, i->reg);
-    if (i->mem)
-        store(x, i, IR_W64, v, 0);
-    else
-        avx_put(x, i->rm, sse_low(x, IR_W64, v));
-}
-
 /* A value that goes to the r/m operand. */
 static void put_rm(struct x86_trans *x, const struct x86_insn *i, unsigned w, ir_ref v)
 {

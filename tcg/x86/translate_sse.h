@@ -48,6 +48,13 @@ void sse_begin(struct x86_trans *x, const struct x86_insn *i);
 ir_ref sse_source(struct x86_trans *x, const struct x86_insn *i); /* W or Q */
 ir_ref sse_dest(struct x86_trans *x, const struct x86_insn *i);   /* V or P, as it was */
 void sse_put(struct x86_trans *x, const struct x86_insn *i, ir_ref v);
+/* An XMM register: with a VEX prefix its upper half becomes zero. */
+void sse_put_xmm(struct x86_trans *x, const struct x86_insn *i, unsigned reg, ir_ref v);
+/* What an instruction with two sources keeps parts of: VEX.vvvv, else the destination. */
+static inline ir_ref sse_first(struct x86_trans *x, const struct x86_insn *i, unsigned dest)
+{
+    return x86_get_xmm(x, i->vex ? i->vvvv : dest);
+}
 
 ir_ref sse_emit(struct x86_trans *x, enum ir_op op, unsigned aux, ir_ref a, ir_ref b, uint64_t imm);
 ir_ref sse_zero(struct x86_trans *x);

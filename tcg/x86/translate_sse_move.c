@@ -20,12 +20,12 @@ void tr_vmov_store(struct x86_trans *x, const struct x86_insn *i)
         x86_put_xmm(x, i->rm, v);
 }
 
-/* MOVSS, MOVSD: from memory the rest becomes zero, from a register it stays. */
+/* MOVSS, MOVSD: from memory the rest becomes zero, from a register it stays or is VEX.vvvv's. */
 void tr_vmov_scalar(struct x86_trans *x, const struct x86_insn *i)
 {
     ir_ref v = sse_source(x, i);
-    x86_put_xmm(x, i->reg,
-                i->mem ? v : sse_emit(x, IR_V_MOVLANE, sse_aux(i), x86_get_xmm(x, i->reg), v, 0));
+    sse_put(x, i,
+            i->mem ? v : sse_emit(x, IR_V_MOVLANE, sse_aux(i), sse_first(x, i, i->reg), v, 0));
 }
 
 void tr_vmov_scalar_store(struct x86_trans *x, const struct x86_insn *i)
@@ -34,13 +34,14 @@ void tr_vmov_scalar_store(struct x86_trans *x, const struct x86_insn *i)
     if (i->mem)
         x86_store_vec_mem(x, i, sse_aux(i), v, 0);
     else
-        x86_put_xmm(x, i->rm, sse_emit(x, IR_V_MOVLANE, sse_aux(i), x86_get_xmm(x, i->rm), v, 0));
+        sse_put_xmm(x, i, i->rm,
+                    sse_emit(x, IR_V_MOVLANE, sse_aux(i), sse_first(x, i, i->rm), v, 0));
 }
 
 void tr_movhlps(struct x86_trans *x, const struct x86_insn *i)
 {
-    ir_ref dst = x86_get_xmm(x, i->reg), src = x86_get_xmm(x, i->rm);
-    x86_put_xmm(x, i->reg, sse_emit(x, IR_V_UNPKH, IR_W64, src, dst, 0));
+    ir_ref high = sse_first(x, i, i->reg), low = x86_get_xmm(x, i->rm);
+    sse_put(x, i, sse_emit(x, IR_V_UNPKH, IR_W64, low, high, 0));
 }
 
 /* MOVLPS, MOVLPD to memory; MOVQ to memory or, the upper half becoming zero, a register. */
@@ -50,7 +51,7 @@ void tr_store_low(struct x86_trans *x, const struct x86_insn *i)
     if (i->mem)
         x86_store_vec_mem(x, i, IR_W64, v, 0);
     else
-        x86_put_xmm(x, i->rm, sse_low(x, IR_W64, v));
+        sse_put_xmm(x, i, i->rm, sse_low(x, IR_W64, v));
 }
 
 void tr_store_high(struct x86_trans *x, const struct x86_insn *i)
@@ -85,7 +86,7 @@ void tr_movd_store(struct x86_trans *x, const struct x86_insn *i)
 void tr_movq(struct x86_trans *x, const struct x86_insn *i)
 {
     ir_ref v = sse_source(x, i);
-    x86_put_xmm(x, i->reg, i->mem ? v : sse_low(x, IR_W64, v));
+    sse_put(x, i, i->mem ? v : sse_low(x, IR_W64, v));
 }
 
 /* MMX MOVQ Q, P and MOVNTQ. */
