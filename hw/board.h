@@ -29,6 +29,7 @@ struct board_config {
     const char *bios; /* file mapped as ROM that ends at 4 GiB (x86); NULL: no firmware */
     struct chardev *serial[BOARD_MAX_SERIAL]; /* NULL: no such port */
     bool rtc_localtime;                       /* -rtc base=localtime */
+    bool rtc_virtual;                         /* it runs with virtual time */
     int64_t rtc_start; /* -rtc base=DATE: Unix time at machine start; 0: the host's time */
     const struct board_option *options; /* board properties, ended by a NULL key */
 };

@@ -18,6 +18,9 @@
 #include "libvemu/machine.h"
 #include "tcg/tcg.h"
 
+/* 2026-01-01 00:00:00 UTC: what the real-time clock shows at the start with -icount. */
+enum { ICOUNT_RTC_START = 1767225600 };
+
 /* ---- accelerator ----------------------------------------------------------------------------- */
 
 static bool build_accel(struct lib_machine *lm, struct vemu_error **errp)
@@ -35,6 +38,11 @@ static bool build_accel(struct lib_machine *lm, struct vemu_error **errp)
         if (value && !tcg_set_option(m, keys[k], value, errp))
             return false;
     }
+    if (config_find(lm->config, "icount") &&
+        !tcg_set_icount(m,
+                        (unsigned)strtoul(config_value(lm->config, "icount.shift", "0"), NULL, 0),
+                        strcmp(config_value(lm->config, "icount.sleep", "on"), "on") == 0, errp))
+        return false;
     if (lm->accel_node) {
         list_for_each(opt, &lm->accel_node->children, struct config_node, sibling)
         {
@@ -155,6 +163,11 @@ static bool build_board(struct lib_machine *lm, struct board_config *cfg, struct
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
     config_rtc_parse(base, &cfg->rtc_localtime, &start);
     cfg->rtc_start = start;
+    cfg->rtc_virtual = strcmp(config_value(c, "rtc.clock", "host"), "vm") == 0;
+    if (config_find(c, "icount")) { /* nothing of the host's time: a date that was given, or this */
+        cfg->rtc_virtual = true;
+        cfg->rtc_start = start ? start : ICOUNT_RTC_START;
+    }
     cfg->ram_size = lm->m.ram_size;
     cfg->cpus = lm->cpus;
     cfg->cpu_model = config_value(c, "cpu", NULL);

@@ -316,6 +316,20 @@ static bool check_devices(struct lib_machine *lm, struct vemu_error **errp)
     return check_ids(lm->config, "device", errp) && check_ids(lm->config, "chardev", errp);
 }
 
+/* Counted time has nothing of the host's, not even the date. */
+static bool check_icount(struct lib_machine *lm, struct vemu_error **errp)
+{
+    const char *base = config_value(lm->config, "rtc.base", NULL);
+    if (!config_find(lm->config, "icount") || !base ||
+        (strcmp(base, "utc") != 0 && strcmp(base, "localtime") != 0))
+        return true;
+    return error_set(
+        errp, VEMU_ERROR_INVALID,
+        "%s: base=%s is the host's time, which -icount keeps out; give a date, such as "
+        "base=2026-01-01",
+        config_origin(lm->config, "rtc"), base);
+}
+
 bool check_config(struct lib_machine *lm, struct vemu_error **errp)
 {
     const char *log = config_value(lm->config, "log", NULL);
@@ -326,6 +340,6 @@ bool check_config(struct lib_machine *lm, struct vemu_error **errp)
         return false;
     }
     return check_board(lm, errp) && check_board_props(lm, errp) && check_cpus(lm, errp) &&
-           check_memory(lm, errp) && check_accel(lm, errp) && check_boot(lm, errp) &&
-           check_devices(lm, errp);
+           check_memory(lm, errp) && check_accel(lm, errp) && check_icount(lm, errp) &&
+           check_boot(lm, errp) && check_devices(lm, errp);
 }

@@ -14,6 +14,7 @@
 #include "core/util/size.h"
 #include "tcg/disas.h"
 #include "tcg/exec.h"
+#include "tcg/icount.h"
 #include "tcg/inject.h"
 #include "tcg/mmu/tables.h"
 #include "tcg/mmu/tlb.h"
@@ -173,6 +174,7 @@ static void machine_destroy_tcg(struct vemu_machine *m)
         log_counters(m);
     tier2_stop(tm);
     saved_stop(tm);
+    icount_stop(tm);
     m->rams.block_freed = NULL;
     m->rams.dirty_log_changed = NULL;
     list_for_each(ram, &m->rams.blocks, struct ram_block, node) cache_ram_freed(tm, ram);
@@ -249,6 +251,11 @@ static bool set_mode(unsigned *out, const char *const modes[3], const char *key,
                      value, modes[0], modes[1], modes[2]);
 }
 
+bool tcg_set_icount(struct vemu_machine *m, unsigned shift, bool sleep, struct vemu_error **errp)
+{
+    return icount_start(m->accel_state, shift, sleep, errp);
+}
+
 bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
                     struct vemu_error **errp)
 {
@@ -306,6 +313,18 @@ bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
         tm->tier2_threshold = (unsigned)n;
         return true;
     }
+    if (!strcmp(key, "icount-hash"))
+        return icount_hash_open(tm, value, errp);
+    if (!strcmp(key, "icount-hash-lines")) {
+        uint64_t n;
+        if (!number_parse(value, &n) || !n)
+            return error_set(errp, VEMU_ERROR_INVALID,
+                             "-accel tcg: icount-hash-lines=%s: expected a number of samples, 1 or "
+                             "more",
+                             value);
+        icount_hash_lines(tm, n);
+        return true;
+    }
     if (!strcmp(key, "inject")) {
         if (!number_parse(value, &tm->inject_seed))
             return error_set(errp, VEMU_ERROR_INVALID,
@@ -335,7 +354,8 @@ bool tcg_set_option(struct vemu_machine *m, const char *key, const char *value,
     }
     return error_set(errp, VEMU_ERROR_INVALID,
                      "-accel tcg: unknown option \"%s\"; known are backend, thread, tb-size, "
-                     "tier2, tier2-threshold, jit-cache, jit-cache-dir, count, inject, one-insn, "
+                     "tier2, tier2-threshold, jit-cache, jit-cache-dir, count, icount-hash, "
+                     "icount-hash-lines, inject, one-insn, "
                      "baseline, verify, perfmap",
                      key);
 }
@@ -367,6 +387,9 @@ static void vcpu_destroy_tcg(struct vcpu *cpu)
 static bool vcpu_init_tcg(struct vcpu *cpu, struct vemu_error **errp)
 {
     struct tcg_machine *tm = tcg_machine_of(cpu->machine);
+    if (tm->saved_mode != SAVED_OFF && tm->icount)
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "-icount: saved translations are not counted yet; use -jit-cache off");
     if (tm->saved_mode != SAVED_OFF && !tm->saved_dir)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "-accel tcg: jit-cache needs a directory: jit-cache-dir=DIR");
@@ -385,7 +408,8 @@ static bool vcpu_init_tcg(struct vcpu *cpu, struct vemu_error **errp)
     inject_vcpu_init(tc);
     cpu->accel_data = tc;
     cpu->regs = tcg_env(tc);
-    if (!tm->backend->vcpu_init(tc, errp) || !tlb_init(tc, errp) || !tm->arch->init(tc, errp)) {
+    if ((tm->icount && !icount_vcpu_init(tc, errp)) || !tm->backend->vcpu_init(tc, errp) ||
+        !tlb_init(tc, errp) || !tm->arch->init(tc, errp)) {
         vcpu_destroy_tcg(cpu);
         return false;
     }
@@ -425,6 +449,8 @@ static void sync_watches(struct tcg_cpu *tc)
 static void vcpu_put_state(struct vcpu *cpu)
 {
     struct tcg_cpu *tc = cpu->accel_data;
+    if (tc->tm->icount)
+        icount_reset(tc);
     tlb_flush_all(tc);
     tc->arch->reset(tc);
     __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
@@ -439,8 +465,11 @@ static void vcpu_get_state(struct vcpu *cpu)
 static void vcpu_kick_tcg(struct vcpu *cpu)
 {
     struct tcg_cpu *tc = cpu->accel_data;
-    if (tc)
-        __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
+    if (!tc)
+        return;
+    __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
+    if (tc->tm->icount)
+        icount_kick(tc->tm);
 }
 
 static void vcpu_debug_changed(struct vcpu *cpu)

@@ -74,6 +74,9 @@ struct tcg_cpu {
     uint64_t inject_looks; /* at the run loop, with injections */
     bool sample;          /* shared: the second tier wants to know where this vCPU is (tcg/tier2) */
     uint8_t step_pending; /* x86: #DB conditions of the running instruction (tcg/x86/sys.h) */
+    uint32_t halt_seq;    /* interrupt_seq before the last look at events (tcg/icount.h) */
+    int32_t granted;      /* what the budget was when it was last accounted for */
+    bool in_block;        /* a block is being run, by either back end */
     bool single_insn;     /* the block being run is one re-executed instruction: its slow accesses
                              complete */
     bool exclusive_insn;  /* likewise, and every other vCPU is stopped */
@@ -126,7 +129,7 @@ struct tcg_cpu {
         ret_addr; /* host return address of the access or helper that leaves: finds the snapshot */
     uint64_t temp[5];  /* architecture scratch: helper results beyond the first, LDENV/STENV */
     uint32_t x87_live; /* the host's x87 has the guest's state (tcg/host_x87.h) */
-    uint32_t pad1;
+    int32_t budget;    /* instructions that may still be executed (tcg/icount.h) */
 };
 _Static_assert(sizeof(struct tcg_cpu) % 128 == 0, "the register file follows, aligned");
 
@@ -321,6 +324,8 @@ struct tcg_x87_layout {
     uint8_t code_segment;
 };
 
+enum { TCG_HASH_WORDS = 160 };
+
 struct tcg_arch {
     const char *name;
     size_t regs_size;
@@ -352,6 +357,8 @@ struct tcg_arch {
                       tc); /* the architectural part was reset or loaded: split flags, mode, root */
     void (*sync)(
         struct tcg_cpu *tc); /* canonicalise the architectural part (fold fl into rflags ...) */
+    /* The registers that a hash of the execution takes in; returns how many words. */
+    unsigned (*hash_words)(struct tcg_cpu *tc, uint64_t words[TCG_HASH_WORDS]);
     uint64_t (*get_pc)(struct tcg_cpu *tc);
     void (*set_pc)(struct tcg_cpu *tc, uint64_t pc);
     /* PC -> linear address of the code byte, with A20 not applied; and the linear base (PC 0). */

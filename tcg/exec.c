@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tcg/icount.h"
 #include "tcg/inject.h"
 #include "tcg/mmu/tlb.h"
 #include "tcg/tier2/tier2.h"
@@ -44,7 +45,10 @@ static struct tcg_exit run_block(struct tcg_cpu *tc, struct tcg_block *b)
                   "cpu %u: pc 0x%016llx mode 0x%llx (%u-bit) block %p%s", tc->vcpu->index,
                   (unsigned long long)tc->arch->get_pc(tc), (unsigned long long)tc->mode,
                   tc->arch->code_bits(tc->mode), b->code, tc->single_insn ? ", alone" : "");
-    return tc->tm->backend->run(tc, b);
+    tc->in_block = true;
+    struct tcg_exit out = tc->tm->backend->run(tc, b);
+    tc->in_block = false;
+    return out;
 }
 
 /* So that the next indirect jump to this PC finds the block without leaving compiled code. */
@@ -185,19 +189,32 @@ static void run_single(struct tcg_cpu *tc)
     /* A miss translates, which may want an exclusive section of its own: never inside ours. */
     if (exclusive) {
         tcg_exclusive_end(tc->tm, tc);
-        b = tcg_lookup(tc, true);
+        b = tcg_lookup(tc, TCG_MODE_SINGLE);
         uint64_t era = tc->tm->cache.flush_count;
         tcg_exclusive_begin(tc->tm, tc);
         if (b && (era != tc->tm->cache.flush_count || b->dead))
             b = NULL; /* gone meanwhile: the caller comes back here */
     } else {
-        b = tcg_lookup(tc, true);
+        b = tcg_lookup(tc, TCG_MODE_SINGLE);
     }
     if (b)
         run_block(tc, b);
     tc->single_insn = tc->exclusive_insn = false;
     if (exclusive)
         tcg_exclusive_end(tc->tm, tc);
+}
+
+/* Counted execution: a block that the budget, which is not used up, covers. */
+static struct tcg_block *fit_budget(struct tcg_cpu *tc, struct tcg_block *b)
+{
+    if (b->longest <= tc->budget || !b->page || b->mode & TCG_MODE_SINGLE)
+        return b;
+    if (b->tier > 1) {
+        b = tcg_lookup(tc, TCG_MODE_EXACT);
+        if (!b || b->longest <= tc->budget)
+            return b;
+    }
+    return tcg_lookup(tc, TCG_MODE_SINGLE);
 }
 
 static void take_requests(struct tcg_cpu *tc)
@@ -213,6 +230,7 @@ static bool handle_status(struct tcg_cpu *tc, enum vcpu_exit *why)
     switch (tc->status) {
     case TCG_EXCEPTION:
         tc->status = TCG_OK;
+        tc->budget--; /* counted execution: the instruction gave back at least one */
         if (!tc->arch->deliver_exception(tc)) {
             *why = VCPU_EXIT_SHUTDOWN;
             return false;
@@ -249,17 +267,30 @@ static bool poll(struct tcg_cpu *tc, enum vcpu_exit *why)
         *why = VCPU_EXIT_DEBUG;
         return false;
     }
+    if (tc->tm->icount && !icount_poll(tc)) {
+        *why = VCPU_EXIT_STOP;
+        return false;
+    }
     if (atomic_load(&cpu->stop_request)) {
         *why = VCPU_EXIT_STOP;
         return false;
     }
+    tc->halt_seq = atomic_load(&cpu->interrupt_seq);
     switch (tc->arch->take_events(tc)) {
     case TCG_EVENT_HALT:
-        *why = VCPU_EXIT_HALT;
+        if (tc->tm->icount && icount_halt(tc)) { /* look again */
+            __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
+            return true;
+        }
+        *why = tc->tm->icount ? VCPU_EXIT_STOP : VCPU_EXIT_HALT;
         return false;
     case TCG_EVENT_SHUTDOWN:
         *why = VCPU_EXIT_SHUTDOWN;
         return false;
+    case TCG_EVENT_DELIVERED:
+        if (tc->tm->icount)
+            icount_interrupted(tc);
+        return true;
     default:
         return true;
     }
@@ -274,6 +305,8 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
 
     cpu->error[0] = 0;
     cpu->debug_hit = NULL;
+    if (tc->tm->icount && !icount_enter(tc))
+        return VCPU_EXIT_STOP;
     tcg_enter_code(tc);
     tcg_mode_changed(tc);
     for (;;) {
@@ -290,13 +323,20 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
             out.kind = TCG_EXIT_EVENTS;
         }
         if ((out.kind == TCG_EXIT_EVENTS || out.kind == TCG_EXIT_STATUS ||
-             __atomic_load_n(&tc->exit_request, __ATOMIC_ACQUIRE))) {
+             __atomic_load_n(&tc->exit_request, __ATOMIC_ACQUIRE) ||
+             (tc->tm->icount && tc->budget <= 0))) {
             if (!poll(tc, &why))
                 break;
             if (out.kind == TCG_EXIT_LINK)
                 out.kind = TCG_EXIT_DYN; /* events may have moved the PC */
             if (tc->status)
                 continue;
+            if (cpu->wait_for_sipi || /* an INIT was taken: nothing runs before the start-up message
+                                       */
+                (tc->tm->icount && __atomic_load_n(&tc->exit_request, __ATOMIC_ACQUIRE))) {
+                out.kind = TCG_EXIT_EVENTS;
+                continue;
+            }
         }
         if (tc->tm->inject) {
             inject_at_lookup(tc, &out);
@@ -307,7 +347,7 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
         struct tcg_block *b = out.kind == TCG_EXIT_LINK ? confirm_link(tc, &out) : NULL;
         bool confirmed = b != NULL;
         if (!b)
-            b = tcg_lookup(tc, transient(tc) || tc->tm->one_insn);
+            b = tcg_lookup(tc, transient(tc) || tc->tm->one_insn ? TCG_MODE_SINGLE : 0);
         if (!b) {
             out.kind = TCG_EXIT_STATUS;
             continue;
@@ -320,11 +360,13 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
             else if (!confirmed && out.block)
                 try_link(tc, &out, b);
             if (tc->tm->tier2 && !log_exec(tc) && tier2_note(tc, b, &out))
-                b = tcg_lookup(tc, false);
-            if (!b) {
-                out.kind = TCG_EXIT_STATUS;
-                continue;
-            }
+                b = tcg_lookup(tc, 0);
+        }
+        if (b && tc->tm->icount)
+            b = fit_budget(tc, b);
+        if (!b) {
+            out.kind = TCG_EXIT_STATUS;
+            continue;
         }
         tc->counters.exits++;
         out = run_block(tc, b);

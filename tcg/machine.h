@@ -105,6 +105,7 @@ struct tcg_machine {
     struct tier2 *tier2;      /* tcg/tier2; NULL: off */
     bool inject;              /* tcg/inject.h: take translations away at random */
     uint64_t inject_seed;
+    struct icount *icount;   /* tcg/icount.h; NULL: time is the host's */
     struct perfmap *perfmap; /* tcg/perfmap.h; NULL: not asked for */
     unsigned saved_mode;     /* enum saved_mode */
     char *saved_dir;         /* where saved translations are, NULL: not said */

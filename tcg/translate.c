@@ -183,7 +183,7 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
     b->offset = offset;
     b->len = x->t.len;
     b->mode = mode;
-    b->guest_insns = (uint16_t)r->guest_insns;
+    b->guest_insns = b->longest = (uint16_t)r->guest_insns;
     b->ends = x->t.ends;
     list_init(&b->incoming);
     b->exits = r->exit_count ? cache_alloc(tm, r->exit_count * sizeof *b->exits) : NULL;
@@ -247,7 +247,7 @@ static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *
         .t = {.tc = tc,
               .ir = tm->region,
               .pc = pc,
-              .mode = mode & ~(TCG_MODE_SINGLE | TCG_MODE_ALIAS),
+              .mode = mode & ~(TCG_MODE_SINGLE | TCG_MODE_ALIAS | TCG_MODE_EXACT),
               .page_offset = offset,
               .max_insns = single ? 1 : tm->max_insns,
               .single = single},
@@ -438,10 +438,10 @@ static struct tcg_block *find_or_translate(struct tcg_cpu *tc, const struct code
     return b;
 }
 
-struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single)
+struct tcg_block *tcg_lookup(struct tcg_cpu *tc, uint64_t kind)
 {
     uint64_t pc = tc->arch->get_pc(tc), vaddr = tc->arch->code_address(tc, pc);
-    uint64_t mode = tc->mode | (single ? TCG_MODE_SINGLE : 0);
+    uint64_t mode = tc->mode | kind;
     struct code_place place;
     uint64_t alias;
 
@@ -464,7 +464,7 @@ struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single)
             continue;
         struct tcg_block *b = find(tc, &place, vaddr, mode | alias);
         if (!b && !tcg_faulted(tc))
-            b = find_or_translate(tc, &place, pc, vaddr, mode | alias, single);
+            b = find_or_translate(tc, &place, pc, vaddr, mode | alias, kind & TCG_MODE_SINGLE);
         if (b || tcg_faulted(tc))
             return tcg_faulted(tc) ? NULL : b;
     }

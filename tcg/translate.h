@@ -6,11 +6,11 @@
 #include "tcg/machine.h"
 
 /*
- * The block for the present PC and mode, translated if need be; sets pcb. single: exactly one
- * instruction, never linked to. NULL: fetching faulted (status set) or an internal error
- * (TCG_LEAVE).
+ * The block for the present PC and mode, translated if need be; sets pcb. kind: 0, TCG_MODE_SINGLE
+ * (exactly one instruction, never linked to) or TCG_MODE_EXACT. NULL: fetching faulted (status set)
+ * or an internal error (TCG_LEAVE).
  */
-struct tcg_block *tcg_lookup(struct tcg_cpu *tc, bool single);
+struct tcg_block *tcg_lookup(struct tcg_cpu *tc, uint64_t kind);
 
 /* Drop all translations, in an exclusive section; the caller, in code, holds no lock. */
 void tcg_flush_code(struct tcg_cpu *tc);

@@ -77,10 +77,11 @@ struct clock_set {
     uint64_t rate;        /* as last measured, without the correction in reading.mult; 0: not yet */
     struct sample last;   /* when it was */
     bool running, manual;
+    bool counted; /* manual, and timers are not the main loop's */
     struct heap heaps[VCLOCK_COUNT];
     uint64_t next_order;
-    clock_notify_fn notify;
-    void *notify_opaque;
+    clock_notify_fn notify, moved;
+    void *notify_opaque, *moved_opaque;
 };
 
 /* ---- heap ------------------------------------------------------------------------------------ */
@@ -393,6 +394,30 @@ void clock_set_virtual(struct clock_set *clocks, int64_t now_ns)
     unlock_and_notify(clocks, true);
 }
 
+void clock_set_counted(struct clock_set *clocks, clock_notify_fn moved, void *opaque)
+{
+    clock_set_manual(clocks, true);
+    pthread_mutex_lock(&clocks->lock);
+    clocks->counted = true;
+    clocks->moved = moved;
+    clocks->moved_opaque = opaque;
+    pthread_mutex_unlock(&clocks->lock);
+}
+
+void clock_count_show(struct clock_set *clocks, int64_t now_ns)
+{
+    STORE(reading.ns, MIN(now_ns, VIRTUAL_MAX)); /* it stands: one store, and no other is made */
+}
+
+int64_t clock_count_deadline(struct clock_set *clocks)
+{
+    const struct heap *heap = &clocks->heaps[VCLOCK_VIRTUAL];
+    pthread_mutex_lock(&clocks->lock);
+    int64_t deadline = heap->count ? heap->entries[0].deadline : -1;
+    pthread_mutex_unlock(&clocks->lock);
+    return deadline;
+}
+
 void clock_set_manual(struct clock_set *clocks, bool manual)
 {
     pthread_mutex_lock(&clocks->lock);
@@ -440,7 +465,10 @@ void timer_set(struct timer *t, int64_t deadline_ns)
         heap_sift(heap, heap->count++, entry);
         earlier = entry.deadline < first;
     }
-    unlock_and_notify(clocks, earlier);
+    bool counted = clocks->counted && t->type == VCLOCK_VIRTUAL;
+    unlock_and_notify(clocks, earlier && !counted);
+    if (earlier && counted)
+        clocks->moved(clocks->moved_opaque);
 }
 
 void timer_cancel(struct timer *t)
@@ -473,7 +501,7 @@ int64_t clock_next_deadline(struct clock_set *clocks)
     pthread_mutex_lock(&clocks->lock);
     for (unsigned type = 0; type < VCLOCK_COUNT; type++) {
         const struct heap *heap = &clocks->heaps[type];
-        if (!heap->count || (type == VCLOCK_VIRTUAL && !clocks->running))
+        if (!heap->count || (type == VCLOCK_VIRTUAL && (!clocks->running || clocks->counted)))
             continue;
         int64_t at, deadline = heap->entries[0].deadline;
         if (type == VCLOCK_VIRTUAL && clocks->manual) {
@@ -506,7 +534,7 @@ int64_t clock_run_timers(struct clock_set *clocks)
         int64_t deadline;
         int64_t now = type == VCLOCK_VIRTUAL ? time_of_state(clocks) : clock_now(clocks, type);
         /* `running` is looked at each time: a callback may stop the machine. */
-        while ((type != VCLOCK_VIRTUAL || clocks->running) &&
+        while ((type != VCLOCK_VIRTUAL || (clocks->running && !clocks->counted)) &&
                (t = take_due(clocks, type, now, order, &deadline))) {
             pthread_mutex_unlock(&clocks->lock);
             t->fn(t->opaque);

@@ -4,7 +4,8 @@
  * CLOCK_VIRTUAL_NS stands still while the machine is stopped and starts at 0; CLOCK_HOST_NS is the
  * host's monotonic clock; CLOCK_RTC_NS is wall-clock time (Unix epoch). All in nanoseconds. Devices
  * read time only here, so pausing, replay and counted time need no change in any device. A test may
- * switch the virtual clock to manual stepping (clock_set_manual/clock_step), as qtest does.
+ * switch the virtual clock to manual stepping (clock_set_manual/clock_step), as qtest does. Counted
+ * time, where the accelerator says what time it is, is a kind of that (clock_set_counted).
  *
  * Timers fire on the machine's main-loop thread with the machine lock held. Thread contract: every
  * function here is callable from any thread, except clock_run_timers (the main loop's).
@@ -41,6 +42,17 @@ void clock_set_manual(struct clock_set *clocks, bool manual);
  * caller holds the machine lock). The clock reads each timer's deadline while its callback runs.
  * Without manual mode it does nothing. */
 void clock_step(struct clock_set *clocks, int64_t ns);
+
+/*
+ * Counted time: for good, before the machine starts. The virtual clock shows what
+ * clock_count_show() said last, and its timers are not the main loop's: they run in clock_step().
+ * The accelerator's thread calls both; `moved` is told, from any thread, when the earliest virtual
+ * deadline has become earlier, and may take leaf locks only.
+ */
+void clock_set_counted(struct clock_set *clocks, clock_notify_fn moved, void *opaque);
+void clock_count_show(struct clock_set *clocks, int64_t now_ns);
+/* The earliest deadline on the virtual clock, -1: none. */
+int64_t clock_count_deadline(struct clock_set *clocks);
 
 struct timer {
     struct clock_set *clocks;

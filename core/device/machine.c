@@ -104,6 +104,7 @@ void machine_request(struct vemu_machine *m, enum machine_request what, int stat
     if (what == MACHINE_REQUEST_EXIT && !(m->pending_requests & 1u << what))
         m->exit_status = status;
     m->pending_requests |= 1u << what;
+    __atomic_fetch_add(&m->requests_made, 1, __ATOMIC_SEQ_CST);
     pthread_cond_broadcast(&m->state_changed);
     pthread_mutex_unlock(&m->request_lock);
     loop_wake(m->loop);

@@ -57,6 +57,7 @@ struct vemu_machine {
     pthread_mutex_t request_lock;
     pthread_cond_t state_changed;
     uint32_t pending_requests; /* bit per enum machine_request */
+    uint32_t requests_made;    /* counts them; read without the lock */
     int exit_status;
     enum run_state run_state;
     bool no_reboot, no_shutdown;

@@ -274,6 +274,7 @@ static bool create_timers(struct x86_board *b, const struct board_config *cfg,
                                       .irq = rtc_irq,
                                       .base =
                                           cfg->rtc_localtime ? MC146818_LOCALTIME : MC146818_UTC,
+                                      .virtual_clock = cfg->rtc_virtual,
                                       .start = cfg->rtc_start};
         b->rtc = mc146818_create(m, &rtc, errp);
         if (!b->rtc)

@@ -26,6 +26,9 @@ enum { CACHE_HASH_BITS = 16 };
  * several (tcg/mmu/tlb.h, struct exec_pages). */
 #define TCG_MODE_ALIAS (UINT64_C(7) << TCG_MODE_ALIAS_SHIFT)
 enum { TCG_MODE_ALIAS_SHIFT = 60, TCG_ALIAS_MAX = 7 };
+/* Likewise: a block of the first tier beside a region that took the place of the one with the plain
+ * mode word; not linked to. */
+#define TCG_MODE_EXACT (UINT64_C(1) << 59)
 
 /* A direct exit. */
 struct tcg_exit_site {
@@ -79,6 +82,7 @@ struct tcg_block {
     uint64_t mode;
     bool dead; /* removed: no longer found, not to be linked */
     uint16_t guest_insns;
+    uint16_t longest; /* instructions executed at most before it is left or looks at the budget */
     uint16_t exit_count;
     uint32_t code_size;
     uint8_t tier; /* 1, or 2: a region of several blocks */

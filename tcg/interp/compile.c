@@ -340,23 +340,28 @@ struct interp_program *interp_translate(struct tcg_machine *tm, const struct ir_
     decide(&b);
     uint32_t count = number(&b);
     struct interp_program *p = NULL;
-    size_t insns = sizeof *p + count * sizeof p->insns[0], size = insns + count * sizeof(int32_t);
+    size_t insns = sizeof *p + count * sizeof p->insns[0],
+           size = insns + count * (sizeof(int32_t) + sizeof(uint16_t));
     if (tm->cache.arena_bytes + size > tm->cache_size || !(p = cache_alloc(tm, size))) {
         free(b.plan);
         return NULL;
     }
     int32_t *pcs = (int32_t *)((char *)p + insns), pc = 0;
+    uint16_t *rests = (uint16_t *)(pcs + count), rest = (uint16_t)(r->guest_insns + 1);
     ir_ref exits = 0;
     p->count = count;
     p->pcs = pcs;
+    p->rests = rests;
     memset(&p->insns[0], 0, sizeof p->insns[0]);
     pcs[0] = 0;
     for (uint32_t n = 1; n < r->count; n++) {
         const struct ir_insn *from = &r->insns[n];
         bool branch = ir_exits(from);
         ir_ref index = b.plan[n].index;
-        if (from->op == IR_INSN)
+        if (from->op == IR_INSN) {
             pc = (int32_t)from->imm;
+            rest--;
+        }
         if (!index)
             continue;
         struct ir_insn *i = &p->insns[index];
@@ -369,6 +374,7 @@ struct interp_program *interp_translate(struct tcg_machine *tm, const struct ir_
         else if (!b.plan[n].silent)
             i->d = index;
         pcs[index] = pc;
+        rests[index] = rest;
     }
     tm->cache.arena_bytes += size;
     free(b.plan);

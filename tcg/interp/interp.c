@@ -13,6 +13,7 @@
 
 #include "core/util/error.h"
 #include "core/util/range.h"
+#include "tcg/icount.h"
 #include "tcg/interp/program.h"
 #include "tcg/interp/vector.h"
 #include "tcg/ir/eval.h"
@@ -200,6 +201,8 @@ static void call_helper(const struct interp_frame *f, const struct ir_insn *i, u
     if (h->flags & HELPER_FAULT) /* exact PC for the exception */
         f->tc->arch->set_pc(f->tc, pc);
     f->tc->counters.helper_calls++;
+    if (h->flags & HELPER_CLOCK && f->tc->tm->icount)
+        icount_show(f->tc);
     f->v[i->imm >> 32] = interp_truncate(
         i->type, h->fn(tcg_env(f->tc), f->v[i->a], f->v[i->b], f->v[i->c], f->v[i->d]));
 }
@@ -255,6 +258,16 @@ static void count_block(struct tcg_cpu *tc, const struct tcg_block *b)
     tc->counters.exec_insns += b->guest_insns;
     tc->unpolled += b->guest_insns; /* too many when a branch in the middle is taken */
     tc->counters.poll_distance = MAX(tc->counters.poll_distance, tc->unpolled);
+}
+
+/* Counted: what the block will execute comes off the budget. false: it does not cover it. Single
+ * instructions, and what is made for one use, come from the run loop, which has looked. */
+static bool charge_block(struct tcg_cpu *tc, const struct tcg_block *b)
+{
+    if (tc->budget < b->longest && b->page && !(b->mode & TCG_MODE_SINGLE))
+        return false;
+    tc->budget -= b->guest_insns;
+    return true;
 }
 
 /* The block that a direct exit is linked to, when the link holds in this context. */
@@ -355,6 +368,11 @@ enter:
     pending = 0;
     if (tc->tm->count)
         count_block(tc, b);
+    if (tc->tm->icount && !charge_block(tc, b)) {
+        tc->arch->set_pc(tc, tc->pcb + b->offset);
+        settle_flags(tc, &cpu->lazy);
+        return (struct tcg_exit){.kind = TCG_EXIT_DYN};
+    }
     NEXT;
 
 do_CONST:
@@ -640,6 +658,8 @@ dynamic:
     settle_flags(tc, &cpu->lazy);
     return out;
 fault:
+    if (tc->tm->icount)
+        tc->budget += p->rests[i - p->insns];
     flush_flags(&f, &cpu->lazy, &pending);
     tc->arch->set_pc(tc, tc->pcb + (uint64_t)(int64_t)p->pcs[i - p->insns]);
     return (struct tcg_exit){.kind = TCG_EXIT_STATUS};

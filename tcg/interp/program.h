@@ -90,8 +90,9 @@ enum interp_code {
 _Static_assert(INTERP_CODE_COUNT < 256, "codes fit a byte");
 
 struct interp_program {
-    uint32_t count;     /* insns, those behind the executed ones too */
-    const int32_t *pcs; /* of the guest instruction an insn belongs to, minus PCB */
+    uint32_t count;        /* insns, those behind the executed ones too */
+    const int32_t *pcs;    /* of the guest instruction an insn belongs to, minus PCB */
+    const uint16_t *rests; /* counted: guest instructions not complete at an insn */
     struct ir_insn insns[];
 };
 

@@ -457,6 +457,7 @@ enum ir_helper_flags {
                        around it */
     HELPER_X87 = 4, /* uses the host's x87 or changes the guest's state: runs with the host's
                        control word */
+    HELPER_CLOCK = 8, /* reads clocks or calls devices: with counted time it ends its block */
 };
 #define HELPER_ALL_GROUPS (~UINT64_C(0))
 

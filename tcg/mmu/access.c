@@ -11,6 +11,7 @@
 #include "core/util/range.h"
 #include "tcg/host_fp.h"
 #include "tcg/host_x87.h"
+#include "tcg/icount.h"
 #include "tcg/inject.h"
 #include "tcg/machine.h"
 #include "tcg/mmu/host_atomic.h"
@@ -21,6 +22,8 @@
 static void io_begin(struct tcg_cpu *tc)
 {
     tc->counters.io_accesses++;
+    if (tc->tm->icount)
+        icount_show(tc);
     host_fp_leave_guest(tc);
     if (tc->guest_fp)
         tc->x87_io = host_x87_leave(tc);
@@ -31,6 +34,9 @@ static void io_end(struct tcg_cpu *tc)
     host_fp_enter_guest(tc);
     if (tc->guest_fp && tc->x87_io)
         host_x87_load(tc);
+    /* Counted: an event that it brought about, or a request to stop, is due before what follows. */
+    if (tc->tm->icount)
+        __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
     /* The access may have changed the memory map: this vCPU sees that at once. */
     if (__atomic_load_n((uint32_t *)&tc->requests, __ATOMIC_RELAXED) & TCG_REQUEST_FLUSH)
         tlb_flush_all(tc);
@@ -75,6 +81,13 @@ static bool must_be_single(struct tcg_cpu *tc)
         return true;
     tc->status = TCG_REEXECUTE;
     return false;
+}
+
+/* May the access reach a device now? With counted time only from an instruction that ends its
+ * block. */
+static bool io_allowed(struct tcg_cpu *tc)
+{
+    return !tc->tm->icount || !tc->in_block || must_be_single(tc);
 }
 
 static bool check_watch(struct tcg_cpu *tc, uint64_t addr, unsigned size, bool write)
@@ -163,7 +176,7 @@ static uint64_t load_in_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t a
     if ((e->read & TLB_WATCH) && !check_watch(tc, addr, size, false))
         return 0;
     if (e->read & TLB_IO)
-        return io_load(tc, tlb_physical(e, addr), size);
+        return !io_allowed(tc) ? 0 : io_load(tc, tlb_physical(e, addr), size);
     return ram_load((void *)(uintptr_t)(addr + e->addend), size); /* NOLINT */
 }
 
@@ -175,9 +188,10 @@ static void store_in_page(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t addr
         return;
     if ((e->write & TLB_WATCH) && !check_watch(tc, addr, size, true))
         return;
-    if (e->write & TLB_IO)
-        io_store(tc, tlb_physical(e, addr), size, value);
-    else if (e->write & TLB_FLAGS)
+    if (e->write & TLB_IO) {
+        if (io_allowed(tc))
+            io_store(tc, tlb_physical(e, addr), size, value);
+    } else if (e->write & TLB_FLAGS)
         flagged_store(tc, e, addr, &value, size);
     else
         ram_store((void *)(uintptr_t)(addr + e->addend), &value, size); /* NOLINT */

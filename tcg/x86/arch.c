@@ -3,6 +3,7 @@
  * which the core asks about processor state (mode word, MMU index, translation root, addresses of
  * code).
  */
+#include "tcg/machine.h"
 #include "tcg/x86/sys.h"
 
 #include <stdio.h>
@@ -122,6 +123,7 @@ static uint64_t control_mode(const struct tcg_cpu *tc, const struct x86_regs *r)
     MODE_IF(~r->mxcsr & 0x1f80, MODE_XM_UNMASKED);
     MODE_IF(~r->fcw & 0x3f, MODE_X87_UNMASKED);
     MODE_IF(tc->vcpu->machine->vcpu_count > 1, MODE_PARALLEL);
+    MODE_IF(tc->tm && tc->tm->icount, MODE_ICOUNT);
     return mode;
 }
 
@@ -226,6 +228,37 @@ static uint64_t x86_code_address(struct tcg_cpu *tc, uint64_t pc)
 static uint64_t x86_code_mask(struct tcg_cpu *tc)
 {
     return x86_is_code64(x86_regs_of(tc)) ? ~UINT64_C(0) : 0xffffffff;
+}
+
+enum {
+    ARITHMETIC_FLAGS =
+        X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_AF | X86_FLAG_ZF | X86_FLAG_SF | X86_FLAG_OF
+};
+
+static unsigned x86_hash_words(struct tcg_cpu *tc, uint64_t words[TCG_HASH_WORDS])
+{
+    const struct x86_regs *r = x86_regs_of(tc);
+    unsigned n = 0;
+    words[n++] = r->rip;
+    /* Not the arithmetic flags: back ends differ in undefined ones, as processors do. Nor what
+     * empty x87 registers hold. */
+    words[n++] = x86_get_rflags(tc) & ~(uint64_t)ARITHMETIC_FLAGS;
+    for (unsigned k = 0; k < 16; k++)
+        words[n++] = r->gpr[k];
+    for (unsigned k = 0; k < X86_SEG_COUNT; k++)
+        words[n++] = r->seg[k].base ^ (uint64_t)r->seg[k].selector << 48;
+    words[n++] = r->cr0;
+    words[n++] = r->cr2;
+    words[n++] = r->cr3;
+    words[n++] = r->cr4;
+    words[n++] = r->efer;
+    for (unsigned k = 0; k < 8; k++)
+        for (unsigned h = 0; h < 2; h++)
+            words[n++] = !(r->ftw >> k & 1) ? 0 : h ? (uint16_t)r->fpr[k].u64[1] : r->fpr[k].u64[0];
+    for (unsigned k = 0; k < 16; k++)
+        for (unsigned h = 0; h < 4; h++)
+            words[n++] = r->vec[k].half[h / 2].u64[h & 1];
+    return n;
 }
 
 static uint64_t x86_get_pc(struct tcg_cpu *tc)
@@ -380,6 +413,7 @@ const struct tcg_arch tcg_arch_x86 = {
     .describe = describe,
     .reset = x86_reset,
     .sync = x86_sync,
+    .hash_words = x86_hash_words,
     .get_pc = x86_get_pc,
     .set_pc = x86_set_pc,
     .code_address = x86_code_address,

@@ -257,7 +257,7 @@ static uint64_t io_string(struct tcg_cpu *tc, bool in, unsigned size, unsigned a
 {
     struct x86_regs *r = x86_regs_of(tc);
     const uint64_t mask = x86_size_mask(addr_size);
-    const unsigned chunk = tc->mode & MODE_TF ? 1 : STRING_CHUNK;
+    const unsigned chunk = tc->mode & (MODE_TF | MODE_ICOUNT) ? 1 : STRING_CHUNK;
     if (!rep) {
         if (in)
             ins_one(tc, size, mask);

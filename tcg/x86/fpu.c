@@ -7,6 +7,7 @@
  * bare machine, the whole state is stored. Stack faults, unmasked exceptions and rare instructions
  * come out as the hardware has them. SDM vol. 1, chapter "Programming with the x87 FPU".
  */
+#include "tcg/machine.h"
 #include "tcg/x86/fpu.h"
 
 #include <string.h>
@@ -45,8 +46,14 @@ bool fpu_check_pending(struct tcg_cpu *tc)
     }
     /* FERR#: the board's interrupt 13; the handler writes port F0, until then hardware would wait
      */
-    if (tc->vcpu->ferr)
-        tc->vcpu->ferr(tc->vcpu->ferr_opaque, true);
+    if (!tc->vcpu->ferr)
+        return true;
+    /* Counted: where the interrupt is taken must not depend on the block's length. */
+    if (tc->tm->icount && tc->in_block && !tc->single_insn) {
+        tc->status = TCG_REEXECUTE;
+        return false;
+    }
+    tc->vcpu->ferr(tc->vcpu->ferr_opaque, true);
     return true;
 }
 

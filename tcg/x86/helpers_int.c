@@ -2,6 +2,7 @@
  * Helper bodies of integer instructions: what has no short form in IR. See helpers_int.h for
  * arguments. The pure ones look at nothing but their arguments.
  */
+#include "tcg/icount.h"
 #include "tcg/x86/helpers.h"
 
 #include <errno.h>
@@ -201,13 +202,15 @@ uint64_t x86_helper_ac_check(void *env, uint64_t a, uint64_t b, uint64_t c, uint
 
 uint64_t x86_helper_random(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
+    struct tcg_machine *tm = tcg_cpu_of(env)->tm;
     uint64_t v = 0;
     ssize_t got;
-    (void)env;
     (void)a;
     (void)b;
     (void)c;
     (void)d;
+    if (tm->icount)
+        return icount_random(tm);
     do
         got = getrandom(&v, sizeof v, 0);
     while (got < 0 && errno == EINTR);

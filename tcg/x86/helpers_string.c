@@ -11,7 +11,7 @@
 #include <string.h>
 #include "core/util/endian.h"
 #include "core/util/range.h"
-#include "tcg/cpu.h"
+#include "tcg/machine.h"
 #include "tcg/mmu/tlb.h"
 #include "tcg/x86/raise.h"
 
@@ -53,6 +53,12 @@ static void begin(struct string_op *s, void *env, uint64_t how)
     s->count = s->regs->gpr[X86_RCX] & s->mask;
     s->done = 0;
     s->budget = s->one ? 1 : CHUNK_BYTES >> s->w;
+    if (s->tc->tm->icount) {
+        /* The block has taken one instruction for the first iteration. An access to a device has
+         * run the instruction alone: one iteration each time, whose access is at its own index. */
+        uint64_t left = s->tc->single_insn ? 1 : 1 + (uint64_t)MAX(s->tc->budget, 0);
+        s->budget = MIN(s->budget, left);
+    }
 }
 
 static struct string_ptr source(const struct string_op *s, uint64_t how)
@@ -209,6 +215,8 @@ static uint64_t finish(struct string_op *s, const struct string_ptr *a, const st
         forget_fault(s);
     }
     if (s->done) {
+        if (s->tc->tm->icount)
+            s->tc->budget -= (int32_t)(s->done - 1);
         commit_register(s, X86_RCX, left(s));
         commit_register(s, a->reg, a->offset);
         if (b)

@@ -47,7 +47,8 @@
 #define SYS_ALL (X86_GROUP_ALL_GPR | SYS_FL | SYS_PC | SYS_RF | SYS_SG)
 #define SYS_FAULT HELPER_FAULT
 #define SYS_DEVICE                                                                                 \
-    (HELPER_FAULT | HELPER_FP) /* reaches devices or other C code with floating point */
+    (HELPER_FAULT | HELPER_FP |                                                                    \
+     HELPER_CLOCK) /* reaches devices or other C code with floating point */
 
 /* clang-format off */
 /* X(name, result, flags, reads, writes) */
@@ -103,8 +104,8 @@
      * xsetbv: DYN. */ \
     X(rdmsr, IR_VOID, SYS_DEVICE, SYS_CX | SYS_MODE, SYS_AX | SYS_DX) \
     X(wrmsr, IR_VOID, SYS_DEVICE, SYS_AX | SYS_CX | SYS_DX | SYS_MODE | SYS_FL, SYS_MODE) \
-    X(rdtsc, IR_VOID, SYS_FAULT, SYS_MODE, SYS_AX | SYS_DX) \
-    X(rdtscp, IR_VOID, SYS_FAULT, SYS_MODE, SYS_AX | SYS_DX | SYS_CX) \
+    X(rdtsc, IR_VOID, SYS_FAULT | HELPER_CLOCK, SYS_MODE, SYS_AX | SYS_DX) \
+    X(rdtscp, IR_VOID, SYS_FAULT | HELPER_CLOCK, SYS_MODE, SYS_AX | SYS_DX | SYS_CX) \
     X(rdpmc, IR_VOID, SYS_FAULT, SYS_CX | SYS_MODE, SYS_AX | SYS_DX) \
     X(cpuid, IR_VOID, SYS_FAULT, SYS_AX | SYS_CX | SYS_MODE, SYS_AX | SYS_CX | SYS_DX | SYS_BX) \
     X(xgetbv, IR_VOID, SYS_FAULT, SYS_CX | X86_GROUP_ALL_XMM, SYS_AX | SYS_DX) \
@@ -122,7 +123,7 @@
     X(monitor, IR_VOID, SYS_FAULT, SYS_CX | SYS_MODE, 0) \
     X(mwait, IR_VOID, SYS_FAULT, SYS_CX | SYS_MODE, SYS_PC) \
     X(rsm, IR_VOID, SYS_DEVICE, SYS_ALL, SYS_ALL) \
-    X(pause, IR_VOID, 0, 0, 0) \
+    X(pause, IR_VOID, HELPER_CLOCK, 0, 0) \
     /* flags. cli(): where privilege is not known to suffice (VME, PVI, #GP); no DYN. sti(): DYN1. pushf(opsize):
      * returns the image to push (#GP in V86 without privilege). popf(value, opsize): DYN1. clac(), stac(): DYN. */ \
     X(cli, IR_VOID, SYS_FAULT, SYS_MODE, SYS_RF) \

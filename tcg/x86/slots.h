@@ -70,7 +70,7 @@ enum x86_mode {
 #define MODE_UPPERS_ZERO (UINT64_C(1) << 32) /* all YMM upper halves known zero */
 #define MODE_PARALLEL (UINT64_C(1) << 33)    /* more than one vCPU: LOCK needs atomics */
 #define MODE_MXCSR_MODE (UINT64_C(1) << 34)  /* reserved: unusual FP modes */
-#define MODE_ICOUNT (UINT64_C(1) << 35)      /* reserved */
+#define MODE_ICOUNT (UINT64_C(1) << 35)      /* instructions are counted (tcg/icount.h) */
 /* FS, GS outside 64-bit code: limit 4 GiB - 1, writable, expand up, present: the base is all that
  * counts, no seg_check [FS, GS loads that change it]. */
 #define MODE_WIDE_FS (UINT64_C(1) << 36)

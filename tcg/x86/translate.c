@@ -114,7 +114,8 @@ void x86_end_next(struct x86_trans *x)
 void x86_end_again_if(struct x86_trans *x, ir_ref nonzero)
 {
     struct ir_region *r = x->ir;
-    if (x86_one_by_one(x)) {
+    /* Counted: how much of the budget an iteration leaves is for the next block's entry to see. */
+    if (x86_one_by_one(x) || x->mode & MODE_ICOUNT) {
         ir_ref rip = ir_op3(r, IR_SELNZ, IR_I64, x86_this_rip(x), x86_next_rip(x), nonzero);
         x86_end_dyn_at(x, rip, true);
         return;
@@ -304,6 +305,7 @@ static void translate_insn(struct x86_trans *x, const struct x86_insn *i,
                            enum x86_decode_status status)
 {
     x->ea = x->loaded = 0;
+    x->clock = false;
     ir_insn(x->ir, x->start, i->len);
     before_insn(x, i->len);
     if (status == X86_DECODE_TOO_LONG) {
@@ -370,6 +372,8 @@ void x86_translate(struct tcg_translation *t)
         x.next = x.start + i.len;
         translate_insn(&x, &i, status);
         at += i.len;
+        if (x.clock && x.mode & MODE_ICOUNT && !x.done)
+            x86_end_dyn(&x, true); /* the count is exact at the end of a block only */
         if (last && !x.done)
             x86_end_next(&x);
     }

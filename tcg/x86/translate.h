@@ -27,6 +27,7 @@ struct x86_trans {
     int64_t start;  /* PC of this instruction minus PCB */
     int64_t next;   /* PC of the next one minus PCB */
     bool done;      /* the region ends with this instruction (an EXIT was emitted) */
+    bool clock;     /* the instruction reads clocks or reaches devices (HELPER_CLOCK) */
     bool after_sti; /* this instruction follows an STI and is the region's last: interrupts are
                        looked at behind it, not before */
     bool lfence; /* an LFENCE stands before this instruction: RDTSC waits for what is before it */
@@ -137,6 +138,7 @@ void x86_add_sp(struct x86_trans *x, int64_t n);
 static inline ir_ref x86_call(struct x86_trans *x, unsigned helper, ir_ref a, ir_ref b, ir_ref c,
                               ir_ref d)
 {
+    x->clock |= (x->ir->helpers[helper].flags & HELPER_CLOCK) != 0;
     return ir_call(x->ir, helper, a, b, c, d);
 }
 /* RIP of the next instruction, as i64 wrapped to the code size. */

@@ -1,4 +1,5 @@
 # Stock kernels to their shell and to power-off.
+#   make icount-boots       counted execution, three boots in each tier; likewise
 #   make boot-loop [BOOT_COUNT=50 BOOT_FEW=5]    the long run; its last result is in docs/status.md
 TESTS_boot += $(srcdir)/tests/boot/boots.sh $(srcdir)/tests/boot/saved_translations.sh
 TESTS_boot += $(srcdir)/tests/boot/quickstart.sh
@@ -8,7 +9,10 @@ check-boot check-programs: guests
 
 BOOT_COUNT ?= 50
 BOOT_FEW ?= 5
-.PHONY: boot-loop
+.PHONY: boot-loop icount-boots
+icount-boots: all guests
+	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
+	    sh $(srcdir)/tests/boot/icount.sh
 boot-loop: all guests
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/loop.sh $(BOOT_COUNT) $(BOOT_FEW)

@@ -48,6 +48,18 @@ refuses() {
 
 refuses 'nothing to start' 'there is nothing to start: give a kernel with -kernel FILE' "$system"
 refuses 'nothing to start (run)' 'there is nothing to start: give a kernel with --kernel FILE' "$vemu" run
+refuses 'a count that follows the host' "-icount: shift=auto follows the host's speed *" "$system" \
+    -icount shift=auto
+refuses 'an instruction that takes too long' "-icount: shift is '11', but must be a number from 0 to 10*" \
+    "$system" -icount 11
+refuses 'a count without a shift' "-icount: shift is '', but must be *" "$system" -icount sleep=off
+refuses 'counting and aligning' '-icount: align=on is not available; *' "$system" -icount 3,align=on
+refuses 'record and replay' '-icount: recording and replaying (rr=record) is not available' "$system" \
+    -icount shift=3,rr=record
+refuses "counted time and the host's date" '-rtc: base=utc is *; give a date, *' "$system" -icount 3 \
+    -rtc base=utc -kernel text
+refuses 'a hash without counting' '*icount-hash=x: only with -icount*' "$system" -kernel short \
+    -accel tcg,icount-hash=x
 refuses 'a kernel that is not there' "-kernel: cannot read 'nothing': No such file or directory" \
     "$system" -kernel nothing
 refuses 'a directory as kernel' "-kernel: '.' is a directory, but must be a file" "$system" -kernel .

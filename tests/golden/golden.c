@@ -156,7 +156,7 @@ static struct tcg_block *block_at(struct golden *g, uint32_t offset)
 {
     struct x86_regs *r = g->cpu->regs;
     r->rip = CODE_PAGE + offset;
-    struct tcg_block *b = tcg_lookup(g->tc, false);
+    struct tcg_block *b = tcg_lookup(g->tc, 0);
     if (!b)
         fail("no translation", NULL);
     return b;

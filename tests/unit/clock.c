@@ -349,3 +349,38 @@ Test(clock, the_loop_is_told_only_when_the_earliest_deadline_moves_earlier)
     timer_cancel(&a.timer);
     cr_assert_eq(calls, 2);
 }
+
+/* ---- counted time ------------------------------------------------------------------------------
+ */
+
+static void count_moved(void *opaque)
+{
+    ++*(int *)opaque;
+}
+
+Test(clock, counted_time_is_what_was_said_and_its_timers_are_not_the_loops)
+{
+    struct clock_set *counted = clock_set_new();
+    struct timer t;
+    int moved = 0, ran = 0;
+
+    clock_set_counted(counted, count_moved, &moved);
+    clock_set_running(counted, true);
+    timer_init(&t, counted, VCLOCK_VIRTUAL, count_moved, &ran);
+    timer_set(&t, 1000);
+    cr_assert_eq(moved, 1);
+    timer_set(&t, 2000); /* later: nobody need hurry */
+    cr_assert_eq(moved, 1);
+    cr_assert_eq(clock_count_deadline(counted), 2000);
+
+    clock_count_show(counted, 2500);
+    cr_assert_eq(clock_now(counted, VCLOCK_VIRTUAL), 2500);
+    cr_assert_eq(clock_next_deadline(counted), -1);
+    clock_run_timers(counted);
+    cr_assert_eq(ran, 0);
+    clock_step(counted, 0);
+    cr_assert_eq(ran, 1);
+    cr_assert_eq(clock_now(counted, VCLOCK_VIRTUAL), 2500);
+    cr_assert_eq(clock_count_deadline(counted), -1);
+    clock_set_free(counted);
+}

@@ -201,7 +201,6 @@ Test(config, mistakes_name_option_value_and_what_would_be_right)
         {"-", "'-' is not an option: options begin with a dash, and disk images are not available "
               "yet"},
         {"-drive file=x", "-drive is not available yet: there are no disks so far"},
-        {"-icount 3", "-icount is not available yet: time follows the host's clock"},
         {"-enable-kvm",
          "-enable-kvm is not available yet: the kvm accelerator comes later; use -accel tcg"},
         {"-display sdl", "-display sdl is not available yet; the only value so far is none"},

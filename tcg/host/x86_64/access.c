@@ -369,7 +369,7 @@ static void call_checking_routine(struct cg *g, const struct stub *s)
     emit_rm(&g->e, X_LEA | OPC_W, a.addr, mem_at(s->access.addr, a.disp));
     a.disp = 0;
     if (routine_call(g, &a, false)) {
-        exit_snapshot(g, s->first, s->count, s->pc, s->x87);
+        exit_snapshot(g, s->first, s->count, s->pc, s->rest, s->x87);
         return;
     }
     access_slow_arguments(&g->e, &a);
@@ -382,7 +382,7 @@ static void call_slow_way(struct cg *g, const struct stub *s)
     const struct access *a = &s->access;
     bool general = a->data != NO_REG || !a->imm;
     if (general && routine_call(g, a, true)) {
-        exit_snapshot(g, s->first, s->count, s->pc, s->x87);
+        exit_snapshot(g, s->first, s->count, s->pc, s->rest, s->x87);
         return;
     }
     access_slow_arguments(&g->e, a);
@@ -435,7 +435,7 @@ static bool call_routine(struct cg *g, struct access *a)
         return false;
     }
     fl_clobber(g);
-    exit_snapshot(g, first, count, g->pc, x87_record(g));
+    exit_snapshot(g, first, count, g->pc, g->rest, x87_record(g));
     return true;
 }
 

@@ -292,9 +292,9 @@ static bool keeps_host_flags(const struct cg *g, const struct ir_insn *i)
     case IR_SELCC:
         return true;
     case IR_INSN:
-        return !g->tm->count;
+        return !g->tm->count && !g->tm->icount;
     case IR_BRCC:
-        return !g->tm->count && !ir_branches(i, &label);
+        return !g->tm->count && !g->tm->icount && !ir_branches(i, &label);
     default:
         return false;
     }
@@ -413,7 +413,7 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
             g->id[n] = (ir_ref)n;
             continue;
         case IR_INSN:
-            in_host_flags = g->tm->count ? 0 : in_host_flags;
+            in_host_flags = g->tm->count || g->tm->icount ? 0 : in_host_flags;
             if (poll)
                 look(g, &l, n, HELPER_ALL_GROUPS, FLAGS_SOFT);
             poll = false;

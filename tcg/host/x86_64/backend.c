@@ -20,6 +20,7 @@
 #include "tcg/interp/vector.h"
 #include "tcg/ir/eval.h"
 #include "tcg/disas.h"
+#include "tcg/icount.h"
 #include "tcg/mmu/refill.h"
 #include "tcg/perfmap.h"
 
@@ -210,6 +211,8 @@ static uint64_t c_call(void *env)
     forget_pages(tc);
     const struct ir_helper *h = &tc->arch->helpers[tc->call_attr];
     tc->counters.helper_calls++;
+    if (h->flags & HELPER_CLOCK && tc->tm->icount)
+        icount_show(tc);
     const bool sse = h->flags & HELPER_FP, x87 = h->flags & (HELPER_FP | HELPER_X87);
     if (x87)
         host_x87_leave(tc);
@@ -352,16 +355,9 @@ static void count_block(struct cg *g)
 static void count_segment(struct cg *g)
 {
     const struct ir_insn *i = &g->r->insns[g->n];
-    uint32_t insns = 0;
     if (i->op != IR_LABEL && i->op != IR_BRCC && i->op != IR_BRNZ && i->op != IR_EXPECT)
         return;
-    for (uint32_t n = g->n + 1; n < g->r->count; n++) {
-        const struct ir_insn *k = &g->r->insns[n];
-        insns += k->op == IR_INSN;
-        if (k->op == IR_LABEL || k->op == IR_BRCC || k->op == IR_BRNZ || k->op == IR_EXPECT ||
-            ir_ends(k))
-            break;
-    }
+    uint32_t insns = budget_segment_insns(g, g->n + 1);
     static const size_t fields[] = {offsetof(struct tcg_cpu, counters.exec_insns),
                                     offsetof(struct tcg_cpu, counters.exec_tier2)};
     for (unsigned k = 0; insns && k < ARRAY_SIZE(fields); k++) {
@@ -404,6 +400,7 @@ static bool emit_insns(struct cg *g)
         }
         if (g->second_tier && g->tm->count)
             count_segment(g);
+        budget_behind(g, i);
     }
     return true;
 }
@@ -454,8 +451,10 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
     if (g->second_tier) {
         cg_choose_homes(g);
         labels_plan(g);
-        labels_prologue(g);
     }
+    budget_enter(g);
+    if (g->second_tier)
+        labels_prologue(g);
     if (!emit_insns(g))
         return TCG_CODE_FULL;
     for (uint32_t k = 0; k < g->stub_count && !g->failed; k++) {
@@ -711,6 +710,8 @@ static void restore_state(struct tcg_cpu *tc, struct tcg_block *b)
         const struct ir_slot *slot = &arch->slots[p[k].slot];
         memcpy(env + slot->offset, values[k], slot_bytes(slot));
     }
+    if (tc->tm->icount)
+        tc->budget += s->rest;
     if (s->x87)
         x87_restore(tc, &side_x87(t)[s->x87 - 1]);
     arch->set_pc(tc, tc->pcb + (uint64_t)(int64_t)s->pc);

@@ -63,6 +63,8 @@ struct snapshot {
     int32_t pc;            /* of the instruction, minus PCB */
     uint16_t first, count; /* places */
     uint16_t x87;          /* number of the x87 state, 0: in the register file */
+    uint16_t rest;         /* counted: instructions that the budget was charged for and that are not
+                              executed */
 };
 
 /*
@@ -161,7 +163,8 @@ struct stub {
     int8_t target;         /* STUB_EXPECT: register with the PC */
     uint16_t first, count; /* places: of the snapshot, or of an exit's transition */
     uint64_t imm;
-    int64_t pc; /* of the guest instruction, minus PCB */
+    int64_t pc;    /* of the guest instruction, minus PCB */
+    uint16_t rest; /* see struct snapshot */
     uint16_t site;
     uint16_t x87;  /* x87_record() */
     uint16_t insn; /* STUB_X87 */
@@ -182,8 +185,13 @@ struct cg {
     struct ir_region *r;
     struct x86_backend *be;
     struct emit e;
-    uint32_t n;         /* insn being compiled */
-    int64_t pc;         /* of the guest instruction, minus PCB */
+    uint32_t n; /* insn being compiled */
+    int64_t pc; /* of the guest instruction, minus PCB */
+    /* counted: what a snapshot here says, and the most instructions from each label on until the
+     * budget is looked at again */
+    uint16_t rest;
+    bool charge_label; /* a label's segment is to be charged for at its first instruction */
+    uint16_t longest[IR_MAX_LABELS];
     const char *failed; /* where the first limit was hit, NULL: none */
 
     /* values */
@@ -226,6 +234,7 @@ struct cg {
     uint16_t spill_owner[CG_SPILLS];
     uint16_t host_flags; /* FL insn whose flags are in EFLAGS; 0: none */
     unsigned exits_seen;
+    uint8_t poll_label; /* whose poll is to come */
 
     struct stub stubs[CG_MAX_STUBS];
     uint32_t stub_count;
@@ -498,7 +507,8 @@ void exit_leave_slot_memory(struct cg *g, const int8_t *home);
 /* Both for a transition: flags that are computed in it find RAX free. */
 void exit_places_with_flags(struct cg *g, const int8_t *home, uint16_t *first, uint16_t *count);
 /* A snapshot for a call whose return address is the present position. */
-void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc, unsigned x87);
+void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc, unsigned rest,
+                   unsigned x87);
 /* Code that brings the recorded places home. */
 void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t count,
                      unsigned x87);
@@ -508,6 +518,18 @@ void exit_direct(struct cg *g, unsigned site); /* after a transition: poll, guar
 void exit_branch(struct cg *g, unsigned host_cc, unsigned site);
 void exit_stub(struct cg *g, struct stub *s);
 struct stub *cg_stub(struct cg *g, enum stub_kind kind, uint8_t *jump);
+
+/* ---- budget.c
+ * ------------------------------------------------------------------------------------------- */
+
+/* Guest instructions from insn n to where control may leave the straight line. */
+uint32_t budget_segment_insns(const struct cg *g, uint32_t n);
+/* At the entry of a block, behind its guards; labels are planned. */
+void budget_enter(struct cg *g);
+/* The jump of a label's poll when the budget does not cover what comes; NULL: nothing counts. */
+uint8_t *budget_poll(struct cg *g, unsigned label);
+void budget_behind(struct cg *g, const struct ir_insn *i); /* i was compiled */
+void budget_insn(struct cg *g);                            /* a guest instruction starts */
 
 /* ---- labels.c
  * ------------------------------------------------------------------------------------------ */

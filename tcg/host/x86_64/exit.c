@@ -205,14 +205,19 @@ void exit_places_with_flags(struct cg *g, const int8_t *homes, uint16_t *first, 
     exit_places(g, homes, first, count);
 }
 
-void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc, unsigned x87)
+void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc, unsigned rest,
+                   unsigned x87)
 {
     if (g->snapshot_count >= ARRAY_SIZE(g->snapshots)) {
         cg_fail(g, __func__);
         return;
     }
-    g->snapshots[g->snapshot_count++] = (struct snapshot){(uint32_t)(g->e.p - g->e.start),
-                                                          (int32_t)pc, first, count, (uint16_t)x87};
+    g->snapshots[g->snapshot_count++] = (struct snapshot){.ret = (uint32_t)(g->e.p - g->e.start),
+                                                          .pc = (int32_t)pc,
+                                                          .first = first,
+                                                          .count = count,
+                                                          .x87 = (uint16_t)x87,
+                                                          .rest = (uint16_t)rest};
 }
 
 /* ---- transitions

@@ -380,6 +380,7 @@ void labels_bind(struct cg *g, const struct ir_insn *i)
     l->at = (uint32_t)(g->e.p - g->e.start);
     g->depth = i->b;
     g->poll_site = i->d ? (uint16_t)(g->exits_seen++ + 1) : 0;
+    g->poll_label = i->aux;
 }
 
 void labels_poll(struct cg *g)
@@ -389,9 +390,12 @@ void labels_poll(struct cg *g)
     emit_rm(&g->e, 0x83, 7, mem_at(ENV, TCG_ENV_OFFSET(exit_request)));
     emit_u8(&g->e, 0);
     fl_clobber(g);
-    struct stub *s = cg_stub(g, STUB_POLL, emit_jcc(&g->e, CC_NE));
-    s->site = (uint16_t)(g->poll_site - 1);
-    s->first = first;
-    s->count = count;
+    uint8_t *jumps[] = {emit_jcc(&g->e, CC_NE), budget_poll(g, g->poll_label)};
+    for (unsigned k = 0; k < ARRAY_SIZE(jumps) && jumps[k]; k++) {
+        struct stub *s = cg_stub(g, STUB_POLL, jumps[k]);
+        s->site = (uint16_t)(g->poll_site - 1);
+        s->first = first;
+        s->count = count;
+    }
     g->poll_site = 0;
 }

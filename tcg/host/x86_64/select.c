@@ -19,6 +19,7 @@ struct stub *cg_stub(struct cg *g, enum stub_kind kind, uint8_t *jump)
     s->kind = kind;
     s->jump = jump;
     s->pc = g->pc;
+    s->rest = g->rest;
     s->x87 = (uint16_t)x87_record(g);
     return s;
 }
@@ -482,13 +483,13 @@ static void trap(struct cg *g, const struct ir_insn *i)
 void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s)
 {
     cg_call(g, t);
-    exit_snapshot(g, s->first, s->count, s->pc, s->x87);
+    exit_snapshot(g, s->first, s->count, s->pc, s->rest, s->x87);
 }
 
 /* In line: thunk call with a snapshot of the present state, result from call_arg[0]. */
 static void inline_call(struct cg *g, enum c_entry entry)
 {
-    struct stub s = {.pc = g->pc};
+    struct stub s = {.pc = g->pc, .rest = g->rest};
     exit_leave_slot_memory(g, g->home); /* helpers write slots */
     exit_places(g, g->home, &s.first, &s.count);
     select_thunk_call(g, cg_call_thunk(cg_vec_live(g), entry), &s);
@@ -915,6 +916,7 @@ bool select_insn(struct cg *g, const struct ir_insn *i)
         g->pc = (int64_t)i->imm;
         if (g->poll_site)
             labels_poll(g);
+        budget_insn(g);
         return true;
     case IR_GET:
         get(g, i);
