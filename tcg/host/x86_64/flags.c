@@ -107,13 +107,33 @@ void fl_find_fused(struct cg *g, uint32_t n)
     }
 }
 
+/* Can flags of this kind be computed later? Others come from where it cannot be done twice. */
+static bool has_recipe(enum ir_op op)
+{
+    switch (op) {
+    case IR_FL_LOGIC:
+    case IR_FL_SHL:
+    case IR_FL_SHR:
+    case IR_FL_SAR:
+    case IR_FL_SUB:
+    case IR_FL_ADD:
+    case IR_FL_INC:
+    case IR_FL_DEC:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *from_result)
 {
     const struct ir_insn *f = &g->r->insns[n];
     unsigned count;
     out[0] = out[1] = out[2] = 0;
     *from_result = false;
-    if (f->imm && f->op != IR_FL_COMIS && f->op != IR_X87_COMI) { /* says what holds at a label */
+    if (!has_recipe(f->op))
+        return;
+    if (f->imm) { /* says what holds at a label */
         *from_result = (f->imm & FL_LABEL_FROM_RESULT) != 0;
         out[0] = g->id[f->a];
         out[1] = f->b ? g->id[f->b] : 0;
