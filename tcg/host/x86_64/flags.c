@@ -107,65 +107,46 @@ void fl_find_fused(struct cg *g, uint32_t n)
     }
 }
 
-/* Can flags of this kind be computed later? Others come from where it cannot be done twice. */
-static bool has_recipe(enum ir_op op)
-{
-    switch (op) {
-    case IR_FL_LOGIC:
-    case IR_FL_SHL:
-    case IR_FL_SHR:
-    case IR_FL_SAR:
-    case IR_FL_SUB:
-    case IR_FL_ADD:
-    case IR_FL_INC:
-    case IR_FL_DEC:
-        return true;
-    default:
-        return false;
-    }
-}
-
 void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *from_result)
 {
     const struct ir_insn *f = &g->r->insns[n];
+    const bool label = f->imm != 0; /* says what holds at a label, with operands of its own */
     unsigned count;
     out[0] = out[1] = out[2] = 0;
     *from_result = false;
-    if (!has_recipe(f->op))
-        return;
-    if (f->imm) { /* says what holds at a label */
-        *from_result = (f->imm & FL_LABEL_FROM_RESULT) != 0;
-        out[0] = g->id[f->a];
-        out[1] = f->b ? g->id[f->b] : 0;
-        return;
-    }
     switch (f->op) {
     case IR_FL_LOGIC:
         out[0] = g->id[f->a];
-        return;
+        break;
     case IR_FL_SHL:
     case IR_FL_SHR:
     case IR_FL_SAR: /* by a constant: the old flags do not go in */
-        if (!fl_constant_shift(g, f, &count))
+        if (!label && !fl_constant_shift(g, f, &count))
             return;
         out[0] = g->id[f->a];
         out[1] = g->id[f->b];
-        return;
+        break;
     case IR_FL_SUB:
     case IR_FL_ADD:
         /* the result tells the first operand, which has often been overwritten by it */
         *from_result = g->fused[n] != 0;
         out[0] = *from_result ? g->id[g->fused[n]] : g->id[f->a];
         out[1] = g->id[f->b];
-        return;
+        break;
     case IR_FL_INC:
     case IR_FL_DEC:
         *from_result = true;
         out[0] = g->fused[n];
         out[2] = g->id[f->b];
+        break;
+    default: /* cannot be computed later; imm is for something else */
         return;
-    default:
-        return;
+    }
+    if (label) {
+        *from_result = (f->imm & FL_LABEL_FROM_RESULT) != 0;
+        out[0] = g->id[f->a];
+        out[1] = f->b ? g->id[f->b] : 0;
+        out[2] = 0;
     }
 }
 
