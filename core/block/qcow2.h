@@ -226,6 +226,10 @@ int refcount_flush(struct qcow2 *s, bool *wrote);
 /* What was dropped, and is no longer in the file nor in use by a transfer, becomes free. */
 int refcount_apply_drops(struct qcow2 *s);
 int refcount_new_table(struct qcow2 *s, uint64_t least_entries);
+/* Another refcount table: for the header, where it is in the file; in memory, whose `table` of
+ * whole clusters s owns from then on. */
+int refcount_name_table(struct qcow2 *s, uint64_t offset, uint64_t clusters);
+void refcount_take_table(struct qcow2 *s, uint64_t *table, uint64_t offset, uint64_t clusters);
 uint64_t refcount_max(const struct qcow2 *s);
 
 /* qcow2_map.c; lock held */

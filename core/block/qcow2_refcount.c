@@ -323,6 +323,26 @@ int refcount_flush(struct qcow2 *s, bool *wrote)
     return qcow2_sync(s);
 }
 
+int refcount_name_table(struct qcow2 *s, uint64_t offset, uint64_t clusters)
+{
+    uint8_t field[12]; /* offset and clusters follow each other in the header */
+
+    store_be64(field, offset);
+    store_be32(field + 8, (uint32_t)clusters);
+    return qcow2_write_header_field(s, QH_REFTABLE_OFFSET, field, sizeof field);
+}
+
+void refcount_take_table(struct qcow2 *s, uint64_t *table, uint64_t offset, uint64_t clusters)
+{
+    free(s->reftable);
+    s->reftable = table;
+    s->reftable_size = (uint32_t)(clusters << s->cluster_bits >> 3);
+    s->reftable_clusters = (uint32_t)clusters;
+    s->reftable_offset = offset;
+    s->reftable_dirty_from = UINT32_MAX;
+    s->reftable_dirty_to = 0;
+}
+
 /*
  * A longer refcount table. It begins where the old one's coverage ends, so that everything new (its
  * blocks, then itself) is counted by new blocks, and nothing needs to be free elsewhere.
@@ -334,7 +354,6 @@ int refcount_new_table(struct qcow2 *s, uint64_t least_entries)
     uint64_t entries = MAX(least_entries, s->reftable_size + s->reftable_size / 2u) + 1;
     uint64_t blocks = 1, clusters, size, old_offset = s->reftable_offset, *table;
     uint32_t old_clusters = s->reftable_clusters;
-    uint8_t field[12];
     int err;
 
     for (;;) {
@@ -370,21 +389,13 @@ int refcount_new_table(struct qcow2 *s, uint64_t least_entries)
         err = write_entries(s, table, offset, 0, (uint32_t)size);
     if (!err)
         err = qcow2_sync(s);
-    store_be64(field, offset);
-    store_be32(field + 8, (uint32_t)clusters);
     if (!err)
-        err = qcow2_write_header_field(s, QH_REFTABLE_OFFSET, field, sizeof field);
+        err = refcount_name_table(s, offset, clusters);
     if (!err)
         err = qcow2_sync(s);
     if (err || !qcow2_note_metadata(s, offset, clusters << s->cluster_bits, "the refcount table"))
         goto fail;
-    free(s->reftable);
-    s->reftable = table;
-    s->reftable_size = (uint32_t)size;
-    s->reftable_clusters = (uint32_t)clusters;
-    s->reftable_offset = offset;
-    s->reftable_dirty_from = UINT32_MAX;
-    s->reftable_dirty_to = 0;
+    refcount_take_table(s, table, offset, clusters);
     s->file_end = MAX(s->file_end, offset + (clusters << s->cluster_bits));
     qcow2_forget_metadata(s, old_offset, (uint64_t)old_clusters << s->cluster_bits);
     refcount_release(s, old_offset, old_clusters);

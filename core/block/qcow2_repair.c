@@ -46,7 +46,7 @@ int qcow2_rebuild_refcounts(struct qcow2 *s, const uint32_t *refs, uint64_t clus
     uint64_t per_block = UINT64_C(1) << s->refblock_bits, per_table = s->cluster_size / 8;
     uint64_t old_blocks = 0, blocks, before, entries, table_clusters, end = clusters + 1, index = 0,
              *table;
-    uint8_t field[12], *be;
+    uint8_t *be;
     int err = 0;
 
     for (uint64_t c = 0; c + per_block <= clusters; c += per_block)
@@ -80,22 +80,14 @@ int qcow2_rebuild_refcounts(struct qcow2 *s, const uint32_t *refs, uint64_t clus
         err = block_pwrite(s->block->file, offset, be, table_clusters << s->cluster_bits);
     if (!err)
         err = qcow2_sync(s);
-    store_be64(field, offset);
-    store_be32(field + 8, (uint32_t)table_clusters);
     if (!err)
-        err = qcow2_write_header_field(s, QH_REFTABLE_OFFSET, field, sizeof field);
+        err = refcount_name_table(s, offset, table_clusters);
     free(be);
     if (err) {
         free(table);
         return err;
     }
-    free(s->reftable);
-    s->reftable = table;
-    s->reftable_size = (uint32_t)entries;
-    s->reftable_clusters = (uint32_t)table_clusters;
-    s->reftable_offset = offset;
-    s->reftable_dirty_from = UINT32_MAX;
-    s->reftable_dirty_to = 0;
+    refcount_take_table(s, table, offset, table_clusters);
     s->file_end = MAX(s->file_end, end << s->cluster_bits);
     table_cache_free(&s->refblocks);
     return 0;
