@@ -9,9 +9,7 @@
 #include "core/cpu/x86_tsc.h"
 #include "core/util/range.h"
 #include "hw/intc/lapic_internal.h"
-
-/* Periods shorter than this are coalesced: several expiries give one interrupt. */
-#define MIN_INTERVAL_NS 20000
+#include "hw/timer/late_ticks.h"
 
 static int64_t now_ns(struct lapic *l)
 {
@@ -80,7 +78,7 @@ void lapic_timer_poll(struct lapic *l)
     } else {
         l->timer_due = next_expiry(l, now);
         if (l->timer_due >= 0)
-            l->timer_due = MAX(l->timer_due, now + MIN_INTERVAL_NS);
+            l->timer_due = MAX(l->timer_due, now + TICK_MIN_INTERVAL_NS);
     }
     lapic_fire_lvt(l, LVT_TIMER);
 }
