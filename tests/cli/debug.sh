@@ -2,6 +2,7 @@
 # What -d logs, item by item, of a small guest (debug.S): guest code, intermediate and host code,
 # blocks entered, interrupts, TLB, errors. Also -D, -d help, the counters, and the map for perf.
 set -u
+. "${VEMU_SRC:-.}/tests/tap.sh"
 src=$(cd "${VEMU_SRC:-.}" && pwd)/tests/cli/debug.S
 build=$(cd "${VEMU_BUILD:-.}" && pwd)
 dir=$(mktemp -d) || exit 1
@@ -14,17 +15,6 @@ ${CC:-cc} -m32 -nostdlib -static -no-pie -Wl,-N,-Ttext=0x100000,--build-id=none,
     case $(uname -m) in x86_64) cat err >&2; exit 1 ;; esac
     echo '1..0 # SKIP no assembler for x86'
     exit 77
-}
-n=0
-
-ok() { # WHAT STATUS
-    n=$((n + 1))
-    if [ "$2" = 0 ]; then
-        echo "ok $n - $1"
-    else
-        echo "not ok $n - $1"
-        head -40 log 2>/dev/null | sed 's/^/# /'
-    fi
 }
 run() { # OPTION...: standard error in err
     timeout 60 "$build/vemu-system-x86_64" -M pc -m 8 -nodefaults -display none -serial null \

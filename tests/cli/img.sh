@@ -2,6 +2,7 @@
 # vemu-img as a program: what each command does, its exit status, what it says of mistakes; and, where
 # qemu-img is installed, that both read each other's images and see the same in them. Prints TAP.
 set -u
+. "${VEMU_SRC:-.}/tests/tap.sh"
 build=$(cd "${VEMU_BUILD:-.}" && pwd)
 img=$build/vemu-img
 dir=$(mktemp -d) || exit 1
@@ -10,16 +11,6 @@ loop=
 trap '[ -z "$holder" ] || kill "$holder" 2>/dev/null; [ -z "$loop" ] || losetup -d "$loop"; rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT PIPE TERM
 cd "$dir" || exit 1
-n=0
-ok() { # WHAT STATUS
-    n=$((n + 1))
-    if [ "$2" = 0 ]; then
-        echo "ok $n - $1"
-    else
-        echo "not ok $n - $1"
-        tail -n 15 log | sed 's/^/# /'
-    fi
-}
 skip() { # WHAT WHY
     n=$((n + 1))
     echo "ok $n - $1 # SKIP $2"

@@ -4,6 +4,7 @@
 set -u
 src=$(cd "${VEMU_SRC:-.}" && pwd)
 build=$(cd "${VEMU_BUILD:-.}" && pwd)
+. "$src/tests/tap.sh"
 command -v pkg-config >/dev/null || { echo "1..0 # SKIP no pkg-config"; exit 0; }
 # The library of such a build wants its run-time library first in every program.
 grep -q '^SANITIZER := .' "$build/config.mk" && { echo "1..0 # SKIP a build with sanitizers"; exit 0; }
@@ -11,16 +12,6 @@ dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT PIPE TERM
 unset MAKEFLAGS MFLAGS MAKELEVEL
-n=0
-ok() { # WHAT STATUS
-    n=$((n + 1))
-    if [ "$2" = 0 ]; then
-        echo "ok $n - $1"
-    else
-        echo "not ok $n - $1"
-        tail -n 15 "$dir/log" | sed 's/^/# /'
-    fi
-}
 try() { # COMMAND...
     "$@" >"$dir/log" 2>&1
 }
