@@ -11,22 +11,16 @@
  */
 #include <errno.h>
 #include <link.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "core/cpu/cpu.h"
-#include "core/device/machine.h"
-#include "core/util/endian.h"
 #include "core/util/range.h"
 #include "tcg/exec.h"
-#include "tcg/machine.h"
-#include "tcg/tcg.h"
 #include "tcg/translate.h"
 #include "tcg/x86/decode.h"
-#include "tcg/x86/sys.h"
+#include "tests/x86_machine.h"
 
 enum {
     RAM = 64 << 20,
@@ -41,12 +35,7 @@ enum {
 };
 
 struct bench {
-    struct vemu_machine m;
-    struct mem_region region;
-    struct ram_block *ram;
-    struct x86_cpu_model model;
-    struct vcpu *cpu;
-    struct tcg_cpu *tc;
+    struct x86_machine x;
     struct tcg_machine *tm;
     uint32_t len; /* of the code at CODE */
 };
@@ -69,42 +58,26 @@ static double now(void)
 
 static void init(struct bench *b)
 {
+    static const char *const options[] = {"tier2", "off", NULL};
+    const struct x86_machine_config config = {.ram = RAM, .model = "max", .options = options};
     struct vemu_error *err = NULL;
-    uint32_t words[X86_FEAT_WORDS];
-    if (!machine_init(&b->m, &err))
+    if (!x86_machine_create(&b->x, &config, &err))
         fail("no machine", err);
-    b->ram = ram_block_new(&b->m.rams, "ram", RAM, false, &err);
-    if (!b->ram)
-        fail("no memory", err);
-    mem_region_init_ram(&b->region, "ram", b->ram, 0, RAM);
-    machine_lock(&b->m);
-    mem_region_add(mem_space_root(b->m.memory), 0, &b->region, 0);
-    machine_unlock(&b->m);
-    b->m.accel = tcg_accel();
-    x86_features_translator(words);
-    if (!b->m.accel->machine_init(&b->m, &err) || !tcg_set_option(&b->m, "tier2", "off", &err) ||
-        !x86_cpu_model_parse(&b->model, "max", words, &err))
-        fail("no translator", err);
-    b->cpu = vcpu_new(&b->m, ARCH_X86, 0, &b->model, &err);
-    if (!b->cpu)
-        fail("no vCPU", err);
-    b->tm = tcg_machine_of(&b->m);
-    b->tc = tcg_cpu_of_vcpu(b->cpu);
-    vcpu_reset(b->cpu);
-    atomic_store(&b->cpu->stop_request, false); /* this thread acts as the vCPU */
-    store_le64(b->ram->host + PML4, PDPT | 0x23);
-    store_le64(b->ram->host + PDPT, PD | 0x23);
+    b->tm = tcg_machine_of(&b->x.m);
+    atomic_store(&b->x.cpu->stop_request, false); /* this thread acts as the vCPU */
+    store_le64(b->x.ram->host + PML4, PDPT | 0x23);
+    store_le64(b->x.ram->host + PDPT, PD | 0x23);
     for (unsigned k = 0; k < RAM / LARGE_PAGE; k++)
-        store_le64(b->ram->host + PD + 8 * k, (uint64_t)k * LARGE_PAGE | 0xe3);
+        store_le64(b->x.ram->host + PD + 8 * k, (uint64_t)k * LARGE_PAGE | 0xe3);
 }
 
 static void start_at(struct bench *b, uint64_t rip)
 {
-    struct x86_regs *r = b->cpu->regs;
+    struct x86_regs *r = b->x.cpu->regs;
     r->rip = rip;
     r->rflags = 2;
     r->halted = 0;
-    b->cpu->halted = false;
+    b->x.cpu->halted = false;
     r->gpr[X86_RSP] = STACK;
     for (unsigned k = 0; k < X86_SEG_COUNT; k++)
         r->seg[k] = (struct x86_segment){0};
@@ -115,7 +88,7 @@ static void start_at(struct bench *b, uint64_t rip)
     r->cr4 = X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_OSXSAVE;
     r->xcr0 = 7;
     r->efer = X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE | X86_EFER_SCE;
-    b->tc->arch->reset(b->tc);
+    b->x.tc->arch->reset(b->x.tc);
 }
 
 /* ---- the code ----------------------------------------------------------------------------------
@@ -130,7 +103,7 @@ static int own_text(struct dl_phdr_info *info, size_t size, void *opaque)
         if (p->p_type != PT_LOAD || !(p->p_flags & PF_X))
             continue;
         b->len = (uint32_t)MIN(p->p_memsz, (uint64_t)CODE_MAX);
-        memcpy(b->ram->host + CODE, (const void *)(info->dlpi_addr + p->p_vaddr), b->len);
+        memcpy(b->x.ram->host + CODE, (const void *)(info->dlpi_addr + p->p_vaddr), b->len);
         return 1;
     }
     return 0;
@@ -142,7 +115,7 @@ static void read_code(struct bench *b, const char *name)
     if (!name) {
         dl_iterate_phdr(own_text, b);
     } else if (f) {
-        b->len = (uint32_t)fread(b->ram->host + CODE, 1, CODE_MAX, f);
+        b->len = (uint32_t)fread(b->x.ram->host + CODE, 1, CODE_MAX, f);
         fclose(f);
     }
     if (!b->len)
@@ -164,10 +137,10 @@ static void empty_cache(struct bench *b)
 
 static struct tcg_block *block_at(struct bench *b, uint64_t rip)
 {
-    ((struct x86_regs *)b->cpu->regs)->rip = rip;
-    struct tcg_block *block = tcg_lookup(b->tc, false);
+    ((struct x86_regs *)b->x.cpu->regs)->rip = rip;
+    struct tcg_block *block = tcg_lookup(b->x.tc, false);
     if (!block)
-        fail(b->cpu->error, NULL);
+        fail(b->x.cpu->error, NULL);
     return block;
 }
 
@@ -175,13 +148,13 @@ static struct tcg_block *block_at(struct bench *b, uint64_t rip)
 static double translate_all(struct bench *b)
 {
     start_at(b, CODE);
-    tcg_enter_code(b->tc);
-    tcg_mode_changed(b->tc);
+    tcg_enter_code(b->x.tc);
+    tcg_mode_changed(b->x.tc);
     double from = now();
     for (uint64_t at = CODE; at < CODE + b->len;)
         at += block_at(b, at)->len;
     double ns = now() - from;
-    tcg_leave_code(b->tc);
+    tcg_leave_code(b->x.tc);
     return ns;
 }
 
@@ -189,14 +162,14 @@ static double translate_all(struct bench *b)
 static uint64_t checksum(struct bench *b)
 {
     uint64_t sum = 0;
-    tcg_enter_code(b->tc);
+    tcg_enter_code(b->x.tc);
     for (uint64_t at = CODE; at < CODE + b->len;) {
         const struct tcg_block *block = block_at(b, at);
         for (uint32_t k = 0; k < block->code_size; k++)
             sum = (sum ^ ((const uint8_t *)block->code)[k]) * UINT64_C(0x100000001b3);
         at += block->len;
     }
-    tcg_leave_code(b->tc);
+    tcg_leave_code(b->x.tc);
     return sum;
 }
 
@@ -206,13 +179,13 @@ static double front_end(struct bench *b)
     struct ir_region *region = b->tm->region;
     double from = now();
     for (uint32_t at = 0; at < b->len;) {
-        struct tcg_translation t = {.tc = b->tc,
+        struct tcg_translation t = {.tc = b->x.tc,
                                     .ir = region,
                                     .pc = CODE + at,
-                                    .mode = b->tc->mode,
+                                    .mode = b->x.tc->mode,
                                     .page_offset = at % MEM_PAGE_SIZE,
                                     .max_insns = b->tm->max_insns,
-                                    .page = b->ram->host + CODE + align_down(at, MEM_PAGE_SIZE)};
+                                    .page = b->x.ram->host + CODE + align_down(at, MEM_PAGE_SIZE)};
         t.page2 = t.page + MEM_PAGE_SIZE;
         ir_region_init(region, b->tm->ir_storage, b->tm->arch->slots, b->tm->arch->slot_count,
                        b->tm->arch->helpers, b->tm->arch->helper_count);
@@ -228,7 +201,8 @@ static double decode_all(struct bench *b)
     struct x86_insn i;
     double from = now();
     for (uint32_t at = 0; at < b->len; at += i.len)
-        x86_decode(&i, b->ram->host + CODE + at, X86_INSN_MAX, b->tc->mode, b->model.features);
+        x86_decode(&i, b->x.ram->host + CODE + at, X86_INSN_MAX, b->x.tc->mode,
+                   b->x.model.features);
     return now() - from;
 }
 
@@ -277,8 +251,8 @@ static const uint8_t callee[] = {0xb8, 0, 0, 0, 0, 0xc3};
 
 static double run_loop(struct bench *b, uint32_t callee_at, uint64_t store_to)
 {
-    uint8_t *code = b->ram->host + CODE;
-    struct x86_regs *r = b->cpu->regs;
+    uint8_t *code = b->x.ram->host + CODE;
+    struct x86_regs *r = b->x.cpu->regs;
     memcpy(code, loop, sizeof loop);
     store_le32(code + 1, REWRITES);
     memcpy(code + callee_at, callee, sizeof callee);
@@ -287,8 +261,8 @@ static double run_loop(struct bench *b, uint32_t callee_at, uint64_t store_to)
     r->gpr[X86_RDI] = store_to;
     r->gpr[X86_RSI] = CODE + callee_at;
     double from = now();
-    if (tcg_vcpu_run(b->cpu) != VCPU_EXIT_HALT)
-        fail(b->cpu->error[0] ? b->cpu->error : "the guest did not halt", NULL);
+    if (tcg_vcpu_run(b->x.cpu) != VCPU_EXIT_HALT)
+        fail(b->x.cpu->error[0] ? b->x.cpu->error : "the guest did not halt", NULL);
     return (now() - from) / REWRITES;
 }
 
@@ -335,6 +309,6 @@ int main(int argc, char **argv)
     bench_translation(&b, rounds);
     if (!only_translation)
         bench_rewriting(&b, rounds);
-    machine_destroy(&b.m);
+    x86_machine_free(&b.x);
     return 0;
 }

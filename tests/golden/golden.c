@@ -11,16 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/cpu/cpu.h"
-#include "core/device/machine.h"
-#include "core/util/endian.h"
 #include "tcg/exec.h"
-#include "tcg/tcg.h"
 #include "tcg/tier2/build.h"
 #include "tcg/translate.h"
-#include "tcg/x86/sys.h"
 #include "tests/golden/insn.h"
 #include "tests/golden/listing.h"
+#include "tests/x86_machine.h"
 
 enum { RECORD_MODE, RECORD_INSN, RECORD_IDIOM, RECORD_HOT, RECORD_ALSO, RECORD_END };
 
@@ -44,12 +40,7 @@ enum {
 };
 
 struct golden {
-    struct vemu_machine m;
-    struct mem_region ram_region;
-    struct ram_block *ram;
-    struct x86_cpu_model model;
-    struct vcpu *cpu; /* of one or several */
-    struct tcg_cpu *tc;
+    struct x86_machine x;
     struct tier2_build build;
     struct listing *listing;
     const struct record *mode;
@@ -67,51 +58,30 @@ static void fail(const char *what, const struct vemu_error *err)
 
 static void init(struct golden *g, unsigned vcpus, struct listing *listing)
 {
-    struct vemu_error *err = NULL;
-    uint32_t words[X86_FEAT_WORDS];
-    if (!machine_init(&g->m, &err))
-        fail("no machine", err);
-    g->ram = ram_block_new(&g->m.rams, "ram", RAM, false, &err);
-    if (!g->ram)
-        fail("no memory", err);
-    mem_region_init_ram(&g->ram_region, "ram", g->ram, 0, RAM);
-    machine_lock(&g->m);
-    mem_region_add(mem_space_root(g->m.memory), 0, &g->ram_region, 0);
-    machine_unlock(&g->m);
-    g->m.accel = tcg_accel();
-    x86_features_translator(words);
-    if (!g->m.accel->machine_init(&g->m, &err) ||
-        !x86_cpu_model_parse(&g->model, "max", words, &err))
-        fail("no translator", err);
-    if (tcg_machine_of(&g->m)->backend != &tcg_backend_x86_64)
-        exit(77);
     /* no thread beside this one: regions are asked for below */
-    if (!tcg_set_option(&g->m, "tier2", "off", &err) ||
-        !tcg_set_option(&g->m, "tb-size", "16", &err) ||
-        !tcg_set_option(&g->m, "verify", "on", &err))
-        fail("option", err);
-    for (unsigned k = 0; k < vcpus; k++) {
-        g->cpu = vcpu_new(&g->m, ARCH_X86, k, &g->model, &err);
-        if (!g->cpu)
-            fail("no vCPU", err);
-        vcpu_reset(g->cpu);
-    }
-    g->tc = tcg_cpu_of_vcpu(g->cpu);
-    tcg_enter_code(g->tc); /* this thread acts as the last of them */
-    g->build.tm = g->tc->tm;
+    static const char *const options[] = {"tier2", "off", "tb-size", "16", "verify", "on", NULL};
+    const struct x86_machine_config config = {
+        .ram = RAM, .model = "max", .vcpus = vcpus, .options = options};
+    struct vemu_error *err = NULL;
+    if (!x86_machine_create(&g->x, &config, &err))
+        fail("no machine", err);
+    if (tcg_machine_of(&g->x.m)->backend != &tcg_backend_x86_64)
+        exit(77);
+    tcg_enter_code(g->x.tc); /* this thread acts as the last of them */
+    g->build.tm = g->x.tc->tm;
     g->listing = listing;
-    ((struct x86_backend *)g->tc->tm->backend_data)->host = HOST_FMA | HOST_F16C | HOST_AES |
-                                                            HOST_VAES | HOST_PCLMUL | HOST_VPCLMUL |
-                                                            HOST_GFNI | HOST_SHA;
-    store_le64(g->ram->host + PML4, PDPT | 0x67);
-    store_le64(g->ram->host + PDPT, PD | 0x67);
-    store_le64(g->ram->host + PD + 8, CODE_PAGE | 0xe7);
+    ((struct x86_backend *)g->x.tc->tm->backend_data)->host = HOST_FMA | HOST_F16C | HOST_AES |
+                                                              HOST_VAES | HOST_PCLMUL |
+                                                              HOST_VPCLMUL | HOST_GFNI | HOST_SHA;
+    store_le64(g->x.ram->host + PML4, PDPT | 0x67);
+    store_le64(g->x.ram->host + PDPT, PD | 0x67);
+    store_le64(g->x.ram->host + PD + 8, CODE_PAGE | 0xe7);
 }
 
 /* The processor as an operating system of that kind has it. */
 static void set_mode(struct golden *g, const struct record *mode)
 {
-    struct x86_regs *r = g->cpu->regs;
+    struct x86_regs *r = g->x.cpu->regs;
     const bool wide = mode->bits == 64;
     const uint16_t dpl = (uint16_t)(mode->cpl << X86_SEG_DPL_SHIFT);
     struct x86_segment data = {.limit = UINT32_MAX, .selector = 0x28, .attr = 0xc093};
@@ -129,21 +99,21 @@ static void set_mode(struct golden *g, const struct record *mode)
     r->rflags = X86_FLAG_1 | X86_FLAG_IF;
     r->fcw = 0x37f;
     r->mxcsr = 0x1f80;
-    g->tc->arch->reset(g->tc);
+    g->x.tc->arch->reset(g->x.tc);
     g->mode = mode;
 }
 
 static void load(struct golden *g, const uint8_t *code, uint32_t len)
 {
-    struct tcg_machine *tm = g->tc->tm;
+    struct tcg_machine *tm = g->x.tc->tm;
     uint8_t page[MEM_PAGE_SIZE];
     if (len > CODE_MAX)
         fail("an entry of code.S is too long", NULL);
     memset(page, 0xf4, sizeof page);
     memcpy(page + CODE_OFFSET, code, len);
-    machine_lock(&g->m);
-    dma_write(g->m.memory, NULL, CODE_PAGE, page, sizeof page);
-    machine_unlock(&g->m);
+    machine_lock(&g->x.m);
+    dma_write(g->x.m.memory, NULL, CODE_PAGE, page, sizeof page);
+    machine_unlock(&g->x.m);
     /* Each entry begins with empty code memory and the first link. */
     pthread_mutex_lock(&tm->code_lock);
     cache_flush(tm);
@@ -154,9 +124,9 @@ static void load(struct golden *g, const uint8_t *code, uint32_t len)
 
 static struct tcg_block *block_at(struct golden *g, uint32_t offset)
 {
-    struct x86_regs *r = g->cpu->regs;
+    struct x86_regs *r = g->x.cpu->regs;
     r->rip = CODE_PAGE + offset;
-    struct tcg_block *b = tcg_lookup(g->tc, 0);
+    struct tcg_block *b = tcg_lookup(g->x.tc, 0);
     if (!b)
         fail("no translation", NULL);
     return b;
@@ -184,7 +154,7 @@ static int by_offset(const void *a, const void *b)
 /* Translates what can be reached from the blocks noted so far, and links it. */
 static void translate_all(struct golden *g)
 {
-    struct tcg_machine *tm = g->tc->tm;
+    struct tcg_machine *tm = g->x.tc->tm;
     for (unsigned k = 0; k < g->blocks; k++) {
         const struct tcg_block *b = block_at(g, g->at[k]);
         for (unsigned x = 0; x < b->exit_count; x++)
@@ -230,7 +200,7 @@ static void do_insn(struct golden *g, const struct record *r)
     load(g, r->code, (uint32_t)(r[1].code - r->code));
     struct host_size size = {0};
     const struct tcg_block *b = block_at(g, CODE_OFFSET);
-    char *text = listing_text(g->listing, g->tc, b, &size);
+    char *text = listing_text(g->listing, g->x.tc, b, &size);
     printf("\n== %s", r->name);
     print_mode(g->mode);
     printf(": %u instructions, %u bytes\n%s", size.insns, size.bytes, text);
@@ -239,7 +209,7 @@ static void do_insn(struct golden *g, const struct record *r)
 
 static void do_idiom(struct golden *g, const struct record *r)
 {
-    const uint8_t *page = g->ram->host + CODE_PAGE;
+    const uint8_t *page = g->x.ram->host + CODE_PAGE;
     struct host_size all = {0};
     const struct record *end = r + 1;
     uint32_t hot = 0;
@@ -257,7 +227,7 @@ static void do_idiom(struct golden *g, const struct record *r)
     }
     translate_all(g);
     for (unsigned k = 0; k < g->blocks; k++)
-        text[k] = listing_text(g->listing, g->tc, block_at(g, g->at[k]), &all);
+        text[k] = listing_text(g->listing, g->x.tc, block_at(g, g->at[k]), &all);
     printf("\n== \"%s\"", r->name);
     print_mode(g->mode);
     printf(": %u instructions, %u bytes\n", all.insns, all.bytes);
@@ -272,10 +242,10 @@ static void do_idiom(struct golden *g, const struct record *r)
 
     enum tier2_refusal why;
     struct host_size size = {0};
-    if (!tier2_build(&g->build, g->tc, block_at(g, hot), g->tc->tm->cache.flush_count, CODE_PAGE,
-                     &why))
+    if (!tier2_build(&g->build, g->x.tc, block_at(g, hot), g->x.tc->tm->cache.flush_count,
+                     CODE_PAGE, &why))
         fail("no region of the second tier", NULL);
-    char *region = listing_text(g->listing, g->tc, block_at(g, hot), &size);
+    char *region = listing_text(g->listing, g->x.tc, block_at(g, hot), &size);
     printf("\n== \"%s\", second tier at %03x", r->name, hot - CODE_OFFSET);
     print_mode(g->mode);
     printf(": %u instructions, %u bytes\n%s", size.insns, size.bytes, region);
@@ -307,8 +277,8 @@ int main(void)
     listing_print_routines(&listing);
     listing_free(&listing);
     for (unsigned k = 0; k < 2; k++) {
-        tcg_leave_code(machines[k].tc);
-        machine_destroy(&machines[k].m);
+        tcg_leave_code(machines[k].x.tc);
+        x86_machine_free(&machines[k].x);
     }
     return 0;
 }

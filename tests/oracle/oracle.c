@@ -163,7 +163,7 @@ static int run_once(struct oracle *o, const struct sequence *s, char *why, size_
         same &= same_memory(&o->mem_host, &o->mem_got[n], why, len);
         if (!ended) {
             size_t at = strlen(why);
-            snprintf(why + at, len - at, "#   the run did not end: %s\n", g->cpu->error);
+            snprintf(why + at, len - at, "#   the run did not end: %s\n", g->x.cpu->error);
         }
         if (!same || !ended)
             return (int)n;
@@ -334,8 +334,8 @@ static void set_log(struct oracle *o)
         exit(1);
     }
     for (unsigned k = 0; k < o->guests; k++) {
-        o->guest[k].m.log.sink = print_log;
-        o->guest[k].m.log.mask = mask;
+        o->guest[k].x.m.log.sink = print_log;
+        o->guest[k].x.m.log.mask = mask;
     }
 }
 
@@ -347,7 +347,7 @@ static void count_taken(struct guest *g, unsigned taken[2])
 {
     char text[4096];
     const char *line;
-    g->m.accel->info_text(&g->m, text, sizeof text);
+    g->x.m.accel->info_text(&g->x.m, text, sizeof text);
     taken[0] = taken[1] = 0;
     if ((line = strstr(text, "saved translations")))
         sscanf(line, "saved translations %u blocks and %u regions", &taken[0], &taken[1]);
@@ -440,7 +440,7 @@ int main(int argc, char **argv)
     for (unsigned k = 0; k < ARRAY_SIZE(backends); k++)
         if (strstr(o.backends, backends[k]))
             guest_init(&o.guest[o.guests++], backends[k], o.inject, NULL, NULL);
-    if (!o.guests || !rows_init(&o.rows, o.guest[0].model.features)) {
+    if (!o.guests || !rows_init(&o.rows, o.guest[0].x.model.features)) {
         fprintf(stderr, "oracle: -b %s: expected some of interp, jit, tier2, baseline\n",
                 o.backends);
         return 1;

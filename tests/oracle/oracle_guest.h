@@ -5,18 +5,12 @@
 #ifndef TESTS_ORACLE_GUEST_H
 #define TESTS_ORACLE_GUEST_H
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/cpu/cpu.h"
-#include "core/device/machine.h"
-#include "core/util/endian.h"
 #include "tcg/exec.h"
-#include "tcg/machine.h"
-#include "tcg/tcg.h"
-#include "tcg/x86/sys.h"
 #include "tests/oracle/oracle_state.h"
+#include "tests/x86_machine.h"
 
 enum {
     GUEST_RAM = 4 << 20,
@@ -33,12 +27,8 @@ enum {
 
 struct guest {
     const char *backend;
-    struct vemu_machine m;
-    struct mem_region ram_region;
-    struct ram_block *ram;
-    struct x86_cpu_model model;
+    struct x86_machine x;
     struct tcg_arch arch; /* x86, but exceptions end the run */
-    struct vcpu *cpu;
     uint64_t code_phys;
 };
 
@@ -62,7 +52,7 @@ static void guest_map(struct guest *g, uint64_t at, unsigned pages, unsigned bit
     for (unsigned k = 0; k < pages; k++) {
         uint64_t v = at + (uint64_t)k * PAGE;
         unsigned which = v >= CODE_AT ? 1 : 0;
-        store_le64(g->ram->host + GUEST_PT + which * PAGE + 8 * (v >> 12 & 511),
+        store_le64(g->x.ram->host + GUEST_PT + which * PAGE + 8 * (v >> 12 & 511),
                    guest_phys(v) | bits | PTE_P | PTE_U | PTE_AD);
     }
 }
@@ -70,7 +60,7 @@ static void guest_map(struct guest *g, uint64_t at, unsigned pages, unsigned bit
 static void guest_tables(struct guest *g)
 {
     unsigned all = PTE_P | PTE_W | PTE_U | 0x20;
-    uint8_t *ram = g->ram->host;
+    uint8_t *ram = g->x.ram->host;
     store_le64(ram + GUEST_PML4, GUEST_PDPT | all);
     store_le64(ram + GUEST_PDPT, GUEST_PD | all);
     store_le64(ram + GUEST_PDPT + 8, (GUEST_PD + PAGE) | all);
@@ -98,66 +88,60 @@ static void guest_init(struct guest *g, const char *backend, const char *inject,
                        const char *cache_dir)
 {
     bool interp = !strcmp(backend, "interp"), tier2 = !strcmp(backend, "tier2");
-    struct vemu_error *err = NULL;
-    uint32_t words[X86_FEAT_WORDS];
     bool baseline = !strcmp(backend, "baseline");
+    const char *options[20] = {
+        "backend",         interp ? "interp" : "jit",
+        "baseline",        baseline ? "on" : "off",
+        "tier2",           tier2 ? "sync" : "off",
+        "tier2-threshold", "2",
+        "tb-size",         "16",
+        "verify",          "on",
+    };
+    unsigned n = 12;
+    if (inject) {
+        options[n++] = "inject";
+        options[n++] = inject;
+    }
+    if (cache) {
+        options[n++] = "jit-cache";
+        options[n++] = cache;
+        options[n++] = "jit-cache-dir";
+        options[n++] = cache_dir;
+    }
+    const struct x86_machine_config config = {
+        .ram = GUEST_RAM, .model = "max", .options = options, .arch = &g->arch};
+    struct vemu_error *err = NULL;
     memset(g, 0, sizeof *g);
     g->backend = backend;
-    if (!machine_init(&g->m, &err))
-        guest_fail(err);
-    g->ram = ram_block_new(&g->m.rams, "ram", GUEST_RAM, false, &err);
-    if (!g->ram)
-        guest_fail(err);
-    mem_region_init_ram(&g->ram_region, "ram", g->ram, 0, GUEST_RAM);
-    machine_lock(&g->m);
-    mem_region_add(mem_space_root(g->m.memory), 0, &g->ram_region, 0);
-    machine_unlock(&g->m);
-    g->m.accel = tcg_accel();
-    x86_features_translator(words);
-    if (!g->m.accel->machine_init(&g->m, &err) ||
-        !tcg_set_option(&g->m, "backend", interp ? "interp" : "jit", &err) ||
-        !tcg_set_option(&g->m, "baseline", baseline ? "on" : "off", &err) ||
-        !tcg_set_option(&g->m, "tier2", tier2 ? "sync" : "off", &err) ||
-        !tcg_set_option(&g->m, "tier2-threshold", "2", &err) ||
-        !tcg_set_option(&g->m, "tb-size", "16", &err) ||
-        !tcg_set_option(&g->m, "verify", "on", &err) ||
-        (inject && !tcg_set_option(&g->m, "inject", inject, &err)) ||
-        (cache && !tcg_set_option(&g->m, "jit-cache", cache, &err)) ||
-        (cache && !tcg_set_option(&g->m, "jit-cache-dir", cache_dir, &err)) ||
-        !x86_cpu_model_parse(&g->model, "max", words, &err))
-        guest_fail(err);
     g->arch = tcg_arch_x86;
     g->arch.deliver_exception = guest_exception;
-    tcg_machine_of(&g->m)->arch = &g->arch;
-    g->cpu = vcpu_new(&g->m, ARCH_X86, 0, &g->model, &err);
-    if (!g->cpu)
+    if (!x86_machine_create(&g->x, &config, &err))
         guest_fail(err);
-    vcpu_reset(g->cpu);
-    atomic_store(&g->cpu->stop_request, false); /* this thread acts as the vCPU */
+    atomic_store(&g->x.cpu->stop_request, false); /* this thread acts as the vCPU */
     guest_tables(g);
 }
 
 static void guest_load_code(struct guest *g, const uint8_t *code, uint64_t at, unsigned len)
 {
-    machine_lock(&g->m);
+    machine_lock(&g->x.m);
     for (unsigned done = 0; done < len;) {
         unsigned n = PAGE - (unsigned)((at + done) & (PAGE - 1));
         n = n < len - done ? n : len - done;
-        dma_write(g->m.memory, NULL, guest_phys(at + done) + ((at + done) & (PAGE - 1)),
+        dma_write(g->x.m.memory, NULL, guest_phys(at + done) + ((at + done) & (PAGE - 1)),
                   code + done, n);
         /* Pages that are written often stay with the first tier, but these have new code. */
-        struct tcg_page *page = cache_page(g->ram, guest_phys(at + done));
+        struct tcg_page *page = cache_page(g->x.ram, guest_phys(at + done));
         if (page)
             page->writes = 0;
         done += n;
     }
-    machine_unlock(&g->m);
+    machine_unlock(&g->x.m);
 }
 
 static void guest_copy(struct guest *g, uint64_t at, uint8_t *buf, unsigned len, bool in)
 {
     for (unsigned k = 0; k < len; k += PAGE) {
-        uint8_t *ram = g->ram->host + guest_phys(at + k);
+        uint8_t *ram = g->x.ram->host + guest_phys(at + k);
         memcpy(in ? ram : buf + k, in ? buf + k : ram, PAGE);
     }
 }
@@ -170,7 +154,7 @@ static void guest_copy_all(struct guest *g, struct memory *m, bool in)
 
 static void guest_put(struct guest *g, const struct cpu_state *s)
 {
-    struct x86_regs *r = g->cpu->regs;
+    struct x86_regs *r = g->x.cpu->regs;
     memcpy(r->gpr, s->gpr, sizeof r->gpr);
     r->rip = s->rip;
     r->rflags = s->flags;
@@ -196,14 +180,14 @@ static void guest_put(struct guest *g, const struct cpu_state *s)
     r->fop = s->fop;
     r->mxcsr = s->mxcsr;
     memcpy(r->vec, s->ymm, sizeof s->ymm);
-    tcg_cpu_of_vcpu(g->cpu)->arch->reset(tcg_cpu_of_vcpu(g->cpu));
+    tcg_cpu_of_vcpu(g->x.cpu)->arch->reset(tcg_cpu_of_vcpu(g->x.cpu));
 }
 
 static void guest_get(struct guest *g, struct cpu_state *s)
 {
-    const struct x86_regs *r = g->cpu->regs;
-    const struct tcg_cpu *tc = tcg_cpu_of_vcpu(g->cpu);
-    g->m.accel->get_state(g->cpu);
+    const struct x86_regs *r = g->x.cpu->regs;
+    const struct tcg_cpu *tc = tcg_cpu_of_vcpu(g->x.cpu);
+    g->x.m.accel->get_state(g->x.cpu);
     memcpy(s->gpr, r->gpr, sizeof r->gpr);
     s->rip = r->rip;
     s->flags = r->rflags;
@@ -223,18 +207,18 @@ static void guest_get(struct guest *g, struct cpu_state *s)
     s->addr = tc->exc_addr;
 }
 
-/* false: the translator gave up; a sentence is in g->cpu->error. */
+/* false: the translator gave up; a sentence is in g->x.cpu->error. */
 static bool guest_execute(struct guest *g, struct cpu_state *s, struct memory *m)
 {
     if (!strcmp(g->backend,
                 "tier2")) { /* a first run links the blocks that the region is made of */
         guest_copy_all(g, m, true);
         guest_put(g, s);
-        tcg_vcpu_run(g->cpu);
+        tcg_vcpu_run(g->x.cpu);
     }
     guest_copy_all(g, m, true);
     guest_put(g, s);
-    enum vcpu_exit why = tcg_vcpu_run(g->cpu);
+    enum vcpu_exit why = tcg_vcpu_run(g->x.cpu);
     guest_get(g, s);
     guest_copy_all(g, m, false);
     return why == VCPU_EXIT_SHUTDOWN;
@@ -242,7 +226,7 @@ static bool guest_execute(struct guest *g, struct cpu_state *s, struct memory *m
 
 static void guest_free(struct guest *g)
 {
-    machine_destroy(&g->m);
+    x86_machine_free(&g->x);
 }
 
 #endif
