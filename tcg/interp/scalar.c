@@ -22,6 +22,7 @@ uint32_t interp_flags(const struct interp_frame *f, ir_ref ref)
     case IR_FL_SAR:
     case IR_FL_ROL:
     case IR_FL_ROR:
+    case IR_FL_SETCO:
         return ir_eval_flags(i->op, i->aux, interp_value(f, i->a), interp_value(f, i->b),
                              interp_flags(f, i->c), 0);
     case IR_FL_INC:

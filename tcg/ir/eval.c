@@ -142,6 +142,9 @@ uint32_t ir_eval_flags(enum ir_op op, enum ir_width width, uint64_t a, uint64_t 
         return count ? double_shift_flags(op, a, b, count, bits) : fl;
     case IR_FL_SETCF:
         return (fl & ~(uint32_t)IR_FL_CF) | (a & 1 ? IR_FL_CF : 0);
+    case IR_FL_SETCO:
+        return (fl & ~(uint32_t)(IR_FL_CF | IR_FL_OF)) | (a & 1 ? IR_FL_CF : 0) |
+               (b & 1 ? IR_FL_OF : 0);
     case IR_FL_CO:
         return a & 1 ? IR_FL_CF | IR_FL_OF : 0;
     case IR_FL_FROM:

@@ -305,6 +305,57 @@ static ir_ref fold_join(struct ir_region *r, struct ir_insn *i)
     return 0;
 }
 
+/* Flags f for who looks at nothing but CF. */
+static ir_ref carry_of(struct ir_region *r, ir_ref f)
+{
+    const struct ir_insn *x = &r->insns[f];
+    return x->op == IR_FL_SETCF || x->op == IR_FL_SETCO ? ir_fl(r, IR_FL_CO, IR_W32, x->a, 0, 0, 0)
+                                                        : f;
+}
+
+/* Additions and subtractions with a carry that was computed by itself. */
+static ir_ref fold_carry_in(struct ir_region *r, struct ir_insn *i)
+{
+    uint64_t carry;
+    i->c = carry_of(r, i->c);
+    const struct ir_insn *x = &r->insns[i->c];
+    if (x->op != IR_FL_CO || !ir_is_const(r, x->a, &carry) || carry & 1)
+        return 0;
+    i->c = 0;
+    switch (i->op) {
+    case IR_ADC:
+    case IR_SBB:
+        i->op = i->op == IR_ADC ? IR_ADD : IR_SUB;
+        return fold_binary(r, i);
+    default:
+        i->op = i->op == IR_FL_ADC ? IR_FL_ADD : IR_FL_SUB;
+        return 0;
+    }
+}
+
+/* CF and OF by themselves, where it is known how they came about. */
+static ir_ref fold_setcc(struct ir_region *r, struct ir_insn *i)
+{
+    const struct ir_insn *x = &r->insns[i->a];
+    if (i->aux != IR_CC_B && i->aux != IR_CC_O)
+        return 0;
+    switch (x->op) {
+    case IR_FL_SETCO:
+        return i->aux == IR_CC_B ? x->a : x->b;
+    case IR_FL_LOGIC:
+        return ir_i32(r, 0);
+    case IR_FL_CO:
+        return r->insns[x->a].type == IR_I32 && fits_unsigned(r, x->a, 1) ? x->a : 0;
+    case IR_FL_INC:
+    case IR_FL_DEC:
+        if (i->aux == IR_CC_B)
+            i->a = x->b;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
 ir_ref ir_fold(struct ir_region *r, struct ir_insn *i)
 {
     uint64_t va, vb;
@@ -346,6 +397,21 @@ ir_ref ir_fold(struct ir_region *r, struct ir_insn *i)
         return i->a == i->b ? i->a : 0;
     case IR_SELCC:
         return i->a == i->b ? i->a : 0;
+    case IR_ADC:
+    case IR_SBB:
+    case IR_FL_ADC:
+    case IR_FL_SBB:
+        return fold_carry_in(r, i);
+    case IR_FL_INC:
+    case IR_FL_DEC:
+        i->b = carry_of(r, i->b);
+        return 0;
+    case IR_SETCC:
+        return fold_setcc(r, i);
+    case IR_FL_SETCO:
+        if (r->insns[i->c].op == IR_FL_SETCO)
+            i->c = r->insns[i->c].c;
+        return 0;
     case IR_FL_FROM:
         return r->insns[i->a].op == IR_FL_PACK ? r->insns[i->a].a : 0;
     case IR_FL_PACK:

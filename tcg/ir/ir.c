@@ -40,7 +40,8 @@ void ir_region_init(struct ir_region *r, struct ir_insn *storage, const struct i
 #define IMPURE(op) (IN(op, NOP, NOP) || IN(op, GET, INSN) || IN(op, UMULX, HI) || MEMORY(op) ||  \
                     IN(op, FENCE, EXIT_DYN) || X87(op))
 #define FOLDS(op) (IN(op, ADD, SUB) || (op) == IR_MUL || IN(op, AND, ROR) || IN(op, LEA, EXTRACT) || \
-                   (op) == IR_SETC || IN(op, SELCC, SELNZ) || IN(op, FL_SHL, FL_ROR) ||          \
+                   IN(op, ADC, SBB) || IN(op, SETC, SELNZ) || (op) == IR_FL_ADC ||               \
+                   IN(op, FL_SBB, FL_SBB) || IN(op, FL_INC, FL_ROR) || (op) == IR_FL_SETCO ||    \
                    IN(op, FL_FROM, FL_PACK) || IN(op, V_LO, V_JOIN) || (op) == IR_V_AND ||       \
                    (op) == IR_V_OR || (op) == IR_V_XOR)
 #define VALUE(c) ((c) != '-' && (c) != 'r')

@@ -116,28 +116,21 @@ void tr_rorx(struct x86_trans *x, const struct x86_insn *i)
                 ir_op2(x->ir, IR_ROR, x86_type(i->opsize), x86_load_rm(x, i, i->opsize), n));
 }
 
-/* ADCX (arg 0) takes and gives CF, ADOX (1) OF, in an addition that leaves all other flags. */
+/* ADCX (arg 0) takes and gives CF, ADOX (1) OF, in an addition that leaves all other flags. The two
+ * carries are values of their own, since such instructions come in long rows. */
 void tr_adx(struct x86_trans *x, const struct x86_insn *i)
 {
     struct ir_region *r = x->ir;
     unsigned w = i->opsize;
     enum ir_type t = x86_type(w);
-    ir_ref b = x86_load_rm(x, i, w), a = x86_get_gpr(x, i->reg, w), old = x86_get_flags(x),
-           in = old;
-    if (i->row->arg) {
-        ir_ref of = ir_emit(r, IR_SETCC, IR_I32, IR_CC_O, old, 0, 0, 0, 0);
-        in = ir_fl(r, IR_FL_SETCF, IR_W32, of, old, 0, 0);
-    }
+    bool adox = i->row->arg;
+    ir_ref b = x86_load_rm(x, i, w), a = x86_get_gpr(x, i->reg, w), old = x86_get_flags(x);
+    ir_ref cf = ir_emit(r, IR_SETCC, IR_I32, IR_CC_B, old, 0, 0, 0, 0);
+    ir_ref of = ir_emit(r, IR_SETCC, IR_I32, IR_CC_O, old, 0, 0, 0, 0);
+    ir_ref in = ir_fl(r, IR_FL_CO, IR_W32, adox ? of : cf, 0, 0, 0);
     ir_ref v = ir_op3(r, IR_ADC, t, a, b, in);
     ir_ref sum = ir_fl(r, IR_FL_ADC, w, a, b, in, 0);
-    ir_ref carry = ir_emit(r, IR_SETCC, IR_I32, IR_CC_B, sum, 0, 0, 0, 0), fl;
-    if (i->row->arg) {
-        ir_ref packed = ir_op1(r, IR_FL_PACK, IR_I32, old);
-        packed = ir_op2(r, IR_AND, IR_I32, packed, ir_i32(r, IR_FL_MASK & ~(uint32_t)IR_FL_OF));
-        fl = ir_op1(r, IR_FL_FROM, IR_FL, ir_op2(r, IR_OR, IR_I32, packed, carry));
-    } else {
-        fl = ir_fl(r, IR_FL_SETCF, IR_W32, carry, old, 0, 0);
-    }
+    ir_ref carry = ir_emit(r, IR_SETCC, IR_I32, IR_CC_B, sum, 0, 0, 0, 0);
     x86_put_gpr(x, i->reg, w, v);
-    x86_put_flags(x, fl);
+    x86_put_flags(x, ir_fl(r, IR_FL_SETCO, IR_W32, adox ? cf : carry, adox ? carry : of, old, 0));
 }

@@ -871,6 +871,23 @@ golden_records:
     jne 1b
     hlt
 
+    idiom "a row of a long product, two carries at once"
+    xor eax, eax
+    hot
+1:  mulx r10, r9, [rsi]
+    adcx r9, [rdi]
+    adox r9, r8
+    mov [rdi], r9
+    mulx r8, r9, [rsi + 8]
+    adcx r9, [rdi + 8]
+    adox r9, r10
+    mov [rdi + 8], r9
+    lea rsi, [rsi + 16]
+    lea rdi, [rdi + 16]
+    dec ecx
+    jne 1b
+    hlt
+
     idiom "bits that are set, one by one"
     hot
 1:  tzcnt rcx, rax

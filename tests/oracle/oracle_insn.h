@@ -78,6 +78,7 @@ struct maker {
     bool deep;         /* with many registers in use */
     bool quiet;     /* few instructions set flags, which so live on over branches and round loops */
     unsigned depth; /* of that stack */
+    bool carries;   /* mostly additions and subtractions that take a carry */
 };
 
 /* ---- bytes -------------------------------------------------------------------------------------

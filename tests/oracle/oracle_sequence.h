@@ -161,6 +161,12 @@ static bool row_common(const struct x86_row *row)
            row->fn == tr_imul || row->fn == tr_lea || row->fn == tr_test || row->fn == tr_mov;
 }
 
+static bool row_carries(const struct x86_row *row)
+{
+    return row->fn == tr_adx || row->fn == tr_mulx || row->fn == tr_inc || row->fn == tr_dec ||
+           (row->fn == tr_alu && (row->arg == ALU_ADC || row->arg == ALU_SBB));
+}
+
 static const struct x86_row *choose_row(struct maker *m)
 {
     struct rows *rows = m->rows;
@@ -175,6 +181,8 @@ static const struct x86_row *choose_row(struct maker *m)
         if (!rows->reach[n].wanted || row_branches(row))
             continue;
         if (m->quiet && (row->fl_write || row->fl_undef) && !percent(m->r, 3))
+            continue;
+        if (m->carries && !row_carries(row) && percent(m->r, 90))
             continue;
         if (m->x87 && row->check == CHECK_X87)
             return row;
@@ -361,6 +369,7 @@ static void sequence_make(struct maker *m, struct sequence *s)
     m->x87 = !m->vectors && percent(r, 18);
     m->deep = percent(r, 30);
     m->quiet = branches && percent(r, 20);
+    m->carries = !m->vectors && !m->x87 && count % 8 == 1;
     for (unsigned k = 0; k < 3; k++)
         m->focus[k] = (uint8_t)free_reg(m, X86_NO_REG);
     s->count = count;

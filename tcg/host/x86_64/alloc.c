@@ -335,9 +335,12 @@ static void need_arguments(struct cg *g, uint32_t n, uint32_t in_host_flags)
     while (k--) {
         uint32_t v = g->id[args[k]];
         bool flags = g->r->insns[args[k]].type == IR_FL;
+        ir_ref lone = flags ? fl_lone_carry(g, i, args[k]) : 0;
         if (flags && fl_constant_shift(g, i, &count))
             continue; /* every flag is overwritten */
-        if (flags && tests_flags(i) && v == in_host_flags)
+        if (lone)
+            cg_need(g, lone, n);
+        else if (flags && tests_flags(i) && v == in_host_flags)
             g->direct[v] = 1;
         else
             cg_need(g, v, n);

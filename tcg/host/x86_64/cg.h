@@ -488,8 +488,12 @@ bool fl_in_host(const struct ir_insn *i);
 void fl_to_host(struct cg *g, ir_ref f);
 /* Emit what makes cc testable over f; returns the host condition. */
 unsigned fl_condition(struct cg *g, ir_ref f, unsigned cc);
-/* CF := CF of f. */
-void fl_carry(struct cg *g, ir_ref f);
+/* CF := CF of flags f, an argument of i; the operand: what that needs in a register. */
+void fl_carry(struct cg *g, const struct ir_insn *i, ir_ref f);
+void fl_carry_operand(struct cg *g, const struct ir_insn *i, ir_ref f);
+/* The value that is all of flags f, an argument of i, that i looks at: they are never made. 0:
+ * none. */
+ir_ref fl_lone_carry(const struct cg *g, const struct ir_insn *i, ir_ref f);
 static inline void fl_clobber(struct cg *g)
 {
     g->host_flags = 0;

@@ -560,7 +560,14 @@ static void compute_flags(struct cg *g, const struct place *p)
                 inc ? 0 : 1, RAX);
         break;
     }
-    default: /* a shift by a constant */
+    case IR_FL_SETCO: /* CF << 8 | OF, and all other bits of the old flags */
+        emit_shift_imm(e, 4, G_SHL, RAX, 8);
+        operand_op(g, 4, X_OR, G_OR, b);
+        operand_op(g, 4, X_XOR, G_XOR, old);
+        emit_alu_imm(e, 4, G_AND, RAX, IR_FL_CF | IR_FL_OF);
+        operand_op(g, 4, X_XOR, G_XOR, old);
+        return; /* in packed form already; has no mark */
+    default:    /* a shift by a constant */
         emit_shift_imm(e, size,
                        op == IR_FL_SHL   ? G_SHL
                        : op == IR_FL_SHR ? G_SHR

@@ -78,6 +78,13 @@ bool fl_constant_shift(const struct cg *g, const struct ir_insn *f, unsigned *co
     return true;
 }
 
+/* Insn f, which comes with n, takes CF from flags in. */
+static void fl_need_carry(struct cg *g, const struct ir_insn *f, ir_ref in, uint32_t n)
+{
+    ir_ref lone = fl_lone_carry(g, f, in);
+    cg_need(g, lone ? lone : g->id[in], n);
+}
+
 void fl_find_fused(struct cg *g, uint32_t n)
 {
     unsigned count;
@@ -89,7 +96,7 @@ void fl_find_fused(struct cg *g, uint32_t n)
                 g->fused[m] = (uint16_t)n;
                 /* old flags that go in are wanted when the integer insn is computed */
                 if (f->op == IR_FL_INC || f->op == IR_FL_DEC)
-                    cg_need(g, g->id[f->b], n);
+                    fl_need_carry(g, f, f->b, n);
                 else if ((f->op == IR_FL_SHL || f->op == IR_FL_SHR || f->op == IR_FL_SAR) &&
                          !fl_constant_shift(g, f, &count))
                     cg_need(g, g->id[f->c], n);
@@ -139,6 +146,11 @@ void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *f
         out[0] = g->fused[n];
         out[2] = g->id[f->b];
         break;
+    case IR_FL_SETCO:
+        out[0] = g->id[f->a];
+        out[1] = g->id[f->b];
+        out[2] = g->id[f->c];
+        break;
     default: /* cannot be computed later; imm is for something else */
         return;
     }
@@ -151,9 +163,9 @@ void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *f
 }
 
 /* Is the operand of a recipe there until then? The second tier keeps it for that. */
-static bool available(struct cg *g, uint32_t v, uint32_t until)
+static bool available(struct cg *g, uint32_t v, uint32_t until, bool keep)
 {
-    if (g->second_tier)
+    if (keep)
         cg_need(g, v, until);
     return (v < IR_MAX_INSNS && g->r->insns[v].op == IR_CONST) || g->last[v] >= until;
 }
@@ -172,7 +184,9 @@ bool fl_recipe(struct cg *g, uint32_t n, uint32_t until)
         return false; /* transitions compute with it as an immediate */
     if (v[2] && v[2] < IR_MAX_INSNS && g->r->insns[v[2]].op == IR_CONST)
         return false;
-    if (!available(g, v[0], until) || (v[1] && !available(g, v[1], until)))
+    /* Two carries cost less to keep than to put among the flags. */
+    bool keep = g->second_tier || f->op == IR_FL_SETCO;
+    if (!available(g, v[0], until, keep) || (v[1] && !available(g, v[1], until, keep)))
         return false;
     if (v[2]) { /* old flags: in packed form, which nothing else wants the register of */
         if (v[2] < IR_MAX_INSNS && !g->packed[v[2]])
@@ -216,14 +230,52 @@ void fl_to_host(struct cg *g, ir_ref f)
     g->host_flags = f;
 }
 
-void fl_carry(struct cg *g, ir_ref f)
+ir_ref fl_lone_carry(const struct cg *g, const struct ir_insn *i, ir_ref f)
 {
-    f = cg_id(g, f);
-    if (g->host_flags == f)
+    const struct ir_insn *x = &g->r->insns[f];
+    switch (i->op) {
+    case IR_ADC:
+    case IR_SBB:
+    case IR_FL_ADC:
+    case IR_FL_SBB:
+    case IR_FL_INC:
+    case IR_FL_DEC:
+        return x->op == IR_FL_CO ? g->id[x->a] : 0;
+    default:
+        return 0;
+    }
+}
+
+/* Is CF what value v, a carry by itself, was made from? */
+static bool carry_in_host(const struct cg *g, ir_ref v)
+{
+    const struct ir_insn *i = &g->r->insns[v];
+    return i->op == IR_SETCC && i->aux == IR_CC_B && g->host_flags && g->id[i->a] == g->host_flags;
+}
+
+void fl_carry_operand(struct cg *g, const struct ir_insn *i, ir_ref f)
+{
+    ir_ref lone = fl_lone_carry(g, i, f);
+    uint64_t c;
+    if (g->host_flags == cg_id(g, f) ||
+        (lone && (ir_is_const(g->r, lone, &c) || carry_in_host(g, lone))))
         return;
-    int r = cg_gpr(g, f);
-    emit_rr(&g->e, 0xba | MAP_0F, 4, r); /* bt r, 8 */
-    emit_u8(&g->e, 8);
+    cg_gpr(g, lone ? lone : f);
+}
+
+void fl_carry(struct cg *g, const struct ir_insn *i, ir_ref f)
+{
+    ir_ref lone = fl_lone_carry(g, i, f);
+    uint64_t c;
+    if (g->host_flags == cg_id(g, f) || (lone && carry_in_host(g, lone)))
+        return;
+    if (lone && ir_is_const(g->r, lone, &c)) {
+        emit_u8(&g->e, 0xf8 | (c & 1)); /* clc, stc */
+    } else {
+        int r = cg_gpr(g, lone ? lone : f);
+        emit_rr(&g->e, 0xba | MAP_0F, 4, r); /* bt */
+        emit_u8(&g->e, lone ? 0 : 8);
+    }
     fl_clobber(g);
 }
 
@@ -308,6 +360,14 @@ static bool define_packed(struct cg *g, const struct ir_insn *i)
         emit_alu_imm(e, 4, G_AND, dst, (int32_t) ~(uint32_t)IR_FL_CF);
         emit_shift_imm(e, 4, G_SHL, t, 8);
         emit_alu(e, 4, X_OR, dst, t);
+    } else if (i->op == IR_FL_SETCO) {
+        int rest = cg_gpr(g, i->c), of = cg_gpr(g, i->b), t = copy(g, i->a);
+        int dst = cg_dst(g, 1u << rest);
+        emit_shift_imm(e, 4, G_SHL, t, 8);
+        emit_alu(e, 4, X_OR, t, of);
+        emit_mov(e, false, dst, rest);
+        emit_alu_imm(e, 4, G_AND, dst, (int32_t) ~(uint32_t)(IR_FL_CF | IR_FL_OF));
+        emit_alu(e, 4, X_OR, dst, t);
     } else if (i->op == IR_FL_CO) {
         int a = cg_gpr(g, i->a), dst = cg_dst(g, 1u << a);
         emit_mov(e, false, dst, a);
@@ -350,7 +410,7 @@ void fl_define(struct cg *g)
         t = copy(g, i->a);
         if (!cg_imm32(g, i->b, &imm))
             cg_gpr(g, i->b);
-        fl_carry(g, i->c);
+        fl_carry(g, i, i->c);
         alu_operand(g, size, i->op == IR_FL_ADC ? X_ADC : X_SBB, i->op == IR_FL_ADC ? G_ADC : G_SBB,
                     t, i->b);
         break;
@@ -387,7 +447,7 @@ void fl_define(struct cg *g)
     case IR_FL_INC:
     case IR_FL_DEC:
         t = copy(g, i->a);
-        fl_carry(g, i->b);
+        fl_carry(g, i, i->b);
         emit_rr(e, size == 1 ? 0xfe | OPC_BYTE : 0xff | (size == 2 ? PP_66 : w_bit(size == 8)),
                 i->op == IR_FL_INC ? 0 : 1, t);
         break;
@@ -413,6 +473,6 @@ void fl_define(struct cg *g)
 
 bool fl_in_host(const struct ir_insn *i)
 {
-    return i->op != IR_FL_FROM && i->op != IR_FL_SETCF && i->op != IR_FL_CO &&
-           (!i->imm || i->op == IR_FL_COMIS || i->op == IR_X87_COMI);
+    return i->op != IR_FL_FROM && i->op != IR_FL_SETCF && i->op != IR_FL_SETCO &&
+           i->op != IR_FL_CO && (!i->imm || i->op == IR_FL_COMIS || i->op == IR_X87_COMI);
 }

@@ -61,10 +61,10 @@ static void two_operand(struct cg *g, const struct ir_insn *i, uint32_t op, int 
 static void inc_dec(struct cg *g, const struct ir_insn *i, ir_ref partner)
 {
     const struct ir_insn *f = &g->r->insns[partner];
-    cg_gpr(g, f->b);
+    fl_carry_operand(g, f, f->b);
     int a = cg_gpr(g, i->a), dst = cg_dst(g, 1u << a);
     emit_mov(&g->e, is_wide(i), dst, a);
-    fl_carry(g, f->b);
+    fl_carry(g, f, f->b);
     emit_rr(&g->e, 0xff | w_bit(is_wide(i)), f->op == IR_FL_INC ? 0 : 1, dst);
     g->host_flags = partner;
 }
@@ -134,11 +134,10 @@ static void carry_arith(struct cg *g, const struct ir_insn *i)
     int32_t imm;
     bool has_imm = cg_imm32(g, i->b, &imm);
     int a = cg_gpr(g, i->a), b = has_imm ? 0 : cg_gpr(g, i->b);
-    if (g->host_flags != g->id[i->c])
-        cg_gpr(g, i->c);
+    fl_carry_operand(g, i, i->c);
     int dst = cg_dst(g, 1u << a);
     emit_mov(&g->e, size == 8, dst, a);
-    fl_carry(g, i->c);
+    fl_carry(g, i, i->c);
     if (has_imm)
         emit_alu_imm(&g->e, size, i->op == IR_ADC ? G_ADC : G_SBB, dst, imm);
     else
@@ -165,13 +164,41 @@ static void multiply(struct cg *g, const struct ir_insn *i)
     fl_clobber(g);
 }
 
-/* The second result goes to the IR_HI that follows. */
+/* Does the second result go to the IR_HI that follows? */
+static bool has_high(const struct cg *g)
+{
+    return g->n + 1 < g->r->count && g->r->insns[g->n + 1].op == IR_HI;
+}
+
 static void bind_pair(struct cg *g)
 {
     cg_bind(g, g->n, RAX);
-    if (g->n + 1 < g->r->count && g->r->insns[g->n + 1].op == IR_HI)
+    if (has_high(g))
         cg_bind(g, g->n + 1, RDX);
     fl_clobber(g);
+}
+
+/* MULX: both halves go where they are wanted, and EFLAGS stay. */
+static void unsigned_multiply(struct cg *g, const struct ir_insn *i)
+{
+    if (!has_high(g)) {
+        multiply(g, i);
+        return;
+    }
+    int a = cg_gpr(g, i->a), b = cg_gpr(g, i->b);
+    if (a == RDX) {
+        a = b;
+        b = RDX;
+    }
+    if (b != RDX) {
+        cg_take(g, RDX);
+        emit_mov(&g->e, true, RDX, b);
+    }
+    int low = cg_dst(g, 1u << a | 1u << b);
+    g->n++; /* the high half's register */
+    int high = cg_dst(g, 0);
+    g->n--;
+    emit_vex_rr(&g->e, V_MULX | w_bit(is_wide(i)), high, low, a);
 }
 
 static void wide_multiply(struct cg *g, const struct ir_insn *i)
@@ -180,7 +207,7 @@ static void wide_multiply(struct cg *g, const struct ir_insn *i)
     cg_take(g, RDX);
     int a = cg_gpr(g, i->a), b = cg_gpr(g, i->b);
     emit_mov(&g->e, true, RAX, a);
-    emit_rr(&g->e, 0xf7 | w_bit(is_wide(i)), i->op == IR_UMULX ? 4 : 5, b);
+    emit_rr(&g->e, 0xf7 | w_bit(is_wide(i)), 5, b);
     bind_pair(g);
 }
 
@@ -779,6 +806,8 @@ static bool select_other(struct cg *g, const struct ir_insn *i)
         multiply(g, i);
         return true;
     case IR_UMULX:
+        unsigned_multiply(g, i);
+        return true;
     case IR_SMULX:
         wide_multiply(g, i);
         return true;
