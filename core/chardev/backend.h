@@ -47,6 +47,7 @@ struct chardev {
     size_t input_len;
 
     struct timer kick;  /* "as soon as possible": has the loop's thread call the front end */
+    bool server;        /* a socket that waits for its peer */
     bool opened;        /* somebody is at the other end */
     bool opened_told;   /* what the front end was told last */
     bool break_pending; /* a break condition to report */

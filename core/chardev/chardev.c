@@ -159,7 +159,7 @@ static const struct backend_name backend_names[] = {
     {"pty", NULL, &chardev_pty, "id"},
     {"unix", "path", &chardev_socket, "id, path, server, wait, nowait"},
     {"tcp", "address", &chardev_socket, "id, address, host, port, server, wait, nowait"},
-    {"socket", NULL, &chardev_socket, "id, path, host, port, server, wait, nowait"},
+    {"socket", NULL, &chardev_socket, "id, path, host, port, fd, server, wait, nowait"},
     {"ringbuf", NULL, &chardev_ringbuf, "id, size"},
 };
 
@@ -283,6 +283,37 @@ struct chardev *chardev_find(struct vemu_machine *m, const char *id)
             return chr;
     }
     return NULL;
+}
+
+struct chardev *chardev_next(struct vemu_machine *m, const struct chardev *prev)
+{
+    const struct list *next = prev ? prev->node.next : m->chardevs.next;
+
+    return next == &m->chardevs ? NULL : list_entry(next, struct chardev, node);
+}
+
+void chardev_describe(const struct chardev *chr, char *buf, size_t len)
+{
+    const char *name = "unknown";
+
+    for (unsigned i = 0; i < ARRAY_SIZE(backend_names); i++) {
+        if (backend_names[i].backend == chr->backend) {
+            name = backend_names[i].name;
+            break;
+        }
+    }
+    if (chr->backend == &chardev_socket)
+        snprintf(buf, len, "%s%s", chr->path ? chr->path : "disconnected",
+                 chr->server ? ",server=on" : "");
+    else if (chr->backend == &chardev_pty)
+        snprintf(buf, len, "pty:%s", chr->path ? chr->path : "");
+    else
+        snprintf(buf, len, "%s", name);
+}
+
+bool chardev_in_use(const struct chardev *chr)
+{
+    return chr->fe != NULL;
 }
 
 const char *chardev_id(const struct chardev *chr)

@@ -42,6 +42,7 @@ struct chardev_frontend {
  * - pty: chardev_path() names the terminal
  * - unix:PATH or socket,path=PATH[,server=on|off][,wait=on|off] (also: server, nowait)
  * - tcp:HOST:PORT or socket,host=H,port=P, the rest as for unix
+ * - socket,fd=N,server=on: a listening socket of the caller's, duplicated
  * - ringbuf[,size=64K]: a power of two; the newest output is kept
  *
  * A server with wait=on (the default) waits here for its client. One client at a time; the next one
@@ -51,7 +52,14 @@ struct chardev_frontend {
 struct chardev *chardev_new(struct vemu_machine *m, const char *id, const char *spec,
                             struct vemu_error **errp);
 struct chardev *chardev_find(struct vemu_machine *m, const char *id);
+/* The back ends one after the other: prev NULL starts. */
+struct chardev *chardev_next(struct vemu_machine *m, const struct chardev *prev);
 const char *chardev_id(const struct chardev *chr);
+/* What and where it is, as users of other emulators know it: "pty:/dev/pts/3",
+ * "unix:/run/vm1.sock,server=on", "file", ... */
+void chardev_describe(const struct chardev *chr, char *buf, size_t len);
+/* Does a front end use it? */
+bool chardev_in_use(const struct chardev *chr);
 /* Where the other end is: a pty's terminal, a file's name, "unix:PATH" or "tcp:HOST:PORT" as bound;
  * NULL for the others. Valid until the back end is freed. */
 const char *chardev_path(const struct chardev *chr);

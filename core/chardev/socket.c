@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,28 +14,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "core/chardev/backend.h"
 #include "core/device/machine.h"
 #include "core/loop/loop.h"
+#include "core/util/unix_listen.h"
 
 enum { BACKLOG = 4 };
 
 struct socket_config {
     const char *path;         /* unix; NULL: TCP */
+    int fd;                   /* a listening socket of the caller's; -1: none */
     char host[256], port[32]; /* TCP */
     bool server, wait;
 };
 
 struct socket_backend {
     struct fdio io;
-    int listen_fd;            /* -1: a client, or not open */
-    bool listening;           /* watched */
-    struct sockaddr_un bound; /* the name to remove in the end; sun_family 0: none */
-    dev_t bound_dev;          /* which file it was when we made it */
-    ino_t bound_ino;
+    struct unix_listener listener; /* also of TCP, without a name; fd -1: a client, or not open */
+    bool listening;                /* watched */
 };
 
 /* ---- clients coming and going ---------------------------------------------------------------- */
@@ -58,7 +57,7 @@ static void client_waits(void *opaque, int fd, unsigned events)
     int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (client < 0)
         return;
-    loop_fd_remove(chr->machine->loop, b->listen_fd);
+    loop_fd_remove(chr->machine->loop, b->listener.fd);
     b->listening = false;
     connected(chr, client);
 }
@@ -67,10 +66,10 @@ static void listen_for_client(struct chardev *chr)
 {
     struct socket_backend *b = chr->priv;
     struct vemu_error *err = NULL;
-    if (b->listen_fd < 0 || b->listening)
+    if (b->listener.fd < 0 || b->listening)
         return;
     b->listening =
-        loop_fd_set(chr->machine->loop, b->listen_fd, LOOP_READ, client_waits, chr, &err);
+        loop_fd_set(chr->machine->loop, b->listener.fd, LOOP_READ, client_waits, chr, &err);
     if (!b->listening) {
         chardev_warn(chr, "%s", vemu_error_message(err));
         vemu_error_free(err);
@@ -115,6 +114,7 @@ static bool read_config(struct socket_config *cfg, struct opts *opts, const char
 
     cfg->path = opts_get(opts, "path");
     cfg->wait = true;
+    cfg->fd = -1;
     if (!opts_get_bool(opts, what, "server", &cfg->server, errp) ||
         !opts_get_bool(opts, what, "wait", &cfg->wait, errp) ||
         !opts_get_bool(opts, what, "nowait", &nowait, errp))
@@ -123,15 +123,22 @@ static bool read_config(struct socket_config *cfg, struct opts *opts, const char
         return error_set(errp, VEMU_ERROR_INVALID,
                          "%s: wait= and nowait are for a server; add server=on", what);
     cfg->wait = cfg->wait && !nowait;
-    if (cfg->path && (address || host || port))
-        return error_set(errp, VEMU_ERROR_INVALID, "%s: path= excludes host= and port=", what);
-    if (cfg->path) {
-        if (!*cfg->path || strlen(cfg->path) >= sizeof((struct sockaddr_un){0}.sun_path))
+    if (opts_get(opts, "fd")) {
+        uint64_t fd;
+        if (!opts_get_number(opts, what, "fd", 0, INT_MAX, &fd, errp))
+            return false;
+        if (!cfg->server || cfg->path || address || host || port)
             return error_set(errp, VEMU_ERROR_INVALID,
-                             "%s: path=%.120s must have 1 to %zu characters", what, cfg->path,
-                             sizeof((struct sockaddr_un){0}.sun_path) - 1);
+                             "%s: fd= is a listening socket: it needs server=on, and excludes "
+                             "path=, host= and port=",
+                             what);
+        cfg->fd = (int)fd;
         return true;
     }
+    if (cfg->path && (address || host || port))
+        return error_set(errp, VEMU_ERROR_INVALID, "%s: path= excludes host= and port=", what);
+    if (cfg->path)
+        return true;
     if (address)
         return split_address(cfg, address, what, errp);
     if (!port || !*port)
@@ -146,63 +153,60 @@ static bool read_config(struct socket_config *cfg, struct opts *opts, const char
 
 /* ---- unix ------------------------------------------------------------------------------------ */
 
-/* Is the name a socket that nobody has open any more? Asked with a socket of another type: the
- * kernel refuses it in either case, with another error, and a living server notices nothing. */
-static bool is_stale(const struct sockaddr_un *addr)
+static bool connect_unix(const struct socket_config *cfg, int *fd, const char *what,
+                         struct vemu_error **errp)
 {
-    struct stat st;
-    if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
-        return false;
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return false;
-    bool refused =
-        connect(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 && errno == ECONNREFUSED;
-    close(fd);
-    return refused;
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+    if (strlen(cfg->path) >= sizeof addr.sun_path || !*cfg->path)
+        return error_set(errp, VEMU_ERROR_INVALID, "%s: path=%.120s must have 1 to %zu characters",
+                         what, cfg->path, sizeof addr.sun_path - 1);
+    strcpy(addr.sun_path, cfg->path);
+    *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (*fd >= 0 && connect(*fd, (struct sockaddr *)&addr, sizeof addr) == 0)
+        return true;
+    error_set_errno(errp, errno, "%s: path=%s: cannot connect to it", what, cfg->path);
+    if (*fd >= 0)
+        close(*fd);
+    return false;
 }
 
-static int open_unix(struct chardev *chr, const struct socket_config *cfg, const char *what,
-                     struct vemu_error **errp)
+static bool open_unix(struct chardev *chr, const struct socket_config *cfg, int *fd,
+                      const char *what, struct vemu_error **errp)
 {
     struct socket_backend *b = chr->priv;
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    struct stat st;
-    char name[sizeof addr.sun_path + 8];
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), done;
+    char name[sizeof b->listener.bound.sun_path + 8];
 
-    if (fd < 0) {
-        error_set_errno(errp, errno, "%s: path=%s", what, cfg->path);
-        return -1;
-    }
-    strcpy(addr.sun_path, cfg->path);
+    if (cfg->server ? !unix_listen(&b->listener, cfg->path, 0, BACKLOG, what, errp)
+                    : !connect_unix(cfg, fd, what, errp))
+        return false;
     snprintf(name, sizeof name, "unix:%s", cfg->path);
-    if (cfg->server) {
-        done = bind(fd, (struct sockaddr *)&addr, sizeof addr);
-        if (done < 0 && errno == EADDRINUSE) {
-            if (is_stale(&addr) && unlink(addr.sun_path) == 0)
-                done = bind(fd, (struct sockaddr *)&addr, sizeof addr);
-            else
-                errno = EADDRINUSE;
-        }
-        if (done == 0 && lstat(addr.sun_path, &st) == 0) {
-            b->bound = addr;
-            b->bound_dev = st.st_dev;
-            b->bound_ino = st.st_ino;
-        }
-        if (done == 0)
-            done = listen(fd, BACKLOG);
-    } else {
-        done = connect(fd, (struct sockaddr *)&addr, sizeof addr);
-    }
-    if (done < 0) {
-        error_set_errno(errp, errno, "%s: path=%s: cannot %s", what, cfg->path,
-                        cfg->server ? "listen there" : "connect to it");
-        close(fd);
-        return -1;
-    }
     chardev_set_path(chr, name);
-    return fd;
+    return true;
+}
+
+/* A socket that who started us made and listens on already. */
+static bool take_listening(struct chardev *chr, const struct socket_config *cfg, const char *what,
+                           struct vemu_error **errp)
+{
+    struct socket_backend *b = chr->priv;
+    struct sockaddr_un addr;
+    socklen_t len = sizeof addr, size = sizeof(int);
+    char name[sizeof addr.sun_path + 8];
+    int listening = 0;
+
+    if (getsockopt(cfg->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening)
+        return error_set(errp, VEMU_ERROR_INVALID, "%s: fd=%d is not a listening socket", what,
+                         cfg->fd);
+    b->listener.fd = fcntl(cfg->fd, F_DUPFD_CLOEXEC, 3);
+    if (b->listener.fd < 0)
+        return error_set_errno(errp, errno, "%s: fd=%d", what, cfg->fd);
+    memset(&addr, 0, sizeof addr);
+    if (getsockname(cfg->fd, (struct sockaddr *)&addr, &len) == 0 && addr.sun_family == AF_UNIX) {
+        snprintf(name, sizeof name, "unix:%.*s", (int)sizeof addr.sun_path, addr.sun_path);
+        chardev_set_path(chr, name);
+    }
+    return true;
 }
 
 /* ---- TCP ------------------------------------------------------------------------------------- */
@@ -273,10 +277,10 @@ static bool wait_for_client(struct chardev *chr, const char *what, struct vemu_e
     struct socket_backend *b = chr->priv;
     chardev_warn(chr, "waiting for a connection to %s", chr->path ? chr->path : "the socket");
     for (;;) {
-        struct pollfd p = {.fd = b->listen_fd, .events = POLLIN};
+        struct pollfd p = {.fd = b->listener.fd, .events = POLLIN};
         if (poll(&p, 1, -1) < 0)
             break;
-        int client = accept4(b->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int client = accept4(b->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (client >= 0) {
             connected(chr, client);
             return true;
@@ -291,16 +295,10 @@ static bool wait_for_client(struct chardev *chr, const char *what, struct vemu_e
 static void socket_close(struct chardev *chr)
 {
     struct socket_backend *b = chr->priv;
-    struct stat st;
     fdio_destroy(&b->io);
     if (b->listening)
-        loop_fd_remove(chr->machine->loop, b->listen_fd);
-    if (b->listen_fd >= 0)
-        close(b->listen_fd);
-    /* Only our own socket: somebody may have put another one there. */
-    if (b->bound.sun_family && lstat(b->bound.sun_path, &st) == 0 && st.st_dev == b->bound_dev &&
-        st.st_ino == b->bound_ino)
-        unlink(b->bound.sun_path);
+        loop_fd_remove(chr->machine->loop, b->listener.fd);
+    unix_unlisten(&b->listener);
     free(b);
     chr->priv = NULL;
 }
@@ -317,11 +315,13 @@ static bool socket_open(struct chardev *chr, struct opts *opts, const char *what
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "%s: out of memory", what);
     }
     b->io.gone = socket_gone;
-    b->listen_fd = -1;
+    b->listener.fd = -1;
     chr->priv = b;
 
-    int fd = cfg.path ? open_unix(chr, &cfg, what, errp) : open_tcp(chr, &cfg, what, errp);
-    if (fd < 0) {
+    int fd = -1;
+    if (cfg.fd >= 0 ? !take_listening(chr, &cfg, what, errp)
+        : cfg.path  ? !open_unix(chr, &cfg, &fd, what, errp)
+                    : (fd = open_tcp(chr, &cfg, what, errp)) < 0) {
         socket_close(chr);
         return false;
     }
@@ -329,9 +329,11 @@ static bool socket_open(struct chardev *chr, struct opts *opts, const char *what
         connected(chr, fd);
         return true;
     }
-    b->listen_fd = fd;
+    chr->server = true;
+    if (b->listener.fd < 0)
+        b->listener.fd = fd;
     /* A client may have gone again by the time it is accepted. */
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    fcntl(b->listener.fd, F_SETFL, fcntl(b->listener.fd, F_GETFL) | O_NONBLOCK);
     if (cfg.wait && !wait_for_client(chr, what, errp)) {
         socket_close(chr);
         return false;
