@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct vemu_machine;
 struct vemu_error;
@@ -96,6 +97,7 @@ struct vcpu {
     enum cpu_arch arch;
     pthread_t thread;
     bool thread_started;
+    pid_t tid;       /* the system's number of the thread, 0 before it knows; guarded by run_lock */
     char error[256]; /* VCPU_EXIT_ERROR: a sentence */
 
     _Atomic uint32_t interrupt; /* enum cpu_interrupt bits */
@@ -142,6 +144,8 @@ struct vcpu *vcpu_new(struct vemu_machine *m, enum cpu_arch arch, uint32_t apic_
                       const void *model, struct vemu_error **errp);
 void vcpu_free(struct vcpu *cpu);
 bool vcpu_start_thread(struct vcpu *cpu, struct vemu_error **errp); /* paused at first */
+/* The system's number of the thread, waiting for it to come up; 0: not started. */
+pid_t vcpu_thread_id(struct vcpu *cpu);
 /* Pause and resume all vCPUs of the machine; pause returns when every one is parked and its
  * architectural part is current. Never call with the machine lock held or from a vCPU thread. */
 void vcpus_pause(struct vemu_machine *m);

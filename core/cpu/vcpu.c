@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "core/cpu/x86.h"
 #include "core/device/machine.h"
 #include "core/util/error.h"
@@ -87,6 +88,8 @@ static void *vcpu_thread(void *opaque)
     vcpu_set_current(cpu);
 
     pthread_mutex_lock(&cpu->run_lock);
+    cpu->tid = gettid();
+    pthread_cond_broadcast(&cpu->park_cond);
     while (park_while_stopped(cpu)) {
         pthread_mutex_unlock(&cpu->run_lock);
         uint32_t seen = atomic_load(&cpu->interrupt_seq);
@@ -133,6 +136,7 @@ bool vcpu_start_thread(struct vcpu *cpu, struct vemu_error **errp)
 
     atomic_store(&cpu->stop_request, true);
     cpu->quit = false;
+    cpu->tid = 0;
     pthread_sigmask(SIG_SETMASK, &blocked, &old);
     int err = pthread_create(&cpu->thread, NULL, vcpu_thread, cpu);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -140,6 +144,18 @@ bool vcpu_start_thread(struct vcpu *cpu, struct vemu_error **errp)
         return error_set_errno(errp, err, "vCPU %u: cannot start its thread", cpu->index);
     cpu->thread_started = true;
     return true;
+}
+
+pid_t vcpu_thread_id(struct vcpu *cpu)
+{
+    pid_t tid;
+
+    pthread_mutex_lock(&cpu->run_lock);
+    while (cpu->thread_started && !cpu->tid)
+        pthread_cond_wait(&cpu->park_cond, &cpu->run_lock);
+    tid = cpu->thread_started ? cpu->tid : 0;
+    pthread_mutex_unlock(&cpu->run_lock);
+    return tid;
 }
 
 /* ---- pause and resume ------------------------------------------------------------------------ */
