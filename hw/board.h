@@ -49,6 +49,8 @@ struct board_class {
     /* Add a device from the command line after create; finds bus and lines by class. NULL: dev is
      * realized as is. */
     bool (*plug)(struct vemu_machine *m, struct device *dev, struct vemu_error **errp);
+    /* Press the power button; false: the machine has none. Machine lock held. */
+    bool (*power_button)(struct vemu_machine *m);
 };
 
 /* The explicit tables (hw/tables.c); ended by NULL. */

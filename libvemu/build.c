@@ -252,7 +252,8 @@ bool build_machine(struct lib_machine *lm, struct vemu_error **errp)
     lm->m.no_reboot = !config_flag(lm->config, "reboot", true);
     lm->m.no_shutdown = !config_flag(lm->config, "shutdown", true);
     if (!build_accel(lm, errp) || !build_chardevs(lm, errp) || !build_serials(lm, &cfg, errp) ||
-        !build_board(lm, &cfg, errp) || !build_devices(lm, errp) || !build_gdb(lm, errp))
+        !build_board(lm, &cfg, errp) || !build_devices(lm, errp) || !build_gdb(lm, errp) ||
+        !control_build(lm, errp))
         return false;
     machine_lock(&lm->m);
     machine_reset(&lm->m);

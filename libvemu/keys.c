@@ -285,6 +285,25 @@ static bool check_gdb(const char *origin, const char *text, struct opts *props,
                      origin, QUOTE_MAX, text);
 }
 
+static bool check_mon(const char *origin, const char *text, struct opts *props,
+                      struct vemu_error **errp)
+{
+    const char *mode = opts_get(props, "mode"), *pretty = opts_get(props, "pretty");
+    bool on;
+
+    (void)text;
+    if (!opts_get(props, "chardev"))
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s needs the back end to talk on: chardev=ID,mode=control", origin);
+    if (!mode || strcmp(mode, "control") != 0)
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "%s: mode '%.*s' is not available yet; use mode=control", origin,
+                         QUOTE_MAX, mode ? mode : "readline");
+    return !pretty || bool_parse(pretty, &on) ||
+           error_set(errp, VEMU_ERROR_INVALID, "%s: pretty '%.*s' is neither on nor off", origin,
+                     QUOTE_MAX, pretty);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static const char *const memory_props[] = {"size", "slots", "maxmem", NULL};
@@ -294,6 +313,7 @@ static const char *const smp_props[] = {"cpus",     "maxcpus", "sockets", "cores
 static const char *const icount_props[] = {"shift",  "sleep",      "align", "rr",
                                            "rrfile", "rrsnapshot", NULL};
 static const char *const rtc_props[] = {"base", "clock", "driftfix", NULL};
+static const char *const mon_props[] = {"chardev", "mode", "pretty", "id", NULL};
 static const char *const name_props[] = {"guest", "process", "debug-threads", NULL};
 
 #define NONE_KEY(name_, help_)                                                                     \
@@ -429,6 +449,41 @@ const struct config_key config_keys[] = {
      .metavar = "UUID",
      .example = "12345678-1234-1234-1234-123456789abc",
      .help = "UUID of the guest"},
+    {.name = "control",
+     .shape = CONFIG_SCALAR,
+     .metavar = "PATH|none",
+     .example = "vm1.sock",
+     .help = "unix socket that speaks QMP with several clients"},
+    {.name = "qmp",
+     .shape = CONFIG_LIST,
+     .question = QUESTION_CHARDEVS,
+     .metavar = "BACKEND",
+     .example = "unix:vm1.qmp,server=on,wait=off",
+     .help = "speak QMP on a back end of its own"},
+    {.name = "qmp-pretty",
+     .shape = CONFIG_LIST,
+     .question = QUESTION_CHARDEVS,
+     .metavar = "BACKEND",
+     .example = "stdio",
+     .help = "the same with replies for people to read"},
+    {.name = "mon",
+     .shape = CONFIG_PROPS_LIST,
+     .implied = "chardev",
+     .props = mon_props,
+     .check = check_mon,
+     .metavar = "chardev=ID,mode=control[,pretty=on]",
+     .example = "chardev=ctl,mode=control",
+     .help = "speak QMP on a chardev"},
+    {.name = "pidfile",
+     .shape = CONFIG_SCALAR,
+     .metavar = "FILE",
+     .example = "vm1.pid",
+     .help = "write the process' number there"},
+    {.name = "daemonize",
+     .shape = CONFIG_FLAG,
+     .metavar = "on|off",
+     .example = "on",
+     .help = "on: go to the background once the machine is made"},
     {.name = "gdb",
      .shape = CONFIG_SCALAR,
      .check = check_gdb,
@@ -474,7 +529,7 @@ const struct config_key config_keys[] = {
      .help = "accepted; there is no display yet"},
     NONE_KEY("display", "none: there is no display yet"),
     NONE_KEY("vga", "none: there is no display yet"),
-    NONE_KEY("monitor", "none: there is no monitor yet"),
+    NONE_KEY("monitor", "none: there is no monitor for people yet; see mon and qmp"),
     NONE_KEY("parallel", "none: there is no parallel port yet"),
     NONE_KEY("nic", "none: there is no network yet"),
     {.name = NULL},

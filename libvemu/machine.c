@@ -48,6 +48,7 @@ static bool take_options(struct lib_machine *lm, const struct vemu_machine_optio
     lm->log = options.log;
     lm->log_opaque = options.log_opaque;
     lm->loop_mode = options.loop;
+    lm->quit_cause = CAUSE_HOST_SIGNAL;
     return true;
 }
 
@@ -93,6 +94,7 @@ void vemu_machine_destroy(struct vemu_machine *m)
     run_pause(lm, RUN_STATE_SHUTDOWN);
     pthread_mutex_unlock(&lm->control);
     gdb_server_free(lm->gdb);
+    control_free(lm);
     machine_destroy(&lm->m);
     console_free(lm);
     vemu_config_free(lm->config);
@@ -259,9 +261,22 @@ bool vemu_machine_reset(struct vemu_machine *m, struct vemu_error **errp)
         return false;
     join_old_loop(lm);
     pthread_mutex_lock(&lm->control);
-    run_reset(lm);
+    run_reset(lm, CAUSE_HOST_UI);
     pthread_mutex_unlock(&lm->control);
     return true;
+}
+
+bool vemu_machine_powerdown(struct vemu_machine *m, struct vemu_error **errp)
+{
+    struct lib_machine *lm = lib_of(m);
+    bool ok;
+
+    if (!need_realized(lm, errp))
+        return false;
+    pthread_mutex_lock(&lm->control);
+    ok = run_powerdown(lm, errp);
+    pthread_mutex_unlock(&lm->control);
+    return ok;
 }
 
 enum vemu_exit_reason vemu_machine_wait(struct vemu_machine *m, int timeout_ms,

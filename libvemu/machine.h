@@ -14,11 +14,13 @@
 #include <stdatomic.h>
 #include <vemu/vemu.h>
 #include "core/device/machine.h"
+#include "libvemu/control.h"
 
 struct board_class;
 struct chardev;
 struct gdb_server;
 struct console;
+struct qmp;
 
 struct lib_machine {
     struct vemu_machine m;
@@ -36,15 +38,18 @@ struct lib_machine {
     pthread_mutex_t control;
     bool realized, realize_failed;
     bool threads_started; /* the vCPUs' */
+    bool ran;             /* it has been running before */
     bool loop_thread_valid;
     pthread_t loop_thread;
     atomic_bool quit;
+    enum control_cause quit_cause; /* who is said to have asked for it */
 
     /* guarded by m.request_lock */
     enum vemu_exit_reason done; /* VEMU_EXIT_TIMEOUT while the guest is not done */
     char error[320];            /* of VEMU_EXIT_FAILED */
 
     struct gdb_server *gdb;
+    struct qmp *qmp; /* NULL: no monitors */
 
     struct list consoles; /* struct console.node */
     pthread_mutex_t console_lock;
@@ -67,9 +72,17 @@ bool build_machine(struct lib_machine *lm, struct vemu_error **errp);
 /* run.c; all with `control` held but run_step */
 /* Threads, then running or (start=off) paused. with_loop: the main loop gets a thread as well. */
 bool run_start(struct lib_machine *lm, bool with_loop, bool running, struct vemu_error **errp);
+/* Stand still, go on; without a word to those who listen. Return whether that changed anything. */
+bool run_halt(struct lib_machine *lm, enum run_state state);
+bool run_go(struct lib_machine *lm);
+/* The same as somebody's decision, with an event. */
 void run_pause(struct lib_machine *lm, enum run_state state);
 void run_resume(struct lib_machine *lm);
-void run_reset(struct lib_machine *lm);
+void run_reset(struct lib_machine *lm, enum control_cause cause);
+/* The guest is done: stand still and tell who waits. */
+void run_finish(struct lib_machine *lm, enum vemu_exit_reason why, enum control_cause cause);
+/* False, with the error set, when the board has no power button. */
+bool run_powerdown(struct lib_machine *lm, struct vemu_error **errp);
 /* A state was loaded into the standing machine: it is not done, whatever it was before. */
 void run_loaded(struct lib_machine *lm);
 enum run_state run_state(struct lib_machine *lm);

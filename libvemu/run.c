@@ -9,6 +9,7 @@
 #include "core/cpu/cpu.h"
 #include "core/gdb/gdb.h"
 #include "core/util/error.h"
+#include "hw/board.h"
 #include "libvemu/machine.h"
 
 enum run_state run_state(struct lib_machine *lm)
@@ -75,27 +76,44 @@ bool run_start(struct lib_machine *lm, bool with_loop, bool running, struct vemu
     return true;
 }
 
-void run_pause(struct lib_machine *lm, enum run_state state)
+bool run_halt(struct lib_machine *lm, enum run_state state)
 {
-    if (run_state(lm) == RUN_STATE_RUNNING) {
+    bool running = run_state(lm) == RUN_STATE_RUNNING;
+
+    if (running) {
         vcpus_pause(&lm->m);
         clock_set_running(lm->m.clocks, false);
     }
     set_state(lm, state);
+    return running;
 }
 
-void run_resume(struct lib_machine *lm)
+bool run_go(struct lib_machine *lm)
 {
     enum run_state state = run_state(lm);
 
     if (state != RUN_STATE_PRELAUNCH && state != RUN_STATE_PAUSED && state != RUN_STATE_DEBUG)
-        return;
+        return false;
     /* A debugger may say so before the machine was started. */
     if (!start_vcpus(lm, NULL))
-        return;
+        return false;
+    lm->ran = true;
     set_state(lm, RUN_STATE_RUNNING);
     clock_set_running(lm->m.clocks, true);
     vcpus_resume(&lm->m);
+    return true;
+}
+
+void run_pause(struct lib_machine *lm, enum run_state state)
+{
+    if (run_halt(lm, state))
+        control_event(lm, CONTROL_STOP, CAUSE_NONE);
+}
+
+void run_resume(struct lib_machine *lm)
+{
+    if (run_go(lm))
+        control_event(lm, CONTROL_RESUME, CAUSE_NONE);
 }
 
 /* Requests that were made before the machine stood still and that a reset makes void. */
@@ -112,15 +130,16 @@ static uint32_t reset_stopped(struct lib_machine *lm)
     return take_after_reset(lm);
 }
 
-void run_reset(struct lib_machine *lm)
+void run_reset(struct lib_machine *lm, enum control_cause cause)
 {
     bool running = run_state(lm) == RUN_STATE_RUNNING;
 
     if (running)
-        run_pause(lm, RUN_STATE_PAUSED);
+        run_halt(lm, RUN_STATE_PAUSED);
     reset_stopped(lm);
+    control_event(lm, CONTROL_RESET, cause);
     if (running)
-        run_resume(lm);
+        run_go(lm);
     else
         run_loaded(lm);
 }
@@ -137,10 +156,11 @@ void run_loaded(struct lib_machine *lm)
     atomic_store(&lm->quit, false);
 }
 
-/* The guest is done: stand still and tell who waits. */
-static void finish(struct lib_machine *lm, enum vemu_exit_reason why, enum run_state state)
+static void finish(struct lib_machine *lm, enum vemu_exit_reason why, enum run_state state,
+                   enum control_cause cause)
 {
-    run_pause(lm, state);
+    run_halt(lm, state);
+    control_event(lm, CONTROL_SHUTDOWN, cause);
     pthread_mutex_lock(&lm->m.request_lock);
     lm->done = why;
     pthread_cond_broadcast(&lm->m.state_changed);
@@ -150,11 +170,16 @@ static void finish(struct lib_machine *lm, enum vemu_exit_reason why, enum run_s
         gdb_server_exited(lm->gdb, why == VEMU_EXIT_STATUS ? lm->m.exit_status : 0);
 }
 
+void run_finish(struct lib_machine *lm, enum vemu_exit_reason why, enum control_cause cause)
+{
+    finish(lm, why, RUN_STATE_SHUTDOWN, cause);
+}
+
 static void fail(struct lib_machine *lm)
 {
     const char *sentence = "a vCPU cannot go on";
 
-    run_pause(lm, RUN_STATE_INTERNAL_ERROR);
+    run_halt(lm, RUN_STATE_INTERNAL_ERROR);
     for (unsigned i = 0; i < lm->m.vcpu_count; i++) {
         if (lm->m.vcpus[i]->error[0]) {
             sentence = lm->m.vcpus[i]->error;
@@ -164,7 +189,7 @@ static void fail(struct lib_machine *lm)
     pthread_mutex_lock(&lm->m.request_lock);
     snprintf(lm->error, sizeof lm->error, "%s", sentence);
     pthread_mutex_unlock(&lm->m.request_lock);
-    finish(lm, VEMU_EXIT_FAILED, RUN_STATE_INTERNAL_ERROR);
+    finish(lm, VEMU_EXIT_FAILED, RUN_STATE_INTERNAL_ERROR, CAUSE_HOST_ERROR);
 }
 
 static bool asked(uint32_t requests, enum machine_request what)
@@ -172,33 +197,30 @@ static bool asked(uint32_t requests, enum machine_request what)
     return requests >> what & 1;
 }
 
+static void guest_reset(struct lib_machine *lm);
+
 /* The strongest request decides; `control` held, loop's thread. */
 static void handle(struct lib_machine *lm, uint32_t requests)
 {
     if (atomic_load(&lm->quit))
-        finish(lm, VEMU_EXIT_QUIT, RUN_STATE_SHUTDOWN);
+        run_finish(lm, VEMU_EXIT_QUIT, lm->quit_cause);
     else if (asked(requests, MACHINE_REQUEST_ERROR))
         fail(lm);
     else if (asked(requests, MACHINE_REQUEST_EXIT))
-        finish(lm, VEMU_EXIT_STATUS, RUN_STATE_SHUTDOWN);
-    else if (asked(requests, MACHINE_REQUEST_PANIC))
-        finish(lm, VEMU_EXIT_PANICKED, RUN_STATE_GUEST_PANICKED);
-    else if (asked(requests, MACHINE_REQUEST_SHUTDOWN) && lm->m.no_shutdown)
+        run_finish(lm, VEMU_EXIT_STATUS, CAUSE_GUEST_SHUTDOWN);
+    else if (asked(requests, MACHINE_REQUEST_PANIC)) {
+        control_event(lm, CONTROL_GUEST_PANICKED, CAUSE_NONE);
+        finish(lm, VEMU_EXIT_PANICKED, RUN_STATE_GUEST_PANICKED, CAUSE_GUEST_PANIC);
+    } else if (asked(requests, MACHINE_REQUEST_SHUTDOWN) && lm->m.no_shutdown) {
+        control_event(lm, CONTROL_SHUTDOWN, CAUSE_GUEST_SHUTDOWN);
         run_pause(lm, RUN_STATE_SHUTDOWN);
-    else if (asked(requests, MACHINE_REQUEST_SHUTDOWN))
-        finish(lm, VEMU_EXIT_SHUTDOWN, RUN_STATE_SHUTDOWN);
+    } else if (asked(requests, MACHINE_REQUEST_SHUTDOWN))
+        run_finish(lm, VEMU_EXIT_SHUTDOWN, CAUSE_GUEST_SHUTDOWN);
     else if (asked(requests, MACHINE_REQUEST_RESET) && lm->m.no_reboot)
-        finish(lm, VEMU_EXIT_RESET, RUN_STATE_SHUTDOWN);
-    else if (asked(requests, MACHINE_REQUEST_RESET)) {
-        bool running = run_state(lm) == RUN_STATE_RUNNING;
-        if (running)
-            run_pause(lm, RUN_STATE_PAUSED);
-        requests = reset_stopped(lm);
-        if (requests)
-            handle(lm, requests);
-        else if (running)
-            run_resume(lm);
-    } else if (asked(requests, MACHINE_REQUEST_DEBUG)) {
+        run_finish(lm, VEMU_EXIT_RESET, CAUSE_GUEST_RESET);
+    else if (asked(requests, MACHINE_REQUEST_RESET))
+        guest_reset(lm);
+    else if (asked(requests, MACHINE_REQUEST_DEBUG)) {
         bool running = run_state(lm) == RUN_STATE_RUNNING;
         run_pause(lm, RUN_STATE_DEBUG);
         if (lm->gdb)
@@ -206,6 +228,22 @@ static void handle(struct lib_machine *lm, uint32_t requests)
         else if (running)
             run_resume(lm);
     }
+}
+
+/* What else was asked for by the time everything stood still decides after all. */
+static void guest_reset(struct lib_machine *lm)
+{
+    bool running = run_state(lm) == RUN_STATE_RUNNING;
+    uint32_t requests;
+
+    if (running)
+        run_halt(lm, RUN_STATE_PAUSED);
+    requests = reset_stopped(lm);
+    control_event(lm, CONTROL_RESET, CAUSE_GUEST_RESET);
+    if (requests)
+        handle(lm, requests);
+    else if (running)
+        run_go(lm);
 }
 
 static bool is_done(struct lib_machine *lm)
@@ -225,15 +263,32 @@ bool run_step(struct lib_machine *lm, int64_t timeout_ns)
     /* A request made before the loop was entered has its wake-up pending; it waits for nothing. */
     loop_iterate(lm->m.loop, timeout_ns);
     requests = machine_take_requests(&lm->m);
-    if (requests || atomic_load(&lm->quit) || (lm->gdb && gdb_server_pending(lm->gdb))) {
+    if (requests || atomic_load(&lm->quit) || (lm->gdb && gdb_server_pending(lm->gdb)) ||
+        control_pending(lm)) {
         pthread_mutex_lock(&lm->control);
         if (lm->gdb)
             gdb_server_process(lm->gdb);
+        control_process(lm);
         if (!is_done(lm))
             handle(lm, requests);
         pthread_mutex_unlock(&lm->control);
     }
     return !is_done(lm);
+}
+
+bool run_powerdown(struct lib_machine *lm, struct vemu_error **errp)
+{
+    bool pressed;
+
+    machine_lock(&lm->m);
+    pressed = lm->board->power_button && lm->board->power_button(&lm->m);
+    machine_unlock(&lm->m);
+    if (!pressed)
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "this machine (%s) has no power button that a guest could see",
+                         lm->board->name);
+    control_event(lm, CONTROL_POWERDOWN, CAUSE_NONE);
+    return true;
 }
 
 /* ---- the gdb stub's hands -------------------------------------------------------------------- */
@@ -256,7 +311,7 @@ static void gdb_kill(void *opaque)
 
 static void gdb_reset(void *opaque)
 {
-    run_reset(opaque);
+    run_reset(opaque, CAUSE_HOST_UI);
 }
 
 static bool gdb_is_running(void *opaque)

@@ -68,4 +68,5 @@ const struct board_class microvm_board_class = {
     .props = microvm_props,
     .create = microvm_create,
     .plug = x86_plug,
+    .power_button = x86_power_button,
 };

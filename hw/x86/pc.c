@@ -185,6 +185,7 @@ const struct board_class pc_board_class = {
     .props = pc_props,
     .create = pc_create,
     .plug = x86_plug,
+    .power_button = x86_power_button,
 };
 
 const struct board_class q35_board_class = {
@@ -199,4 +200,5 @@ const struct board_class q35_board_class = {
     .props = pc_props,
     .create = q35_create,
     .plug = x86_plug,
+    .power_button = x86_power_button,
 };

@@ -1,17 +1,22 @@
 #!/bin/sh
-# docs/coverage-x86.md says what the decode tables say. Prints TAP.
+# Pages that are written by a program are what it writes now. Prints TAP.
 set -u
-tool=${VEMU_BUILD:-.}/tools/coverage-x86
-page=${VEMU_SRC:-.}/docs/coverage-x86.md
-if [ ! -x "$tool" ]; then
-    echo "1..0 # SKIP tools/coverage-x86 is not built"
-    exit 0
-fi
-echo 1..1
-if difference=$("$tool" | diff "$page" - 2>&1); then
-    echo "ok 1 - docs/coverage-x86.md is what the decode tables give"
-else
-    echo "not ok 1 - docs/coverage-x86.md is what the decode tables give; make docs-coverage writes it"
-    printf '%s\n' "$difference" | head -20 | sed 's/^/#   /'
-    exit 1
-fi
+n=0 status=0
+page() { # TOOL PAGE TARGET WHERE
+    n=$((n + 1))
+    tool=${VEMU_BUILD:-.}/tools/$1
+    what="docs/$2 is what comes of $4"
+    if [ ! -x "$tool" ]; then
+        echo "ok $n - $what # SKIP tools/$1 is not built"
+    elif difference=$("$tool" | diff "${VEMU_SRC:-.}/docs/$2" - 2>&1); then
+        echo "ok $n - $what"
+    else
+        status=1
+        echo "not ok $n - $what; make $3 writes it"
+        printf '%s\n' "$difference" | head -20 | sed 's/^/#   /'
+    fi
+}
+echo 1..2
+page coverage-x86 coverage-x86.md docs-coverage 'the decode tables'
+page qmp-docs qmp.md docs-qmp libvemu/qmp/schema.c
+exit $status

@@ -98,11 +98,11 @@ echo 'int device_f(void); int core_f(void); int core_f(void) { return device_f()
 expect "a call from core into hw is found" '^#   core/c.o uses device_f of hw' \
     "$(sh "$here/check-links.sh" "$tmp")"
 
-# --- the generated page
+# --- generated pages
 mkdir -p "$tmp/page/docs"
 sed 's/`00 add Eb,Gb`/`00 sub Eb,Gb`/' "${VEMU_SRC:-.}/docs/coverage-x86.md" >"$tmp/page/docs/coverage-x86.md"
 expect "a page that differs from the decode tables is found" '^#   > . `00 add Eb,Gb`' \
-    "$(VEMU_SRC=$tmp/page sh "$here/check-coverage.sh")"
+    "$(VEMU_SRC=$tmp/page sh "$here/check-pages.sh")"
 
 # --- the runner
 run() { # TAP text, exit status: the runner's last line

@@ -33,8 +33,8 @@ if LD_LIBRARY_PATH=$libdir "$dir/shared" "$dir/absent" >"$dir/log" 2>&1; then wh
 grep -q absent "$dir/log" || why=1
 ok 'and runs with it: its mistake names the file' $why
 try ${CC:-cc} -o "$dir/static" "$src/examples/boot.c" \
-    $(pkg-config --cflags libvemu) "$libdir/libvemu.a" $(pkg-config --static --libs-only-other libvemu) \
-    -lpthread -ldl -lm
+    $(pkg-config --cflags libvemu) "$libdir/libvemu.a" \
+    $(pkg-config --static --libs-only-other --libs-only-l libvemu | sed 's/-lvemu //')
 ok 'also with the static one' $?
 vemu=$(find "$dir/root" -name vemu -type f)
 try "$vemu" --version

@@ -13,11 +13,18 @@ $(fuzz_programs): %: obj/%.o obj/tests/fuzz/driver.o $(archives)
 	    -Wl,--start-group $(archives) -Wl,--end-group $(LIBS)
 test_obj += $(addprefix obj/,$(addsuffix .o,$(fuzz_programs) tests/fuzz/driver))
 
-# Built anew as a whole, with clang's instrumentation: core is all that the targets need so far.
-fuzz/%: $(srcdir)/tests/fuzz/%.c $(addprefix $(srcdir)/,$(core_src))
+# Built anew as a whole, with clang's instrumentation: of core, or of the library for the targets
+# that make machines.
+fuzz_machines := qmp
+fuzz_sources = $(addprefix $(srcdir)/,tests/fuzz/$(1).c \
+    $(if $(filter $(1),$(fuzz_machines)),$(foreach l,$(layers),$($(l)_src)),$(core_src)))
+define fuzz_target
+fuzz/$(1): $$(call fuzz_sources,$(1))
 	@mkdir -p fuzz
-	$(call say,FUZZ,$@)$(FUZZ_CC) -g -O1 -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined -std=gnu11 $(CPPFLAGS_ALL) -pthread -o $@ $^ -ldl -lm
+	$$(call say,FUZZ,$$@)$$(FUZZ_CC) -g -O1 -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=undefined -std=gnu11 $$(CPPFLAGS_ALL) -pthread -o $$@ $$^ $$(LIBS)
+endef
+$(foreach t,$(fuzz_targets),$(eval $(call fuzz_target,$(t))))
 
 .PHONY: $(addprefix fuzz-,$(fuzz_targets))
 $(addprefix fuzz-,$(fuzz_targets)): fuzz-%: fuzz/%

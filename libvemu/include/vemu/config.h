@@ -17,7 +17,10 @@
  *   device      list: "CLASS,property=value,..."
  *   reboot, shutdown, start, defaults        "on" or "off"
  *   rtc         "base=utc|localtime|YYYY-MM-DDTHH:MM:SS"
- *   name, uuid, gdb, log, logfile, boot, display, monitor, parallel, vga, nic
+ *   control     unix socket that speaks QMP:  "vm1.sock", "none"
+ *   qmp, mon    lists: QMP on a back end:    "unix:vm1.qmp,server=on,wait=off", "chardev=ID,..."
+ *   name, uuid, gdb, log, logfile, pidfile, daemonize (the last three are for the program),
+ *   boot, display, monitor, parallel, vga, nic
  *
  * Errors name the option as it was written, the value seen and what would be right.
  * Thread contract: a configuration belongs to one thread at a time; no shared state.

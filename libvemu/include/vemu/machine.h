@@ -124,6 +124,9 @@ bool vemu_machine_resume(struct vemu_machine *m, struct vemu_error **errp);
 /* Power-on reset of every device and vCPU; a running machine goes on running from the reset state,
  * one that was done becomes VEMU_STATE_PREPARED. */
 bool vemu_machine_reset(struct vemu_machine *m, struct vemu_error **errp);
+/* Press the power button: what becomes of it is the guest's decision. Fails on a machine without
+ * one. */
+bool vemu_machine_powerdown(struct vemu_machine *m, struct vemu_error **errp);
 /*
  * Wait until the guest is done. timeout_ms -1: without limit. With VEMU_LOOP_EMBEDDER the waiting
  * thread must not be the one that iterates. Reasons as vemu_machine_run(), or VEMU_EXIT_TIMEOUT.

@@ -1,0 +1,150 @@
+/* Monitors as the configuration asks for them: see control.h. */
+#include "libvemu/control.h"
+
+#include <config.h> /* the one that configure writes */
+#include "core/chardev/chardev.h"
+#include "core/util/error.h"
+#include "libvemu/config.h"
+#include "libvemu/machine.h"
+
+#if CONFIG_JANSSON
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/monitor/qmp.h"
+#include "libvemu/qmp/commands.h"
+
+static bool is_on(const struct config_node *node, const char *key)
+{
+    const char *value = config_child_value(node, key);
+
+    return value && strcmp(value, "on") == 0;
+}
+
+/* -mon chardev=ID,mode=control */
+static bool add_mon(struct lib_machine *lm, const struct config_node *node,
+                    struct vemu_error **errp)
+{
+    const char *id = config_child_value(node, "chardev");
+    struct chardev *chr = chardev_find(&lm->m, id);
+
+    if (!chr)
+        return error_set(errp, VEMU_ERROR_NOT_FOUND, "%s: there is no -chardev with id=%s",
+                         node->origin, id);
+    return qmp_add_chardev(lm->qmp, chr, is_on(node, "pretty"), errp);
+}
+
+/* -qmp BACKEND: a back end and a monitor on it in one. */
+static bool add_qmp(struct lib_machine *lm, const struct config_node *node, unsigned n,
+                    struct vemu_error **errp)
+{
+    struct chardev *chr;
+    char id[32];
+
+    snprintf(id, sizeof id, "compat_monitor%u", n);
+    chr = chardev_new(&lm->m, id, node->value, errp);
+    if (chr && qmp_add_chardev(lm->qmp, chr, strcmp(node->key, "qmp-pretty") == 0, errp))
+        return true;
+    error_prefix(errp, "%s: ", node->origin);
+    return false;
+}
+
+static bool add_monitors(struct lib_machine *lm, struct vemu_error **errp)
+{
+    const char *path = config_value(lm->config, "control", "none");
+    unsigned n = 0;
+
+    config_for_each(node, lm->config, "mon")
+    {
+        if (!add_mon(lm, node, errp))
+            return false;
+    }
+    list_for_each(node, &lm->config->nodes, struct config_node, sibling)
+    {
+        if (strcmp(node->key, "qmp") != 0 && strcmp(node->key, "qmp-pretty") != 0)
+            continue;
+        if (!add_qmp(lm, node, n++, errp))
+            return false;
+    }
+    return strcmp(path, "none") == 0 ||
+           qmp_listen(lm->qmp, path, config_origin(lm->config, "control"), errp);
+}
+
+bool control_build(struct lib_machine *lm, struct vemu_error **errp)
+{
+    const struct vemu_config *c = lm->config;
+
+    if (strcmp(config_value(c, "control", "none"), "none") == 0 && !config_count(c, "mon") &&
+        !config_count(c, "qmp") && !config_count(c, "qmp-pretty"))
+        return true;
+    lm->qmp = qmp_new(&lm->m, &qmp_schema, lm);
+    if (!lm->qmp)
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
+    return add_monitors(lm, errp);
+}
+
+void control_free(struct lib_machine *lm)
+{
+    qmp_free(lm->qmp);
+    lm->qmp = NULL;
+}
+
+bool control_pending(const struct lib_machine *lm)
+{
+    return lm->qmp && qmp_pending(lm->qmp);
+}
+
+void control_process(struct lib_machine *lm)
+{
+    if (lm->qmp)
+        qmp_process(lm->qmp);
+}
+
+void control_event(struct lib_machine *lm, enum control_event what, enum control_cause cause)
+{
+    if (lm->qmp)
+        qmp_event(lm->qmp, commands_event_name(what), commands_event_data(what, cause));
+}
+
+#else
+
+#include <string.h>
+
+bool control_build(struct lib_machine *lm, struct vemu_error **errp)
+{
+    static const char *const keys[] = {"control", "mon", "qmp", "qmp-pretty"};
+
+    for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const struct config_node *node = config_find(lm->config, keys[i]);
+        if (node && !(node->value && strcmp(node->value, "none") == 0))
+            return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                             "%s is not part of this build (configure found no libjansson-dev)",
+                             node->origin);
+    }
+    return true;
+}
+
+void control_free(struct lib_machine *lm)
+{
+    (void)lm;
+}
+
+bool control_pending(const struct lib_machine *lm)
+{
+    (void)lm;
+    return false;
+}
+
+void control_process(struct lib_machine *lm)
+{
+    (void)lm;
+}
+
+void control_event(struct lib_machine *lm, enum control_event what, enum control_cause cause)
+{
+    (void)lm, (void)what, (void)cause;
+}
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * The commands of the control protocol: one function each, named as the command, and the table that
+ * lists them. All run on the loop's thread with `control` held and the machine lock not; args was
+ * checked against the table.
+ */
+#ifndef LIBVEMU_QMP_COMMANDS_H
+#define LIBVEMU_QMP_COMMANDS_H
+
+#include "core/monitor/schema.h"
+#include "libvemu/control.h"
+
+struct lib_machine;
+
+/* schema.c: the one description of the protocol */
+extern const struct qmp_schema qmp_schema;
+extern const char *const qmp_run_states[];      /* by enum run_state, then "prelaunch" */
+extern const char *const qmp_shutdown_causes[]; /* by enum control_cause */
+
+#define QMP_COMMAND(name) json_t *name(void *opaque, json_t *args, struct qmp_error *err)
+
+/* run.c */
+QMP_COMMAND(qmp_query_status);
+QMP_COMMAND(qmp_stop);
+QMP_COMMAND(qmp_cont);
+QMP_COMMAND(qmp_system_reset);
+QMP_COMMAND(qmp_system_powerdown);
+QMP_COMMAND(qmp_inject_nmi);
+QMP_COMMAND(qmp_quit);
+QMP_COMMAND(qmp_query_migrate_capabilities);
+QMP_COMMAND(qmp_migrate_set_capabilities);
+
+/* about.c */
+QMP_COMMAND(qmp_query_version);
+QMP_COMMAND(qmp_query_commands);
+QMP_COMMAND(qmp_query_qmp_schema);
+QMP_COMMAND(qmp_query_name);
+QMP_COMMAND(qmp_query_uuid);
+QMP_COMMAND(qmp_query_kvm);
+QMP_COMMAND(qmp_query_accelerators);
+QMP_COMMAND(qmp_query_target);
+QMP_COMMAND(qmp_query_machines);
+QMP_COMMAND(qmp_query_cpu_definitions);
+QMP_COMMAND(qmp_query_cpus_fast);
+QMP_COMMAND(qmp_query_memory_size_summary);
+QMP_COMMAND(qmp_query_chardev);
+QMP_COMMAND(qmp_query_command_line_options);
+
+/* qom.c */
+QMP_COMMAND(qmp_qom_list_types);
+QMP_COMMAND(qmp_qom_list_properties);
+QMP_COMMAND(qmp_device_list_properties);
+QMP_COMMAND(qmp_qom_list);
+QMP_COMMAND(qmp_qom_get);
+
+/* memory.c */
+QMP_COMMAND(qmp_memsave);
+QMP_COMMAND(qmp_pmemsave);
+
+/* text.c */
+QMP_COMMAND(qmp_x_query_jit);
+QMP_COMMAND(qmp_human_monitor_command);
+
+/* For events. */
+const char *commands_event_name(enum control_event what);
+json_t *commands_event_data(enum control_event what, enum control_cause cause);
+
+#endif

@@ -1,0 +1,295 @@
+/*
+ * The control protocol, described once: argument checks, introspection (query-qmp-schema,
+ * query-commands) and docs/qmp.md come from these tables. Names, arguments and shapes are those
+ * that clients of QMP know; a command is here when it does what it says, and not before.
+ *
+ * Their places: block nodes (blockdev-add, query-block, ...), network back ends (netdev_add) and
+ * hot plug (device_add) come with the parts they command.
+ */
+#include "libvemu/qmp/commands.h"
+
+#include <stddef.h>
+#include <vemu/version.h>
+
+#define MEMBER(name_, type_, doc_)                                                                 \
+    {                                                                                              \
+        .name = (name_), .type = &(type_), .doc = (doc_)                                           \
+    }
+#define OPTIONAL(name_, type_, doc_)                                                               \
+    {                                                                                              \
+        .name = (name_), .type = &(type_), .optional = true, .doc = (doc_)                         \
+    }
+/* A structure called NAME with the members that follow, and its name in this file. */
+#define OBJECT(var, name_, doc_, ...)                                                              \
+    static const struct qmp_member var##_members[] = {__VA_ARGS__, {.name = NULL}};                \
+    static const struct qmp_type var = {                                                           \
+        .name = (name_), .kind = QMP_KIND_OBJECT, .members = var##_members, .doc = (doc_)}
+#define LIST(var, name_, element_)                                                                 \
+    static const struct qmp_type var = {                                                           \
+        .name = (name_), .kind = QMP_KIND_ARRAY, .element = &(element_)}
+
+/* ---- the protocol ---------------------------------------------------------------------------- */
+
+OBJECT(capabilities_arg, "q_obj_qmp_capabilities-arg", NULL,
+       OPTIONAL("enable", qmp_str_list, "those to enable, of the ones that the greeting offers"));
+
+OBJECT(version_triple, "VersionTriple", "Three numbers, most significant first.",
+       MEMBER("major", qmp_int, NULL), MEMBER("minor", qmp_int, NULL),
+       MEMBER("micro", qmp_int, NULL));
+OBJECT(version_info, "VersionInfo", NULL,
+       MEMBER("qemu", version_triple,
+              "the version of the protocol that is followed, for clients that compare it"),
+       MEMBER("package", qmp_str, "the program and its own version"));
+
+OBJECT(command_info, "CommandInfo", NULL, MEMBER("name", qmp_str, NULL));
+LIST(command_info_list, "[CommandInfo]", command_info);
+LIST(any_list, "[any]", qmp_any);
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+/* By enum run_state; a machine that was made and never ran is "prelaunch". */
+const char *const qmp_run_states[] = {"prelaunch",      "running",        "paused", "shutdown",
+                                      "internal-error", "guest-panicked", "debug",  NULL};
+static const struct qmp_type run_state_enum = {
+    .name = "RunState", .kind = QMP_KIND_ENUM, .values = qmp_run_states};
+
+OBJECT(status_info, "StatusInfo", NULL, MEMBER("running", qmp_bool, "the guest is executing"),
+       MEMBER("status", run_state_enum, "the state, and why it does not run"));
+
+const char *const qmp_shutdown_causes[] = {
+    "none",    "host-error",     "host-qmp-quit", "host-qmp-system-reset", "host-signal",
+    "host-ui", "guest-shutdown", "guest-reset",   "guest-panic",           NULL};
+static const struct qmp_type shutdown_cause = {
+    .name = "ShutdownCause", .kind = QMP_KIND_ENUM, .values = qmp_shutdown_causes};
+OBJECT(cause_data, "q_obj_shutdown-arg", NULL,
+       MEMBER("guest", qmp_bool, "the guest asked for it, and not somebody outside"),
+       MEMBER("reason", shutdown_cause, "what asked for it"));
+
+static const char *const panic_actions[] = {"pause", "poweroff", NULL};
+static const struct qmp_type panic_action = {
+    .name = "GuestPanicAction", .kind = QMP_KIND_ENUM, .values = panic_actions};
+OBJECT(panic_data, "q_obj_GUEST_PANICKED-arg", NULL,
+       MEMBER("action", panic_action, "what was done about it"));
+
+static const char *const migration_capabilities[] = {"events", NULL};
+static const struct qmp_type migration_capability = {
+    .name = "MigrationCapability", .kind = QMP_KIND_ENUM, .values = migration_capabilities};
+OBJECT(migration_status, "MigrationCapabilityStatus", NULL,
+       MEMBER("capability", migration_capability, NULL), MEMBER("state", qmp_bool, NULL));
+LIST(migration_status_list, "[MigrationCapabilityStatus]", migration_status);
+OBJECT(migrate_set_arg, "q_obj_migrate-set-capabilities-arg", NULL,
+       MEMBER("capabilities", migration_status_list, NULL));
+
+/* ---- about the machine ----------------------------------------------------------------------- */
+
+OBJECT(name_info, "NameInfo", NULL, OPTIONAL("name", qmp_str, "as given by -name"));
+OBJECT(uuid_info, "UuidInfo", NULL, MEMBER("UUID", qmp_str, "as given by -uuid, else zeros"));
+OBJECT(kvm_info, "KvmInfo", NULL, MEMBER("enabled", qmp_bool, "it runs this machine"),
+       MEMBER("present", qmp_bool, "this build has it"));
+
+static const char *const accelerators[] = {"tcg", "qtest", NULL};
+static const struct qmp_type accelerator = {
+    .name = "Accelerator", .kind = QMP_KIND_ENUM, .values = accelerators};
+LIST(accelerator_list, "[Accelerator]", accelerator);
+OBJECT(accelerator_info, "AcceleratorInfo", NULL,
+       MEMBER("enabled", accelerator, "the one that runs this machine"),
+       MEMBER("present", accelerator_list, "those that this build has"));
+
+static const char *const targets[] = {"x86_64", "aarch64", NULL};
+static const struct qmp_type target = {
+    .name = "SysEmuTarget", .kind = QMP_KIND_ENUM, .values = targets};
+OBJECT(target_info, "TargetInfo", NULL, MEMBER("arch", target, NULL));
+
+OBJECT(machine_info, "MachineInfo", NULL, MEMBER("name", qmp_str, "for -machine"),
+       OPTIONAL("is-default", qmp_bool, "it is the one without -machine"),
+       MEMBER("cpu-max", qmp_int, "the most vCPUs"), MEMBER("hotpluggable-cpus", qmp_bool, NULL),
+       MEMBER("numa-mem-supported", qmp_bool, NULL), MEMBER("deprecated", qmp_bool, NULL),
+       OPTIONAL("default-cpu-type", qmp_str, "the typename in query-cpu-definitions"));
+LIST(machine_info_list, "[MachineInfo]", machine_info);
+
+OBJECT(cpu_definition, "CpuDefinitionInfo", NULL, MEMBER("name", qmp_str, "for -cpu"),
+       MEMBER("typename", qmp_str, NULL),
+       MEMBER("unavailable-features", qmp_str_list, "what keeps it from being used here"),
+       MEMBER("static", qmp_bool, NULL), MEMBER("migration-safe", qmp_bool, NULL),
+       MEMBER("deprecated", qmp_bool, NULL));
+LIST(cpu_definition_list, "[CpuDefinitionInfo]", cpu_definition);
+
+OBJECT(cpu_info, "CpuInfoFast", NULL, MEMBER("cpu-index", qmp_int, "from 0, the boot processor"),
+       MEMBER("qom-path", qmp_str, NULL),
+       MEMBER("thread-id", qmp_int, "the host's number of its thread; 0 before it is started"),
+       MEMBER("target", target, NULL));
+LIST(cpu_info_list, "[CpuInfoFast]", cpu_info);
+
+OBJECT(memory_info, "MemoryInfo", NULL, MEMBER("base-memory", qmp_int, "bytes, as given by -m"),
+       OPTIONAL("plugged-memory", qmp_int, "bytes added since"));
+
+OBJECT(chardev_info, "ChardevInfo", NULL, MEMBER("label", qmp_str, "the id"),
+       MEMBER("filename", qmp_str, "what and where it is: \"pty:/dev/pts/3\""),
+       MEMBER("frontend-open", qmp_bool, "something in the machine uses it"));
+LIST(chardev_info_list, "[ChardevInfo]", chardev_info);
+
+static const char *const parameter_types[] = {"string", "boolean", "number", "size", NULL};
+static const struct qmp_type parameter_type = {
+    .name = "CommandLineParameterType", .kind = QMP_KIND_ENUM, .values = parameter_types};
+OBJECT(parameter_info, "CommandLineParameterInfo", NULL, MEMBER("name", qmp_str, NULL),
+       MEMBER("type", parameter_type, NULL), OPTIONAL("help", qmp_str, NULL),
+       OPTIONAL("default", qmp_str, NULL));
+LIST(parameter_info_list, "[CommandLineParameterInfo]", parameter_info);
+OBJECT(option_info, "CommandLineOptionInfo", NULL, MEMBER("option", qmp_str, "without the dash"),
+       MEMBER("parameters", parameter_info_list, NULL));
+LIST(option_info_list, "[CommandLineOptionInfo]", option_info);
+OBJECT(option_arg, "q_obj_query-command-line-options-arg", NULL,
+       OPTIONAL("option", qmp_str, "only this one"));
+
+/* ---- objects --------------------------------------------------------------------------------- */
+
+OBJECT(type_info, "ObjectTypeInfo", NULL, MEMBER("name", qmp_str, NULL),
+       OPTIONAL("abstract", qmp_bool, NULL), OPTIONAL("parent", qmp_str, NULL));
+LIST(type_info_list, "[ObjectTypeInfo]", type_info);
+OBJECT(types_arg, "q_obj_qom-list-types-arg", NULL,
+       OPTIONAL("implements", qmp_str, "only what derives from this type"),
+       OPTIONAL("abstract", qmp_bool, "also those that cannot be made; there are none"));
+OBJECT(typename_arg, "q_obj_device-list-properties-arg", NULL,
+       MEMBER("typename", qmp_str, "the type, of qom-list-types"));
+OBJECT(property_info, "ObjectPropertyInfo", NULL, MEMBER("name", qmp_str, NULL),
+       MEMBER("type", qmp_str, "bool, uint32, size, str, child<TYPE>, ..."),
+       OPTIONAL("description", qmp_str, NULL), OPTIONAL("default-value", qmp_any, NULL));
+LIST(property_info_list, "[ObjectPropertyInfo]", property_info);
+OBJECT(path_arg, "q_obj_qom-list-arg", NULL,
+       MEMBER("path", qmp_str, "/machine/peripheral/ID, /machine/unattached/device[N], ..."));
+OBJECT(get_arg, "q_obj_qom-get-arg", NULL, MEMBER("path", qmp_str, "of the object"),
+       MEMBER("property", qmp_str, "one that qom-list gives"));
+
+/* ---- memory, texts --------------------------------------------------------------------------- */
+
+OBJECT(memsave_arg, "q_obj_memsave-arg", NULL, MEMBER("val", qmp_int, "address of the first byte"),
+       MEMBER("size", qmp_int, "how many bytes"),
+       MEMBER("filename", qmp_str, "the file to make, on the host"),
+       OPTIONAL("cpu-index", qmp_int, "whose page tables count (0)"));
+OBJECT(pmemsave_arg, "q_obj_pmemsave-arg", NULL,
+       MEMBER("val", qmp_int, "address of the first byte"),
+       MEMBER("size", qmp_int, "how many bytes"),
+       MEMBER("filename", qmp_str, "the file to make, on the host"));
+OBJECT(human_text, "HumanReadableText", NULL, MEMBER("human-readable-text", qmp_str, NULL));
+OBJECT(hmp_arg, "q_obj_human-monitor-command-arg", NULL,
+       MEMBER("command-line", qmp_str, "info status, info jit, ...; help lists them"),
+       OPTIONAL("cpu-index", qmp_int, "accepted; nothing depends on it"));
+
+/* ---- commands and events --------------------------------------------------------------------- */
+
+static const struct qmp_command commands[] = {
+    {.name = "qmp_capabilities",
+     .arguments = &capabilities_arg,
+     .doc = "Ends the negotiation: the first command of a client, and needed before any other."},
+    {.name = "query-version", .run = qmp_query_version, .returns = &version_info},
+    {.name = "query-commands", .run = qmp_query_commands, .returns = &command_info_list},
+    {.name = "query-qmp-schema",
+     .run = qmp_query_qmp_schema,
+     .returns = &any_list,
+     .doc = "All commands, events and types in the form that clients of QMP know."},
+
+    {.name = "query-status", .run = qmp_query_status, .returns = &status_info},
+    {.name = "stop", .run = qmp_stop, .doc = "Stop the vCPUs and the virtual clock. Event: STOP."},
+    {.name = "cont",
+     .run = qmp_cont,
+     .doc = "Start, or go on. Event: RESUME. A guest that is done needs system_reset first."},
+    {.name = "system_reset",
+     .run = qmp_system_reset,
+     .doc = "Power-on reset. Event: RESET; with -no-reboot the machine ends instead."},
+    {.name = "system_powerdown",
+     .run = qmp_system_powerdown,
+     .doc = "Press the power button; the guest decides. Event: POWERDOWN, then perhaps SHUTDOWN."},
+    {.name = "inject-nmi", .run = qmp_inject_nmi, .doc = "An NMI on every vCPU."},
+    {.name = "quit", .run = qmp_quit, .doc = "End the machine at once. Event: SHUTDOWN."},
+    {.name = "query-migrate-capabilities",
+     .run = qmp_query_migrate_capabilities,
+     .returns = &migration_status_list,
+     .doc = "Machines cannot be migrated yet, so the list is empty."},
+    {.name = "migrate-set-capabilities",
+     .run = qmp_migrate_set_capabilities,
+     .arguments = &migrate_set_arg,
+     .doc = "\"events\" may be set, since management programs insist: it says what a migration "
+            "would report, and there is none yet."},
+
+    {.name = "query-name", .run = qmp_query_name, .returns = &name_info},
+    {.name = "query-uuid", .run = qmp_query_uuid, .returns = &uuid_info},
+    {.name = "query-kvm", .run = qmp_query_kvm, .returns = &kvm_info},
+    {.name = "query-accelerators", .run = qmp_query_accelerators, .returns = &accelerator_info},
+    {.name = "query-target", .run = qmp_query_target, .returns = &target_info},
+    {.name = "query-machines", .run = qmp_query_machines, .returns = &machine_info_list},
+    {.name = "query-cpu-definitions",
+     .run = qmp_query_cpu_definitions,
+     .returns = &cpu_definition_list},
+    {.name = "query-cpus-fast", .run = qmp_query_cpus_fast, .returns = &cpu_info_list},
+    {.name = "query-memory-size-summary",
+     .run = qmp_query_memory_size_summary,
+     .returns = &memory_info},
+    {.name = "query-chardev", .run = qmp_query_chardev, .returns = &chardev_info_list},
+    {.name = "query-command-line-options",
+     .run = qmp_query_command_line_options,
+     .arguments = &option_arg,
+     .returns = &option_info_list,
+     .doc = "Options that have properties, and these."},
+
+    {.name = "qom-list-types",
+     .run = qmp_qom_list_types,
+     .arguments = &types_arg,
+     .returns = &type_info_list,
+     .doc = "Devices, machines, CPU models and accelerators."},
+    {.name = "qom-list-properties",
+     .run = qmp_qom_list_properties,
+     .arguments = &typename_arg,
+     .returns = &property_info_list,
+     .doc = "A type that is not known has no properties: clients rely on a list."},
+    {.name = "device-list-properties",
+     .run = qmp_device_list_properties,
+     .arguments = &typename_arg,
+     .returns = &property_info_list,
+     .doc = "For a type that is not known the error is DeviceNotFound."},
+    {.name = "qom-list",
+     .run = qmp_qom_list,
+     .arguments = &path_arg,
+     .returns = &property_info_list},
+    {.name = "qom-get", .run = qmp_qom_get, .arguments = &get_arg, .returns = &qmp_any},
+
+    {.name = "memsave",
+     .run = qmp_memsave,
+     .arguments = &memsave_arg,
+     .doc = "Write a range of a vCPU's linear addresses into a file."},
+    {.name = "pmemsave",
+     .run = qmp_pmemsave,
+     .arguments = &pmemsave_arg,
+     .doc = "Write a range of physical addresses into a file."},
+    {.name = "x-query-jit",
+     .run = qmp_x_query_jit,
+     .returns = &human_text,
+     .doc = "The accelerator's counters, for people."},
+    {.name = "human-monitor-command",
+     .run = qmp_human_monitor_command,
+     .arguments = &hmp_arg,
+     .returns = &qmp_str,
+     .doc = "The few texts that scripts ask for. A mistake is told in the text, not as an error."},
+    {.name = NULL},
+};
+
+static const struct qmp_event events[] = {
+    {.name = "STOP", .doc = "The machine was stopped."},
+    {.name = "RESUME", .doc = "It was started, or goes on."},
+    {.name = "RESET", .data = &cause_data, .doc = "It was reset."},
+    {.name = "SHUTDOWN",
+     .data = &cause_data,
+     .doc =
+         "The guest is done, or was ended. With -no-shutdown the machine stays, stopped, after a "
+         "guest's power-off; else the connection ends."},
+    {.name = "POWERDOWN", .doc = "The power button was pressed."},
+    {.name = "GUEST_PANICKED",
+     .data = &panic_data,
+     .doc = "The guest reported that it cannot go on."},
+    {.name = NULL},
+};
+
+const struct qmp_schema qmp_schema = {
+    /* Management programs ask for at least 7.2, and otherwise for what is offered. */
+    .major = 8,           .minor = 2,       .micro = 0, .package = "vemu " VEMU_VERSION_STRING,
+    .commands = commands, .events = events,
+};

@@ -1,0 +1,348 @@
+"""The control socket as management programs use it: order, classes of errors, shapes, events."""
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+from qmp_client import Client, Closed, Schema
+
+vemu = os.path.abspath(sys.argv[1])
+dir = tempfile.TemporaryDirectory()
+os.chdir(dir.name)
+
+# 16-bit code at 0 of the ROM; the processor starts at 0xfff0 with a jump there.
+SPIN = b"\xeb\xfe"
+# PIIX4's PM registers to 0x600, as firmware does, then SLP_EN into PM1_CNT.
+POWER_OFF = bytes.fromhex(
+    "baf80c 66b8400b0080 66ef bafc0c 66b801060000 66ef"  # PMBA
+    "baf80c 66b8800b0080 66ef bafc0c b001ee"  # PMREGMISC
+    "ba0406 b80020 ef ebfe")
+RESET_ONCE = b"\xe4\x71\xb0\xfe\xe6\x64\xeb\xfe"  # mov al, 0xfe; out 0x64, al
+
+
+def rom(name, code):
+    with open(name, "wb") as f:
+        f.write(code.ljust(0xfff0, b"\x90") + b"\xe9\x0d\x00".ljust(16, b"\x90"))
+    return name
+
+
+class Machine:
+    def __init__(self, *options, code=SPIN, wait="m.sock", pass_fds=()):
+        if wait == "m.sock" and os.path.exists(wait):
+            os.unlink(wait)
+        self.process = subprocess.Popen(
+            [vemu, "-bios", rom("rom", code), "-m", "4M", "-serial", "null", *options],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=pass_fds)
+        for _ in range(600):
+            if not wait or os.path.exists(wait) or self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+
+    def status(self):
+        return self.process.wait(timeout=60)
+
+
+QMP = ("-qmp", "unix:m.sock,server=on,wait=off")
+
+
+def probes_in_the_order_of_management_programs():
+    with Machine(*QMP, "-S", "-nodefaults") as m:
+        c = Client("m.sock", negotiate=False)
+        assert set(c.greeting) == {"QMP"}, c.greeting
+        assert c.greeting["QMP"]["capabilities"] == [], c.greeting
+        c.ask("qmp_capabilities")
+        v = c.ask("query-version")
+        assert (v["qemu"]["major"], v["qemu"]["minor"]) >= (7, 2) and v["package"], v
+        assert c.ask("query-target") == {"arch": "x86_64"}
+        schema = Schema(c.ask("query-qmp-schema"))
+        names = [x["name"] for x in c.ask("query-commands")]
+        assert sorted(names) == sorted(schema.commands())
+        assert c.ask("query-kvm") == {"enabled": False, "present": False}
+        types = [t["name"] for t in c.ask("qom-list-types")]
+        assert "tcg-accel" in types and "isa-serial" in types
+        assert c.refused("device-list-properties", typename="usb-nothing") == "DeviceNotFound"
+        props = c.ask("device-list-properties", typename="isa-debug-exit")
+        assert {"name": "iobase", "type": "uint64"}.items() <= props[0].items(), props
+        for t in ("memory-backend-file", "none-machine", "max-x86_64-cpu"):
+            assert isinstance(c.ask("qom-list-properties", typename=t), list)
+        machines = {x["name"]: x for x in c.ask("query-machines")}
+        assert machines["pc"]["is-default"] and "is-default" not in machines["q35"]
+        cpus = {x["typename"] for x in c.ask("query-cpu-definitions")}
+        assert machines["pc"]["default-cpu-type"] in cpus
+        assert c.refused("query-tpm-models") == "CommandNotFound"
+        options = {o["option"]: o["parameters"] for o in c.ask("query-command-line-options")}
+        assert "hpet" in [p["name"] for p in options["machine"]]
+        assert c.ask("query-migrate-capabilities") == []
+        c.close()
+
+
+def starts_in_the_order_of_management_programs():
+    with Machine(*QMP, "-S", "-smp", "2", "-name", "guest=web1,debug-threads=on", "-uuid",
+                 "12345678-1234-1234-1234-123456789abc", "-device", "isa-debug-exit,id=dbg") as m:
+        c = Client("m.sock")
+        c.ask("query-migrate-capabilities")
+        c.ask("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
+        chardevs = {x["label"]: x for x in c.ask("query-chardev")}
+        assert chardevs["compat_monitor0"]["filename"] == "unix:m.sock,server=on", chardevs
+        assert all(x["frontend-open"] for x in chardevs.values())
+        cpus = c.ask("query-cpus-fast")
+        tasks = os.listdir("/proc/%d/task" % m.process.pid)
+        assert [x["cpu-index"] for x in cpus] == [0, 1]
+        assert all(str(x["thread-id"]) in tasks for x in cpus), (cpus, tasks)
+        assert cpus[0]["thread-id"] != cpus[1]["thread-id"]
+        assert len(c.ask("qom-list", path=cpus[0]["qom-path"])) < 4
+        assert c.ask("qom-get", path=cpus[0]["qom-path"], property="type") == "qemu64-x86_64-cpu"
+        assert c.ask("qom-list", path="/machine/peripheral") == \
+            [{"name": "dbg", "type": "child<isa-debug-exit>"}]
+        assert c.ask("qom-get", path="/machine/peripheral/dbg", property="iobase") == 0x501
+        assert c.refused("qom-get", path="/machine/peripheral/dbg", property="x") == "GenericError"
+        assert c.refused("qom-list", path="/machine/nowhere") == "DeviceNotFound"
+        assert c.ask("query-status") == {"running": False, "status": "prelaunch"}
+        c.ask("cont")
+        c.event("RESUME")
+        assert c.ask("query-status") == {"running": True, "status": "running"}
+        assert c.ask("query-name") == {"name": "web1"}
+        assert c.ask("query-uuid") == {"UUID": "12345678-1234-1234-1234-123456789abc"}
+        assert c.ask("query-memory-size-summary")["base-memory"] == 4 << 20
+        c.close()
+        # A management program that was restarted connects anew, and negotiates anew.
+        c = Client("m.sock", negotiate=False)
+        assert c.refused("query-status") == "CommandNotFound"
+        c.ask("qmp_capabilities")
+        assert c.ask("query-status")["running"]
+
+
+def every_reply_and_event_is_as_the_schema_says():
+    with Machine(*QMP) as m:
+        c = Client("m.sock")
+        schema = Schema(c.ask("query-qmp-schema"))
+        arguments = {
+            "qom-list": {"path": "/machine/unattached"},
+            "qom-get": {"path": "/machine", "property": "type"},
+            "qom-list-properties": {"typename": "pc-machine"},
+            "device-list-properties": {"typename": "isa-serial"},
+            "memsave": {"val": 0, "size": 4096, "filename": "out"},
+            "pmemsave": {"val": 0, "size": 4096, "filename": "out"},
+            "human-monitor-command": {"command_line": "info status"},
+            "migrate-set-capabilities": {"capabilities": []},
+        }
+        for name in schema.commands():
+            if name in ("quit", "qmp_capabilities", "system_reset"):
+                continue
+            schema.reply(name, c.ask(name, **arguments.get(name, {})))
+        for path in c.ask("qom-list", path="/machine/unattached"):
+            path = "/machine/unattached/" + path["name"]
+            listed = c.ask("qom-list", path=path)
+            schema.reply("qom-list", listed)
+            for p in listed:
+                value = c.ask("qom-get", path=path, property=p["name"])
+                kind = {"bool": bool, "str": str, "string": str}.get(p["type"], int)
+                assert isinstance(value, kind), (path, p, value)
+        for name in ("system_reset", "quit"):
+            schema.reply(name, c.ask(name))
+        seen = c.until_closed()
+        for e in seen:
+            schema.event(e)
+        assert [e["event"] for e in seen] == \
+            ["STOP", "RESUME", "POWERDOWN", "RESET", "SHUTDOWN"], seen
+
+
+def stop_and_cont_stop_and_continue():
+    with Machine(*QMP) as m:
+        c = Client("m.sock")
+        c.ask("stop")
+        c.event("STOP")
+        assert c.ask("query-status") == {"running": False, "status": "paused"}
+        c.ask("stop")
+        c.ask("cont")
+        c.event("RESUME")
+        c.ask("cont")
+        assert c.events == [], c.events
+        c.ask("stop")
+        c.ask("system_reset")
+        e = c.event("RESET")
+        assert e["data"] == {"guest": False, "reason": "host-qmp-system-reset"}, e
+        assert c.ask("query-status") == {"running": False, "status": "paused"}
+
+
+def quit_answers_then_ends():
+    with Machine(*QMP) as m:
+        c = Client("m.sock")
+        c.send("quit")
+        m1 = c.message()
+        assert m1 == {"return": {}, "id": "libvirt-2"}, m1
+        e = c.event("SHUTDOWN")
+        assert e["data"] == {"guest": False, "reason": "host-qmp-quit"}, e
+        c.until_closed()
+        assert m.status() == 0
+        assert not os.path.exists("m.sock")
+
+
+def a_guest_that_powers_off_says_so():
+    with Machine(*QMP, "-S", code=POWER_OFF) as m:
+        c = Client("m.sock")
+        c.ask("cont")
+        e = c.event("SHUTDOWN")
+        assert e["data"] == {"guest": True, "reason": "guest-shutdown"}, e
+        c.until_closed()
+        assert m.status() == 0
+
+
+def no_shutdown_keeps_the_machine_for_a_fake_reboot():
+    with Machine(*QMP, "-S", "-no-shutdown", code=POWER_OFF) as m:
+        c = Client("m.sock")
+        for _ in range(2):
+            c.ask("cont")
+            c.event("SHUTDOWN")
+            c.event("STOP")
+            assert c.ask("query-status") == {"running": False, "status": "shutdown"}
+            assert c.refused("cont") == "GenericError"
+            c.ask("system_reset")
+            c.event("RESET")
+        assert m.process.poll() is None
+
+
+def a_guest_that_resets_says_so():
+    with Machine(*QMP, "-S", code=RESET_ONCE) as m:
+        c = Client("m.sock")
+        c.ask("cont")
+        e = c.event("RESET")
+        assert e["data"] == {"guest": True, "reason": "guest-reset"}, e
+        c.ask("stop")
+        assert not c.ask("query-status")["running"]
+    with Machine(*QMP, "-S", "-no-reboot", code=RESET_ONCE) as m:
+        c = Client("m.sock")
+        c.ask("cont")
+        e = c.event("SHUTDOWN")
+        assert e["data"] == {"guest": True, "reason": "guest-reset"}, e
+        assert m.status() == 0
+
+
+def a_signal_is_told():
+    with Machine(*QMP) as m:
+        c = Client("m.sock")
+        m.process.terminate()
+        e = c.event("SHUTDOWN")
+        assert e["data"] == {"guest": False, "reason": "host-signal"}, e
+
+
+def several_clients_share_the_control_socket():
+    with Machine("-control", "m.sock") as m:
+        assert os.stat("m.sock").st_mode & 0o777 == 0o600
+        clients = [Client("m.sock") for _ in range(8)]
+        clients[0].ask("stop")
+        for c in clients:
+            c.event("STOP")
+            assert c.ask("query-status")["status"] == "paused"
+
+
+def a_descriptor_that_listens_is_taken_over():
+    s = socket.socket(socket.AF_UNIX)
+    s.bind("given.sock")
+    s.listen(1)
+    with Machine("-chardev", "socket,id=mon0,fd=%d,server=on,wait=off" % s.fileno(), "-mon",
+                 "chardev=mon0,id=monitor,mode=control", wait="given.sock",
+                 pass_fds=(s.fileno(),)) as m:
+        for _ in range(3):
+            c = Client("given.sock")
+            assert c.ask("query-status")["running"]
+            c.close()
+        c = Client("given.sock")
+        c.ask("quit")
+        assert m.status() == 0
+    assert os.path.exists("given.sock"), "the name belongs to who made it"
+    s.close()
+
+
+def memory_is_saved():
+    with Machine(*QMP) as m:
+        c = Client("m.sock")
+        c.ask("pmemsave", val=0xffff0000, size=65536, filename="phys")
+        assert open("phys", "rb").read() == open("rom", "rb").read()
+        c.ask("memsave", val=0xffff0000, size=16, filename="linear", cpu_index=0)
+        assert open("linear", "rb").read() == open("rom", "rb").read()[:16]
+        assert c.ask("query-status")["running"]
+        assert c.events == [], c.events
+        assert c.refused("pmemsave", val=-1, size=1, filename="no") == "GenericError"
+        assert c.refused("memsave", val=0, size=1, filename="no", cpu_index=9) == "GenericError"
+        assert c.refused("pmemsave", val=0, size=1, filename="/no/where") == "GenericError"
+        assert not os.path.exists("no")
+
+
+def texts_for_people():
+    with Machine(*QMP) as m:
+        c = Client("m.sock")
+        assert "accelerator: tcg" in c.ask("x-query-jit")["human-readable-text"]
+        hmp = lambda line: c.ask("human-monitor-command", command_line=line)
+        assert hmp("info status") == "VM status: running\r\n"
+        c.ask("stop")
+        assert hmp("info status") == "VM status: paused (paused)\r\n"
+        assert "accelerator: tcg\r\n" in hmp("info jit")
+        assert "there is no command 'reboot'" in hmp("reboot")
+
+
+def a_hostile_peer_does_not_stop_the_machine():
+    with Machine("-control", "m.sock") as m:
+        socks = []
+        for junk in (b"", b"\xff" * 5000, b"{" * 100000, b"[" * 5, b'"' * 3000000, b"\0" * 3000000,
+                     b'{"execute":"query-qmp-schema"}' * 20000):
+            s = socket.socket(socket.AF_UNIX)
+            s.connect("m.sock")
+            s.setblocking(False)
+            try:
+                s.sendall(b'{"execute":"qmp_capabilities"}')
+                s.sendall(junk)
+            except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+                pass
+            socks.append(s)
+        c = Client("m.sock")
+        before = time.time()
+        for _ in range(50):
+            assert c.ask("query-status")["running"]
+        assert time.time() - before < 20
+        rss = int([x for x in open("/proc/%d/status" % m.process.pid) if "VmRSS" in x][0].split()[1])
+        assert rss < 200 << 10, rss
+        for s in socks:
+            s.close()
+        c.ask("quit")
+        assert m.status() == 0
+
+
+def monitors_need_a_sentence_when_they_are_wrong():
+    for options, sentence in (
+            (("-mon", "chardev=x,mode=control"), "there is no -chardev with id=x"),
+            (("-mon", "mode=control"), "needs the back end to talk on"),
+            (("-chardev", "null,id=a", "-mon", "chardev=a,mode=readline"), "mode 'readline'"),
+            (("-chardev", "null,id=a", "-serial", "chardev:a", "-mon", "chardev=a,mode=control"),
+             "in use already"),
+            (("-control", "/no/where/sock"), "cannot listen there")):
+        with Machine(*options, wait="") as m:
+            assert m.status() == 1
+            said = m.process.stderr.read().decode()
+            assert sentence in said and said.count("\n") == 1, said
+
+
+tests = [f for n, f in list(globals().items())
+         if callable(f) and getattr(f, "__module__", "") == "__main__" and n not in ("rom", "Machine")]
+failed = 0
+print("1..%d" % len(tests))
+for i, test in enumerate(tests):
+    try:
+        test()
+        print("ok %d - qmp: %s" % (i + 1, test.__name__.replace("_", " ")), flush=True)
+    except Exception:
+        failed = 1
+        print("not ok %d - qmp: %s" % (i + 1, test.__name__.replace("_", " ")), flush=True)
+        print("".join("# " + line + "\n" for line in traceback.format_exc().splitlines()))
+sys.exit(failed)
