@@ -21,8 +21,10 @@ static const char usage[] =
     "vemu runs whole machines.\n"
     "\n"
     "  vemu run --kernel FILE [option...]    start a machine on this terminal\n"
+    "  vemu list [--output json]             the machines that run\n"
+    "  vemu ctl NAME COMMAND                 stop, continue, reset, ... one of them\n"
     "  vemu system-x86_64 [option...]        the same with the options of vemu-system-x86_64\n"
-    "  vemu help [run|system-x86_64]         this text, or the options of a command\n"
+    "  vemu help [run|ctl|system-x86_64]     this text, or the options of a command\n"
     "  vemu version                          the version\n"
     "\n"
     "For example: vemu run --kernel /boot/vmlinuz --memory 512M --append console=ttyS0\n";
@@ -48,7 +50,9 @@ static int help(int argc, const char *const *argv)
         return cli_run(VEMU_CONFIG_RUN, 1, question);
     if (strncmp(argv[0], "system-", 7) == 0)
         return run_system(argv[0] + 7, 1, question);
-    return cli_fail("there is no help on '%s'; there is on run and system-x86_64", argv[0]);
+    if (strcmp(argv[0], "ctl") == 0)
+        return cli_ctl(1, question);
+    return cli_fail("there is no help on '%s'; there is on run, ctl and system-x86_64", argv[0]);
 }
 
 static bool is(const char *word, const char *a, const char *b)
@@ -68,6 +72,10 @@ static int subcommand(int argc, const char *const *argv)
         return cli_run(VEMU_CONFIG_RUN, argc - 1, argv + 1);
     if (strncmp(word, "system-", 7) == 0)
         return run_system(word + 7, argc - 1, argv + 1);
+    if (strcmp(word, "list") == 0)
+        return cli_list(argc - 1, argv + 1);
+    if (strcmp(word, "ctl") == 0)
+        return cli_ctl(argc - 1, argv + 1);
     if (is(word, "help", "--help") || is(word, "-h", "-help"))
         return help(argc - 1, argv + 1);
     if (is(word, "version", "--version") || is(word, "-version", "-V")) {
@@ -76,7 +84,9 @@ static int subcommand(int argc, const char *const *argv)
     }
     if (word[0] == '-')
         return cli_fail("'%s' comes after a command: vemu run %s ...", word, word);
-    return cli_fail("'%s' is not a command; there are run, help, version and system-x86_64", word);
+    return cli_fail("'%s' is not a command; there are run, list, ctl, help, version and "
+                    "system-x86_64",
+                    word);
 }
 
 int main(int argc, char **argv)

@@ -1,4 +1,5 @@
 /* Makes a machine from the command line, runs it on this terminal, and says how it ended. */
+#include <config.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,31 @@ static bool cache_directory(struct vemu_config *cfg, struct vemu_error **errp)
     return vemu_config_set(cfg, "jit-cache-dir", path, errp);
 }
 
+/* `vemu run` makes a machine that `vemu list` and `vemu ctl` find, unless --control says otherwise.
+ * That this is not possible is no reason not to start it. */
+static int control_socket(struct vemu_config *cfg, struct rundir_place *place)
+{
+    const char *given = vemu_config_get(cfg, "name.guest");
+    struct vemu_error *err = NULL;
+
+    if (vemu_config_get(cfg, "control") || !CONFIG_JANSSON)
+        return 0;
+    if (!rundir_claim(place, given, vemu_config_get(cfg, "kernel"))) {
+        if (place->taken)
+            return cli_fail("--name: %s", place->why);
+        fprintf(stderr, "vemu: `vemu ctl` will not find this machine: %s\n", place->why);
+        return 0;
+    }
+    return vemu_config_set(cfg, "control", place->path, &err) ? 0 : fail_with(err);
+}
+
+static bool is_on(const struct vemu_config *cfg, const char *key)
+{
+    const char *value = vemu_config_get(cfg, key);
+
+    return value && strcmp(value, "on") == 0;
+}
+
 /* What only a command, and not the library, supplies or asks for. */
 static int complete(struct vemu_config *cfg, enum vemu_config_style style)
 {
@@ -46,7 +72,7 @@ static int complete(struct vemu_config *cfg, enum vemu_config_style style)
         !vemu_config_get(cfg, "append") && !vemu_config_get(cfg, "initrd"))
         return cli_fail("there is nothing to start: give a kernel with %skernel FILE", dashes);
     if (vemu_config_count(cfg, "serial") == 0 && !bare &&
-        !vemu_config_add(cfg, "serial", "mon:stdio", &err))
+        !vemu_config_add(cfg, "serial", is_on(cfg, "daemonize") ? "null" : "mon:stdio", &err))
         return fail_with(err);
     if (!cache_directory(cfg, &err))
         return fail_with(err);
@@ -100,8 +126,34 @@ static int run(struct vemu_machine *m, enum vemu_config_style style)
     return exit_status(m, why, err);
 }
 
+/* What belongs to this run besides the machine. */
+struct session {
+    struct logfile *log;
+    struct rundir_place place;
+    int tell; /* who waits for a background machine; -1: nobody */
+    bool made;
+};
+
+/* The machine is there, with its sockets: whoever waits for that may go on. */
+static int run_made(const struct vemu_config *cfg, struct vemu_machine *m,
+                    enum vemu_config_style style, struct session *s)
+{
+    const char *path = vemu_config_get(cfg, "pidfile");
+    char *pidfile = path ? pidfile_write(path) : NULL;
+    int status;
+
+    rundir_release(&s->place);
+    if (path && !pidfile)
+        return 1;
+    if (s->tell >= 0)
+        daemon_ready(s->tell);
+    status = run(m, style);
+    pidfile_remove(pidfile);
+    return status;
+}
+
 static int make_and_run(const struct vemu_config *cfg, enum vemu_config_style style,
-                        struct logfile *log, bool *made)
+                        struct session *s)
 {
     struct vemu_machine_options options = VEMU_MACHINE_OPTIONS_INIT;
     struct vemu_error *err = NULL;
@@ -109,14 +161,14 @@ static int make_and_run(const struct vemu_config *cfg, enum vemu_config_style st
     int status;
 
     options.log = logfile_line;
-    options.log_opaque = log;
+    options.log_opaque = s->log;
     m = vemu_machine_create(cfg, &options, &err);
     if (!m)
         return fail_with(err);
     terminal_set_machine(m);
-    *made = vemu_machine_realize(m, &err);
-    if (*made)
-        status = run(m, style);
+    s->made = vemu_machine_realize(m, &err);
+    if (s->made)
+        status = run_made(cfg, m, style, s);
     else if (terminal_signal())
         vemu_error_free(err), status = 1;
     else
@@ -127,13 +179,32 @@ static int make_and_run(const struct vemu_config *cfg, enum vemu_config_style st
     return status;
 }
 
+/* In the process that runs the machine, be it this one or one in the background. */
+static int start(struct vemu_config *cfg, enum vemu_config_style style)
+{
+    struct session s = {.place.lock = -1, .tell = -1};
+    int status;
+
+    if (is_on(cfg, "daemonize") && !daemon_start(&s.tell, &status))
+        return status;
+    if (style == VEMU_CONFIG_RUN && (status = control_socket(cfg, &s.place)) != 0)
+        return status;
+    s.log = logfile_open(vemu_config_get(cfg, "logfile"));
+    if (!s.log)
+        return cli_fail("-D: cannot write '%s': %s", vemu_config_get(cfg, "logfile"),
+                        strerror(errno));
+    terminal_init();
+    status = make_and_run(cfg, style, &s);
+    rundir_release(&s.place);
+    logfile_close(s.log, !s.made);
+    return status;
+}
+
 int cli_run(enum vemu_config_style style, int argc, const char *const *argv)
 {
     struct vemu_config *cfg = vemu_config_new();
     struct vemu_error *err = NULL;
-    struct logfile *log;
     const char *answer;
-    bool made = false;
     int status;
 
     if (!cfg)
@@ -149,17 +220,8 @@ int cli_run(enum vemu_config_style style, int argc, const char *const *argv)
         return 0;
     }
     status = complete(cfg, style);
-    if (status == 0) {
-        log = logfile_open(vemu_config_get(cfg, "logfile"));
-        if (log) {
-            terminal_init();
-            status = make_and_run(cfg, style, log, &made);
-            logfile_close(log, !made);
-        } else {
-            status = cli_fail("-D: cannot write '%s': %s", vemu_config_get(cfg, "logfile"),
-                              strerror(errno));
-        }
-    }
+    if (status == 0)
+        status = start(cfg, style);
     vemu_config_free(cfg);
     if (terminal_signal())
         terminal_die(terminal_signal());

@@ -14,7 +14,10 @@ mkdir -p "$logs" || exit 1
 # Leaks of the tests' own tools are none of ours.
 LSAN_OPTIONS=${LSAN_OPTIONS:+$LSAN_OPTIONS:}print_suppressions=0:suppressions=$here/checks/lsan.txt
 TSAN_OPTIONS=${TSAN_OPTIONS:+$TSAN_OPTIONS:}suppressions=$here/checks/tsan.txt
-export LSAN_OPTIONS TSAN_OPTIONS
+# Machines of the tests are not among the user's.
+XDG_RUNTIME_DIR=$(mktemp -d) || exit 1
+export LSAN_OPTIONS TSAN_OPTIONS XDG_RUNTIME_DIR
+trap 'rm -rf "$XDG_RUNTIME_DIR"' EXIT
 passed=0 failed=0 skipped=0
 child=
 trap 'kill $child 2>/dev/null; exit 1' HUP INT TERM
