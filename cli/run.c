@@ -69,7 +69,8 @@ static int complete(struct vemu_config *cfg, enum vemu_config_style style)
     struct vemu_error *err = NULL;
 
     if (!vemu_config_get(cfg, "kernel") && !vemu_config_get(cfg, "bios") &&
-        !vemu_config_get(cfg, "append") && !vemu_config_get(cfg, "initrd"))
+        !vemu_config_get(cfg, "append") && !vemu_config_get(cfg, "initrd") &&
+        !vemu_config_get(cfg, "qtest"))
         return cli_fail("there is nothing to start: give a kernel with %skernel FILE", dashes);
     if (vemu_config_count(cfg, "serial") == 0 && !bare &&
         !vemu_config_add(cfg, "serial", is_on(cfg, "daemonize") ? "null" : "mon:stdio", &err))

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accel/qtest/qtest.h"
 #include "core/chardev/chardev.h"
 #include "core/cpu/cpu.h"
 #include "core/device/prop.h"
@@ -32,6 +33,9 @@ static bool build_accel(struct lib_machine *lm, struct vemu_error **errp)
         m->accel = NULL;
         return false;
     }
+    /* What follows is about translating. */
+    if (m->accel != tcg_accel())
+        return true;
     static const char *const keys[] = {"jit-cache-dir", "jit-cache"};
     for (unsigned k = 0; k < ARRAY_SIZE(keys); k++) {
         const char *value = config_value(lm->config, keys[k], NULL);
@@ -240,6 +244,21 @@ static bool build_gdb(struct lib_machine *lm, struct vemu_error **errp)
     return lm->gdb != NULL;
 }
 
+/* -qtest BACKEND */
+static bool build_qtest(struct lib_machine *lm, struct vemu_error **errp)
+{
+    const char *spec = config_value(lm->config, "qtest", "none");
+    struct chardev *chr;
+
+    if (strcmp(spec, "none") == 0)
+        return true;
+    chr = chardev_new(&lm->m, "qtest", spec, errp);
+    lm->qtest = chr ? qtest_server_new(&lm->m, chr, errp) : NULL;
+    if (!lm->qtest)
+        error_prefix(errp, "%s: ", config_origin(lm->config, "qtest"));
+    return lm->qtest != NULL;
+}
+
 bool build_machine(struct lib_machine *lm, struct vemu_error **errp)
 {
     struct board_config cfg = {0};
@@ -253,7 +272,7 @@ bool build_machine(struct lib_machine *lm, struct vemu_error **errp)
     lm->m.no_shutdown = !config_flag(lm->config, "shutdown", true);
     if (!build_accel(lm, errp) || !build_chardevs(lm, errp) || !build_serials(lm, &cfg, errp) ||
         !build_board(lm, &cfg, errp) || !build_devices(lm, errp) || !build_gdb(lm, errp) ||
-        !control_build(lm, errp))
+        !build_qtest(lm, errp) || !control_build(lm, errp))
         return false;
     machine_lock(&lm->m);
     machine_reset(&lm->m);

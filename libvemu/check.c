@@ -5,6 +5,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "accel/qtest/qtest.h"
 #include "core/cpu/cpu.h"
 #include "core/device/prop.h"
 #include "core/util/error.h"
@@ -136,6 +137,23 @@ static bool check_memory(struct lib_machine *lm, struct vemu_error **errp)
 
 /* ---- accelerator ----------------------------------------------------------------------------- */
 
+/* For device tests: nothing runs, and time is theirs. */
+static bool check_qtest(struct lib_machine *lm, const struct config_node *node,
+                        struct vemu_error **errp)
+{
+    lm->accel = qtest_accel();
+    list_for_each(opt, &node->children, struct config_node, sibling)
+    {
+        if (strcmp(opt->key, "accel") != 0)
+            return error_set(errp, VEMU_ERROR_INVALID, "%s: qtest has no option '%.*s'",
+                             node->origin, QUOTE_MAX, opt->key);
+    }
+    return !config_find(lm->config, "icount") ||
+           error_set(errp, VEMU_ERROR_INVALID,
+                     "%s: with the qtest accelerator no instruction runs that could be counted",
+                     config_origin(lm->config, "icount"));
+}
+
 static bool check_accel(struct lib_machine *lm, struct vemu_error **errp)
 {
     bool skipped = false;
@@ -151,8 +169,11 @@ static bool check_accel(struct lib_machine *lm, struct vemu_error **errp)
                         "the kvm accelerator is not available yet: using tcg instead");
             return true;
         }
+        if (name && strcmp(name, "qtest") == 0)
+            return check_qtest(lm, node, errp);
         if (!name || strcmp(name, "kvm") != 0)
-            return error_set(errp, VEMU_ERROR_INVALID, "%s: '%.*s' is not an accelerator; use tcg",
+            return error_set(errp, VEMU_ERROR_INVALID,
+                             "%s: '%.*s' is not an accelerator; use tcg, or qtest for device tests",
                              node->origin, QUOTE_MAX, name ? name : "");
         skipped = true;
     }

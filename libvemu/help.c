@@ -160,6 +160,7 @@ static const char *const accel_rows[][2] = {
     {"  jit-cache=off|ro|rw", "use what was translated before; rw: and save what was not"},
     {"  jit-cache-dir=DIR", "where it is saved"},
     {"  perfmap=on|off", "name translated code for perf in /tmp/perf-PID.map"},
+    {"qtest", "runs nothing and steps the clock: for device tests, with -qtest"},
 };
 static const char *const chardev_rows[][2] = {
     {"stdio", "this terminal; Ctrl-A x leaves"},

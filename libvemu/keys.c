@@ -285,6 +285,16 @@ static bool check_gdb(const char *origin, const char *text, struct opts *props,
                      origin, QUOTE_MAX, text);
 }
 
+static bool check_qtest_log(const char *origin, const char *text, struct opts *props,
+                            struct vemu_error **errp)
+{
+    (void)props;
+    return strcmp(text, "none") == 0 || strcmp(text, "/dev/null") == 0 ||
+           error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                     "%s %.*s is not available: what a test does is not logged; use none", origin,
+                     QUOTE_MAX, text);
+}
+
 static bool check_mon(const char *origin, const char *text, struct opts *props,
                       struct vemu_error **errp)
 {
@@ -474,6 +484,18 @@ const struct config_key config_keys[] = {
      .metavar = "chardev=ID,mode=control[,pretty=on]",
      .example = "chardev=ctl,mode=control",
      .help = "speak QMP on a chardev"},
+    {.name = "qtest",
+     .shape = CONFIG_SCALAR,
+     .question = QUESTION_CHARDEVS,
+     .metavar = "BACKEND",
+     .example = "unix:test.sock",
+     .help = "take the accesses of a device test from there; see -accel qtest"},
+    {.name = "qtest-log",
+     .shape = CONFIG_SCALAR,
+     .check = check_qtest_log,
+     .metavar = "none",
+     .example = "none",
+     .help = "accepted: what a test does is not logged"},
     {.name = "pidfile",
      .shape = CONFIG_SCALAR,
      .metavar = "FILE",
@@ -531,6 +553,7 @@ const struct config_key config_keys[] = {
     NONE_KEY("vga", "none: there is no display yet"),
     NONE_KEY("monitor", "none: there is no monitor for people yet; see mon and qmp"),
     NONE_KEY("parallel", "none: there is no parallel port yet"),
+    NONE_KEY("audio", "none: there is no sound yet"),
     NONE_KEY("nic", "none: there is no network yet"),
     {.name = NULL},
 };

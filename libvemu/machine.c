@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "accel/qtest/qtest.h"
 #include "core/cpu/cpu.h"
 #include "core/gdb/gdb.h"
 #include "core/util/error.h"
@@ -95,6 +96,7 @@ void vemu_machine_destroy(struct vemu_machine *m)
     pthread_mutex_unlock(&lm->control);
     gdb_server_free(lm->gdb);
     control_free(lm);
+    qtest_server_free(lm->qtest);
     machine_destroy(&lm->m);
     console_free(lm);
     vemu_config_free(lm->config);

@@ -21,6 +21,7 @@ struct chardev;
 struct gdb_server;
 struct console;
 struct qmp;
+struct qtest_server;
 
 struct lib_machine {
     struct vemu_machine m;
@@ -50,6 +51,7 @@ struct lib_machine {
 
     struct gdb_server *gdb;
     struct qmp *qmp; /* NULL: no monitors */
+    struct qtest_server *qtest;
 
     struct list consoles; /* struct console.node */
     pthread_mutex_t console_lock;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <signal.h>
 
+#include "accel/qtest/qtest.h"
 #include "core/cpu/cpu.h"
 #include "core/gdb/gdb.h"
 #include "core/util/error.h"
@@ -264,11 +265,13 @@ bool run_step(struct lib_machine *lm, int64_t timeout_ns)
     loop_iterate(lm->m.loop, timeout_ns);
     requests = machine_take_requests(&lm->m);
     if (requests || atomic_load(&lm->quit) || (lm->gdb && gdb_server_pending(lm->gdb)) ||
-        control_pending(lm)) {
+        control_pending(lm) || (lm->qtest && qtest_server_pending(lm->qtest))) {
         pthread_mutex_lock(&lm->control);
         if (lm->gdb)
             gdb_server_process(lm->gdb);
         control_process(lm);
+        if (lm->qtest)
+            qtest_server_process(lm->qtest);
         if (!is_done(lm))
             handle(lm, requests);
         pthread_mutex_unlock(&lm->control);

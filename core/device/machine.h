@@ -23,6 +23,7 @@
 struct vcpu;
 struct accel;
 struct chardev;
+struct irq_taps;
 
 enum run_state {
     RUN_STATE_PRELAUNCH, /* realized, never started */
@@ -50,7 +51,8 @@ struct vemu_machine {
     struct vcpu **vcpus;
     unsigned vcpu_count;
     const struct accel *accel;
-    void *accel_state; /* the accelerator's per-machine state */
+    void *accel_state;         /* the accelerator's per-machine state */
+    struct irq_taps *irq_taps; /* core/device/irq_tap.h; NULL: none */
 
     /* requests from devices and other threads, taken up with machine_take_requests() on the loop
      * thread; request_lock is a leaf lock and guards run_state too */

@@ -7,6 +7,7 @@
  */
 #include "hw/intc/i8259.h"
 
+#include "core/device/irq_tap.h"
 #include "core/memory/memory.h"
 #include "core/state/state.h"
 #include "core/util/range.h"
@@ -164,7 +165,7 @@ static void input(void *opaque, unsigned n, int level)
 struct irq i8259_input(struct device *dev, unsigned pin)
 {
     struct i8259 *s = container_of(dev, struct i8259, dev);
-    return (struct irq){.fn = pin < CHIPS * LINES ? input : NULL, .opaque = s, .n = pin};
+    return irq_input(dev, pin < CHIPS * LINES ? input : NULL, s, pin);
 }
 
 /* ---- registers ------------------------------------------------------------------------------- */

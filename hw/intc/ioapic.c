@@ -6,6 +6,7 @@
  */
 #include "hw/intc/ioapic.h"
 
+#include "core/device/irq_tap.h"
 #include "core/memory/memory.h"
 #include "core/state/state.h"
 #include "core/util/range.h"
@@ -97,7 +98,7 @@ static void input(void *opaque, unsigned pin, int level)
 struct irq ioapic_input(struct device *dev, unsigned pin)
 {
     struct ioapic *s = container_of(dev, struct ioapic, dev);
-    return (struct irq){.fn = pin < IOAPIC_PINS ? input : NULL, .opaque = s, .n = pin};
+    return irq_input(dev, pin < IOAPIC_PINS ? input : NULL, s, pin);
 }
 
 void ioapic_eoi(struct ioapic *s, uint8_t vector)

@@ -64,7 +64,7 @@ QMP_COMMAND(qmp_query_accelerators)
     struct lib_machine *lm = opaque;
 
     (void)args, (void)err;
-    return json_pack("{s:s,s:[s]}", "enabled", lm->accel->name, "present", "tcg");
+    return json_pack("{s:s,s:[ss]}", "enabled", lm->accel->name, "present", "tcg", "qtest");
 }
 
 static const char *target_name(const struct lib_machine *lm)

@@ -38,6 +38,7 @@ QMP_COMMAND(qmp_qom_list_types)
 
     (void)opaque, (void)err;
     add_type(list, implements, "accel", "%s-accel", "tcg");
+    add_type(list, implements, "accel", "%s-accel", "qtest");
     for (const struct board_class *const *b = board_classes; *b; b++)
         add_type(list, implements, "machine", "%s-machine", (*b)->name);
     for (const char *const *name = x86_cpu_model_names(); *name; name++)

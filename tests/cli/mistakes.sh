@@ -93,7 +93,7 @@ refuses 'an unknown machine' "-M: 'q53' is not a machine type; did you mean 'q35
 refuses 'an unknown machine property' "-M: machine type 'pc' has no property 'hpett'; did you mean 'hpet'?" \
     "$system" -kernel text -M pc,hpett=off
 refuses 'an unknown CPU' '*586*' "$system" -kernel text -cpu 586
-refuses 'an unknown accelerator' "-accel: 'tgc' is not an accelerator; use tcg" \
+refuses 'an unknown accelerator' "-accel: 'tgc' is not an accelerator; use tcg, *" \
     "$system" -kernel text -accel tgc
 refuses 'an unknown accelerator option' '-accel tcg: unknown option *' \
     "$system" -kernel text -accel tcg,speed=11
