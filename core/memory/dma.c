@@ -175,6 +175,32 @@ enum mem_result dma_fill(struct mem_space *space, struct device *dev, uint64_t a
     return transfer(&dma, dev, addr, len);
 }
 
+bool dma_map(struct mem_space *space, uint64_t addr, uint64_t len, bool write,
+             struct dma_piece *piece)
+{
+    const struct mem_range *range;
+    const struct mem_view *view;
+    unsigned token;
+    bool found;
+
+    view = mem_view_enter(space, &token);
+    range = mem_view_find(view, addr);
+    found = range && (write ? range->region->kind == MEM_RAM : mem_is_ram(range->region));
+    if (found) {
+        piece->host = mem_host(range->region, addr - range->start + range->region_offset);
+        piece->len = MIN(len, range->size - (addr - range->start));
+        piece->ram = range->region->ram;
+    }
+    mem_view_leave(space, token);
+    return found;
+}
+
+void dma_written(struct mem_space *space, const struct dma_piece *piece)
+{
+    mem_space_ram_written(space, piece->ram, (uint64_t)((uint8_t *)piece->host - piece->ram->host),
+                          piece->len);
+}
+
 enum mem_result mem_write_rom(struct mem_space *space, uint64_t addr, const void *buf, uint64_t len)
 {
     struct dma dma = {.op = DMA_WRITE_ROM, .space = space, .in = buf};

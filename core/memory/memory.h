@@ -198,6 +198,21 @@ enum mem_result dma_write(struct mem_space *space, struct device *dev, uint64_t 
                           const void *buf, uint64_t len);
 enum mem_result dma_fill(struct mem_space *space, struct device *dev, uint64_t addr, uint8_t byte,
                          uint64_t len);
+/*
+ * A piece of RAM as host memory, for transfers that somebody else does while the guest runs on (the
+ * block layer). It stays valid as long as the machine has the RAM block. What was written to it is
+ * told by dma_written, once the transfer is done.
+ */
+struct dma_piece {
+    void *host;
+    uint64_t len;
+    struct ram_block *ram;
+};
+/* The piece at addr, at most len bytes long. False: no RAM (or, to write, ROM) is there; dma_read
+ * and dma_write say what is. */
+bool dma_map(struct mem_space *space, uint64_t addr, uint64_t len, bool write,
+             struct dma_piece *piece);
+void dma_written(struct mem_space *space, const struct dma_piece *piece);
 /* Write that also reaches ROM, for loaders and debuggers. */
 enum mem_result mem_write_rom(struct mem_space *space, uint64_t addr, const void *buf,
                               uint64_t len);

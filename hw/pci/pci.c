@@ -9,6 +9,7 @@
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
+#include "hw/pci/msi.h"
 
 const struct state_field pci_device_state[] = {
     STATE_BUFFER(struct pci_device, config),
@@ -22,11 +23,19 @@ void pci_bus_init(struct pci_bus *bus, struct vemu_machine *m, struct mem_region
     *bus = (struct pci_bus){.machine = m, .mem = mem, .io = io, .ops = ops, .opaque = opaque};
 }
 
+void pci_bus_set_msi(struct pci_bus *bus, bool (*send)(void *opaque, uint64_t addr, uint32_t data),
+                     void *opaque)
+{
+    bus->send_msi = send;
+    bus->msi_opaque = opaque;
+}
+
 /* ---- INTx ------------------------------------------------------------------------------------ */
 
 static bool intx_asserted(const struct pci_device *pci)
 {
-    return pci->intx_level && !(load_le16(pci->config + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE);
+    return pci->intx_level && !(load_le16(pci->config + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE) &&
+           !pci_msi_enabled(pci) && !pci_msix_enabled(pci);
 }
 
 /* A line is the wired OR of its pins: computed afresh from the functions, so that no counts have to
@@ -194,6 +203,7 @@ void pci_config_write(struct pci_device *pci, uint32_t offset, uint32_t value, u
         update_bars(pci);
     if (command)
         pci_bus_update_irqs(pci->bus, false);
+    pci_msi_config_written(pci, offset, size);
     if (pci->config_written)
         pci->config_written(pci, offset, size);
 }
@@ -319,6 +329,7 @@ void pci_device_reset(struct pci_device *pci)
     }
     memcpy(pci->config, pci->reset_config, sizeof pci->config);
     pci->intx_level = 0;
+    pci_msi_reset(pci);
     update_bars(pci);
     pci_bus_update_irqs(pci->bus, false);
     if (pci->config_written)
@@ -341,6 +352,7 @@ bool pci_device_post_load(struct pci_device *pci, struct vemu_error **errp)
             keep &= (uint8_t)~PCI_STATUS_INTERRUPT;
         pci->config[i] = (uint8_t)((pci->config[i] & ~keep) | (now[i] & keep));
     }
+    pci_msi_post_load(pci);
     update_bars(pci);
     pci_bus_update_irqs(pci->bus, false);
     if (pci->config_written)

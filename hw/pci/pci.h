@@ -74,6 +74,7 @@ enum pci_bar_flags {
 };
 
 struct pci_device;
+struct pci_msix;
 
 struct pci_bar {
     struct mem_region *region; /* NULL: this BAR is not there; owned by the device model */
@@ -87,8 +88,6 @@ struct pci_bus_ops {
     /* Which interrupt line (0 to 7) pin 0-3 (INTA-INTD) of the function drives. */
     unsigned (*map_irq)(void *opaque, const struct pci_device *pci, unsigned pin);
     void (*set_irq)(void *opaque, unsigned line, int level);
-    /* A message signalled interrupt: a 32-bit write of data to addr. */
-    void (*send_msi)(void *opaque, uint64_t addr, uint32_t data);
 };
 enum { PCI_IRQ_LINES = 8 };
 
@@ -97,6 +96,10 @@ struct pci_bus {
     struct mem_region *mem, *io; /* containers that BARs are placed in */
     const struct pci_bus_ops *ops;
     void *opaque;
+    /* Takes interrupt messages, 32-bit writes of data to addr; false: not one of its addresses, and
+     * the write goes to memory. NULL: there is nobody. */
+    bool (*send_msi)(void *opaque, uint64_t addr, uint32_t data);
+    void *msi_opaque;
     bool express;                      /* functions have 4096 bytes of configuration space */
     uint8_t number;                    /* 0: below the host bridge */
     uint8_t line_level[PCI_IRQ_LINES]; /* what set_irq was told last */
@@ -105,6 +108,9 @@ struct pci_bus {
 
 void pci_bus_init(struct pci_bus *bus, struct vemu_machine *m, struct mem_region *mem,
                   struct mem_region *io, const struct pci_bus_ops *ops, void *opaque);
+/* Who takes interrupt messages; before the machine runs. */
+void pci_bus_set_msi(struct pci_bus *bus, bool (*send)(void *opaque, uint64_t addr, uint32_t data),
+                     void *opaque);
 /* Re-evaluates every interrupt line: after the routing changed, or after a state load. */
 void pci_bus_update_irqs(struct pci_bus *bus, bool force);
 
@@ -126,6 +132,8 @@ struct pci_device {
     bool has_reset_config;
     uint8_t intx_level; /* what the function asserts, before INTX_DISABLE */
     uint8_t cap_end;    /* first free byte after the capabilities */
+    uint8_t msi_cap, msix_cap; /* hw/pci/msi.h; 0: none */
+    struct pci_msix *msix;
 
     uint8_t config[PCI_EXP_CONFIG_SIZE];
     uint8_t reset_config[PCI_EXP_CONFIG_SIZE]; /* the values after realize */

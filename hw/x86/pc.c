@@ -4,6 +4,7 @@
 #include "hw/pci/host_x86.h"
 #include "hw/pci/ich9.h"
 #include "hw/pci/piix.h"
+#include "hw/intc/apic_bus.h"
 #include "hw/intc/ioapic.h"
 #include "hw/x86/boards.h"
 #include "hw/x86/x86_common.h"
@@ -91,6 +92,11 @@ static bool create_ich9(struct x86_board *b, struct device *host, struct acpi_co
     return true;
 }
 
+static bool send_msi(void *opaque, uint64_t addr, uint32_t data)
+{
+    return apic_bus_msi(opaque, addr, data);
+}
+
 static void describe(struct x86_board *b, const struct board_config *cfg,
                      const struct pc_options *opt, bool q35, struct acpi_config *acpi)
 {
@@ -143,6 +149,7 @@ static bool create(struct vemu_machine *m, const struct board_class *cls,
     if (!host)
         return false;
     b->pci = pci_host_bus(host);
+    pci_bus_set_msi(b->pci, send_msi, b->apic_bus);
     if (q35 ? !create_ich9(b, host, &acpi, errp) : !create_piix(b, host, &acpi, errp))
         return false;
 
