@@ -42,6 +42,7 @@ struct board_class {
     uint64_t min_ram, max_ram; /* bytes */
     const char *default_cpu;
     bool has_serial;
+    const char *virtio_blk; /* the class of a disk that names none */
     const struct prop_desc
         *props; /* ended by a NULL name; offsets are into the board's options struct */
     bool (*create)(struct vemu_machine *m, const struct board_class *cls,

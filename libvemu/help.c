@@ -70,9 +70,9 @@ static void add_machines(struct text *t)
 }
 
 static const char *const prop_metavars[] = {
-    [PROP_BOOL] = "on|off", [PROP_U8] = "N",       [PROP_U16] = "N",
-    [PROP_U32] = "N",       [PROP_U64] = "N",      [PROP_SIZE] = "SIZE",
-    [PROP_STRING] = "TEXT", [PROP_CHARDEV] = "ID", [PROP_ENUM] = "NAME",
+    [PROP_BOOL] = "on|off", [PROP_U8] = "N",      [PROP_U16] = "N",       [PROP_U32] = "N",
+    [PROP_U64] = "N",       [PROP_SIZE] = "SIZE", [PROP_STRING] = "TEXT", [PROP_CHARDEV] = "ID",
+    [PROP_DRIVE] = "ID",    [PROP_ENUM] = "NAME",
 };
 
 static void add_props(struct text *t, const struct prop_desc *props)

@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include "accel/qtest/qtest.h"
+#include "core/block/drive.h"
 #include "core/cpu/cpu.h"
 #include "core/gdb/gdb.h"
 #include "core/util/error.h"
@@ -84,6 +85,9 @@ bool run_halt(struct lib_machine *lm, enum run_state state)
     if (running) {
         vcpus_pause(&lm->m);
         clock_set_running(lm->m.clocks, false);
+        machine_lock(&lm->m);
+        drive_drain_all(&lm->m);
+        machine_unlock(&lm->m);
     }
     set_state(lm, state);
     return running;
@@ -101,6 +105,9 @@ bool run_go(struct lib_machine *lm)
     lm->ran = true;
     set_state(lm, RUN_STATE_RUNNING);
     clock_set_running(lm->m.clocks, true);
+    machine_lock(&lm->m);
+    drive_resume_all(&lm->m);
+    machine_unlock(&lm->m);
     vcpus_resume(&lm->m);
     return true;
 }
@@ -221,6 +228,8 @@ static void handle(struct lib_machine *lm, uint32_t requests)
         run_finish(lm, VEMU_EXIT_RESET, CAUSE_GUEST_RESET);
     else if (asked(requests, MACHINE_REQUEST_RESET))
         guest_reset(lm);
+    else if (asked(requests, MACHINE_REQUEST_PAUSE))
+        run_pause(lm, RUN_STATE_PAUSED);
     else if (asked(requests, MACHINE_REQUEST_DEBUG)) {
         bool running = run_state(lm) == RUN_STATE_RUNNING;
         run_pause(lm, RUN_STATE_DEBUG);

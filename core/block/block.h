@@ -100,6 +100,10 @@ bool block_context_transfer(struct vemu_block_context *ctx, struct vemu_block_jo
 bool block_context_fsync(struct vemu_block_context *ctx, struct vemu_block_job *job, int fd);
 struct codec *block_context_codec(struct vemu_block_context *ctx);
 
+/* Makes `below`, opened by itself, the backing file of an image that was opened without one. */
+bool block_adopt_backing(struct vemu_block *block, struct vemu_block *below,
+                         struct vemu_error **errp);
+
 struct loop;
 /* Has a main loop dispatch the context; its machine lock is then the context's. */
 bool block_context_attach(struct vemu_block_context *ctx, struct loop *loop,

@@ -288,6 +288,23 @@ bool vemu_block_close(struct vemu_block *block, struct vemu_error **errp)
     return !err;
 }
 
+bool block_adopt_backing(struct vemu_block *block, struct vemu_block *below,
+                         struct vemu_error **errp)
+{
+    unsigned depth = 2;
+
+    if (!block->driver->set_backing)
+        return error_set(errp, VEMU_ERROR_INVALID, "'%s' is %s, which has no backing file",
+                         block->filename, block->driver->name);
+    for (const struct vemu_block *b = below; b->backing; b = b->backing)
+        depth++;
+    if (depth > BLOCK_MAX_CHAIN)
+        return error_set(errp, VEMU_ERROR_INVALID, "'%s': its chain is longer than %d images",
+                         block->filename, BLOCK_MAX_CHAIN);
+    block->backing = below;
+    return true;
+}
+
 uint64_t vemu_block_size(const struct vemu_block *block)
 {
     return block->size;

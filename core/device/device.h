@@ -58,6 +58,7 @@ enum prop_type {
     PROP_SIZE,    /* uint64_t bytes; "512M", "8G" */
     PROP_STRING,  /* char *, owned by the device */
     PROP_CHARDEV, /* struct chardev *, by id */
+    PROP_DRIVE,   /* struct drive *, by id or node name */
     PROP_ENUM,    /* int; names in enum_names (NULL-terminated) */
 };
 
@@ -137,6 +138,7 @@ enum machine_request {
      * say where), or with VCPU_EXIT_ERROR (vcpu.error). libvemu pauses the others. */
     MACHINE_REQUEST_DEBUG,
     MACHINE_REQUEST_ERROR,
+    MACHINE_REQUEST_PAUSE, /* a disk cannot go on (core/block/drive.h) */
 };
 void device_request(struct device *dev, enum machine_request what, int status);
 

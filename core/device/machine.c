@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/block/drive.h"
 #include "core/chardev/chardev.h"
 #include "core/cpu/cpu.h"
 #include "core/util/error.h"
@@ -19,6 +20,7 @@ bool machine_init(struct vemu_machine *m, struct vemu_error **errp)
     pthread_cond_init(&m->state_changed, NULL);
     list_init(&m->devices);
     list_init(&m->chardevs);
+    list_init(&m->drives);
     ram_list_init(&m->rams);
     m->run_state = RUN_STATE_PRELAUNCH;
 
@@ -58,6 +60,7 @@ void machine_destroy(struct vemu_machine *m)
     free_devices(m);
     if (m->board_free)
         m->board_free(m);
+    drive_free_all(m);
     machine_unlock(m);
     /* After the devices: one that lowers its line on the way out still reaches a vCPU. */
     vcpus_free(m);

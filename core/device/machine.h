@@ -24,6 +24,7 @@ struct vcpu;
 struct accel;
 struct chardev;
 struct irq_taps;
+struct vemu_block_context;
 
 enum run_state {
     RUN_STATE_PRELAUNCH, /* realized, never started */
@@ -47,6 +48,8 @@ struct vemu_machine {
 
     struct list devices; /* struct device.node */
     struct list chardevs;
+    struct list drives;               /* core/block/drive.h */
+    struct vemu_block_context *block; /* what they run on; NULL: there are none */
 
     struct vcpu **vcpus;
     unsigned vcpu_count;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/block/drive.h"
 #include "core/chardev/chardev.h"
 #include "core/device/machine.h"
 #include "core/device/prop.h"
@@ -113,6 +114,20 @@ static bool set_chardev(struct vemu_machine *m, const char *who, const struct pr
     return true;
 }
 
+static bool set_drive(struct vemu_machine *m, const char *who, const struct prop_desc *desc,
+                      void *member, const char *value, struct vemu_error **errp)
+{
+    struct drive *drive = m ? drive_find(m, value) : NULL;
+
+    if (!drive)
+        return error_set(errp, VEMU_ERROR_NOT_FOUND,
+                         "%s: property '%s' is '%.*s' but must be the id of a -drive or the node "
+                         "name of a -blockdev",
+                         who, desc->name, QUOTE_MAX, value);
+    memcpy(member, &drive, sizeof drive);
+    return true;
+}
+
 bool prop_set(const struct prop_desc *desc, struct vemu_machine *m, const char *who, void *obj,
               const char *value, struct vemu_error **errp)
 {
@@ -125,6 +140,8 @@ bool prop_set(const struct prop_desc *desc, struct vemu_machine *m, const char *
         return set_string(member, value, errp);
     case PROP_CHARDEV:
         return set_chardev(m, who, desc, member, value, errp);
+    case PROP_DRIVE:
+        return set_drive(m, who, desc, member, value, errp);
     case PROP_ENUM:
         return set_enum(who, desc, member, value, errp);
     default:
@@ -149,6 +166,11 @@ void prop_get(const struct prop_desc *desc, const void *obj, char *buf, size_t l
     case PROP_CHARDEV: {
         struct chardev *chr = *(struct chardev *const *)member;
         text = chr ? chardev_id(chr) : "";
+        break;
+    }
+    case PROP_DRIVE: {
+        struct drive *drive = *(struct drive *const *)member;
+        text = drive ? drive->id : "";
         break;
     }
     case PROP_ENUM:

@@ -11,7 +11,9 @@
 #include "core/util/endian.h"
 #include "core/util/range.h"
 
-enum { DMA_MMIO_MAX = 65536 };
+/* A register that is written by DMA may start DMA of its own device, which may reach the registers
+ * of a third one: that ends somewhere. */
+enum { DMA_MMIO_MAX = 65536, DMA_DEPTH_MAX = 8 };
 
 struct dma {
     enum { DMA_READ, DMA_WRITE, DMA_FILL, DMA_WRITE_ROM } op;
@@ -70,12 +72,13 @@ static uint64_t access_mmio(struct dma *dma, struct mem_region *r, uint64_t offs
             memset(dma->out + done, 0xff, len);
         return len;
     }
-    if (dma->mmio_accesses++ >= DMA_MMIO_MAX) {
+    if (dma->mmio_accesses++ >= DMA_MMIO_MAX || dma->space->dma_depth >= DMA_DEPTH_MAX) {
         dma->result = MEM_ERROR;
         if (dma->op == DMA_READ)
             memset(dma->out + done, 0xff, len);
         return len;
     }
+    dma->space->dma_depth++;
     if (dma->op == DMA_READ) {
         dma->result |= mem_dispatch_read(r, offset, size, &value);
         store_le(dma->out + done, value, size);
@@ -86,6 +89,7 @@ static uint64_t access_mmio(struct dma *dma, struct mem_region *r, uint64_t offs
             value = load_le(dma->in + done, size);
         dma->result |= mem_dispatch_write(r, offset, size, value);
     }
+    dma->space->dma_depth--;
     return size;
 }
 

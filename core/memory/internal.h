@@ -38,6 +38,7 @@ struct mem_space {
     void *ram_written_opaque;
 
     /* machine lock */
+    unsigned dma_depth; /* register accesses by DMA that are inside of one another */
     unsigned transaction_depth;
     bool pending;    /* something changed since the last render */
     bool structural; /* ... by add or remove: publish even if the ranges compare equal */
