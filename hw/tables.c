@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include "hw/acpi/ged.h"
+#include "hw/block/virtio_blk.h"
 #include "hw/char/uart16550.h"
 #include "hw/firmware/fw_cfg.h"
 #include "hw/input/i8042.h"
@@ -41,6 +42,9 @@ const struct device_class *const device_classes[] = {
     &pc_testdev_class,
     &pci_testdev_class,
     &uart16550_class,
+    &virtio_blk_pci_class,
+    &virtio_blk_pci_transitional_class,
+    &virtio_blk_pci_non_transitional_class,
     /* made by boards */
     &apic_bus_class,
     &ferr_class,

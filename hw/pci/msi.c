@@ -58,16 +58,15 @@ static uint16_t msi_control(const struct pci_device *pci)
 
 bool pci_msi_add(struct pci_device *pci, unsigned vectors, bool maskable)
 {
-    uint8_t cap =
-        pci_add_capability(pci, PCI_CAP_ID_MSI, maskable ? MSI_SIZE_MASKABLE : MSI_SIZE);
+    uint8_t cap = pci_add_capability(pci, PCI_CAP_ID_MSI, maskable ? MSI_SIZE_MASKABLE : MSI_SIZE);
     unsigned log2 = (unsigned)__builtin_ctz(vectors);
 
     if (!cap)
         return false;
     pci->msi_cap = cap;
-    store_le16(pci->config + cap + MSI_CONTROL,
-               (uint16_t)(MSI_64BIT | log2 << MSI_MULTIPLE_CAPABLE_SHIFT |
-                          (maskable ? MSI_MASKABLE : 0)));
+    store_le16(
+        pci->config + cap + MSI_CONTROL,
+        (uint16_t)(MSI_64BIT | log2 << MSI_MULTIPLE_CAPABLE_SHIFT | (maskable ? MSI_MASKABLE : 0)));
     store_le16(pci->wmask + cap + MSI_CONTROL, MSI_ENABLE | 7 << MSI_MULTIPLE_ENABLE_SHIFT);
     store_le64(pci->wmask + cap + MSI_ADDRESS, ~UINT64_C(3));
     store_le16(pci->wmask + cap + MSI_DATA, 0xffff);

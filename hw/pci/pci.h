@@ -130,8 +130,8 @@ struct pci_device {
     char *addr;          /* property: "5" or "5.1", overrides devfn */
     bool attached;
     bool has_reset_config;
-    uint8_t intx_level; /* what the function asserts, before INTX_DISABLE */
-    uint8_t cap_end;    /* first free byte after the capabilities */
+    uint8_t intx_level;        /* what the function asserts, before INTX_DISABLE */
+    uint8_t cap_end;           /* first free byte after the capabilities */
     uint8_t msi_cap, msix_cap; /* hw/pci/msi.h; 0: none */
     struct pci_msix *msix;
 

@@ -153,8 +153,7 @@ void virtio_set_status(struct virtio *v, uint8_t status)
         return;
     }
     if (set & VIRTIO_STATUS_FEATURES_OK) {
-        if ((v->guest_features & ~virtio_offered(v, false)) ||
-            !virtio_has(v, VIRTIO_F_VERSION_1)) {
+        if ((v->guest_features & ~virtio_offered(v, false)) || !virtio_has(v, VIRTIO_F_VERSION_1)) {
             log_msg(device_log(v->dev), LOG_GUEST_ERROR,
                     "%s: the driver takes features 0x%llx, but 0x%llx are offered",
                     v->dev->cls->name, (unsigned long long)v->guest_features,
@@ -197,7 +196,7 @@ const struct state_field virtio_state[] = {
 
 bool virtio_post_load(struct virtio *v, struct vemu_error **errp)
 {
-    if (v->guest_features & ~v->host_features)
+    if ((v->status & VIRTIO_STATUS_FEATURES_OK) && (v->guest_features & ~v->host_features))
         return error_set(errp, VEMU_ERROR_FORMAT,
                          "saved state of %s: the driver uses features 0x%llx, but 0x%llx are there",
                          v->dev->cls->name, (unsigned long long)v->guest_features,

@@ -115,9 +115,10 @@ bool virtio_init(struct virtio *v, const struct virtio_class *cls, struct device
                  unsigned queue_count, uint16_t queue_size, uint32_t config_size,
                  struct vemu_error **errp);
 void virtio_exit(struct virtio *v);
+/* Did the driver take this feature, which it was offered? */
 static inline bool virtio_has(const struct virtio *v, unsigned feature)
 {
-    return v->guest_features >> feature & 1;
+    return (v->guest_features & v->host_features) >> feature & 1;
 }
 /* v->config was changed by the device: the driver is told. */
 void virtio_config_changed(struct virtio *v);

@@ -67,7 +67,7 @@ struct walk {
     struct virtq *q;
     struct virtq_element *e;
     struct virtq_buffer *buffers;
-    uint64_t table; /* of descriptors, in guest memory */
+    uint64_t table;      /* of descriptors, in guest memory */
     const uint8_t *copy; /* of an indirect table; NULL: descriptors are read one at a time */
     unsigned entries, steps;
 };
@@ -234,6 +234,9 @@ void virtq_push(struct virtq *q, uint16_t head, uint32_t written)
     uint64_t at = q->device + USED_RING + USED_ELEMENT * (uint64_t)(q->next_used & (q->size - 1));
     uint8_t element[USED_ELEMENT];
 
+    /* A transfer may have reached a register that reset the device. */
+    if (!q->enabled || !q->in_use)
+        return;
     q->in_use--;
     store_le32(element, head);
     store_le32(element + 4, written);

@@ -31,8 +31,8 @@ struct virtq {
     /* Addresses: descriptors, available ring, used ring. */
     uint64_t desc, driver, device;
     uint16_t next_avail, next_used;
-    uint16_t in_use;            /* elements popped and not pushed */
-    uint16_t signalled;         /* next_used when the driver was last interrupted */
+    uint16_t in_use;    /* elements popped and not pushed */
+    uint16_t signalled; /* next_used when the driver was last interrupted */
     bool signalled_valid;
 };
 

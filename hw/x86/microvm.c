@@ -65,6 +65,7 @@ const struct board_class microvm_board_class = {
     .max_ram = UINT64_C(512) << 30,
     .default_cpu = "qemu64",
     .has_serial = true,
+    .virtio_blk = "virtio-blk-device",
     .props = microvm_props,
     .create = microvm_create,
     .plug = x86_plug,

@@ -1,0 +1,836 @@
+/*
+ * virtio-blk: see virtio_blk.h.
+ *
+ * Data goes between the image and guest memory without a copy: a request's buffers are mapped, and
+ * given to the block layer as they are. Buffers that are not RAM (a device's registers, ROM) go
+ * through memory of ours, by the DMA functions, which refuse what must not be.
+ *
+ * A request that failed and is to be repeated (werror=stop) is not kept: its first descriptor is
+ * noted in `again`, and its chain, which the driver does not own, is walked afresh when the machine
+ * goes on. So it is part of a saved state as well.
+ */
+#include "hw/block/virtio_blk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/block/drive.h"
+#include "core/device/machine.h"
+#include "core/util/endian.h"
+#include "core/util/range.h"
+#include "hw/virtio/virtio.h"
+#include "hw/virtio/virtio_pci.h"
+
+enum { SECTOR = 512 };
+/* Feature bits. */
+enum {
+    BLK_F_SEG_MAX = 2,
+    BLK_F_GEOMETRY = 4,
+    BLK_F_RO = 5,
+    BLK_F_BLK_SIZE = 6,
+    BLK_F_FLUSH = 9,
+    BLK_F_TOPOLOGY = 10,
+    BLK_F_CONFIG_WCE = 11,
+    BLK_F_MQ = 12,
+    BLK_F_DISCARD = 13,
+    BLK_F_WRITE_ZEROES = 14,
+};
+/* struct virtio_blk_config */
+enum {
+    CONFIG_CAPACITY = 0,
+    CONFIG_SEG_MAX = 12,
+    CONFIG_CYLINDERS = 16,
+    CONFIG_HEADS = 18,
+    CONFIG_SECTORS = 19,
+    CONFIG_BLK_SIZE = 20,
+    CONFIG_PHYSICAL_BLOCK_EXP = 24,
+    CONFIG_MIN_IO_SIZE = 26,
+    CONFIG_OPT_IO_SIZE = 28,
+    CONFIG_WRITEBACK = 32,
+    CONFIG_NUM_QUEUES = 34,
+    CONFIG_MAX_DISCARD_SECTORS = 36,
+    CONFIG_MAX_DISCARD_SEG = 40,
+    CONFIG_DISCARD_ALIGNMENT = 44,
+    CONFIG_MAX_WRITE_ZEROES_SECTORS = 48,
+    CONFIG_MAX_WRITE_ZEROES_SEG = 52,
+    CONFIG_WRITE_ZEROES_MAY_UNMAP = 56,
+    CONFIG_SIZE = 60,
+};
+enum {
+    BLK_T_IN = 0,
+    BLK_T_OUT = 1,
+    BLK_T_FLUSH = 4,
+    BLK_T_GET_ID = 8,
+    BLK_T_DISCARD = 11,
+    BLK_T_WRITE_ZEROES = 13,
+    BLK_T_BARRIER = 1u << 31, /* legacy; ignored, as nobody ever offered it */
+};
+enum { BLK_S_OK = 0, BLK_S_IOERR = 1, BLK_S_UNSUPP = 2 };
+enum {
+    HEADER_SIZE = 16, /* type, reserved, sector */
+    RANGE_SIZE = 16,  /* of discards and the like: sector, count, flags */
+    RANGE_UNMAP = 1,
+    ID_SIZE = 20,
+    RANGE_SECTORS_MAX = (1 << 22) - 1,
+    BOUNCE_MAX = 1 << 20, /* bytes of a request that are not RAM */
+};
+
+struct blk_props {
+    struct drive *drive;
+    uint16_t num_queues, queue_size;
+    char *serial;
+    bool discard, write_zeroes, config_wce, seg_max_adjust;
+    int write_cache; /* enum virtio_pci_choice: auto, on, off */
+    int rerror, werror;
+    uint32_t logical_block_size, physical_block_size, min_io_size, opt_io_size;
+    uint32_t max_discard_sectors, max_write_zeroes_sectors;
+    uint32_t cyls, heads, secs;
+    uint32_t bootindex;
+};
+
+struct virtio_blk {
+    struct virtio v;
+    struct blk_props props;
+    unsigned in_flight;
+    bool resetting;      /* completions tell nobody */
+    unsigned plug_depth; /* completions are signalled together at the end */
+    uint64_t to_signal;  /* queues with something new, by number */
+    /* Requests to begin again, by queue and first descriptor. */
+    uint8_t again[VIRTIO_QUEUES_MAX][VIRTQ_SIZE_MAX / 8];
+    bool any_again;
+};
+
+struct blk_request {
+    struct vemu_block_request req;
+    struct virtio_blk *s;
+    struct virtq *q;
+    uint64_t status_addr;
+    uint32_t type;
+    uint32_t in_bytes; /* of all buffers to write, the status byte among them */
+    uint16_t head;
+    unsigned count;
+    uint8_t *bounce;        /* NULL: all is RAM */
+    struct dma_piece *maps; /* read: where the bytes went; count of them */
+    uint64_t *bounce_addrs; /* guest address of a piece that is in bounce; else ~0 */
+    struct iovec iov[];
+};
+
+static uint64_t capacity(const struct virtio_blk *s)
+{
+    return load_le64(s->v.config + CONFIG_CAPACITY);
+}
+
+/* ---- completion ------------------------------------------------------------------------------ */
+
+static void signal_queues(struct virtio_blk *s)
+{
+    uint64_t queues = s->to_signal;
+
+    s->to_signal = 0;
+    for (; queues; queues &= queues - 1)
+        virtq_signal(&s->v.queues[__builtin_ctzll(queues)]);
+}
+
+static void finish_element(struct virtio_blk *s, struct virtq *q, uint16_t head,
+                           uint64_t status_addr, uint32_t in_bytes, uint8_t status)
+{
+    virtio_dma_write(&s->v, status_addr, &status, 1);
+    virtq_push(q, head, in_bytes);
+    s->to_signal |= UINT64_C(1) << q->index;
+    if (!s->plug_depth)
+        signal_queues(s);
+}
+
+static void free_request(struct blk_request *r)
+{
+    free(r->bounce);
+    free(r);
+}
+
+/* What was read reaches guest memory, or is announced there. */
+static void deliver_read(struct blk_request *r)
+{
+    struct mem_space *memory = device_memory(r->s->v.dev);
+
+    for (unsigned i = 0; i < r->count; i++) {
+        if (r->bounce && r->bounce_addrs[i] != UINT64_MAX)
+            virtio_dma_write(&r->s->v, r->bounce_addrs[i], r->iov[i].iov_base, r->iov[i].iov_len);
+        else
+            dma_written(memory, &r->maps[i]);
+    }
+}
+
+static void request_done(struct vemu_block_request *req)
+{
+    struct blk_request *r = container_of(req, struct blk_request, req);
+    struct virtio_blk *s = r->s;
+    bool write = req->op != VEMU_BLOCK_READ;
+    uint8_t status = BLK_S_OK;
+
+    s->in_flight--;
+    if (!write)
+        deliver_read(r);
+    if (req->error && !s->resetting) {
+        int policy = write ? s->props.werror : s->props.rerror;
+        enum drive_on_error what =
+            drive_error(s->props.drive, (enum drive_on_error)policy, write, req->error);
+        if (what == DRIVE_STOP) {
+            s->again[r->q->index][r->head / 8] |= (uint8_t)(1u << r->head % 8);
+            s->any_again = true;
+            free_request(r);
+            return;
+        }
+        status = what == DRIVE_IGNORE ? BLK_S_OK : BLK_S_IOERR;
+    }
+    /* The driver that is resetting the device has taken all elements back. */
+    if (!s->resetting)
+        finish_element(s, r->q, r->head, r->status_addr, r->in_bytes, status);
+    free_request(r);
+}
+
+static void submit(struct blk_request *r, enum vemu_block_op op, uint64_t offset, uint64_t bytes)
+{
+    struct virtio_blk *s = r->s;
+    bool changes = op == VEMU_BLOCK_WRITE || op == VEMU_BLOCK_WRITE_ZEROES;
+
+    r->req.op = op;
+    r->req.offset = offset;
+    r->req.bytes = bytes;
+    r->req.iov = r->iov;
+    r->req.iov_count = r->count;
+    r->req.done = request_done;
+    if (changes && !s->v.config[CONFIG_WRITEBACK])
+        r->req.flags |= VEMU_BLOCK_FUA;
+    s->in_flight++;
+    vemu_block_submit(s->props.drive->block, &r->req);
+}
+
+/* ---- a request's parts ----------------------------------------------------------------------- */
+
+/* Copies `len` bytes at `offset` of the buffers; false: there are not so many, or no memory is
+ * there. */
+static bool gather(struct virtio_blk *s, const struct virtq_buffer *b, unsigned count,
+                   uint64_t offset, uint8_t *out, uint32_t len)
+{
+    for (unsigned i = 0; i < count && len; i++) {
+        if (offset >= b[i].len) {
+            offset -= b[i].len;
+            continue;
+        }
+        uint32_t n = (uint32_t)MIN(len, b[i].len - offset);
+        if (!virtio_dma_read(&s->v, b[i].addr + offset, out, n))
+            return false;
+        out += n;
+        len -= n;
+        offset = 0;
+    }
+    return !len;
+}
+
+struct pieces {
+    struct virtio_blk *s;
+    bool to_guest;
+    unsigned count;
+    uint64_t bounce_bytes;
+    struct blk_request *r; /* NULL: only count */
+};
+
+/* One buffer, in as many pieces as it takes; false: no memory is there. */
+static bool add_pieces(struct pieces *p, uint64_t addr, uint64_t len)
+{
+    struct mem_space *memory = device_memory(p->s->v.dev);
+
+    while (len) {
+        struct dma_piece piece = {.len = len};
+        bool ram = dma_map(memory, addr, len, p->to_guest, &piece);
+        if (!ram) {
+            /* Up to the next page: RAM may begin there. */
+            piece.len = MIN(len, MEM_PAGE_SIZE - (addr & (MEM_PAGE_SIZE - 1)));
+            piece.host = p->r ? p->r->bounce + p->bounce_bytes : NULL;
+            p->bounce_bytes += piece.len;
+            if (p->bounce_bytes > BOUNCE_MAX)
+                return false;
+        }
+        if (p->r) {
+            if (p->count >= p->r->count || (!ram && !p->r->bounce))
+                return false;
+            p->r->iov[p->count] = (struct iovec){piece.host, piece.len};
+            p->r->maps[p->count] = piece;
+            if (p->r->bounce)
+                p->r->bounce_addrs[p->count] = ram ? UINT64_MAX : addr;
+            if (!ram && !p->to_guest && !virtio_dma_read(&p->s->v, addr, piece.host, piece.len))
+                return false;
+        }
+        p->count++;
+        addr += piece.len;
+        len -= piece.len;
+    }
+    return true;
+}
+
+/* The bytes [offset, offset + bytes) of the buffers, as pieces. */
+static bool walk_pieces(struct pieces *p, const struct virtq_buffer *b, unsigned count,
+                        uint64_t offset, uint64_t bytes)
+{
+    for (unsigned i = 0; i < count && bytes; i++) {
+        if (offset >= b[i].len) {
+            offset -= b[i].len;
+            continue;
+        }
+        uint64_t n = MIN(bytes, b[i].len - offset);
+        if (!add_pieces(p, b[i].addr + offset, n))
+            return false;
+        bytes -= n;
+        offset = 0;
+    }
+    return true;
+}
+
+struct header {
+    uint32_t type;
+    uint64_t sector;
+    uint64_t status_addr;
+    uint64_t data_bytes;
+};
+
+static struct blk_request *new_request(struct virtio_blk *s, struct virtq *q,
+                                       const struct virtq_element *e, const struct header *h,
+                                       unsigned count, uint64_t bounce_bytes)
+{
+    size_t addrs = bounce_bytes ? sizeof(uint64_t) : 0;
+    struct blk_request *r =
+        malloc(sizeof *r + count * (sizeof(struct iovec) + sizeof(struct dma_piece) + addrs));
+
+    if (!r)
+        return NULL;
+    memset(r, 0, sizeof *r);
+    r->s = s;
+    r->q = q;
+    r->head = e->head;
+    r->type = h->type;
+    r->status_addr = h->status_addr;
+    r->in_bytes = (uint32_t)MIN(e->in_bytes, UINT32_MAX);
+    r->count = count;
+    r->maps = (struct dma_piece *)(void *)(r->iov + count);
+    if (bounce_bytes) {
+        r->bounce_addrs = (uint64_t *)(void *)(r->maps + count);
+        r->bounce = calloc(1, bounce_bytes);
+        if (!r->bounce) {
+            free(r);
+            return NULL;
+        }
+    }
+    return r;
+}
+
+/* ---- kinds of requests ----------------------------------------------------------------------- */
+
+/* They return the status of a request that is done, or UNDER_WAY. */
+enum { UNDER_WAY = -1 };
+
+static bool in_range(const struct virtio_blk *s, uint64_t sector, uint64_t bytes)
+{
+    return bytes % SECTOR == 0 && range_fits(sector, bytes / SECTOR, capacity(s)) &&
+           !(sector * SECTOR % s->props.logical_block_size) &&
+           !(bytes % s->props.logical_block_size);
+}
+
+static int start_transfer(struct virtio_blk *s, struct virtq *q, const struct virtq_element *e,
+                          const struct header *h)
+{
+    bool read = h->type == BLK_T_IN;
+    const struct virtq_buffer *b = e->buffers + (read ? e->out : 0);
+    unsigned buffers = read ? e->in : e->out;
+    uint64_t offset = read ? 0 : HEADER_SIZE;
+    struct pieces p = {.s = s, .to_guest = read};
+
+    if (!in_range(s, h->sector, h->data_bytes) || (!read && s->props.drive->read_only))
+        return BLK_S_IOERR;
+    if (!walk_pieces(&p, b, buffers, offset, h->data_bytes))
+        return BLK_S_IOERR;
+    struct blk_request *r = new_request(s, q, e, h, p.count, p.bounce_bytes);
+    if (!r)
+        return BLK_S_IOERR;
+    p = (struct pieces){.s = s, .to_guest = read, .r = r};
+    /* The map may have changed in between: the second walk must find the same. */
+    if (!walk_pieces(&p, b, buffers, offset, h->data_bytes) || p.count != r->count) {
+        free_request(r);
+        return BLK_S_IOERR;
+    }
+    submit(r, read ? VEMU_BLOCK_READ : VEMU_BLOCK_WRITE, h->sector * SECTOR, h->data_bytes);
+    return UNDER_WAY;
+}
+
+static int start_flush(struct virtio_blk *s, struct virtq *q, const struct virtq_element *e,
+                       const struct header *h)
+{
+    struct blk_request *r = new_request(s, q, e, h, 0, 0);
+
+    if (!r)
+        return BLK_S_IOERR;
+    submit(r, VEMU_BLOCK_FLUSH, 0, 0);
+    return UNDER_WAY;
+}
+
+static int get_id(struct virtio_blk *s, const struct virtq_element *e, const struct header *h)
+{
+    const struct virtq_buffer *b = e->buffers + e->out;
+    uint64_t left = MIN(h->data_bytes, ID_SIZE), done = 0;
+    uint8_t id[ID_SIZE] = {0};
+
+    if (s->props.serial)
+        memcpy(id, s->props.serial, strnlen(s->props.serial, ID_SIZE));
+    for (unsigned i = 0; i < e->in && left; i++) {
+        uint64_t n = MIN(left, b[i].len);
+        if (!virtio_dma_write(&s->v, b[i].addr, id + done, n))
+            return BLK_S_IOERR;
+        done += n;
+        left -= n;
+    }
+    return BLK_S_OK;
+}
+
+static int start_range(struct virtio_blk *s, struct virtq *q, const struct virtq_element *e,
+                       const struct header *h)
+{
+    bool zero = h->type == BLK_T_WRITE_ZEROES;
+    uint8_t range[RANGE_SIZE];
+    uint64_t sector, bytes;
+    uint32_t count, flags;
+    struct blk_request *r;
+
+    if (!virtio_has(&s->v, zero ? BLK_F_WRITE_ZEROES : BLK_F_DISCARD))
+        return BLK_S_UNSUPP;
+    if (s->props.drive->read_only)
+        return BLK_S_IOERR;
+    /* max_discard_seg is 1. */
+    if (h->data_bytes != RANGE_SIZE ||
+        !gather(s, e->buffers, e->out, HEADER_SIZE, range, sizeof range))
+        return BLK_S_UNSUPP;
+    sector = load_le64(range);
+    count = load_le32(range + 8);
+    flags = load_le32(range + 12);
+    bytes = (uint64_t)count * SECTOR;
+    if (flags & ~(zero ? (uint32_t)RANGE_UNMAP : 0))
+        return BLK_S_UNSUPP;
+    if (!in_range(s, sector, bytes) ||
+        count > (zero ? s->props.max_write_zeroes_sectors : s->props.max_discard_sectors))
+        return BLK_S_IOERR;
+    if (!zero && !s->props.drive->discard)
+        return BLK_S_OK; /* a hint that nobody wants to hear */
+    r = new_request(s, q, e, h, 0, 0);
+    if (!r)
+        return BLK_S_IOERR;
+    if (zero && (flags & RANGE_UNMAP) && s->props.drive->discard)
+        r->req.flags |= VEMU_BLOCK_MAY_UNMAP;
+    submit(r, zero ? VEMU_BLOCK_WRITE_ZEROES : VEMU_BLOCK_DISCARD, sector * SECTOR, bytes);
+    return UNDER_WAY;
+}
+
+/* Where the last byte of the buffers to write is. */
+static uint64_t last_byte(const struct virtq_element *e)
+{
+    const struct virtq_buffer *b = &e->buffers[e->out + e->in - 1];
+
+    return b->addr + b->len - 1;
+}
+
+/* False: the device is broken. */
+static bool start_request(struct virtio_blk *s, struct virtq *q, const struct virtq_element *e)
+{
+    uint8_t raw[HEADER_SIZE];
+    struct header h;
+    int status;
+
+    if (!e->in_bytes || !gather(s, e->buffers, e->out, 0, raw, sizeof raw)) {
+        virtio_break(&s->v, "queue %u: a request without %s", q->index,
+                     e->in_bytes ? "a header" : "a place for its status");
+        return false;
+    }
+    h.type = load_le32(raw) & ~(uint32_t)BLK_T_BARRIER;
+    h.sector = load_le64(raw + 8);
+    h.status_addr = last_byte(e);
+    h.data_bytes = h.type & BLK_T_OUT ? e->out_bytes - HEADER_SIZE : e->in_bytes - 1;
+    switch (h.type) {
+    case BLK_T_IN:
+    case BLK_T_OUT:
+        status = start_transfer(s, q, e, &h);
+        break;
+    case BLK_T_FLUSH:
+        status = start_flush(s, q, e, &h);
+        break;
+    case BLK_T_GET_ID:
+        status = get_id(s, e, &h);
+        break;
+    case BLK_T_DISCARD:
+    case BLK_T_WRITE_ZEROES:
+        status = start_range(s, q, e, &h);
+        break;
+    default:
+        status = BLK_S_UNSUPP;
+    }
+    if (status != UNDER_WAY)
+        finish_element(s, q, e->head, h.status_addr, (uint32_t)MIN(e->in_bytes, UINT32_MAX),
+                       (uint8_t)status);
+    return true;
+}
+
+/* ---- queues ---------------------------------------------------------------------------------- */
+
+/* Submissions between these go to the host together, and so do interrupts. */
+static void begin_batch(struct virtio_blk *s)
+{
+    s->plug_depth++;
+    vemu_block_plug(s->v.dev->machine->block);
+}
+
+static void end_batch(struct virtio_blk *s)
+{
+    vemu_block_unplug(s->v.dev->machine->block);
+    /* What the host's page cache had is here already: the driver need not wait for the main loop.
+     */
+    vemu_block_context_dispatch(s->v.dev->machine->block);
+    if (!--s->plug_depth)
+        signal_queues(s);
+}
+
+static void queue_notified(struct virtio *v, struct virtq *q)
+{
+    struct virtio_blk *s = container_of(v, struct virtio_blk, v);
+    enum virtq_result result = VIRTQ_EMPTY;
+    struct virtq_element e;
+
+    begin_batch(s);
+    do {
+        virtq_want_notify(q, false);
+        while ((result = virtq_pop(q, &e)) == VIRTQ_POPPED) {
+            if (!start_request(s, q, &e))
+                break;
+        }
+        virtq_want_notify(q, true);
+    } while (!v->broken && !virtq_is_empty(q));
+    end_batch(s);
+}
+
+/* ---- errors that stop the machine ------------------------------------------------------------ */
+
+static void resume_requests(void *opaque)
+{
+    struct virtio_blk *s = opaque;
+    struct virtq_element e;
+
+    if (!s->any_again)
+        return;
+    s->any_again = false;
+    begin_batch(s);
+    for (unsigned n = 0; n < s->v.queue_count; n++) {
+        struct virtq *q = &s->v.queues[n];
+        for (unsigned head = 0; head < VIRTQ_SIZE_MAX; head++) {
+            uint8_t bit = (uint8_t)(1u << head % 8);
+            if (!(s->again[n][head / 8] & bit))
+                continue;
+            s->again[n][head / 8] &= (uint8_t)~bit;
+            if (virtq_pop_again(q, (uint16_t)head, &e) == VIRTQ_POPPED)
+                start_request(s, q, &e);
+        }
+    }
+    end_batch(s);
+}
+
+static const struct drive_ops drive_ops = {.resume = resume_requests};
+
+/* ---- the virtio side ------------------------------------------------------------------------- */
+
+static void config_written(struct virtio *v, uint32_t offset, uint32_t value, unsigned size)
+{
+    if (offset == CONFIG_WRITEBACK && size == 1 && virtio_has(v, BLK_F_CONFIG_WCE))
+        v->config[CONFIG_WRITEBACK] = value & 1;
+}
+
+static uint8_t initial_write_cache(const struct virtio_blk *s)
+{
+    return s->props.write_cache == VIRTIO_PCI_AUTO ? s->props.drive->write_cache
+                                                   : s->props.write_cache == VIRTIO_PCI_ON;
+}
+
+/* A driver that will not flush must not find a cache. */
+static void features_set(struct virtio *v)
+{
+    struct virtio_blk *s = container_of(v, struct virtio_blk, v);
+
+    if (!virtio_has(v, BLK_F_CONFIG_WCE))
+        v->config[CONFIG_WRITEBACK] = virtio_has(v, BLK_F_FLUSH) && initial_write_cache(s);
+}
+
+static void reset_requests(struct virtio *v)
+{
+    struct virtio_blk *s = container_of(v, struct virtio_blk, v);
+
+    s->resetting = true;
+    if (s->in_flight)
+        vemu_block_drain(s->props.drive->block);
+    s->resetting = false;
+    s->to_signal = 0;
+    memset(s->again, 0, sizeof s->again);
+    s->any_again = false;
+    v->config[CONFIG_WRITEBACK] = initial_write_cache(s);
+}
+
+static const struct virtio_class blk_virtio_class = {
+    .id = VIRTIO_ID_BLOCK,
+    .queue_notified = queue_notified,
+    .config_written = config_written,
+    .features_set = features_set,
+    .reset = reset_requests,
+};
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static bool power_of_two(uint32_t v)
+{
+    return v && !(v & (v - 1));
+}
+
+static bool check_props(struct blk_props *p, struct vemu_error **errp)
+{
+    if (!p->drive)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "property 'drive' is missing: give the id of a -drive or the node name of "
+                         "a -blockdev, as in drive=disk0");
+    if (!power_of_two(p->queue_size) || p->queue_size < 4)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "queue-size=%u must be a power of two from 4 to %d", p->queue_size,
+                         VIRTQ_SIZE_MAX);
+    if (!p->physical_block_size)
+        p->physical_block_size = p->logical_block_size;
+    if (!power_of_two(p->logical_block_size) || !power_of_two(p->physical_block_size) ||
+        p->logical_block_size > p->physical_block_size)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "logical_block_size=%u and physical_block_size=%u must be powers of two, "
+                         "and the second not smaller",
+                         p->logical_block_size, p->physical_block_size);
+    if (p->min_io_size % p->logical_block_size || p->opt_io_size % p->logical_block_size ||
+        p->min_io_size / p->logical_block_size > UINT16_MAX)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "min_io_size=%u and opt_io_size=%u must be multiples of "
+                         "logical_block_size=%u, the first at most 65535 times",
+                         p->min_io_size, p->opt_io_size, p->logical_block_size);
+    if (p->serial && strlen(p->serial) > ID_SIZE)
+        return error_set(errp, VEMU_ERROR_INVALID, "serial=%.80s is longer than %d characters",
+                         p->serial, ID_SIZE);
+    if (p->num_queues == UINT16_MAX)
+        p->num_queues = 0; /* decided by blk_init */
+    else if (!p->num_queues || p->num_queues > VIRTIO_QUEUES_MAX)
+        return error_set(errp, VEMU_ERROR_INVALID, "num-queues=%u must be a number from 1 to %d",
+                         p->num_queues, VIRTIO_QUEUES_MAX);
+    return true;
+}
+
+/* Cylinders, heads and sectors: nobody uses them but boot loaders of old, which want no more than
+ * 16383, 16 and 63. */
+static void fill_geometry(struct virtio_blk *s, uint8_t *config)
+{
+    const struct blk_props *p = &s->props;
+    uint32_t heads = p->heads ? p->heads : 16, sectors = p->secs ? p->secs : 63;
+    uint64_t cylinders = capacity(s) / (heads * sectors);
+
+    if (p->cyls)
+        cylinders = p->cyls;
+    store_le16(config + CONFIG_CYLINDERS, (uint16_t)MIN(MAX(cylinders, 2), 16383));
+    config[CONFIG_HEADS] = (uint8_t)heads;
+    config[CONFIG_SECTORS] = (uint8_t)sectors;
+}
+
+static void fill_config(struct virtio_blk *s)
+{
+    const struct blk_props *p = &s->props;
+    uint8_t *config = s->v.config;
+    uint32_t block = p->logical_block_size;
+
+    /* Whole blocks only. */
+    store_le64(config + CONFIG_CAPACITY,
+               align_down(vemu_block_size(p->drive->block), block) / SECTOR);
+    /* A header and a status byte take two descriptors of a chain. */
+    store_le32(config + CONFIG_SEG_MAX, (p->seg_max_adjust ? p->queue_size : 128u) - 2);
+    fill_geometry(s, config);
+    store_le32(config + CONFIG_BLK_SIZE, block);
+    config[CONFIG_PHYSICAL_BLOCK_EXP] = (uint8_t)__builtin_ctz(p->physical_block_size / block);
+    store_le16(config + CONFIG_MIN_IO_SIZE, (uint16_t)(p->min_io_size / block));
+    store_le32(config + CONFIG_OPT_IO_SIZE, p->opt_io_size / block);
+    config[CONFIG_WRITEBACK] = initial_write_cache(s);
+    store_le16(config + CONFIG_NUM_QUEUES, p->num_queues);
+    store_le32(config + CONFIG_MAX_DISCARD_SECTORS, p->max_discard_sectors);
+    store_le32(config + CONFIG_MAX_DISCARD_SEG, 1);
+    store_le32(config + CONFIG_DISCARD_ALIGNMENT, block / SECTOR);
+    store_le32(config + CONFIG_MAX_WRITE_ZEROES_SECTORS, p->max_write_zeroes_sectors);
+    store_le32(config + CONFIG_MAX_WRITE_ZEROES_SEG, 1);
+    config[CONFIG_WRITE_ZEROES_MAY_UNMAP] = 1;
+}
+
+static void offer_features(struct virtio_blk *s)
+{
+    const struct blk_props *p = &s->props;
+
+    s->v.host_features |= VIRTIO_BIT(BLK_F_SEG_MAX) | VIRTIO_BIT(BLK_F_GEOMETRY) |
+                          VIRTIO_BIT(BLK_F_BLK_SIZE) | VIRTIO_BIT(BLK_F_FLUSH) |
+                          VIRTIO_BIT(BLK_F_TOPOLOGY);
+    if (p->drive->read_only)
+        s->v.host_features |= VIRTIO_BIT(BLK_F_RO);
+    if (p->config_wce)
+        s->v.host_features |= VIRTIO_BIT(BLK_F_CONFIG_WCE);
+    if (p->num_queues > 1)
+        s->v.host_features |= VIRTIO_BIT(BLK_F_MQ);
+    if (p->discard)
+        s->v.host_features |= VIRTIO_BIT(BLK_F_DISCARD);
+    if (p->write_zeroes)
+        s->v.host_features |= VIRTIO_BIT(BLK_F_WRITE_ZEROES);
+}
+
+static bool blk_init(struct virtio_blk *s, struct device *dev, struct vemu_error **errp)
+{
+    struct blk_props *p = &s->props;
+
+    if (!check_props(p, errp))
+        return false;
+    /* A queue for each vCPU: each submits and takes completions on its own. */
+    if (!p->num_queues)
+        p->num_queues = (uint16_t)MIN(MAX(dev->machine->vcpu_count, 1u), VIRTIO_QUEUES_MAX);
+    if (!drive_attach(p->drive, dev, &drive_ops, s, errp))
+        return false;
+    if (!virtio_init(&s->v, &blk_virtio_class, dev, p->num_queues, p->queue_size, CONFIG_SIZE,
+                     errp)) {
+        drive_detach(p->drive);
+        return false;
+    }
+    fill_config(s);
+    offer_features(s);
+    return true;
+}
+
+static void blk_exit(struct virtio_blk *s)
+{
+    virtio_exit(&s->v);
+    drive_detach(s->props.drive);
+}
+
+#define BLK_PROPS(type_, m_)                                                                       \
+    VIRTIO_PROPS(type_, m_.v),                                                                     \
+        PROP(PROP_DRIVE, type_, m_.props.drive, "drive", NULL, "the disk's image"),                \
+        PROP(PROP_U16, type_, m_.props.num_queues, "num-queues", "65535",                          \
+             "queues, up to 64; 65535: one for each vCPU"),                                        \
+        PROP(PROP_U16, type_, m_.props.queue_size, "queue-size", "256",                            \
+             "entries of a queue: a power of two", .min = 4, .max = VIRTQ_SIZE_MAX),               \
+        PROP(PROP_STRING, type_, m_.props.serial, "serial", NULL,                                  \
+             "serial number, up to 20 characters"),                                                \
+        PROP(PROP_BOOL, type_, m_.props.discard, "discard", "on", "offer discard"),                \
+        PROP(PROP_BOOL, type_, m_.props.write_zeroes, "write-zeroes", "on",                        \
+             "offer writing zeros without data"),                                                  \
+        PROP(PROP_BOOL, type_, m_.props.config_wce, "config-wce", "on",                            \
+             "the guest may switch the write cache"),                                              \
+        PROP(PROP_BOOL, type_, m_.props.seg_max_adjust, "seg-max-adjust", "on",                    \
+             "segments of a request follow the queue's size"),                                     \
+        PROP(PROP_ENUM, type_, m_.props.write_cache, "write-cache", "auto",                        \
+             "write cache; auto: as the drive's cache mode says",                                  \
+             .enum_names = virtio_pci_choices),                                                    \
+        PROP(PROP_ENUM, type_, m_.props.rerror, "rerror", "auto", "what a failed read does",       \
+             .enum_names = drive_on_error_names),                                                  \
+        PROP(PROP_ENUM, type_, m_.props.werror, "werror", "auto", "what a failed write does",      \
+             .enum_names = drive_on_error_names),                                                  \
+        PROP(PROP_U32, type_, m_.props.logical_block_size, "logical_block_size", "512",            \
+             "bytes that a transfer is a multiple of", .min = 512, .max = 32768),                  \
+        PROP(PROP_U32, type_, m_.props.physical_block_size, "physical_block_size", "0",            \
+             "bytes that the disk writes at once; 0: as the logical size", .min = 0,               \
+             .max = 32768),                                                                        \
+        PROP(PROP_U32, type_, m_.props.min_io_size, "min_io_size", "0",                            \
+             "smallest size that transfers well"),                                                 \
+        PROP(PROP_U32, type_, m_.props.opt_io_size, "opt_io_size", "0",                            \
+             "size that transfers best"),                                                          \
+        PROP(PROP_U32, type_, m_.props.max_discard_sectors, "max-discard-sectors", "4194303",      \
+             "sectors of a discard", .min = 1, .max = RANGE_SECTORS_MAX),                          \
+        PROP(PROP_U32, type_, m_.props.max_write_zeroes_sectors, "max-write-zeroes-sectors",       \
+             "4194303", "sectors of a write of zeros", .min = 1, .max = RANGE_SECTORS_MAX),        \
+        PROP(PROP_U32, type_, m_.props.bootindex, "bootindex", "4294967295",                       \
+             "place in the boot order; 4294967295: none"),                                         \
+        PROP(PROP_U32, type_, m_.props.cyls, "cyls", "0", "cylinders that are shown; 0: by size",  \
+             .max = 16383),                                                                        \
+        PROP(PROP_U32, type_, m_.props.heads, "heads", "0", "heads that are shown; 0: 16",         \
+             .max = 255),                                                                          \
+        PROP(PROP_U32, type_, m_.props.secs, "secs", "0", "sectors a track that are shown; 0: 63", \
+             .max = 255)
+
+/* ---- over PCI -------------------------------------------------------------------------------- */
+
+struct virtio_blk_pci {
+    struct virtio_pci pci;
+    struct virtio_blk blk;
+};
+
+static struct virtio_blk_pci *from_dev(struct device *dev)
+{
+    return container_of(dev, struct virtio_blk_pci, pci.pci.dev);
+}
+
+static bool blk_pci_realize(struct device *dev, struct vemu_error **errp)
+{
+    static const struct virtio_pci_ident ident = {.legacy_device = 0x1001, .class_code = 0x010000};
+    struct virtio_blk_pci *s = from_dev(dev);
+
+    if (dev->cls == &virtio_blk_pci_transitional_class)
+        s->pci.disable_legacy = VIRTIO_PCI_OFF;
+    if (dev->cls == &virtio_blk_pci_non_transitional_class)
+        s->pci.disable_legacy = VIRTIO_PCI_ON;
+    if (!blk_init(&s->blk, dev, errp))
+        return false;
+    if (virtio_pci_init(&s->pci, &s->blk.v, &ident, errp))
+        return true;
+    blk_exit(&s->blk);
+    return false;
+}
+
+static void blk_pci_unrealize(struct device *dev)
+{
+    struct virtio_blk_pci *s = from_dev(dev);
+
+    blk_exit(&s->blk);
+    virtio_pci_exit(&s->pci);
+}
+
+static void blk_pci_reset(struct device *dev)
+{
+    virtio_pci_reset(&from_dev(dev)->pci);
+}
+
+static bool blk_pci_post_load(struct device *dev, struct vemu_error **errp)
+{
+    struct virtio_blk_pci *s = from_dev(dev);
+
+    s->blk.any_again = true; /* the next resume looks */
+    return virtio_pci_post_load(&s->pci, errp);
+}
+
+static const struct prop_desc blk_pci_props[] = {
+    VIRTIO_PCI_PROPS(struct virtio_blk_pci, pci),
+    BLK_PROPS(struct virtio_blk_pci, blk),
+    {0},
+};
+static const struct state_field blk_pci_state[] = {
+    STATE_VIRTIO_PCI(struct virtio_blk_pci, pci),
+    STATE_VIRTIO(struct virtio_blk_pci, blk.v),
+    STATE_INT(struct virtio_blk_pci, blk.v.config[CONFIG_WRITEBACK], .max = 1),
+    STATE_BUFFER(struct virtio_blk_pci, blk.again),
+    STATE_FIELDS_END,
+};
+
+#define BLK_PCI_CLASS(name_, help_)                                                                \
+    {                                                                                              \
+        .name = (name_), .help = (help_), .size = sizeof(struct virtio_blk_pci),                   \
+        .user_creatable = true, .bus = "pci", .props = blk_pci_props, .state = blk_pci_state,      \
+        .state_version = 1, .realize = blk_pci_realize, .unrealize = blk_pci_unrealize,            \
+        .reset = blk_pci_reset, .post_load = blk_pci_post_load                                     \
+    }
+
+const struct device_class virtio_blk_pci_class = BLK_PCI_CLASS("virtio-blk-pci", "disk by virtio");
+const struct device_class virtio_blk_pci_transitional_class = BLK_PCI_CLASS(
+    "virtio-blk-pci-transitional", "the same, also for drivers from before VIRTIO 1.0");
+const struct device_class virtio_blk_pci_non_transitional_class =
+    BLK_PCI_CLASS("virtio-blk-pci-non-transitional", "the same, for drivers of VIRTIO 1.0 only");
