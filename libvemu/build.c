@@ -1,7 +1,7 @@
 /*
- * From the configuration tree to the machine: accelerator, character back ends, board, devices,
- * debugger. The order is that of rising side effects, so that most mistakes are found before a
- * socket exists; what was made when a step fails goes with machine_destroy.
+ * From the configuration tree to the machine: accelerator, character back ends, disk images, board,
+ * devices, debugger. The order is that of rising side effects, so that most mistakes are found
+ * before a socket exists; what was made when a step fails goes with machine_destroy.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include "core/util/range.h"
 #include "hw/board.h"
 #include "libvemu/config.h"
+#include "libvemu/disks.h"
 #include "libvemu/machine.h"
 #include "tcg/tcg.h"
 
@@ -188,19 +189,31 @@ static bool build_board(struct lib_machine *lm, struct board_config *cfg, struct
     return ok;
 }
 
-static bool build_device(struct lib_machine *lm, const struct config_node *node,
-                         struct vemu_error **errp)
+struct device *build_new_device(struct lib_machine *lm, const char *name, const char *id,
+                                struct vemu_error **errp)
 {
-    const char *name = config_child_value(node, "driver");
     const struct device_class *const *cls = device_classes;
-    struct device *dev;
-    bool ok = true;
 
     while (*cls && strcmp((*cls)->name, name) != 0)
         cls++;
-    if (!*cls)
-        return error_set(errp, VEMU_ERROR_NOT_FOUND, "'%s' is not a device", name);
-    dev = device_new(&lm->m, *cls, config_child_value(node, "id"), errp);
+    if (*cls)
+        return device_new(&lm->m, *cls, id, errp);
+    error_set(errp, VEMU_ERROR_NOT_FOUND, "'%s' is not a device", name);
+    return NULL;
+}
+
+bool build_plug(struct lib_machine *lm, struct device *dev, struct vemu_error **errp)
+{
+    return lm->board->plug ? lm->board->plug(&lm->m, dev, errp) : device_realize(dev, errp);
+}
+
+static bool build_device(struct lib_machine *lm, const struct config_node *node,
+                         struct vemu_error **errp)
+{
+    struct device *dev = build_new_device(lm, config_child_value(node, "driver"),
+                                          config_child_value(node, "id"), errp);
+    bool ok = true;
+
     if (!dev)
         return false;
     list_for_each(opt, &node->children, struct config_node, sibling)
@@ -208,8 +221,7 @@ static bool build_device(struct lib_machine *lm, const struct config_node *node,
         if (ok && strcmp(opt->key, "driver") != 0 && strcmp(opt->key, "id") != 0)
             ok = device_set_prop(dev, opt->key, opt->value, errp);
     }
-    if (ok)
-        ok = lm->board->plug ? lm->board->plug(&lm->m, dev, errp) : device_realize(dev, errp);
+    ok = ok && build_plug(lm, dev, errp);
     if (!ok)
         device_free(dev);
     return ok;
@@ -271,8 +283,9 @@ bool build_machine(struct lib_machine *lm, struct vemu_error **errp)
     lm->m.no_reboot = !config_flag(lm->config, "reboot", true);
     lm->m.no_shutdown = !config_flag(lm->config, "shutdown", true);
     if (!build_accel(lm, errp) || !build_chardevs(lm, errp) || !build_serials(lm, &cfg, errp) ||
-        !build_board(lm, &cfg, errp) || !build_devices(lm, errp) || !build_gdb(lm, errp) ||
-        !build_qtest(lm, errp) || !control_build(lm, errp))
+        !disks_build(lm, errp) || !build_board(lm, &cfg, errp) || !build_devices(lm, errp) ||
+        !disks_build_devices(lm, errp) || !build_gdb(lm, errp) || !build_qtest(lm, errp) ||
+        !control_build(lm, errp))
         return false;
     machine_lock(&lm->m);
     machine_reset(&lm->m);

@@ -308,7 +308,8 @@ static bool set_text(struct vemu_config *cfg, const struct config_key *k, const 
     struct opts opts;
     bool ok;
 
-    if (!opts_parse(&opts, origin, k->implied, value, errp))
+    if (*value == '{' ? !opts_parse_json(&opts, origin, value, errp)
+                      : !opts_parse(&opts, origin, k->implied, value, errp))
         return false;
     if (!opts.count) {
         opts_free(&opts);

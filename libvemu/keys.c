@@ -12,6 +12,7 @@
 #include "core/util/opts.h"
 #include "core/util/range.h"
 #include "core/util/size.h"
+#include "libvemu/disks.h"
 
 enum { QUOTE_MAX = 80, CPUS_MAX = 64 };
 
@@ -411,6 +412,28 @@ const struct config_key config_keys[] = {
      .metavar = "CLASS[,PROP=VALUE...]",
      .example = "isa-debug-exit",
      .help = "add a device"},
+    {.name = "disk",
+     .shape = CONFIG_PROPS_LIST,
+     .implied = "file",
+     .props = disks_disk_props,
+     .check = disks_check_disk,
+     .metavar = "FILE[,size=SIZE][,KEY=VALUE...]",
+     .example = "disk.qcow2,size=20G",
+     .help = "disk; one that is not there yet is made when its size is given"},
+    {.name = "drive",
+     .shape = CONFIG_PROPS_LIST,
+     .props = disks_drive_props,
+     .check = disks_check_drive,
+     .metavar = "file=FILE[,if=virtio|none][,KEY=VALUE...]",
+     .example = "file=disk.qcow2,if=virtio",
+     .help = "disk image; with if=none for a device to refer to by id=ID"},
+    {.name = "blockdev",
+     .shape = CONFIG_PROPS_LIST,
+     .implied = "driver",
+     .check = disks_check_blockdev,
+     .metavar = "DRIVER,node-name=NAME[,KEY=VALUE...]",
+     .example = "driver=qcow2,node-name=disk0,file.driver=file,file.filename=disk.qcow2",
+     .help = "disk image for a device to refer to; also as a JSON object"},
     {.name = "reboot",
      .shape = CONFIG_FLAG,
      .metavar = "on|off",

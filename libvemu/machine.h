@@ -70,6 +70,10 @@ bool check_device(const struct config_node *node, struct vemu_error **errp);
 
 /* build.c: the machine itself. On failure the caller destroys it. */
 bool build_machine(struct lib_machine *lm, struct vemu_error **errp);
+/* A device by the name of its class; then plugged into the board. Machine lock held. */
+struct device *build_new_device(struct lib_machine *lm, const char *cls, const char *id,
+                                struct vemu_error **errp);
+bool build_plug(struct lib_machine *lm, struct device *dev, struct vemu_error **errp);
 
 /* run.c; all with `control` held but run_step */
 /* Threads, then running or (start=off) paused. with_loop: the main loop gets a thread as well. */

@@ -33,6 +33,10 @@ const struct option_desc option_table[] = {
     {.run = "bios", .system = "bios", .key = "bios"},
     {.run = NULL, .system = NULL, .aliases = "dtb", .key = "dtb"},
     {.run = NULL, .system = "boot", .key = "boot"},
+    GROUP("Disks"),
+    {.run = "disk", .system = "disk", .key = "disk"},
+    {.run = "drive", .system = "drive", .key = "drive"},
+    {.run = "blockdev", .system = "blockdev", .key = "blockdev"},
     GROUP("Devices and consoles"),
     {.run = "device", .system = "device", .key = "device"},
     {.run = "chardev", .system = "chardev", .key = "chardev"},
@@ -123,8 +127,8 @@ const struct option_desc option_table[] = {
 };
 
 const struct option_missing option_missing_table[] = {
-    {"drive|hda|hdb|hdc|hdd|cdrom|fda|fdb|sd|pflash|mtdblock|blockdev|snapshot|no-fd-bootchk",
-     "there are no disks so far"},
+    {"hda|hdb|hdc|hdd|cdrom|fda|fdb|sd|pflash|mtdblock|snapshot|no-fd-bootchk",
+     "disks are virtio-blk so far: use -drive file=FILE,if=virtio"},
     {"netdev|net-bridge|smb|tftp|redir", "there is no network so far"},
     {"usb|usbdevice", "there is no USB so far"},
     {"vnc|spice|sdl|gtk|curses|full-screen|g|alt-grab|ctrl-grab|no-frame|no-quit|show-cursor|"
@@ -240,6 +244,21 @@ static bool needs_value(const struct option_desc *o, const char *origin, struct 
                      metavar, origin, k->example);
 }
 
+/* A word that is no option is a disk image: disk file=WORD, commas and all. */
+static bool add_image(struct vemu_config *cfg, const char *path, struct vemu_error **errp)
+{
+    struct text t = {0};
+    bool ok;
+
+    text_add(&t, "file=");
+    for (const char *p = path; *p; p++)
+        text_add(&t, *p == ',' ? ",," : "%c", *p);
+    ok = t.data ? config_set(cfg, "disk", t.data, path, true, errp)
+                : error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
+    free(t.data);
+    return ok;
+}
+
 /* The option at argv[*i], with its value; *i is moved to the last word used. */
 static bool parse_option(struct vemu_config *cfg, int argc, const char *const *argv, int *i,
                          struct vemu_error **errp)
@@ -248,11 +267,12 @@ static bool parse_option(struct vemu_config *cfg, int argc, const char *const *a
     const struct option_desc *o;
     char spelling[SPELLING_MAX], origin[SPELLING_MAX + 2];
 
-    if (written[0] != '-' || !written[1])
+    if (written[0] != '-')
+        return add_image(cfg, written, errp);
+    if (!written[1])
         return error_set(errp, VEMU_ERROR_INVALID,
-                         "'%.*s' is not an option: options begin with a dash, and disk images are "
-                         "not available yet",
-                         QUOTE_MAX, written);
+                         "'-' is neither an option nor a disk image: options begin with a dash and "
+                         "have a name");
     if (*name == '-')
         name++;
     equals = written[1] == '-' ? strchr(name, '=') : NULL;

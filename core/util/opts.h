@@ -28,6 +28,9 @@ struct opts {
  */
 bool opts_parse(struct opts *opts, const char *option, const char *implied, const char *text,
                 struct vemu_error **errp);
+/* The same from a JSON object: nested names are joined by dots (opts_json.c). */
+bool opts_parse_json(struct opts *opts, const char *option, const char *text,
+                     struct vemu_error **errp);
 void opts_free(struct opts *opts);
 
 /* The value of key, or NULL; counts as used. */
