@@ -4,7 +4,7 @@
 #   fetch-guest.sh [--refresh] DIR ARCH       ARCH: amd64, i386, arm64 or armhf
 #
 # Result:  DIR/ARCH/vmlinuz  DIR/ARCH/config  DIR/ARCH/busybox
-#          DIR/ARCH/modules/  (the few drivers that the I/O benches need)
+#          DIR/ARCH/modules/  (the few drivers that tests of disks and the I/O benches need)
 #          DIR/ARCH/version   (the packages)
 # When they are there already nothing is done and no network is used; --refresh looks for newer ones.
 set -eu
@@ -25,7 +25,8 @@ armhf) meta=linux-image-armmp ;;
 esac
 
 out=$1/$arch
-if [ $refresh = no ] && [ -s "$out/vmlinuz" ] && [ -s "$out/busybox" ]; then
+if [ $refresh = no ] && [ -s "$out/vmlinuz" ] && [ -s "$out/busybox" ] &&
+    [ -s "$out/modules/ext4.ko" ]; then
     exit 0
 fi
 mkdir -p "$1"
@@ -65,9 +66,9 @@ cp "$state"/root/boot/config-* "$new/config"
 for busybox in "$state/root/bin/busybox" "$state/root/usr/bin/busybox"; do
     if [ -f "$busybox" ]; then cp "$busybox" "$new/busybox"; fi
 done
-# virtio and its dependencies are modules in Debian kernels.
+# virtio, file systems and their dependencies are modules in Debian kernels.
 for m in virtio virtio_ring virtio_pci virtio_pci_legacy_dev virtio_pci_modern_dev virtio_mmio \
-    virtio_blk failover net_failover virtio_net; do
+    virtio_blk failover net_failover virtio_net crc16 mbcache jbd2 crc32c_generic ext4; do
     f=$(find "$state/root" -name "$m.ko" | head -n 1)
     if [ -n "$f" ]; then cp "$f" "$new/modules/"; fi
 done

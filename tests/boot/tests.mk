@@ -3,9 +3,9 @@
 #   make boot-loop [BOOT_COUNT=50 BOOT_FEW=5]    the long run; its last result is in docs/status.md
 TESTS_boot += $(srcdir)/tests/boot/boots.sh $(srcdir)/tests/boot/saved_translations.sh
 TESTS_boot += $(srcdir)/tests/boot/quickstart.sh
-TESTS_boot += tests/boot/saved_state
+TESTS_boot += $(srcdir)/tests/boot/disks.sh tests/boot/saved_state
 TIMEOUT_boot := 600
-check-boot check-programs: guests
+check-boot check-programs: guests $(GUESTS)/amd64/initrd-disk
 
 BOOT_COUNT ?= 50
 BOOT_FEW ?= 5

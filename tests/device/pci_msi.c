@@ -41,9 +41,8 @@ static bool msi_post_load(struct device *dev, struct vemu_error **errp)
     return pci_device_post_load((struct pci_device *)dev, errp);
 }
 static const struct prop_desc msi_props[] = {PCI_PROPS(struct msi_device, pci), {0}};
-static const struct state_field msi_state[] = {STATE_PCI(struct msi_device, pci),
-                                               STATE_MSIX(struct msi_device, msix),
-                                               STATE_FIELDS_END};
+static const struct state_field msi_state[] = {
+    STATE_PCI(struct msi_device, pci), STATE_MSIX(struct msi_device, msix), STATE_FIELDS_END};
 static const struct device_class msi_class = {.name = "msi-probe",
                                               .size = sizeof(struct msi_device),
                                               .bus = "pci",

@@ -196,11 +196,26 @@ Test(config, mistakes_name_option_value_and_what_would_be_right)
         {"-kernl x", "-kernl is not an option; did you mean -kernel?"},
         {"--intrd x", "--intrd is not an option; did you mean --initrd?"},
         {"-zzzzzz", "-zzzzzz is not an option; -help lists what there is"},
-        {"disk.img", "'disk.img' is not an option: options begin with a dash, and disk images are "
-                     "not available yet"},
-        {"-", "'-' is not an option: options begin with a dash, and disk images are not available "
-              "yet"},
-        {"-drive file=x", "-drive is not available yet: there are no disks so far"},
+        {"-", "'-' is neither an option nor a disk image: options begin with a dash and have a "
+              "name"},
+        {"-hda x", "-hda is not available yet: disks are virtio-blk so far: use -drive "
+                   "file=FILE,if=virtio"},
+        {"-drive if=none", "-drive needs file=, as in file=disk.qcow2,if=virtio"},
+        {"-drive file=x,if=ide", "-drive: if=ide is not available yet; use virtio, none"},
+        {"-drive file=x,format=vmdk", "-drive: format is 'vmdk', but must be one of raw, qcow2"},
+        {"-drive file=x,cache=yes", "-drive: cache is 'yes', but must be one of writeback, "
+                                    "writethrough, none, directsync, unsafe"},
+        {"-drive file=x,fromat=raw",
+         "-drive: 'fromat' is not one of its properties; did you mean 'format'?"},
+        {"--disk x,size=big", "--disk: size 'big' is not a size; use a number with K, M, G or T, "
+                              "such as 20G"},
+        {"-blockdev qcow2", "-blockdev needs node-name=, as in driver=qcow2,node-name=disk0,"
+                            "file.driver=file,file.filename=disk.qcow2"},
+        {"-blockdev nbd,node-name=a",
+         "-blockdev: driver is 'nbd', but must be one of file, host_device, raw, qcow2"},
+        {"-blockdev '{\"driver\":}'", "-blockdev: in '{\"driver\":}' a value is expected at '}'"},
+        {"-device '{\"driver\":\"x\",\"a\":[1,2}'",
+         "-device: in '{\"driver\":\"x\",\"a\":[1,2}' ',' or ']' is expected at '}'"},
         {"-enable-kvm",
          "-enable-kvm is not available yet: the kvm accelerator comes later; use -accel tcg"},
         {"-display sdl", "-display sdl is not available yet; the only value so far is none"},
