@@ -21,8 +21,9 @@ done
 mkdir "$dir/seed"
 dd if=/dev/urandom of="$dir/seed/seed" bs=1M count=3 2>/dev/null
 (cd "$dir/seed" && sha256sum seed >seed.sum)
-truncate -s 96M "$dir/a.raw"
-mkfs.ext4 -q -F -d "$dir/seed" "$dir/a.raw" && cp --sparse=always "$dir/a.raw" "$dir/c.raw" &&
+truncate -s 96M "$dir/new"
+mkfs.ext4 -q -F -d "$dir/seed" "$dir/new" && cp --sparse=always "$dir/new" "$dir/a.raw" &&
+    cp --sparse=always "$dir/new" "$dir/c.raw" &&
     "$img" convert -O qcow2 "$dir/a.raw" "$dir/b.qcow2" &&
     "$img" convert -c -O qcow2 "$dir/a.raw" "$dir/base.qcow2" &&
     "$img" create -q -f qcow2 -b base.qcow2 -F qcow2 "$dir/d.qcow2" || exit 1
