@@ -23,7 +23,7 @@ die() {
 
 # What each command needs. The first is kept small: a compiler, make, headers of libraries, and nothing for the guest,
 # whose kernel and busybox are downloaded without being installed.
-need_build="gcc libc6-dev make pkg-config zlib1g-dev libzstd-dev liburing-dev libjansson-dev"
+need_build="gcc libc6-dev make pkg-config zlib1g-dev libzstd-dev liburing-dev libjansson-dev libslirp-dev"
 need_test="libcriterion-dev libcapstone-dev clang-format gdb python3 acpica-tools
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-utils"
 need_peers="qemu-system-x86 qemu-user seabios python3 gcc-i686-linux-gnu libc6-dev-i386-cross"

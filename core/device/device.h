@@ -59,6 +59,8 @@ enum prop_type {
     PROP_STRING,  /* char *, owned by the device */
     PROP_CHARDEV, /* struct chardev *, by id */
     PROP_DRIVE,   /* struct drive *, by id or node name */
+    PROP_NETDEV,  /* struct netdev *, by id */
+    PROP_MAC,     /* uint8_t[6]: "52:54:00:12:34:56" */
     PROP_ENUM,    /* int; names in enum_names (NULL-terminated) */
 };
 

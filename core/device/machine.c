@@ -7,6 +7,7 @@
 #include "core/block/drive.h"
 #include "core/chardev/chardev.h"
 #include "core/cpu/cpu.h"
+#include "core/net/net.h"
 #include "core/util/error.h"
 
 /* The largest physical address space of the architectures: 52 bits. */
@@ -21,6 +22,7 @@ bool machine_init(struct vemu_machine *m, struct vemu_error **errp)
     list_init(&m->devices);
     list_init(&m->chardevs);
     list_init(&m->drives);
+    list_init(&m->netdevs);
     ram_list_init(&m->rams);
     m->run_state = RUN_STATE_PRELAUNCH;
 
@@ -65,6 +67,7 @@ void machine_destroy(struct vemu_machine *m)
     /* After the devices: one that lowers its line on the way out still reaches a vCPU. */
     vcpus_free(m);
 
+    netdev_free_all(m); /* some go through a character back end */
     chardev_free_all(m);
     if (m->accel && m->accel->machine_destroy)
         m->accel->machine_destroy(m);

@@ -50,6 +50,8 @@ struct vemu_machine {
     struct list chardevs;
     struct list drives;               /* core/block/drive.h */
     struct vemu_block_context *block; /* what they run on; NULL: there are none */
+    struct list netdevs;              /* struct netdev: network back ends */
+    unsigned net_addresses;           /* given out by net_address_default */
 
     struct vcpu **vcpus;
     unsigned vcpu_count;

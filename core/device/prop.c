@@ -8,6 +8,7 @@
 #include "core/chardev/chardev.h"
 #include "core/device/machine.h"
 #include "core/device/prop.h"
+#include "core/net/net.h"
 #include "core/util/endian.h"
 #include "core/util/opts.h"
 #include "core/util/range.h"
@@ -128,6 +129,21 @@ static bool set_drive(struct vemu_machine *m, const char *who, const struct prop
     return true;
 }
 
+static bool set_netdev(struct vemu_machine *m, const char *who, const struct prop_desc *desc,
+                       void *member, const char *value, struct vemu_error **errp)
+{
+    struct netdev *nd = m ? netdev_find(m, value) : NULL;
+
+    if (!nd) {
+        return error_set(errp, VEMU_ERROR_NOT_FOUND,
+                         "%s: property '%s' is '%.*s' but must be the id of a -netdev of this "
+                         "machine",
+                         who, desc->name, QUOTE_MAX, value);
+    }
+    memcpy(member, &nd, sizeof nd);
+    return true;
+}
+
 bool prop_set(const struct prop_desc *desc, struct vemu_machine *m, const char *who, void *obj,
               const char *value, struct vemu_error **errp)
 {
@@ -142,6 +158,11 @@ bool prop_set(const struct prop_desc *desc, struct vemu_machine *m, const char *
         return set_chardev(m, who, desc, member, value, errp);
     case PROP_DRIVE:
         return set_drive(m, who, desc, member, value, errp);
+    case PROP_NETDEV:
+        return set_netdev(m, who, desc, member, value, errp);
+    case PROP_MAC:
+        return net_address_parse(value, member) ||
+               bad_value(who, desc, value, errp, "an Ethernet address, such as 52:54:00:12:34:56");
     case PROP_ENUM:
         return set_enum(who, desc, member, value, errp);
     default:
@@ -172,6 +193,17 @@ void prop_get(const struct prop_desc *desc, const void *obj, char *buf, size_t l
         struct drive *drive = *(struct drive *const *)member;
         text = drive ? drive->id : "";
         break;
+    }
+    case PROP_NETDEV: {
+        struct netdev *nd = *(struct netdev *const *)member;
+        text = nd ? netdev_id(nd) : "";
+        break;
+    }
+    case PROP_MAC: {
+        const uint8_t *mac = member;
+        snprintf(buf, len, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+                 mac[5]);
+        return;
     }
     case PROP_ENUM:
         memcpy(&choice, member, sizeof choice);
