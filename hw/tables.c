@@ -17,6 +17,7 @@
 #include "hw/misc/ferr.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/post_port.h"
+#include "hw/net/e1000.h"
 #include "hw/pci/host_x86.h"
 #include "hw/pci/ich9.h"
 #include "hw/pci/pci_testdev.h"
@@ -41,6 +42,7 @@ const struct device_class *const device_classes[] = {
     &debugcon_class,
     &pc_testdev_class,
     &pci_testdev_class,
+    &e1000_class,
     &uart16550_class,
     &virtio_blk_pci_class,
     &virtio_blk_pci_transitional_class,
