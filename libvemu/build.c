@@ -18,6 +18,7 @@
 #include "libvemu/config.h"
 #include "libvemu/disks.h"
 #include "libvemu/machine.h"
+#include "libvemu/networks.h"
 #include "tcg/tcg.h"
 
 /* 2026-01-01 00:00:00 UTC: what the real-time clock shows at the start with -icount. */
@@ -78,7 +79,8 @@ static bool build_chardevs(struct lib_machine *lm, struct vemu_error **errp)
 {
     config_for_each(node, lm->config, "chardev")
     {
-        char *spec = config_node_text(node, "backend", "id");
+        static const char *const skip[] = {"id", NULL};
+        char *spec = config_node_text(node, "backend", skip);
         bool ok =
             spec ? make_chardev(lm, config_child_value(node, "id"), spec, node->origin, NULL, errp)
                  : error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
@@ -283,8 +285,9 @@ bool build_machine(struct lib_machine *lm, struct vemu_error **errp)
     lm->m.no_reboot = !config_flag(lm->config, "reboot", true);
     lm->m.no_shutdown = !config_flag(lm->config, "shutdown", true);
     if (!build_accel(lm, errp) || !build_chardevs(lm, errp) || !build_serials(lm, &cfg, errp) ||
-        !disks_build(lm, errp) || !build_board(lm, &cfg, errp) || !build_devices(lm, errp) ||
-        !disks_build_devices(lm, errp) || !build_gdb(lm, errp) || !build_qtest(lm, errp) ||
+        !disks_build(lm, errp) || !networks_build(lm, errp) || !build_board(lm, &cfg, errp) ||
+        !build_devices(lm, errp) || !disks_build_devices(lm, errp) ||
+        !networks_build_devices(lm, errp) || !build_gdb(lm, errp) || !build_qtest(lm, errp) ||
         !control_build(lm, errp))
         return false;
     machine_lock(&lm->m);

@@ -14,6 +14,7 @@
 #include "hw/board.h"
 #include "libvemu/config.h"
 #include "libvemu/machine.h"
+#include "libvemu/networks.h"
 #include "libvemu/text.h"
 #include "tcg/tcg.h"
 
@@ -334,7 +335,8 @@ static bool check_devices(struct lib_machine *lm, struct vemu_error **errp)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "%s is given %u times, but a machine has at most %d serial ports",
                          config_origin(lm->config, "serial"), serials, BOARD_MAX_SERIAL);
-    return check_ids(lm->config, "device", errp) && check_ids(lm->config, "chardev", errp);
+    return check_ids(lm->config, "device", errp) && check_ids(lm->config, "chardev", errp) &&
+           check_ids(lm->config, "netdev", errp) && networks_check(lm->config, errp);
 }
 
 /* Counted time has nothing of the host's, not even the date. */

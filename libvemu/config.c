@@ -140,18 +140,26 @@ unsigned config_count(const struct vemu_config *cfg, const char *key)
     return n;
 }
 
-char *config_node_text(const struct config_node *node, const char *implied, const char *skip)
+static bool is_in(const char *const *names, const char *name)
+{
+    while (names && *names && strcmp(*names, name) != 0)
+        names++;
+    return names && *names;
+}
+
+char *config_node_text(const struct config_node *node, const char *implied, const char *const *skip)
 {
     struct text t = {0};
 
     text_add(&t, "%s", "");
     list_for_each(child, &node->children, struct config_node, sibling)
     {
-        if (skip && strcmp(child->key, skip) == 0)
+        if (is_in(skip, child->key))
             continue;
-        if (t.len)
+        bool first = !t.len;
+        if (!first)
             text_add(&t, ",");
-        if (strcmp(child->key, implied) != 0)
+        if (!first || strcmp(child->key, implied) != 0)
             text_add(&t, "%s=", child->key);
         for (const char *p = child->value; *p; p++) {
             if (*p == ',')
@@ -254,14 +262,17 @@ static bool is_question(struct vemu_config *cfg, const struct config_key *k,
     return false;
 }
 
-static bool set_prop(struct config_node *node, const char *key, const char *value,
-                     const char *origin, struct vemu_error **errp)
+static bool set_prop(struct config_node *node, const struct config_key *k, const char *key,
+                     const char *value, const char *origin, struct vemu_error **errp)
 {
     struct config_node *child = node_new(key, value, origin);
 
     if (!child)
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
-    replace_in(&node->children, child);
+    if (is_in(k->repeated, key))
+        list_add_tail(&node->children, &child->sibling);
+    else
+        replace_in(&node->children, child);
     return true;
 }
 
@@ -295,7 +306,7 @@ static bool set_props(struct vemu_config *cfg, const struct config_key *k, const
         if (strcmp(k->name, "machine") == 0 && strcmp(opts->items[i].key, "accel") == 0) {
             if (!move_accel(cfg, opts->items[i].value, origin, errp))
                 return false;
-        } else if (!set_prop(node, opts->items[i].key, opts->items[i].value, origin, errp)) {
+        } else if (!set_prop(node, k, opts->items[i].key, opts->items[i].value, origin, errp)) {
             return false;
         }
     }

@@ -37,6 +37,7 @@ enum config_question {
     QUESTION_DEVICES,
     QUESTION_DEVICE_PROPS, /* arg: the class */
     QUESTION_CHARDEVS,
+    QUESTION_NETDEVS,
     QUESTION_LOG_ITEMS,
 };
 
@@ -54,6 +55,7 @@ struct config_key {
     enum config_shape shape;
     const char *implied;           /* the key of the first word of a PROPS text */
     const char *const *props;      /* properties allowed, NULL-terminated; NULL: checked later */
+    const char *const *repeated;   /* properties that may be given several times, or NULL */
     enum config_question question; /* what the value "help" asks for */
     const char *metavar, *example; /* "SIZE", "512M" */
     /* Refuses malformed text; NULL: any. props is NULL for a scalar. */
@@ -97,8 +99,9 @@ bool config_memory_parse(const char *text, unsigned long long *bytes);
 unsigned config_smp_cpus(const struct config_node *smp);
 /* The base of -rtc: start is Unix time, 0 for the host's. */
 bool config_rtc_parse(const char *base, bool *localtime, long long *start);
-/* "first,key=value,..." of a node with properties, without the property `skip`, as opts_parse takes
- * it; NULL: no memory. Freed by the caller. */
-char *config_node_text(const struct config_node *node, const char *implied, const char *skip);
+/* "first,key=value,..." of a node with properties, without those in `skip` (ended by NULL, or
+ * NULL), as opts_parse takes it; NULL: no memory. Freed by the caller. */
+char *config_node_text(const struct config_node *node, const char *implied,
+                       const char *const *skip);
 
 #endif

@@ -72,7 +72,7 @@ static void add_machines(struct text *t)
 static const char *const prop_metavars[] = {
     [PROP_BOOL] = "on|off", [PROP_U8] = "N",      [PROP_U16] = "N",       [PROP_U32] = "N",
     [PROP_U64] = "N",       [PROP_SIZE] = "SIZE", [PROP_STRING] = "TEXT", [PROP_CHARDEV] = "ID",
-    [PROP_DRIVE] = "ID",    [PROP_ENUM] = "NAME",
+    [PROP_DRIVE] = "ID",    [PROP_NETDEV] = "ID", [PROP_MAC] = "ADDRESS", [PROP_ENUM] = "NAME",
 };
 
 static void add_props(struct text *t, const struct prop_desc *props)
@@ -171,6 +171,25 @@ static const char *const chardev_rows[][2] = {
     {"ringbuf,size=64K", "a buffer in memory, for programs"},
     {"null", "nothing: output is dropped"},
 };
+static const char *const netdev_rows[][2] = {
+    {"user", "a network behind the host's sockets, with DHCP and DNS"},
+    {"  net=10.0.2.0/24", "addresses; host=, dns=, dhcpstart= name single ones"},
+    {"  ipv6=on|off, ipv4=on|off", "which of the two there is; ipv6-net=fec0::/64"},
+    {"  hostfwd=tcp:[ADDR]:PORT-[ADDR]:PORT", "connections to a host's port go to the guest"},
+    {"  guestfwd=tcp:ADDR:PORT-CHARDEV",
+     "connections to an address go to a chardev, or cmd:COMMAND"},
+    {"  restrict=on|off", "on: the guest reaches nothing outside"},
+    {"  tftp=DIR,bootfile=FILE", "files for network boot"},
+    {"  hostname=, domainname=, dnssearch=", "what DHCP tells"},
+    {"tap", "an interface of the host"},
+    {"  ifname=NAME,br=BRIDGE", "its name, and a bridge to put it into"},
+    {"  fd=N", "a descriptor of one that is open"},
+    {"stream", "frames over a socket"},
+    {"  addr.type=unix,addr.path=PATH", "or inet with addr.host=, addr.port=; fd with addr.str="},
+    {"  server=on|off", "waits for the other end, or connects to it"},
+    {"socket", "the same in the older spelling: listen=:PORT, connect=HOST:PORT, fd=N"},
+    {"none", "-nic none: no network at all"},
+};
 static const char *const log_rows[][2] = {
     {"in_asm", "guest code, as it is translated"},
     {"ir", "the translator's intermediate representation"},
@@ -216,6 +235,9 @@ char *config_answer_text(const struct vemu_config *cfg, enum vemu_config_style s
         break;
     case QUESTION_CHARDEVS:
         add_pairs(&t, "Character back ends:", chardev_rows, ARRAY_SIZE(chardev_rows));
+        break;
+    case QUESTION_NETDEVS:
+        add_pairs(&t, "Network back ends:", netdev_rows, ARRAY_SIZE(netdev_rows));
         break;
     case QUESTION_LOG_ITEMS:
         add_pairs(&t, "Log items, separated by commas:", log_rows, ARRAY_SIZE(log_rows));

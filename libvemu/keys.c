@@ -252,6 +252,18 @@ static bool check_none(const char *origin, const char *text, struct opts *props,
                      QUOTE_MAX, text);
 }
 
+static bool check_object(const char *origin, const char *text, struct opts *props,
+                         struct vemu_error **errp)
+{
+    const char *len = opts_get(props, "maxlen");
+    uint64_t v;
+
+    (void)text;
+    return !len || (number_parse(len, &v) && v >= 1 && v <= UINT32_MAX) ||
+           error_set(errp, VEMU_ERROR_INVALID,
+                     "%s: maxlen is '%.*s', but must be a number of bytes", origin, QUOTE_MAX, len);
+}
+
 static bool check_cpu(const char *origin, const char *text, struct opts *props,
                       struct vemu_error **errp)
 {
@@ -323,6 +335,8 @@ static const char *const smp_props[] = {"cpus",     "maxcpus", "sockets", "cores
                                         "clusters", "modules", NULL};
 static const char *const icount_props[] = {"shift",  "sleep",      "align", "rr",
                                            "rrfile", "rrsnapshot", NULL};
+static const char *const netdev_repeated[] = {"hostfwd", "guestfwd", "dnssearch", NULL};
+static const char *const object_props[] = {"qom-type", "id", "netdev", "file", "maxlen", NULL};
 static const char *const rtc_props[] = {"base", "clock", "driftfix", NULL};
 static const char *const mon_props[] = {"chardev", "mode", "pretty", "id", NULL};
 static const char *const name_props[] = {"guest", "process", "debug-threads", NULL};
@@ -434,6 +448,30 @@ const struct config_key config_keys[] = {
      .metavar = "DRIVER,node-name=NAME[,KEY=VALUE...]",
      .example = "driver=qcow2,node-name=disk0,file.driver=file,file.filename=disk.qcow2",
      .help = "disk image for a device to refer to; also as a JSON object"},
+    {.name = "netdev",
+     .shape = CONFIG_PROPS_LIST,
+     .implied = "type",
+     .repeated = netdev_repeated,
+     .question = QUESTION_NETDEVS,
+     .metavar = "TYPE,id=ID[,KEY=VALUE...]",
+     .example = "user,id=net0,hostfwd=tcp:127.0.0.1:2222-:22",
+     .help = "network back end for a device to refer to by netdev=ID"},
+    {.name = "nic",
+     .shape = CONFIG_PROPS_LIST,
+     .implied = "type",
+     .repeated = netdev_repeated,
+     .question = QUESTION_NETDEVS,
+     .metavar = "TYPE[,model=DEVICE][,mac=ADDRESS][,KEY=VALUE...]",
+     .example = "user,hostfwd=tcp:127.0.0.1:2222-:22",
+     .help = "network device and its back end in one; none: no network"},
+    {.name = "object",
+     .shape = CONFIG_PROPS_LIST,
+     .implied = "qom-type",
+     .props = object_props,
+     .check = check_object,
+     .metavar = "filter-dump,id=ID,netdev=ID,file=FILE",
+     .example = "filter-dump,id=dump0,netdev=net0,file=net0.pcap",
+     .help = "capture a network's frames into a pcap file"},
     {.name = "reboot",
      .shape = CONFIG_FLAG,
      .metavar = "on|off",
@@ -577,7 +615,6 @@ const struct config_key config_keys[] = {
     NONE_KEY("monitor", "none: there is no monitor for people yet; see mon and qmp"),
     NONE_KEY("parallel", "none: there is no parallel port yet"),
     NONE_KEY("audio", "none: there is no sound yet"),
-    NONE_KEY("nic", "none: there is no network yet"),
     {.name = NULL},
 };
 

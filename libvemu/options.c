@@ -56,7 +56,9 @@ const struct option_desc option_table[] = {
     {.system = "display", .key = "display"},
     {.system = "vga", .key = "vga"},
     {.system = "monitor", .key = "monitor"},
-    {.system = "nic", .aliases = "net", .key = "nic"},
+    {.run = "netdev", .system = "netdev", .key = "netdev"},
+    {.run = "net", .system = "nic", .aliases = "net|nic", .key = "nic"},
+    {.run = "object", .system = "object", .key = "object"},
     {.system = "parallel", .key = "parallel"},
     {.system = "audio", .key = "audio"},
     {.system = "k", .key = "keyboard"},
@@ -129,7 +131,7 @@ const struct option_desc option_table[] = {
 const struct option_missing option_missing_table[] = {
     {"hda|hdb|hdc|hdd|cdrom|fda|fdb|sd|pflash|mtdblock|snapshot|no-fd-bootchk",
      "disks are virtio-blk so far: use -drive file=FILE,if=virtio"},
-    {"netdev|net-bridge|smb|tftp|redir", "there is no network so far"},
+    {"net-bridge|smb|tftp|redir", "see -netdev help for what replaces it"},
     {"usb|usbdevice", "there is no USB so far"},
     {"vnc|spice|sdl|gtk|curses|full-screen|g|alt-grab|ctrl-grab|no-frame|no-quit|show-cursor|"
      "rotate|portrait|win2k-hack",
@@ -141,7 +143,7 @@ const struct option_missing option_missing_table[] = {
     {"incoming|loadvm|only-migratable|dump-vmstate",
      "a program saves and loads a machine through libvemu"},
     {"numa|mem-path|mem-prealloc|overcommit", "give the memory's size alone, such as -m 512M"},
-    {"virtfs|fsdev|tpmdev|object|iscsi|secret|sandbox|run-with|runas|chroot", NULL},
+    {"virtfs|fsdev|tpmdev|iscsi|secret|sandbox|run-with|runas|chroot", NULL},
     {"acpitable|smbios|option-rom|fw_cfg|prom-env|global|set|readconfig|writeconfig|add-fd|compat",
      NULL},
     {"no-acpi|no-hpet|acpi", "the machine's properties are listed by -machine help"},

@@ -111,7 +111,8 @@ Test(config, a_clone_is_equal_and_its_own)
 Test(config, node_text_gives_back_what_was_parsed)
 {
     struct vemu_config *cfg = parsed("-chardev socket,id=c,path=/a,,b,server=on");
-    char *text = config_node_text(config_find(cfg, "chardev"), "backend", "id");
+    char *text =
+        config_node_text(config_find(cfg, "chardev"), "backend", (const char *const[]){"id", NULL});
 
     cr_assert_str_eq(text, "socket,path=/a,,b,server=on");
     vemu_string_free(text);
