@@ -8,6 +8,7 @@
  */
 #include "core/memory/internal.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "core/device/machine.h"
@@ -245,7 +246,7 @@ static struct mem_region *resolve(struct mem_space *space, const struct mem_view
             break;
         *lock = region_lock(r);
         lock_optional(*lock);
-        now = &__atomic_load_n(&space->current, __ATOMIC_SEQ_CST)->view;
+        now = &atomic_load(&space->current)->view;
         if (now == view)
             return r;
         unlock_optional(*lock);

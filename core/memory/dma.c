@@ -5,6 +5,7 @@
  */
 #include "core/memory/internal.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "core/device/machine.h"
@@ -146,7 +147,7 @@ static enum mem_result transfer(struct dma *dma, struct device *dev, uint64_t ad
     mem_view_enter(dma->space, &token);
     while (done < len) {
         const struct mem_view *view =
-            &__atomic_load_n(&dma->space->current, __ATOMIC_SEQ_CST)->view;
+            &atomic_load(&dma->space->current)->view;
         done += step(dma, view, addr + done, done, len - done);
     }
     mem_view_leave(dma->space, token);

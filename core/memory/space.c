@@ -10,6 +10,7 @@
  */
 #include "core/memory/internal.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,16 +99,17 @@ void mem_space_ram_written(struct mem_space *space, struct ram_block *block, uin
 const struct mem_view *mem_view_enter(struct mem_space *space, unsigned *token)
 {
     unsigned slot = hash_u64((uintptr_t)pthread_self()) % MEM_READER_SLOTS;
-    unsigned epoch = __atomic_load_n(&space->epoch, __ATOMIC_RELAXED);
+    unsigned epoch = atomic_load_explicit(&space->epoch, memory_order_relaxed);
 
     *token = slot << 1 | epoch;
-    __atomic_fetch_add(&space->readers[slot].active[epoch], 1, __ATOMIC_SEQ_CST);
-    return &__atomic_load_n(&space->current, __ATOMIC_SEQ_CST)->view;
+    atomic_fetch_add(&space->readers[slot].active[epoch], 1);
+    return &atomic_load(&space->current)->view;
 }
 
 void mem_view_leave(struct mem_space *space, unsigned token)
 {
-    __atomic_fetch_sub(&space->readers[token >> 1].active[token & 1], 1, __ATOMIC_RELEASE);
+    atomic_fetch_sub_explicit(&space->readers[token >> 1].active[token & 1], 1,
+                              memory_order_release);
 }
 
 /* Take the counters of drain_epoch that are at zero out of the mask; is it empty now? */
@@ -116,7 +118,7 @@ static bool drained(struct mem_space *space)
     for (unsigned slot = 0; slot < MEM_READER_SLOTS; slot++) {
         uint32_t bit = UINT32_C(1) << slot;
         if ((space->drain_mask & bit) &&
-            !__atomic_load_n(&space->readers[slot].active[space->drain_epoch], __ATOMIC_SEQ_CST))
+            !atomic_load(&space->readers[slot].active[space->drain_epoch]))
             space->drain_mask &= ~bit;
     }
     return !space->drain_mask;
@@ -141,7 +143,7 @@ static void reclaim(struct mem_space *space)
             space->drain_second = true;
             space->drain_epoch = space->epoch;
             space->drain_mask = UINT32_MAX;
-            __atomic_store_n(&space->epoch, !space->drain_epoch, __ATOMIC_SEQ_CST);
+            atomic_store(&space->epoch, !space->drain_epoch);
             continue;
         }
         free_views(&space->leaving);
@@ -185,7 +187,7 @@ static void publish(struct mem_space *space)
         if (!r->space)
             r->space = space;
     }
-    __atomic_store_n(&space->current, node, __ATOMIC_SEQ_CST);
+    atomic_store(&space->current, node);
     old->next = space->retired;
     space->retired = old;
     reclaim(space);

@@ -13,18 +13,20 @@ $(fuzz_programs): %: obj/%.o obj/tests/fuzz/driver.o $(archives)
 	    -Wl,--start-group $(archives) -Wl,--end-group $(LIBS)
 test_obj += $(addprefix obj/,$(addsuffix .o,$(fuzz_programs) tests/fuzz/driver))
 
-# Built anew as a whole, with clang's instrumentation: of core, or of the library for the targets
-# that make machines.
-fuzz_machines := qmp
-fuzz_sources = $(addprefix $(srcdir)/,tests/fuzz/$(1).c \
-    $(if $(filter $(1),$(fuzz_machines)),$(foreach l,$(layers),$($(l)_src)),$(core_src)))
-define fuzz_target
-fuzz/$(1): $$(call fuzz_sources,$(1))
-	@mkdir -p fuzz
-	$$(call say,FUZZ,$$@)$$(FUZZ_CC) -g -O1 -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined -std=gnu11 $$(CPPFLAGS_ALL) -pthread -o $$@ $$^ $$(LIBS)
-endef
-$(foreach t,$(fuzz_targets),$(eval $(call fuzz_target,$(t))))
+# Built anew with clang's instrumentation, the whole library once for all targets.
+fuzz_flags = -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -std=gnu11 \
+    $(CPPFLAGS_ALL) -pthread
+fuzz_obj := $(addprefix fuzz/obj/,$(addsuffix .o,$(basename $(foreach l,$(layers),$($(l)_src)))))
+fuzz/obj/%.o: $(srcdir)/%.c
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$*.c)$(FUZZ_CC) $(fuzz_flags) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+fuzz/obj/%.o: $(srcdir)/%.S
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$*.S)$(FUZZ_CC) $(CPPFLAGS_ALL) -MMD -MP -c $< -o $@
+-include $(fuzz_obj:.o=.d)
+
+$(addprefix fuzz/,$(fuzz_targets)): fuzz/%: $(srcdir)/tests/fuzz/%.c $(fuzz_obj)
+	$(call say,FUZZ,$@)$(FUZZ_CC) $(fuzz_flags) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 .PHONY: $(addprefix fuzz-,$(fuzz_targets))
 $(addprefix fuzz-,$(fuzz_targets)): fuzz-%: fuzz/%

@@ -1,0 +1,176 @@
+/*
+ * What fuzz targets of devices share: a machine without vCPUs, with a little RAM and a PCI bus, and
+ * an interpreter of programs, which are the input: register accesses, DMA memory, configuration
+ * space, time. A target adds its own operations.
+ *
+ *   byte 0   operation, modulo FUZZ_OPS
+ *   WRITE    window, size, offset u16, value u32: a device's memory or ports
+ *   READ     window, size, offset u16
+ *   RAM      address u24, length u8, bytes
+ *   CONFIG   offset u8, value u32
+ *   STEP     microseconds u16
+ *   LOOP     one round of the main loop
+ *   OWN      the target's, which takes what it wants
+ *
+ * All little-endian; a program that ends early reads zeros.
+ */
+#ifndef TESTS_FUZZ_DEVICE_H
+#define TESTS_FUZZ_DEVICE_H
+
+#include <string.h>
+#include "core/cpu/cpu.h"
+#include "core/device/machine.h"
+#include "core/util/endian.h"
+#include "core/util/range.h"
+#include "hw/pci/host_x86.h"
+#include "hw/pci/pci.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { FUZZ_RAM = 1 << 20, FUZZ_DEVFN = 3 << 3, FUZZ_OPERATIONS_MOST = 4096 };
+enum fuzz_op {
+    FUZZ_WRITE,
+    FUZZ_READ,
+    FUZZ_PUT,
+    FUZZ_CONFIG,
+    FUZZ_STEP,
+    FUZZ_LOOP,
+    FUZZ_OWN,
+    FUZZ_OPS
+};
+
+struct fuzz_input {
+    const uint8_t *data;
+    size_t size, at;
+};
+
+struct fuzz_window {
+    bool ports;
+    uint64_t base;
+    uint32_t size;
+};
+
+struct fuzz_machine {
+    struct vemu_machine m;
+    struct mem_region ram_region;
+    struct ram_block *ram;
+    struct pci_bus *bus;
+    struct pci_device *pci; /* the one that is poked */
+    const struct fuzz_window *windows;
+    unsigned window_count;
+    /* the target's own operation */
+    void (*own)(struct fuzz_machine *f, struct fuzz_input *in);
+};
+
+static inline uint64_t fuzz_take(struct fuzz_input *in, unsigned bytes)
+{
+    uint64_t v = 0;
+    for (unsigned i = 0; i < bytes; i++, in->at++)
+        v |= in->at < in->size ? (uint64_t)in->data[in->at] << 8 * i : 0;
+    return v;
+}
+
+static inline void fuzz_kick(struct vcpu *cpu)
+{
+    (void)cpu;
+}
+
+static inline void fuzz_machine_init(struct fuzz_machine *f)
+{
+    static const struct accel accel = {.name = "none", .vcpu_kick = fuzz_kick};
+    struct pci_host_config host = {.q35 = false};
+    memset(f, 0, sizeof *f);
+    if (!machine_init(&f->m, NULL))
+        fuzz_fail("no machine");
+    f->m.accel = &accel;
+    f->m.io = mem_space_new("io", 0x10000, &f->m.lock, NULL);
+    f->ram = ram_block_new(&f->m.rams, "ram", FUZZ_RAM, false, NULL);
+    if (!f->m.io || !f->ram)
+        fuzz_fail("no memory");
+    clock_set_manual(f->m.clocks, true);
+    clock_set_running(f->m.clocks, true);
+    mem_region_init_ram(&f->ram_region, "ram", f->ram, 0, FUZZ_RAM);
+    machine_lock(&f->m);
+    mem_region_add(mem_space_root(f->m.memory), 0, &f->ram_region, 0);
+    struct device *dev = pci_host_create(&f->m, &host, NULL);
+    if (!dev)
+        fuzz_fail("no host bridge");
+    f->bus = pci_host_bus(dev);
+    machine_unlock(&f->m);
+}
+
+/* A PCI device, realized. Machine lock held; before machine_reset. */
+static inline struct pci_device *fuzz_plug(struct fuzz_machine *f, const struct device_class *cls,
+                                           const char *prop, const char *value)
+{
+    struct device *dev = device_new(&f->m, cls, NULL, NULL);
+    struct pci_device *pci = (struct pci_device *)dev;
+    if (!dev || (prop && !device_set_prop(dev, prop, value, NULL)))
+        fuzz_fail("no device");
+    pci->bus = f->bus;
+    pci->devfn = FUZZ_DEVFN;
+    if (!device_realize(dev, NULL))
+        fuzz_fail("the device is not realized");
+    return f->pci = pci;
+}
+
+static inline void fuzz_access(struct fuzz_machine *f, struct fuzz_input *in, bool write)
+{
+    const struct fuzz_window *w = &f->windows[fuzz_take(in, 1) % f->window_count];
+    unsigned size = 1u << (fuzz_take(in, 1) & 3);
+    uint64_t addr = w->base + fuzz_take(in, 2) % w->size, value = write ? fuzz_take(in, 4) : 0;
+    if (w->ports && size == 8)
+        size = 4;
+    if (write)
+        mem_write(w->ports ? f->m.io : f->m.memory, addr, size, value);
+    else
+        mem_read(w->ports ? f->m.io : f->m.memory, addr, size, &value);
+}
+
+static inline void fuzz_put(struct fuzz_machine *f, struct fuzz_input *in)
+{
+    uint32_t addr = (uint32_t)fuzz_take(in, 3) % FUZZ_RAM, len = (uint32_t)fuzz_take(in, 1);
+    for (uint32_t i = 0; i < len; i++)
+        f->ram->host[(addr + i) % FUZZ_RAM] = (uint8_t)fuzz_take(in, 1);
+}
+
+static inline void fuzz_step(struct fuzz_machine *f, int64_t ns)
+{
+    machine_lock(&f->m);
+    clock_step(f->m.clocks, ns);
+    machine_unlock(&f->m);
+}
+
+static inline void fuzz_run(struct fuzz_machine *f, struct fuzz_input *in)
+{
+    for (unsigned n = 0; in->at < in->size && n < FUZZ_OPERATIONS_MOST; n++) {
+        enum fuzz_op op = (enum fuzz_op)(fuzz_take(in, 1) % FUZZ_OPS);
+        switch (op) {
+        case FUZZ_WRITE:
+        case FUZZ_READ:
+            fuzz_access(f, in, op == FUZZ_WRITE);
+            break;
+        case FUZZ_PUT:
+            fuzz_put(f, in);
+            break;
+        case FUZZ_CONFIG: {
+            uint32_t offset = (uint32_t)fuzz_take(in, 1) & 0xfc, value = (uint32_t)fuzz_take(in, 4);
+            machine_lock(&f->m);
+            pci_config_write(f->pci, offset, value, 4);
+            machine_unlock(&f->m);
+            break;
+        }
+        case FUZZ_STEP:
+            fuzz_step(f, (int64_t)fuzz_take(in, 2) * 1000);
+            break;
+        case FUZZ_LOOP:
+            loop_iterate(f->m.loop, 0);
+            break;
+        default:
+            if (f->own)
+                f->own(f, in);
+            break;
+        }
+    }
+}
+
+#endif
