@@ -403,6 +403,7 @@ static bool vcpu_init_tcg(struct vcpu *cpu, struct vemu_error **errp)
     tc->vcpu = cpu;
     tc->tm = tm;
     tc->arch = tm->arch;
+    tc->memory = cpu->machine->memory;
     tc->host_mxcsr = 0x1f80;
     tc->clock = clock_virtual_reading(cpu->machine->clocks);
     inject_vcpu_init(tc);

@@ -56,8 +56,9 @@ struct tcg_cpu {
     struct vcpu *vcpu;
     struct tcg_machine *tm;
     const struct tcg_arch *arch;
-    struct tcg_mmu *mmu; /* tcg/mmu: cached contexts, what misses go by */
-    void *backend;       /* the back end's own per-vCPU data */
+    struct tcg_mmu *mmu;      /* tcg/mmu: cached contexts, what misses go by */
+    struct mem_space *memory; /* what physical addresses are of: see tcg_mmu_set_memory() */
+    void *backend;            /* the back end's own per-vCPU data */
     struct tcg_counters counters;
 
     /* An exception raised by a helper or slow path, until the architecture delivers it. */
@@ -212,6 +213,10 @@ void tcg_mmu_keys_changed(struct tcg_cpu *tc);
  * paging-mode bits): a cached context for it is taken up; flush: its cached translations are void.
  */
 void tcg_mmu_set_root(struct tcg_cpu *tc, uint64_t key, bool flush);
+/* Physical addresses are of this space from now on: the machine's memory, or what the processor
+ * sees in a mode of its own (x86: system management mode). Roots of different spaces have different
+ * keys; a call of tcg_mmu_set_root follows. */
+void tcg_mmu_set_memory(struct tcg_cpu *tc, struct mem_space *space);
 /* The mode word or MMU index may have changed: recompute both and select the context. Called by
  * helpers that change CPL, CRx, EFER, CS, RFLAGS.TF/AC ...; the block must end with IR_EXIT_DYN. */
 void tcg_mode_changed(struct tcg_cpu *tc);

@@ -18,7 +18,6 @@
 
 bool tcg_find_code(struct tcg_cpu *tc, uint64_t vaddr, struct code_place *out)
 {
-    struct vemu_machine *m = tc->vcpu->machine;
     struct tlb_entry *e = tlb_lookup(tc, tc->ctx, vaddr, TCG_FETCH);
     unsigned token;
     if (!e)
@@ -27,14 +26,14 @@ bool tcg_find_code(struct tcg_cpu *tc, uint64_t vaddr, struct code_place *out)
     out->paddr = tlb_physical(e, vaddr);
     if (!(e->info & (TLB_INFO_RAM | TLB_INFO_ROM)))
         return true;
-    const struct mem_view *view = mem_view_enter(m->memory, &token);
+    const struct mem_view *view = mem_view_enter(tc->memory, &token);
     const struct mem_range *range = mem_view_find(view, out->paddr);
     if (range && range->region->ram) {
         out->ram = range->region->ram;
         out->offset =
             range->region->ram_offset + range->region_offset + (out->paddr - range->start);
     }
-    mem_view_leave(m->memory, token);
+    mem_view_leave(tc->memory, token);
     return true;
 }
 
@@ -382,7 +381,7 @@ static void read_bus_code(struct tcg_cpu *tc, uint64_t paddr, uint8_t *out, unsi
 {
     for (unsigned n = 0; n < 16 && n < room; n++) {
         uint64_t v = 0;
-        mem_read(tc->vcpu->machine->memory, paddr + n, 1, &v);
+        mem_read(tc->memory, paddr + n, 1, &v);
         out[n] = (uint8_t)v;
     }
 }

@@ -18,6 +18,7 @@
 
 struct vemu_machine;
 struct vemu_error;
+struct mem_space;
 struct vcpu;
 
 enum cpu_arch { ARCH_X86, ARCH_ARM };
@@ -166,6 +167,9 @@ void vcpus_free(struct vemu_machine *m);
 void cpu_interrupt(struct vcpu *cpu, uint32_t bits);
 void cpu_clear_interrupt(struct vcpu *cpu, uint32_t bits);
 void vcpu_reset(struct vcpu *cpu);
+/* What the vCPU's physical addresses are of in its present state: the machine's memory, or that of
+ * system management mode. */
+struct mem_space *vcpu_memory(const struct vcpu *cpu);
 
 /* The vCPU whose thread this is, or NULL on any other thread. Per-vCPU registers that all vCPUs see
  * at one address (the local APIC) need to know who makes the access. The thread-local pointer

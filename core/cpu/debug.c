@@ -58,7 +58,7 @@ bool cpu_debug_translate(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr)
 /* One copy, page by page; exactly one of in and out is set. */
 static bool copy(struct vcpu *cpu, uint64_t vaddr, void *out, const void *in, size_t len)
 {
-    struct mem_space *space = cpu->machine->memory;
+    struct mem_space *space = vcpu_memory(cpu);
 
     for (size_t done = 0; done < len;) {
         uint64_t room = MEM_PAGE_SIZE - ((vaddr + done) & (MEM_PAGE_SIZE - 1));

@@ -265,6 +265,14 @@ void vcpu_reset(struct vcpu *cpu)
         cpu->machine->accel->vcpu_reset(cpu);
 }
 
+struct mem_space *vcpu_memory(const struct vcpu *cpu)
+{
+    const struct x86_regs *regs = cpu->regs;
+    const struct vemu_machine *m = cpu->machine;
+
+    return regs && regs->smm && m->smm_memory ? m->smm_memory : m->memory;
+}
+
 struct vcpu *vcpu_new(struct vemu_machine *m, enum cpu_arch arch, uint32_t apic_id,
                       const void *model, struct vemu_error **errp)
 {

@@ -20,7 +20,7 @@ static bool read_entry(struct vcpu *cpu, uint64_t addr, unsigned size, uint64_t 
 {
     uint8_t bytes[8] = {0};
 
-    if (dma_read(cpu->machine->memory, NULL, addr, bytes, size) != MEM_OK)
+    if (dma_read(vcpu_memory(cpu), NULL, addr, bytes, size) != MEM_OK)
         return false;
     *entry = load_le64(bytes);
     return *entry & PTE_P;

@@ -47,6 +47,14 @@ static void free_devices(struct vemu_machine *m)
         device_free(list_entry(m->devices.prev, struct device, node));
 }
 
+void machine_free_firmware_dirs(struct vemu_machine *m)
+{
+    for (unsigned n = 0; m->firmware_dirs && m->firmware_dirs[n]; n++)
+        free(m->firmware_dirs[n]);
+    free(m->firmware_dirs);
+    m->firmware_dirs = NULL;
+}
+
 void machine_destroy(struct vemu_machine *m)
 {
     if (!m->devices.next)
@@ -57,6 +65,8 @@ void machine_destroy(struct vemu_machine *m)
     /* Nobody runs any more: regions go without a new view for each of them. */
     if (m->memory)
         mem_transaction_begin(m->memory);
+    if (m->smm_memory)
+        mem_transaction_begin(m->smm_memory);
     if (m->io)
         mem_transaction_begin(m->io);
     free_devices(m);
@@ -72,6 +82,7 @@ void machine_destroy(struct vemu_machine *m)
     if (m->accel && m->accel->machine_destroy)
         m->accel->machine_destroy(m);
     mem_space_free(m->io);
+    mem_space_free(m->smm_memory);
     mem_space_free(m->memory);
     while (!list_empty(&m->rams.blocks))
         ram_block_free(&m->rams, list_entry(m->rams.blocks.next, struct ram_block, node));
@@ -79,6 +90,7 @@ void machine_destroy(struct vemu_machine *m)
         loop_free(m->loop);
     if (m->clocks)
         clock_set_free(m->clocks);
+    machine_free_firmware_dirs(m);
     log_destroy(&m->log);
     pthread_cond_destroy(&m->state_changed);
     pthread_mutex_destroy(&m->request_lock);

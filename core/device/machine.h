@@ -43,8 +43,9 @@ struct vemu_machine {
     struct loop *loop;
     struct ram_list rams;
     struct mem_space *memory;
-    struct mem_space *io; /* NULL on machines without port I/O */
-    uint64_t ram_size;    /* bytes, -m */
+    struct mem_space *smm_memory; /* what x86 vCPUs see in system management mode; NULL: `memory` */
+    struct mem_space *io;         /* NULL on machines without port I/O */
+    uint64_t ram_size;            /* bytes, -m */
 
     struct list devices; /* struct device.node */
     struct list chardevs;
@@ -68,6 +69,7 @@ struct vemu_machine {
     int exit_status;
     enum run_state run_state;
     bool no_reboot, no_shutdown;
+    char **firmware_dirs; /* where to look for firmware files first; ended by NULL; may be NULL */
 
     void *board; /* the board's own struct */
     void (*board_reset)(
@@ -80,6 +82,7 @@ struct vemu_machine {
 bool machine_init(struct vemu_machine *m, struct vemu_error **errp);
 /* vCPU threads and the loop's thread are already joined. Zeroes m; allowed on a zeroed one. */
 void machine_destroy(struct vemu_machine *m);
+void machine_free_firmware_dirs(struct vemu_machine *m);
 /* Reset every device (creation order), then the vCPUs, then board_reset. Machine lock held, vCPUs
  * paused. */
 void machine_reset(struct vemu_machine *m);

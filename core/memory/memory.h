@@ -161,6 +161,10 @@ typedef void (*mem_changed_fn)(void *opaque, struct mem_space *space);
 
 struct mem_space *mem_space_new(const char *name, uint64_t size, pthread_mutex_t *machine_lock,
                                 struct vemu_error **errp);
+/* Another view of the same machine: size, lock and hooks (listener, ram_written) as `other` has
+ * them. */
+struct mem_space *mem_space_new_beside(const char *name, const struct mem_space *other,
+                                       struct vemu_error **errp);
 void mem_space_free(struct mem_space *space);
 struct mem_region *mem_space_root(struct mem_space *space);
 void mem_space_set_listener(struct mem_space *space, mem_changed_fn fn, void *opaque);

@@ -45,6 +45,18 @@ struct mem_space *mem_space_new(const char *name, uint64_t size, pthread_mutex_t
     return space;
 }
 
+struct mem_space *mem_space_new_beside(const char *name, const struct mem_space *other,
+                                       struct vemu_error **errp)
+{
+    struct mem_space *space = mem_space_new(name, other->root.size, other->lock, errp);
+
+    if (space) {
+        mem_space_set_listener(space, other->changed, other->changed_opaque);
+        mem_space_set_ram_written(space, other->ram_written, other->ram_written_opaque);
+    }
+    return space;
+}
+
 static void free_views(struct mem_view_node **views)
 {
     while (*views) {

@@ -46,7 +46,7 @@ static uint64_t io_load(struct tcg_cpu *tc, uint64_t paddr, unsigned size)
 {
     uint64_t value = 0;
     io_begin(tc);
-    mem_read(tc->vcpu->machine->memory, paddr, size, &value);
+    mem_read(tc->memory, paddr, size, &value);
     io_end(tc);
     return value;
 }
@@ -54,7 +54,7 @@ static uint64_t io_load(struct tcg_cpu *tc, uint64_t paddr, unsigned size)
 static void io_store(struct tcg_cpu *tc, uint64_t paddr, unsigned size, uint64_t value)
 {
     io_begin(tc);
-    mem_write(tc->vcpu->machine->memory, paddr, size, value);
+    mem_write(tc->memory, paddr, size, value);
     io_end(tc);
 }
 
@@ -109,16 +109,15 @@ static bool check_watch(struct tcg_cpu *tc, uint64_t addr, unsigned size, bool w
 
 static struct ram_block *ram_of(struct tcg_cpu *tc, uint64_t paddr, uint64_t *offset)
 {
-    struct vemu_machine *m = tc->vcpu->machine;
     struct ram_block *ram = NULL;
     unsigned token;
-    const struct mem_view *view = mem_view_enter(m->memory, &token);
+    const struct mem_view *view = mem_view_enter(tc->memory, &token);
     const struct mem_range *range = mem_view_find(view, paddr);
     if (range && range->region->ram) {
         ram = range->region->ram;
         *offset = range->region->ram_offset + range->region_offset + (paddr - range->start);
     }
-    mem_view_leave(m->memory, token);
+    mem_view_leave(tc->memory, token);
     return ram;
 }
 

@@ -30,12 +30,11 @@ static void log_walk(const struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access a
 
 const struct tlb_ram *tlb_ram_at(struct tcg_cpu *tc, uint64_t paddr)
 {
-    struct vemu_machine *m = tc->vcpu->machine;
     struct tlb_ram *cached = &tc->mmu->ram;
     unsigned token;
     if (paddr - cached->start < cached->size)
         return cached;
-    const struct mem_view *view = mem_view_enter(m->memory, &token);
+    const struct mem_view *view = mem_view_enter(tc->memory, &token);
     const struct mem_range *range = mem_view_find(view, paddr);
     const bool found = range && range->region->ram;
     if (found) {
@@ -53,7 +52,7 @@ const struct tlb_ram *tlb_ram_at(struct tcg_cpu *tc, uint64_t paddr)
                                    .rom = rom,
                                    .pages = {pages, rom ? 0 : pages}};
     }
-    mem_view_leave(m->memory, token);
+    mem_view_leave(tc->memory, token);
     return found ? cached : NULL;
 }
 

@@ -471,6 +471,12 @@ void tcg_mmu_set_root(struct tcg_cpu *tc, uint64_t key, bool flush)
     tcg_mode_changed(tc);
 }
 
+void tcg_mmu_set_memory(struct tcg_cpu *tc, struct mem_space *space)
+{
+    tc->memory = space;
+    tc->mmu->ram = (struct tlb_ram){0};
+}
+
 void tlb_forget_code(struct tcg_cpu *tc)
 {
     for (unsigned r = 0; r < TLB_ROOTS; r++)

@@ -181,24 +181,22 @@ unsigned x86_mem_attr(struct tcg_cpu *tc, unsigned cpl)
 
 /*
  * The key names one set of mappings: CR3 (bits 0-51; its low 12 bits are the PCID under CR4.PCIDE)
- * and everything that changes how the tables are read. PKRU and CR4.PKE are not in it: writing them
- * flushes.
+ * and everything that changes how the tables are read, and of which memory. PKRU and CR4.PKE are
+ * not in it: writing them flushes. CR4.PSE counts outside long mode only, CR4.LA57 inside.
  */
 static uint64_t x86_mmu_root(struct tcg_cpu *tc)
 {
     const struct x86_regs *r = x86_regs_of(tc);
-    uint64_t a20 = r->a20_off ? UINT64_C(1) << 62 : 0;
+    uint64_t key = (r->a20_off ? UINT64_C(1) << 62 : 0) | (r->smm ? UINT64_C(1) << 58 : 0);
     if (!(r->cr0 & X86_CR0_PG))
-        return a20;
-    uint64_t key = (r->cr3 & mask_bits(52)) | a20;
-    key |= UINT64_C(1) << 52;
+        return key;
+    key |= (r->cr3 & mask_bits(52)) | UINT64_C(1) << 52;
 #define KEY_IF(condition, bit) key |= (condition) ? UINT64_C(1) << (bit) : 0
     KEY_IF(r->cr0 & X86_CR0_WP, 53);
     KEY_IF(r->cr4 & X86_CR4_PAE, 54);
-    KEY_IF(r->cr4 & X86_CR4_PSE, 55);
+    KEY_IF(r->cr4 & (r->efer & X86_EFER_LMA ? X86_CR4_LA57 : X86_CR4_PSE), 55);
     KEY_IF(r->cr4 & X86_CR4_SMEP, 56);
     KEY_IF(r->cr4 & X86_CR4_SMAP, 57);
-    KEY_IF(r->cr4 & X86_CR4_LA57, 58);
     KEY_IF(r->efer & X86_EFER_NXE, 59);
     KEY_IF(r->efer & X86_EFER_LMA, 60);
     KEY_IF(r->cr4 & X86_CR4_PCIDE, 61);
@@ -299,6 +297,7 @@ static void x86_reset(struct tcg_cpu *tc)
     tc->step_pending = 0;
     tc->status = TCG_OK;
     tc->guest_mxcsr = (r->mxcsr & 0xffff) | 0x1f80;
+    tcg_mmu_set_memory(tc, vcpu_memory(tc->vcpu));
     tcg_mmu_set_root(tc, x86_mmu_root(tc), true);
     x86_fcw_changed(tc);
 }

@@ -32,7 +32,7 @@ static bool check_pdptes(struct tcg_cpu *tc, uint64_t cr3)
         if (range && at - range->start + 8 <= range->size)
             memcpy(&entry, range->ram->host + range->offset + (at - range->start), 8);
         else
-            mem_read(tc->vcpu->machine->memory, at, 8, &entry);
+            mem_read(tc->memory, at, 8, &entry);
         if ((entry & 1) && (entry & reserved))
             return false;
     }

@@ -671,7 +671,8 @@ static enum tcg_event take_next(struct tcg_cpu *tc)
     struct x86_regs *r = x86_regs_of(tc);
     uint32_t bits = __atomic_load_n((uint32_t *)&cpu->interrupt, __ATOMIC_ACQUIRE);
     enum tcg_event result;
-    if (bits & CPU_INT_INIT) {
+    /* In system management mode INIT waits for RSM. */
+    if ((bits & CPU_INT_INIT) && !r->smm) {
         take_init(tc);
         return TCG_EVENT_DELIVERED;
     }
@@ -686,6 +687,13 @@ static enum tcg_event take_next(struct tcg_cpu *tc)
         cpu_clear_interrupt(cpu, bits & (CPU_INT_SIPI | CPU_INT_POLL));
     if (r->pending_valid)
         return take_saved(tc);
+    /* One more is remembered while the processor is in system management mode. */
+    if ((bits & CPU_INT_SMI) && !r->smm && !r->sti_shadow) {
+        cpu_clear_interrupt(cpu, CPU_INT_SMI);
+        tc->counters.interrupts++;
+        x86_enter_smm(tc);
+        return TCG_EVENT_DELIVERED;
+    }
     if (tc->step_pending && take_debug_trap(tc, &result))
         return result;
     if ((bits & CPU_INT_NMI) && !r->nmi_masked && r->sti_shadow != 2) {

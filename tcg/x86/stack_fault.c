@@ -12,14 +12,13 @@
 static unsigned fetch(struct tcg_cpu *tc, uint8_t *bytes, unsigned max)
 {
     const uint64_t pc = x86_regs_of(tc)->rip;
-    struct mem_space *space = tc->vcpu->machine->memory;
     struct tcg_walk w;
     unsigned n;
     for (n = 0; n < max; n++) {
         uint64_t addr = tc->arch->code_address(tc, pc + n), v = 0;
         if (!x86_walk(tc, addr, TCG_FETCH, tc->arch->mmu_index(tc), true, &w))
             break;
-        if (mem_read(space, w.paddr | (addr & (MEM_PAGE_SIZE - 1)), 1, &v) != MEM_OK)
+        if (mem_read(tc->memory, w.paddr | (addr & (MEM_PAGE_SIZE - 1)), 1, &v) != MEM_OK)
             break;
         bytes[n] = (uint8_t)v;
     }

@@ -231,6 +231,7 @@ bool x86_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsign
  * (stack_fault.c) */
 bool x86_is_stack_access(struct tcg_cpu *tc, uint64_t addr);
 bool x86_deliver_exception(struct tcg_cpu *tc);
+void x86_enter_smm(struct tcg_cpu *tc); /* smm.c */
 enum tcg_event x86_take_events(struct tcg_cpu *tc);
 
 /* MXCSR was written: guest_mxcsr and the mode follow. */

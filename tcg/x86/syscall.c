@@ -186,10 +186,3 @@ uint64_t x86_helper_pause(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_
         sched_yield();
     return 0;
 }
-
-uint64_t x86_helper_rsm(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
-{
-    UNUSED(a, b, c, d);
-    ud(tcg_cpu_of(env)); /* there is no system management mode to return from */
-    return 0;
-}
