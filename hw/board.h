@@ -43,6 +43,7 @@ struct board_class {
     const char *default_cpu;
     bool has_serial;
     const char *virtio_blk; /* the class of a disk that names none */
+    const char *firmware;   /* file that is started when there is no kernel; NULL: none */
     const struct prop_desc
         *props; /* ended by a NULL name; offsets are into the board's options struct */
     bool (*create)(struct vemu_machine *m, const struct board_class *cls,

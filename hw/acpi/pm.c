@@ -111,7 +111,7 @@ static uint8_t read_byte(struct acpi_pm *pm, uint64_t offset)
     case ACPI_PM1_CNT + 1:
         return (uint8_t)(pm->pm1_control >> 8 * (offset & 1));
     default:
-        return 0;
+        return pm->cfg.read_other ? pm->cfg.read_other(pm->cfg.opaque, offset) : 0;
     }
 }
 
@@ -150,6 +150,8 @@ static void write_byte(struct acpi_pm *pm, uint64_t offset, uint8_t value)
         break;
     }
     default:
+        if (pm->cfg.write_other)
+            pm->cfg.write_other(pm->cfg.opaque, offset, value);
         break;
     }
 }
@@ -212,6 +214,15 @@ void acpi_pm_post_load(struct acpi_pm *pm)
     pm->pm1_status &= PM1_STS_MASK;
     pm->pm1_enable &= PM1_EN_MASK;
     pm->pm1_control &= PM1_SCI_EN | PM1_BM_RLD | PM1_SLP_TYP;
+    update_sci(pm);
+}
+
+void acpi_pm_set_acpi_mode(struct acpi_pm *pm, bool on)
+{
+    if (on)
+        pm->pm1_control |= PM1_SCI_EN;
+    else if (!pm->cfg.sci_enabled)
+        pm->pm1_control &= (uint16_t)~PM1_SCI_EN;
     update_sci(pm);
 }
 

@@ -32,6 +32,10 @@ struct acpi_pm_config {
     uint8_t gpe_bytes;   /* of status, at most ACPI_GPE_BYTES */
     uint8_t s5_type;     /* SLP_TYP that means soft off, as in the _S5 object */
     bool sci_enabled;    /* ACPI mode from the start: boots without firmware */
+    /* The chipset's own registers in the block; NULL: they read as zero. */
+    uint8_t (*read_other)(void *opaque, uint64_t offset);
+    void (*write_other)(void *opaque, uint64_t offset, uint8_t value);
+    void *opaque;
 };
 
 struct acpi_pm {
@@ -54,6 +58,8 @@ void acpi_pm_init(struct acpi_pm *pm, const struct acpi_pm_config *cfg);
 void acpi_pm_exit(struct acpi_pm *pm);
 void acpi_pm_reset(struct acpi_pm *pm);
 void acpi_pm_post_load(struct acpi_pm *pm);
+/* Enter or leave ACPI mode (SCI_EN), as firmware does when asked by the SMI command port. */
+void acpi_pm_set_acpi_mode(struct acpi_pm *pm, bool on);
 /* The user presses the power button. */
 void acpi_pm_power_button(struct acpi_pm *pm);
 /* Raise general-purpose event n (an edge: its status bit stays set until the guest clears it). */

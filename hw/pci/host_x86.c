@@ -8,6 +8,8 @@
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
+#include "hw/pci/pam.h"
+#include "hw/pci/smram.h"
 
 enum {
     CONFIG_ADDRESS = 0,
@@ -17,16 +19,28 @@ enum {
     RST_CPU = 1 << 2,
 };
 #define CONFIG_ENABLE 0x80000000u
-/* MCH register: base of the enhanced configuration window. */
-enum { MCH_PCIEXBAR = 0x60, PCIEXBAR_ENABLE = 1 };
+enum { I440FX_PAM0 = 0x59, I440FX_SMRAM = 0x72 };
+enum {
+    MCH_EXT_TSEG_MBYTES = 0x50, /* not in the data sheet: see ext_tseg_written() */
+    MCH_PCIEXBAR = 0x60,        /* base of the enhanced configuration window */
+    PCIEXBAR_ENABLE = 1,
+    MCH_PAM0 = 0x90,
+    MCH_SMRAM = 0x9d,
+    MCH_ESMRAMC = 0x9e,
+};
+#define ISA_ROM_END UINT64_C(0x100000)
+#define ISA_ROM_MAX UINT64_C(0x20000)
+enum { EXT_TSEG_MBYTES = 16, EXT_TSEG_QUERY = 0xffff };
 
 struct pci_host {
     struct device dev;
     struct pci_bus bus;
-    struct mem_region mem, io, ports, ecam;
+    struct mem_region mem, io, ports, ecam, rom;
     uint32_t config_address;
     uint8_t reset_control;
-    bool q35, ecam_enabled;
+    struct pci_host_config cfg;
+    struct pam pam;
+    struct smram smram;
 };
 
 struct host_function {
@@ -94,9 +108,68 @@ static const struct mem_ops ecam_ops = {
 
 /* ---- function 0:0.0 -------------------------------------------------------------------------- */
 
+/* D_LCK freezes the registers and closes the window, until reset. */
+static void update_smram(struct pci_device *pci, uint32_t reg, uint64_t tseg_bytes)
+{
+    struct pci_host *host = ((struct host_function *)pci)->host;
+    uint8_t *smram = &pci->config[reg];
+    bool locked = *smram & SMRAM_LOCK;
+    if (locked)
+        *smram &= (uint8_t)~SMRAM_OPEN;
+    pci->wmask[reg] = locked ? 0 : SMRAM_WMASK;
+    smram_update(&host->smram, *smram, tseg_bytes);
+}
+
+static void i440fx_config_written(struct pci_device *pci, uint32_t offset, uint32_t size)
+{
+    struct pci_host *host = ((struct host_function *)pci)->host;
+    if (!host->cfg.ram)
+        return;
+    if (range_overlaps(offset, size, I440FX_PAM0, PAM_REGISTERS))
+        pam_update(&host->pam, &pci->config[I440FX_PAM0]);
+    if (range_overlaps(offset, size, I440FX_SMRAM, 1))
+        update_smram(pci, I440FX_SMRAM, 0);
+}
+
+/* The chipset has 1, 2 and 8 MiB of TSEG; the fourth size is more than that, and this register says
+ * how much to who writes FFFFH and reads: firmware that needs it asks so. */
+static void ext_tseg_written(struct pci_device *pci)
+{
+    uint8_t *reg = pci->config + MCH_EXT_TSEG_MBYTES;
+    if (load_le16(reg) == EXT_TSEG_QUERY)
+        store_le16(reg, EXT_TSEG_MBYTES);
+}
+
+static uint64_t tseg_bytes(const struct pci_device *pci)
+{
+    static const uint8_t mib[] = {1, 2, 8, EXT_TSEG_MBYTES};
+    uint8_t esmramc = pci->config[MCH_ESMRAMC];
+    if (!(esmramc & ESMRAM_T_ENABLE))
+        return 0;
+    return (uint64_t)mib[(esmramc & ESMRAM_TSEG_SIZE) >> ESMRAM_TSEG_SIZE_SHIFT] << 20;
+}
+
+static void q35_smram_written(struct pci_device *pci, uint32_t offset, uint32_t size)
+{
+    struct pci_host *host = ((struct host_function *)pci)->host;
+    if (!host->cfg.ram)
+        return;
+    if (range_overlaps(offset, size, MCH_PAM0, PAM_REGISTERS))
+        pam_update(&host->pam, &pci->config[MCH_PAM0]);
+    if (range_overlaps(offset, size, MCH_EXT_TSEG_MBYTES, 2))
+        ext_tseg_written(pci);
+    if (range_overlaps(offset, size, MCH_SMRAM, 2)) {
+        update_smram(pci, MCH_SMRAM, tseg_bytes(pci));
+        bool locked = pci->config[MCH_SMRAM] & SMRAM_LOCK;
+        pci->wmask[MCH_ESMRAMC] = locked ? 0 : ESMRAM_WMASK;
+        store_le16(pci->wmask + MCH_EXT_TSEG_MBYTES, locked ? 0 : 0xffff);
+    }
+}
+
 static void q35_config_written(struct pci_device *pci, uint32_t offset, uint32_t size)
 {
     struct pci_host *host = ((struct host_function *)pci)->host;
+    q35_smram_written(pci, offset, size);
     if (!range_overlaps(offset, size, MCH_PCIEXBAR, 8))
         return;
     /* Length field (bits 1 and 2): 256, 128 or 64 MiB. The window keeps its full size; software
@@ -107,16 +180,32 @@ static void q35_config_written(struct pci_device *pci, uint32_t offset, uint32_t
         mem_region_add(mem_space_root(host->dev.machine->memory), base, &host->ecam, 0);
 }
 
+static void add_pam(struct host_function *f, uint32_t pam0)
+{
+    for (unsigned n = 0; n < PAM_REGISTERS; n++) {
+        f->pci.wmask[pam0 + n] = PAM_WMASK(n);
+        f->pci.config[pam0 + n] = f->host->cfg.shadow ? PAM_WMASK(n) : 0;
+    }
+}
+
 static bool i440fx_realize(struct device *dev, struct vemu_error **errp)
 {
-    struct pci_device *pci = (struct pci_device *)dev;
+    struct host_function *f = (struct host_function *)dev;
     static const struct pci_ident ident = {.vendor = PCI_VENDOR_INTEL,
                                            .device = 0x1237,
                                            .subsystem_vendor = PCI_VENDOR_VIRTIO,
                                            .subsystem = 0x1100,
                                            .class_code = 0x060000,
                                            .revision = 2};
-    return pci_device_init(pci, &ident, errp);
+    if (!pci_device_init(&f->pci, &ident, errp))
+        return false;
+    if (f->host->cfg.ram) {
+        add_pam(f, I440FX_PAM0);
+        f->pci.config[I440FX_SMRAM] = SMRAM_RESET;
+        f->pci.wmask[I440FX_SMRAM] = SMRAM_WMASK;
+    }
+    f->pci.config_written = i440fx_config_written;
+    return true;
 }
 
 static bool q35_realize(struct device *dev, struct vemu_error **errp)
@@ -132,7 +221,15 @@ static bool q35_realize(struct device *dev, struct vemu_error **errp)
         return false;
     store_le64(f->pci.wmask + MCH_PCIEXBAR, UINT64_C(0xff0000007));
     store_le64(f->pci.config + MCH_PCIEXBAR,
-               Q35_ECAM_BASE | (f->host->ecam_enabled ? PCIEXBAR_ENABLE : 0));
+               Q35_ECAM_BASE | (f->host->cfg.ecam_enabled ? PCIEXBAR_ENABLE : 0));
+    if (f->host->cfg.ram) {
+        add_pam(f, MCH_PAM0);
+        f->pci.config[MCH_SMRAM] = SMRAM_RESET;
+        f->pci.wmask[MCH_SMRAM] = SMRAM_WMASK;
+        f->pci.config[MCH_ESMRAMC] = ESMRAM_CACHE;
+        f->pci.wmask[MCH_ESMRAMC] = ESMRAM_WMASK;
+        store_le16(f->pci.wmask + MCH_EXT_TSEG_MBYTES, 0xffff);
+    }
     f->pci.config_written = q35_config_written;
     return true;
 }
@@ -187,11 +284,22 @@ const struct device_class pci_q35_class = {
 
 /* ---- the host -------------------------------------------------------------------------------- */
 
+static void host_unrealize(struct device *dev)
+{
+    struct pci_host *host = (struct pci_host *)dev;
+    smram_exit(&host->smram);
+    pam_exit(&host->pam);
+    mem_region_remove(&host->ecam);
+    mem_region_remove(&host->rom);
+    mem_region_remove(&host->ports);
+    mem_region_remove(&host->io);
+    mem_region_remove(&host->mem);
+}
+
 static bool host_realize(struct device *dev, struct vemu_error **errp)
 {
     struct pci_host *host = (struct pci_host *)dev;
     struct vemu_machine *m = dev->machine;
-    (void)errp;
     mem_region_init_container(&host->mem, "pci-memory", UINT64_C(1) << 52);
     mem_region_init_container(&host->io, "pci-io", 0x10000);
     mem_region_init_io(&host->ports, "pci-config", 8, &ports_ops, host, dev);
@@ -200,18 +308,20 @@ static bool host_realize(struct device *dev, struct vemu_error **errp)
     mem_region_add(mem_space_root(m->memory), 0, &host->mem, -1);
     mem_region_add(mem_space_root(m->io), 0, &host->io, -1);
     mem_region_add(mem_space_root(m->io), 0xcf8, &host->ports, 0);
+    if (host->cfg.rom) {
+        uint64_t size = MIN(host->cfg.rom->size, ISA_ROM_MAX);
+        mem_region_init_rom(&host->rom, "bios-isa", host->cfg.rom, host->cfg.rom->size - size,
+                            size);
+        mem_region_add(&host->mem, ISA_ROM_END - size, &host->rom, 0);
+    }
     pci_bus_init(&host->bus, m, &host->mem, &host->io, NULL, NULL);
-    host->bus.express = host->q35;
+    host->bus.express = host->cfg.q35;
+    if (host->cfg.ram && (!pam_init(&host->pam, m, host->cfg.ram, &host->mem, errp) ||
+                          !smram_init(&host->smram, m, host->cfg.ram, host->cfg.low_end, errp))) {
+        host_unrealize(dev);
+        return false;
+    }
     return true;
-}
-
-static void host_unrealize(struct device *dev)
-{
-    struct pci_host *host = (struct pci_host *)dev;
-    mem_region_remove(&host->ecam);
-    mem_region_remove(&host->ports);
-    mem_region_remove(&host->io);
-    mem_region_remove(&host->mem);
 }
 
 static void host_reset(struct device *dev)
@@ -246,8 +356,7 @@ struct device *pci_host_create(struct vemu_machine *m, const struct pci_host_con
     if (!dev)
         return NULL;
     struct pci_host *host = (struct pci_host *)dev;
-    host->q35 = cfg->q35;
-    host->ecam_enabled = cfg->ecam_enabled;
+    host->cfg = *cfg;
     if (!device_realize(dev, errp)) {
         device_free(dev);
         return NULL;
@@ -279,4 +388,10 @@ void pci_host_set_ops(struct device *dev, const struct pci_bus_ops *ops, void *o
     struct pci_host *host = (struct pci_host *)dev;
     host->bus.ops = ops;
     host->bus.opaque = opaque;
+}
+
+uint64_t pci_host_ecam(struct device *dev)
+{
+    const struct pci_host *host = (struct pci_host *)dev;
+    return host->ecam.parent ? host->ecam.addr : 0;
 }

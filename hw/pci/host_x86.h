@@ -17,6 +17,12 @@
 struct pci_host_config {
     bool q35;          /* Q35 with ECAM, else i440FX */
     bool ecam_enabled; /* at reset, as firmware would leave it; q35 only */
+    bool shadow;       /* C0000H-FFFFFH is RAM at reset, as firmware would leave it */
+    /* The machine's RAM, where addresses below low_end (4 GiB at most) are offsets. NULL: the
+     * bridge has no PAM and SMRAM registers. */
+    struct ram_block *ram;
+    uint64_t low_end;
+    struct ram_block *rom; /* the firmware's: its last 128 KiB are below 1 MiB; NULL: none */
     const struct pci_bus_ops *ops;
     void *opaque;
 };
@@ -29,6 +35,8 @@ extern const struct device_class pci_q35_class;
 struct device *pci_host_create(struct vemu_machine *m, const struct pci_host_config *cfg,
                                struct vemu_error **errp);
 struct pci_bus *pci_host_bus(struct device *dev);
+/* Where the enhanced configuration window is now; 0: off. */
+uint64_t pci_host_ecam(struct device *dev);
 /* Late binding of interrupts: the bridge that routes them sits on the bus. */
 void pci_host_set_ops(struct device *dev, const struct pci_bus_ops *ops, void *opaque);
 

@@ -2,9 +2,13 @@
  * Registers". */
 #include "hw/pci/ich9.h"
 
+#include <string.h>
+
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
+#include "hw/misc/apm.h"
+#include "hw/misc/tco.h"
 #include "hw/pci/host_x86.h"
 #include "hw/pci/pirq.h"
 
@@ -14,13 +18,37 @@ enum {
     ACPI_CNTL_EN = 1 << 7,
     LPC_PIRQA = 0x60, /* A-D; E-H follow at 0x68 */
     LPC_PIRQE = 0x68,
+    LPC_GEN_PMCON_1 = 0xa0,
+    GEN_PMCON_1_SMI_LOCK = 1 << 4,
+    LPC_GEN_PMCON_2 = 0xa2,
+    LPC_GEN_PMCON_3 = 0xa4,
+    LPC_RCBA = 0xf0,
+    RCBA_EN = 1 << 0,
 };
+/* Power management registers that are not ACPI's, by their offset in the I/O block. */
+enum {
+    PMIO_SMI_EN = 0x30,
+    SMI_EN_GBL = 1 << 0,
+    SMI_EN_APMC = 1 << 5,
+    SMI_EN_TCO = 1 << 13,
+    PMIO_SMI_STS = 0x34,
+    SMI_STS_APM = 1 << 5,
+    SMI_STS_TCO = 1 << 13,
+    PMIO_TCO = 0x60,
+};
+/* Chipset configuration registers, from RCBA. */
+enum { RCRB_SIZE = 0x4000, RCRB_GCS = 0x3410, GCS_NO_REBOOT = 1 << 5 };
 
 struct ich9_lpc {
     struct pci_device pci;
     struct pirq_router router;
     struct acpi_pm acpi;
-    struct irq sci;
+    struct apm apm;
+    struct tco tco;
+    struct mem_region rcrb;
+    uint8_t chip[RCRB_SIZE]; /* chipset configuration: kept for software; GCS is acted on */
+    uint32_t smi_en, smi_sts;
+    struct irq sci, smi;
     bool enabled;
 };
 
@@ -53,14 +81,127 @@ static void update_base(struct ich9_lpc *s)
         mem_region_add(mem_space_root(s->pci.dev.machine->io), base, &s->acpi.region, 0);
 }
 
+/* ---- SMI, TCO -------------------------------------------------------------------------------- */
+
+/* status: a bit of SMI_STS, whose enable is the same bit of SMI_EN. */
+static void raise_smi(struct ich9_lpc *s, uint32_t status)
+{
+    s->smi_sts |= status;
+    if ((s->smi_en & SMI_EN_GBL) && (s->smi_en & status))
+        irq_pulse(&s->smi);
+}
+
+static void apm_command(void *opaque, uint8_t value)
+{
+    struct ich9_lpc *s = opaque;
+    if (value == APM_ACPI_ENABLE || value == APM_ACPI_DISABLE)
+        acpi_pm_set_acpi_mode(&s->acpi, value == APM_ACPI_ENABLE);
+    raise_smi(s, SMI_STS_APM);
+}
+
+static void tco_timeout(void *opaque)
+{
+    raise_smi(opaque, SMI_STS_TCO);
+}
+
+static bool tco_may_reset(void *opaque)
+{
+    const struct ich9_lpc *s = opaque;
+    return !(s->chip[RCRB_GCS] & GCS_NO_REBOOT);
+}
+
+static uint8_t read_other(void *opaque, uint64_t offset)
+{
+    struct ich9_lpc *s = opaque;
+    if (offset >= PMIO_SMI_EN && offset < PMIO_SMI_EN + 4)
+        return (uint8_t)(s->smi_en >> 8 * (offset & 3));
+    if (offset >= PMIO_SMI_STS && offset < PMIO_SMI_STS + 4)
+        return (uint8_t)(s->smi_sts >> 8 * (offset & 3));
+    return offset >= PMIO_TCO ? tco_read(&s->tco, (unsigned)(offset - PMIO_TCO)) : 0;
+}
+
+static void write_other(void *opaque, uint64_t offset, uint8_t value)
+{
+    struct ich9_lpc *s = opaque;
+    unsigned shift = 8 * (offset & 3);
+    if (offset >= PMIO_SMI_EN && offset < PMIO_SMI_EN + 4) {
+        uint32_t fixed = s->pci.config[LPC_GEN_PMCON_1] & GEN_PMCON_1_SMI_LOCK ? SMI_EN_GBL : 0;
+        uint32_t now = (s->smi_en & ~(0xffu << shift)) | (uint32_t)value << shift;
+        s->smi_en = (now & ~fixed) | (s->smi_en & fixed);
+    } else if (offset >= PMIO_SMI_STS && offset < PMIO_SMI_STS + 4) {
+        s->smi_sts &= ~((uint32_t)value << shift);
+    } else if (offset >= PMIO_TCO) {
+        tco_write(&s->tco, (unsigned)(offset - PMIO_TCO), value);
+    }
+}
+
+/* ---- chipset configuration registers --------------------------------------------------------- */
+
+static uint64_t rcrb_read(void *opaque, uint64_t offset, unsigned size)
+{
+    const struct ich9_lpc *s = opaque;
+    return load_le(s->chip + offset, size);
+}
+
+static void rcrb_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct ich9_lpc *s = opaque;
+    store_le(s->chip + offset, value, size);
+}
+
+static const struct mem_ops rcrb_ops = {
+    .read = rcrb_read, .write = rcrb_write, .min_size = 1, .max_size = 4};
+
+static void reset_chip(struct ich9_lpc *s)
+{
+    /* Interrupt pins and routes of the integrated functions, D31IP to D25IR: INTA of each, and pins
+     * A-D to PIRQA-D. */
+    static const struct {
+        uint16_t offset;
+        uint32_t value;
+    } resets[] = {{0x3100, 0x00042210}, {0x3108, 0x10004321}, {0x310c, 0x00214321},
+                  {0x3110, 0x00000001}, {0x3114, 0x30000321}, {0x3118, 0x00000001},
+                  {0x3140, 0x32103210}, {0x3144, 0x32103210}, {0x3146, 0x32103210},
+                  {0x3148, 0x32103210}, {0x314c, 0x32103210}, {0x3150, 0x32103210}};
+    memset(s->chip, 0, sizeof s->chip);
+    for (unsigned n = 0; n < ARRAY_SIZE(resets); n++)
+        store_le32(s->chip + resets[n].offset, resets[n].value);
+    s->chip[RCRB_GCS] = GCS_NO_REBOOT; /* as the strap on the speaker pin has it */
+}
+
+static void update_rcrb(struct ich9_lpc *s)
+{
+    uint32_t reg = load_le32(s->pci.config + LPC_RCBA);
+    mem_region_remove(&s->rcrb);
+    if (reg & RCBA_EN)
+        mem_region_add(mem_space_root(s->pci.dev.machine->memory), reg & 0xffffc000, &s->rcrb, 0);
+}
+
+/* ---- configuration --------------------------------------------------------------------------- */
+
 static void ich9_config_written(struct pci_device *pci, uint32_t offset, uint32_t size)
 {
     struct ich9_lpc *s = (struct ich9_lpc *)pci;
     if (range_overlaps(offset, size, LPC_PMBASE, 8))
         update_base(s);
+    if (range_overlaps(offset, size, LPC_RCBA, 4))
+        update_rcrb(s);
+    /* SMI_LOCK stays set until reset. */
+    s->pci.wmask[LPC_GEN_PMCON_1] =
+        s->pci.config[LPC_GEN_PMCON_1] & GEN_PMCON_1_SMI_LOCK ? 0xa7 : 0xb7;
     if (range_overlaps(offset, size, LPC_PIRQA, 12))
         for (unsigned i = 0; i < PCI_IRQ_LINES; i++)
             pirq_set_route(&s->router, i, pci->config[pirq_reg(i)]);
+}
+
+static void ich9_unrealize(struct device *dev)
+{
+    struct ich9_lpc *s = (struct ich9_lpc *)dev;
+    apm_exit(&s->apm);
+    tco_exit(&s->tco);
+    mem_region_remove(&s->rcrb);
+    acpi_pm_exit(&s->acpi);
+    pci_device_exit(&s->pci);
 }
 
 static bool ich9_realize(struct device *dev, struct vemu_error **errp)
@@ -85,6 +226,10 @@ static bool ich9_realize(struct device *dev, struct vemu_error **errp)
         s->pci.config[pirq_reg(i)] = PIRQ_DISABLED;
         s->router.reg[i] = PIRQ_DISABLED;
     }
+    s->pci.wmask[LPC_GEN_PMCON_1 + 1] = 0x1c;
+    store_le16(s->pci.wmask + LPC_GEN_PMCON_2, 0x00ff);
+    store_le16(s->pci.wmask + LPC_GEN_PMCON_3, 0xffff);
+    store_le32(s->pci.wmask + LPC_RCBA, 0xffffc001);
     s->pci.config_written = ich9_config_written;
     s->router.bus = s->pci.bus;
     struct acpi_pm_config pm = {.dev = dev,
@@ -93,16 +238,17 @@ static bool ich9_realize(struct device *dev, struct vemu_error **errp)
                                 .gpe_offset = ICH9_GPE_OFFSET,
                                 .gpe_bytes = ICH9_GPE_BYTES,
                                 .s5_type = ICH9_S5_TYPE,
-                                .sci_enabled = s->enabled};
+                                .sci_enabled = s->enabled,
+                                .read_other = read_other,
+                                .write_other = write_other,
+                                .opaque = s};
     acpi_pm_init(&s->acpi, &pm);
-    return true;
-}
-
-static void ich9_unrealize(struct device *dev)
-{
-    struct ich9_lpc *s = (struct ich9_lpc *)dev;
-    acpi_pm_exit(&s->acpi);
-    pci_device_exit(&s->pci);
+    tco_init(&s->tco, dev, tco_timeout, tco_may_reset, s);
+    mem_region_init_io(&s->rcrb, "rcrb", RCRB_SIZE, &rcrb_ops, s, dev);
+    if (apm_init(&s->apm, dev, apm_command, s, errp))
+        return true;
+    ich9_unrealize(dev);
+    return false;
 }
 
 static void ich9_reset(struct device *dev)
@@ -110,6 +256,10 @@ static void ich9_reset(struct device *dev)
     struct ich9_lpc *s = (struct ich9_lpc *)dev;
     pci_device_reset(&s->pci);
     acpi_pm_reset(&s->acpi);
+    apm_reset(&s->apm);
+    tco_reset(&s->tco);
+    reset_chip(s);
+    s->smi_en = s->smi_sts = 0;
 }
 
 static bool ich9_post_load(struct device *dev, struct vemu_error **errp)
@@ -123,9 +273,10 @@ static bool ich9_post_load(struct device *dev, struct vemu_error **errp)
 }
 
 static const struct state_field ich9_state[] = {
-    STATE_PCI(struct ich9_lpc, pci),
-    STATE_ACPI_PM(struct ich9_lpc, acpi),
-    STATE_FIELDS_END,
+    STATE_PCI(struct ich9_lpc, pci),     STATE_ACPI_PM(struct ich9_lpc, acpi),
+    STATE_APM(struct ich9_lpc, apm),     STATE_TCO(struct ich9_lpc, tco),
+    STATE_BUFFER(struct ich9_lpc, chip), STATE_INT(struct ich9_lpc, smi_en),
+    STATE_INT(struct ich9_lpc, smi_sts), STATE_FIELDS_END,
 };
 
 const struct device_class ich9_lpc_class = {
@@ -134,7 +285,7 @@ const struct device_class ich9_lpc_class = {
     .size = sizeof(struct ich9_lpc),
     .bus = "pci",
     .state = ich9_state,
-    .state_version = 1,
+    .state_version = 2,
     .realize = ich9_realize,
     .unrealize = ich9_unrealize,
     .reset = ich9_reset,
@@ -150,6 +301,7 @@ struct device *ich9_lpc_create(struct vemu_machine *m, const struct ich9_lpc_con
     s->pci.bus = pci_host_bus(cfg->host);
     s->pci.devfn = PCI_DEVFN(0x1f, 0);
     s->sci = cfg->sci;
+    s->smi = cfg->smi;
     s->enabled = cfg->enabled;
     for (unsigned i = 0; i < 16; i++)
         s->router.isa[i] = cfg->isa[i];

@@ -15,7 +15,8 @@ struct ich9_lpc_config {
     struct irq isa[16];   /* ISA interrupts that PIRQ lines can be routed to */
     struct irq ioapic[8]; /* I/O APIC inputs 16-23 */
     struct irq sci;
-    bool enabled; /* ACPI registers at ICH9_PM_BASE and in ACPI mode at reset */
+    struct irq smi; /* pulsed when an enabled event makes an SMI */
+    bool enabled;   /* ACPI registers at ICH9_PM_BASE and in ACPI mode at reset */
 };
 
 #define ICH9_PM_BASE 0x600

@@ -1,14 +1,35 @@
 /* PIIX3 ISA bridge and PIIX4 power management. Intel 82371SB and 82371AB data sheets. */
 #include "hw/pci/piix.h"
 
+#include <string.h>
+
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
+#include "hw/misc/apm.h"
 #include "hw/pci/host_x86.h"
 #include "hw/pci/pirq.h"
 
 enum { PIIX3_PIRQRCA = 0x60, PIIX3_PIRQS = 4 };
-enum { PIIX4_PMBA = 0x40, PIIX4_PMREGMISC = 0x80, PMREGMISC_PMIOSE = 1 };
+enum {
+    PIIX4_PMBA = 0x40,
+    PIIX4_DEVACTB = 0x58,
+    DEVACTB_APMC_EN = 1 << 25,
+    PIIX4_PMREGMISC = 0x80,
+    PMREGMISC_PMIOSE = 1,
+    PIIX4_SMBBA = 0x90,
+    PIIX4_SMBHSTCFG = 0xd2,
+};
+/* Power management registers that are not ACPI's, by their offset in the I/O block. */
+enum {
+    PMIO_GLBSTS = 0x18,
+    GLBSTS_APM_STS = 1 << 5,
+    GLBSTS_MASK = 0x7d,
+    PMIO_OTHER_FIRST = 0x10, /* PCNTRL */
+    PMIO_OTHER_END = 0x38,
+    PMIO_GLBCTL = 0x28,
+    GLBCTL_SMI_EN = 1 << 0,
+};
 
 struct piix3 {
     struct pci_device pci;
@@ -19,7 +40,9 @@ struct piix3 {
 struct piix4_pm {
     struct pci_device pci;
     struct acpi_pm acpi;
-    struct irq sci;
+    struct apm apm;
+    uint8_t other[PMIO_OTHER_END - PMIO_OTHER_FIRST];
+    struct irq sci, smi;
     bool enabled;
 };
 
@@ -147,6 +170,50 @@ static void piix4_config_written(struct pci_device *pci, uint32_t offset, uint32
         piix4_update_base((struct piix4_pm *)pci);
 }
 
+static uint8_t *other_reg(struct piix4_pm *s, uint64_t offset)
+{
+    return offset >= PMIO_OTHER_FIRST && offset < PMIO_OTHER_END
+               ? &s->other[offset - PMIO_OTHER_FIRST]
+               : NULL;
+}
+
+static uint8_t piix4_read_other(void *opaque, uint64_t offset)
+{
+    const uint8_t *reg = other_reg(opaque, offset);
+    return reg ? *reg : 0;
+}
+
+static void piix4_write_other(void *opaque, uint64_t offset, uint8_t value)
+{
+    uint8_t *reg = other_reg(opaque, offset);
+    if (!reg)
+        return;
+    if (offset >= PMIO_GLBSTS && offset < PMIO_GLBSTS + 8) /* and DEVSTS: a written 1 clears */
+        *reg &= (uint8_t)~value;
+    else
+        *reg = value;
+}
+
+static void piix4_apm_command(void *opaque, uint8_t value)
+{
+    struct piix4_pm *s = opaque;
+    if (value == APM_ACPI_ENABLE || value == APM_ACPI_DISABLE)
+        acpi_pm_set_acpi_mode(&s->acpi, value == APM_ACPI_ENABLE);
+    if (!(load_le32(s->pci.config + PIIX4_DEVACTB) & DEVACTB_APMC_EN))
+        return;
+    *other_reg(s, PMIO_GLBSTS) |= GLBSTS_APM_STS;
+    if (*other_reg(s, PMIO_GLBCTL) & GLBCTL_SMI_EN)
+        irq_pulse(&s->smi);
+}
+
+static void piix4_unrealize(struct device *dev)
+{
+    struct piix4_pm *s = (struct piix4_pm *)dev;
+    apm_exit(&s->apm);
+    acpi_pm_exit(&s->acpi);
+    pci_device_exit(&s->pci);
+}
+
 static bool piix4_realize(struct device *dev, struct vemu_error **errp)
 {
     struct piix4_pm *s = (struct piix4_pm *)dev;
@@ -162,7 +229,11 @@ static bool piix4_realize(struct device *dev, struct vemu_error **errp)
         return false;
     store_le32(s->pci.wmask + PIIX4_PMBA, 0xffc0);
     store_le32(s->pci.config + PIIX4_PMBA, (s->enabled ? PIIX4_PM_BASE : 0) | 1);
+    store_le32(s->pci.wmask + PIIX4_DEVACTB, 0xffffffff);
     s->pci.wmask[PIIX4_PMREGMISC] = PMREGMISC_PMIOSE;
+    store_le32(s->pci.config + PIIX4_SMBBA, 1);
+    store_le32(s->pci.wmask + PIIX4_SMBBA, 0xfff0);
+    s->pci.wmask[PIIX4_SMBHSTCFG] = 0x0f;
     s->pci.config[PIIX4_PMREGMISC] = s->enabled ? PMREGMISC_PMIOSE : 0;
     s->pci.config[PCI_INTERRUPT_LINE] = s->enabled ? 9 : 0;
     s->pci.config_written = piix4_config_written;
@@ -172,16 +243,15 @@ static bool piix4_realize(struct device *dev, struct vemu_error **errp)
                                 .gpe_offset = PIIX4_GPE_OFFSET,
                                 .gpe_bytes = PIIX4_GPE_BYTES,
                                 .s5_type = PIIX4_S5_TYPE,
-                                .sci_enabled = s->enabled};
+                                .sci_enabled = s->enabled,
+                                .read_other = piix4_read_other,
+                                .write_other = piix4_write_other,
+                                .opaque = s};
     acpi_pm_init(&s->acpi, &pm);
-    return true;
-}
-
-static void piix4_unrealize(struct device *dev)
-{
-    struct piix4_pm *s = (struct piix4_pm *)dev;
-    acpi_pm_exit(&s->acpi);
-    pci_device_exit(&s->pci);
+    if (apm_init(&s->apm, dev, piix4_apm_command, s, errp))
+        return true;
+    piix4_unrealize(dev);
+    return false;
 }
 
 static void piix4_reset(struct device *dev)
@@ -189,6 +259,8 @@ static void piix4_reset(struct device *dev)
     struct piix4_pm *s = (struct piix4_pm *)dev;
     pci_device_reset(&s->pci);
     acpi_pm_reset(&s->acpi);
+    apm_reset(&s->apm);
+    memset(s->other, 0, sizeof s->other);
 }
 
 static bool piix4_post_load(struct device *dev, struct vemu_error **errp)
@@ -201,6 +273,8 @@ static bool piix4_post_load(struct device *dev, struct vemu_error **errp)
 static const struct state_field piix4_state[] = {
     STATE_PCI(struct piix4_pm, pci),
     STATE_ACPI_PM(struct piix4_pm, acpi),
+    STATE_APM(struct piix4_pm, apm),
+    STATE_BUFFER(struct piix4_pm, other),
     STATE_FIELDS_END,
 };
 
@@ -210,7 +284,7 @@ const struct device_class piix4_pm_class = {
     .size = sizeof(struct piix4_pm),
     .bus = "pci",
     .state = piix4_state,
-    .state_version = 1,
+    .state_version = 2,
     .realize = piix4_realize,
     .unrealize = piix4_unrealize,
     .reset = piix4_reset,
@@ -226,6 +300,7 @@ struct device *piix4_pm_create(struct vemu_machine *m, const struct piix4_pm_con
     s->pci.bus = pci_host_bus(cfg->host);
     s->pci.devfn = PCI_DEVFN(1, 3);
     s->sci = cfg->sci;
+    s->smi = cfg->smi;
     s->enabled = cfg->enabled;
     if (!device_realize(&s->pci.dev, errp)) {
         device_free(&s->pci.dev);

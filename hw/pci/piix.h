@@ -19,7 +19,8 @@ struct piix3_config {
 struct piix4_pm_config {
     struct device *host;
     struct irq sci;
-    bool enabled; /* registers at PIIX4_PM_BASE and in ACPI mode at reset */
+    struct irq smi; /* pulsed by a write to the APM control port */
+    bool enabled;   /* registers at PIIX4_PM_BASE and in ACPI mode at reset */
 };
 
 #define PIIX4_PM_BASE 0x600

@@ -1,5 +1,7 @@
 /* The PC boards: `pc` (i440FX host bridge, PIIX3 and PIIX4) and `q35` (Q35 host bridge with ECAM,
  * ICH9). */
+#include "core/cpu/cpu.h"
+#include "core/device/machine.h"
 #include "core/util/range.h"
 #include "hw/pci/host_x86.h"
 #include "hw/pci/ich9.h"
@@ -42,6 +44,17 @@ static void connect_pirqs(struct x86_board *b, struct irq isa[16])
         isa[n] = x86_isa_irq(b, X86_IRQ_PIRQ, n);
 }
 
+/* The chipset's SMI# pulses. It reaches the processor whose access caused it: firmware moves the
+ * SMM memory of one processor after the other, and must not find the others in it. */
+static void raise_smi(void *opaque, unsigned n, int level)
+{
+    struct vemu_machine *m = opaque;
+    struct vcpu *cpu = vcpu_current();
+    (void)n;
+    if (level)
+        cpu_interrupt(cpu && cpu->machine == m ? cpu : m->vcpus[0], CPU_INT_SMI);
+}
+
 static bool create_piix(struct x86_board *b, struct device *host, struct acpi_config *acpi,
                         struct vemu_error **errp)
 {
@@ -49,8 +62,10 @@ static bool create_piix(struct x86_board *b, struct device *host, struct acpi_co
     connect_pirqs(b, piix3.isa);
     if (!piix3_create(b->m, &piix3, errp))
         return false;
-    struct piix4_pm_config pm = {
-        .host = host, .sci = x86_isa_irq(b, X86_IRQ_SCI, X86_SCI_IRQ), .enabled = !b->firmware};
+    struct piix4_pm_config pm = {.host = host,
+                                 .sci = x86_isa_irq(b, X86_IRQ_SCI, X86_SCI_IRQ),
+                                 .smi = {.fn = raise_smi, .opaque = b->m},
+                                 .enabled = !b->firmware};
     struct device *dev = piix4_pm_create(b->m, &pm, errp);
     if (!dev)
         return false;
@@ -71,8 +86,10 @@ static bool create_piix(struct x86_board *b, struct device *host, struct acpi_co
 static bool create_ich9(struct x86_board *b, struct device *host, struct acpi_config *acpi,
                         struct vemu_error **errp)
 {
-    struct ich9_lpc_config lpc = {
-        .host = host, .sci = x86_isa_irq(b, X86_IRQ_SCI, X86_SCI_IRQ), .enabled = !b->firmware};
+    struct ich9_lpc_config lpc = {.host = host,
+                                  .sci = x86_isa_irq(b, X86_IRQ_SCI, X86_SCI_IRQ),
+                                  .smi = {.fn = raise_smi, .opaque = b->m},
+                                  .enabled = !b->firmware};
     connect_pirqs(b, lpc.isa);
     for (unsigned n = 0; n < 8; n++)
         lpc.ioapic[n] = ioapic_input(b->ioapic, 16 + n);
@@ -139,12 +156,18 @@ static bool create(struct vemu_machine *m, const struct board_class *cls,
     if (!b)
         return false;
     const struct pc_options *opt = b->options;
-    struct x86_memory_layout layout = {.low_end = q35 ? Q35_ECAM_BASE : UINT64_C(0xc0000000)};
+    struct x86_memory_layout layout = {.low_end = q35 ? Q35_ECAM_BASE : UINT64_C(0xc0000000),
+                                       .pam = true};
     if (!x86_create_memory(b, cfg, &layout, errp) || !x86_create_cpus(b, cls, cfg, true, errp))
         return false;
 
     struct acpi_config acpi = {0};
-    struct pci_host_config host_config = {.q35 = q35, .ecam_enabled = !b->firmware};
+    struct pci_host_config host_config = {.q35 = q35,
+                                          .ecam_enabled = !b->firmware,
+                                          .shadow = !b->firmware,
+                                          .ram = b->ram,
+                                          .low_end = b->below_4g,
+                                          .rom = b->rom};
     struct device *host = pci_host_create(m, &host_config, errp);
     if (!host)
         return false;
@@ -190,6 +213,7 @@ const struct board_class pc_board_class = {
     .default_cpu = "qemu64",
     .has_serial = true,
     .virtio_blk = "virtio-blk-pci",
+    .firmware = "bios-256k.bin",
     .props = pc_props,
     .create = pc_create,
     .plug = x86_plug,
@@ -206,6 +230,7 @@ const struct board_class q35_board_class = {
     .default_cpu = "qemu64",
     .has_serial = true,
     .virtio_blk = "virtio-blk-pci",
+    .firmware = "bios-256k.bin",
     .props = pc_props,
     .create = q35_create,
     .plug = x86_plug,

@@ -30,8 +30,8 @@ enum { ELCR_BASE = 0x4d0, CPUID_EDX_LM = 1 << 29 };
 #define SHADOW_START UINT64_C(0xc0000)
 #define RSDP_ADDRESS UINT64_C(0xf0000)
 #define MPTABLE_ADDRESS UINT64_C(0xf1000)
-#define ROM_MAX (UINT64_C(16) << 20)
 #define ISA_ROM_MAX (UINT64_C(128) << 10)
+#define ROM_MAX (UINT64_C(16) << 20)
 
 static struct x86_board *board_of(struct vemu_machine *m)
 {
@@ -127,12 +127,17 @@ static bool load_rom(struct x86_board *b, const char *path, struct vemu_error **
     free(data);
     if (!b->rom)
         return false;
-    uint64_t isa = MIN((uint64_t)len, ISA_ROM_MAX);
     mem_region_init_rom(&b->rom_high, "bios", b->rom, 0, len);
     mem_region_add(root, BOOT_4G - len, &b->rom_high, 0);
-    mem_region_init_rom(&b->rom_isa, "bios-isa", b->rom, len - isa, isa);
-    mem_region_add(root, BOOT_HIGH_START - isa, &b->rom_isa, 1);
     return true;
+}
+
+/* The end of the ROM is below 1 MiB, too, where nothing can be switched over to RAM. */
+static void map_isa_rom(struct x86_board *b)
+{
+    uint64_t size = MIN(b->rom->size, ISA_ROM_MAX);
+    mem_region_init_rom(&b->rom_isa, "bios-isa", b->rom, b->rom->size - size, size);
+    mem_region_add(mem_space_root(b->m->memory), BOOT_HIGH_START - size, &b->rom_isa, 1);
 }
 
 bool x86_create_memory(struct x86_board *b, const struct board_config *cfg,
@@ -150,9 +155,11 @@ bool x86_create_memory(struct x86_board *b, const struct board_config *cfg,
         return false;
     mem_region_init_ram(&b->ram_base, "ram-base", b->ram, 0, VGA_START);
     mem_region_add(root, 0, &b->ram_base, 0);
-    mem_region_init_ram(&b->ram_shadow, "ram-shadow", b->ram, SHADOW_START,
-                        BOOT_HIGH_START - SHADOW_START);
-    mem_region_add(root, SHADOW_START, &b->ram_shadow, 0);
+    if (!layout->pam) {
+        mem_region_init_ram(&b->ram_shadow, "ram-shadow", b->ram, SHADOW_START,
+                            BOOT_HIGH_START - SHADOW_START);
+        mem_region_add(root, SHADOW_START, &b->ram_shadow, 0);
+    }
     mem_region_init_ram(&b->ram_low, "ram-low", b->ram, BOOT_HIGH_START,
                         b->below_4g - BOOT_HIGH_START);
     mem_region_add(root, BOOT_HIGH_START, &b->ram_low, 0);
@@ -160,7 +167,11 @@ bool x86_create_memory(struct x86_board *b, const struct board_config *cfg,
         mem_region_init_ram(&b->ram_high, "ram-high", b->ram, b->below_4g, b->above_4g);
         mem_region_add(root, BOOT_4G, &b->ram_high, 0);
     }
-    return !cfg->bios || load_rom(b, cfg->bios, errp);
+    if (cfg->bios && !load_rom(b, cfg->bios, errp))
+        return false;
+    if (b->rom && !layout->pam)
+        map_isa_rom(b);
+    return true;
 }
 
 /* ---- vCPUs and interrupt controllers --------------------------------------------------------- */

@@ -63,6 +63,7 @@ struct x86_board {
 
 struct x86_memory_layout {
     uint64_t low_end; /* RAM below 4 GiB ends here at most */
+    bool pam;         /* the host bridge shows what lies between 768 KiB and 1 MiB */
 };
 
 /* Allocates m->board with its options (options_size bytes filled from the class' props) and the
