@@ -61,17 +61,12 @@ static bool is_on(const struct vemu_config *cfg, const char *key)
 }
 
 /* What only a command, and not the library, supplies or asks for. */
-static int complete(struct vemu_config *cfg, enum vemu_config_style style)
+static int complete(struct vemu_config *cfg)
 {
-    const char *dashes = style == VEMU_CONFIG_RUN ? "--" : "-";
     const char *defaults = vemu_config_get(cfg, "defaults");
     bool bare = defaults && strcmp(defaults, "off") == 0;
     struct vemu_error *err = NULL;
 
-    if (!vemu_config_get(cfg, "kernel") && !vemu_config_get(cfg, "bios") &&
-        !vemu_config_get(cfg, "append") && !vemu_config_get(cfg, "initrd") &&
-        !vemu_config_get(cfg, "qtest"))
-        return cli_fail("there is nothing to start: give a kernel with %skernel FILE", dashes);
     if (vemu_config_count(cfg, "serial") == 0 && !bare &&
         !vemu_config_add(cfg, "serial", is_on(cfg, "daemonize") ? "null" : "mon:stdio", &err))
         return fail_with(err);
@@ -220,7 +215,7 @@ int cli_run(enum vemu_config_style style, int argc, const char *const *argv)
         vemu_config_free(cfg);
         return 0;
     }
-    status = complete(cfg, style);
+    status = complete(cfg);
     if (status == 0)
         status = start(cfg, style);
     vemu_config_free(cfg);

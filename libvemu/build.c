@@ -182,7 +182,7 @@ static bool build_board(struct lib_machine *lm, struct board_config *cfg, struct
     cfg->initrd = config_value(c, "initrd", NULL);
     cfg->append = config_value(c, "append", NULL);
     cfg->dtb = config_value(c, "dtb", NULL);
-    cfg->bios = config_value(c, "bios", NULL);
+    cfg->bios = lm->bios;
     cfg->options = options;
     machine_lock(&lm->m);
     ok = lm->board->create(&lm->m, lm->board, cfg, errp);

@@ -187,9 +187,9 @@ static bool check_accel(struct lib_machine *lm, struct vemu_error **errp)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static bool check_file(struct lib_machine *lm, const char *key, struct vemu_error **errp)
+static bool check_file(struct lib_machine *lm, const char *key, const char *path,
+                       struct vemu_error **errp)
 {
-    const char *path = config_value(lm->config, key, NULL);
     const char *origin = config_origin(lm->config, key);
     struct stat st;
 
@@ -206,7 +206,7 @@ static bool check_file(struct lib_machine *lm, const char *key, struct vemu_erro
 static bool check_boot(struct lib_machine *lm, struct vemu_error **errp)
 {
     static const char *const needs_kernel[] = {"initrd", "append", "dtb"};
-    static const char *const files[] = {"kernel", "initrd", "dtb", "bios"};
+    static const char *const files[] = {"kernel", "initrd", "dtb"};
     struct stat st;
 
     for (unsigned i = 0; i < ARRAY_SIZE(needs_kernel); i++) {
@@ -218,9 +218,11 @@ static bool check_boot(struct lib_machine *lm, struct vemu_error **errp)
                              config_origin(lm->config, needs_kernel[i]));
     }
     for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
-        if (!check_file(lm, files[i], errp))
+        if (!check_file(lm, files[i], config_value(lm->config, files[i], NULL), errp))
             return false;
     }
+    if (!check_firmware(lm, errp) || !check_file(lm, "bios", lm->bios, errp))
+        return false;
     if (config_value(lm->config, "initrd", NULL) &&
         stat(config_value(lm->config, "initrd", NULL), &st) == 0 && S_ISREG(st.st_mode) &&
         (uint64_t)st.st_size >= lm->m.ram_size) {

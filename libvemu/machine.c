@@ -100,6 +100,7 @@ void vemu_machine_destroy(struct vemu_machine *m)
     machine_destroy(&lm->m);
     console_free(lm);
     vemu_config_free(lm->config);
+    free(lm->bios);
     pthread_mutex_destroy(&lm->control);
     free(lm);
 }

@@ -31,6 +31,7 @@ struct lib_machine {
     const struct accel *accel;
     const struct config_node *accel_node; /* its options; NULL: none */
     unsigned cpus;
+    char *bios; /* path of the firmware to start; NULL: none */
 
     vemu_log_fn log;
     void *log_opaque;
@@ -66,6 +67,8 @@ static inline struct lib_machine *lib_of(struct vemu_machine *m)
 /* check.c: what of the configuration can be wrong without making anything; fills board, accel,
  * cpus and m.ram_size. */
 bool check_config(struct lib_machine *lm, struct vemu_error **errp);
+/* firmware.c: fills bios and m.firmware_dirs. */
+bool check_firmware(struct lib_machine *lm, struct vemu_error **errp);
 bool check_device(const struct config_node *node, struct vemu_error **errp);
 
 /* build.c: the machine itself. On failure the caller destroys it. */

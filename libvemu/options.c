@@ -31,6 +31,7 @@ const struct option_desc option_table[] = {
     {.run = "initrd", .system = "initrd", .key = "initrd"},
     {.run = "append", .system = "append", .key = "append", .metavar = "TEXT"},
     {.run = "bios", .system = "bios", .key = "bios"},
+    {.run = "firmware-dir", .system = "L", .aliases = "L", .key = "firmware-dir"},
     {.run = NULL, .system = NULL, .aliases = "dtb", .key = "dtb"},
     {.run = NULL, .system = "boot", .key = "boot"},
     GROUP("Disks"),
@@ -149,7 +150,7 @@ const struct option_missing option_missing_table[] = {
     {"no-acpi|no-hpet|acpi", "the machine's properties are listed by -machine help"},
     {"trace|plugin|jitdump|dfilter|seed|msg|preconfig|semihosting|semihosting-config|"
      "realtime|echr|virtioconsole|bt|balloon|clock|localtime|startdate|xen-domid|xen-attach|"
-     "xen-domid-restrict|enable-sync-profile|enable-fips|action|no-kvm|tdf|hax|L",
+     "xen-domid-restrict|enable-sync-profile|enable-fips|action|no-kvm|tdf|hax",
      NULL},
     {NULL, NULL},
 };

@@ -46,8 +46,11 @@ refuses() {
     fi
 }
 
-refuses 'nothing to start' 'there is nothing to start: give a kernel with -kernel FILE' "$system"
-refuses 'nothing to start (run)' 'there is nothing to start: give a kernel with --kernel FILE' "$vemu" run
+refuses 'nothing to start' "there is nothing to start: machine type 'microvm' has no firmware *" "$system" -M microvm
+refuses 'firmware that is nowhere' "-bios: the firmware file 'nowhere.fd' is neither here nor *" "$system" \
+    -bios nowhere.fd
+refuses 'firmware that is not installed' \
+    "-bios: the firmware file 'OVMF-not.fd' is not installed; it is in the package ovmf" "$system" -bios OVMF-not.fd
 refuses 'a count that follows the host' "-icount: shift=auto follows the host's speed *" "$system" \
     -icount shift=auto
 refuses 'an instruction that takes too long' "-icount: shift is '11', but must be a number from 0 to 10*" \
