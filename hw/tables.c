@@ -5,6 +5,7 @@
 #include "hw/acpi/ged.h"
 #include "hw/block/virtio_blk.h"
 #include "hw/char/uart16550.h"
+#include "hw/display/vga_pci.h"
 #include "hw/firmware/fw_cfg.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/apic_bus.h"
@@ -47,6 +48,7 @@ const struct device_class *const device_classes[] = {
     &virtio_blk_pci_class,
     &virtio_blk_pci_transitional_class,
     &virtio_blk_pci_non_transitional_class,
+    &vga_pci_class,
     /* made by boards */
     &apic_bus_class,
     &ferr_class,
