@@ -28,9 +28,17 @@ struct board_config {
     const char *kernel, *initrd, *append, *dtb; /* direct boot; NULL when not given */
     const char *bios; /* file mapped as ROM that ends at 4 GiB (x86); NULL: no firmware */
     struct chardev *serial[BOARD_MAX_SERIAL]; /* NULL: no such port */
-    bool rtc_localtime;                       /* -rtc base=localtime */
-    bool rtc_virtual;                         /* it runs with virtual time */
-    int64_t rtc_start; /* -rtc base=DATE: Unix time at machine start; 0: the host's time */
+    bool serial_console;                      /* firmware's screen goes to the first serial port */
+    bool vga; /* a standard VGA, where the board has a place for it */
+    bool has_uuid;
+    uint8_t uuid[16]; /* as RFC 4122 has it */
+    /* -boot: device letters or NULL, milliseconds (0: the default), UINT32_MAX: never */
+    const char *boot_order;
+    bool boot_menu;
+    uint32_t splash_time_ms, reboot_timeout_ms;
+    bool rtc_localtime; /* -rtc base=localtime */
+    bool rtc_virtual;   /* it runs with virtual time */
+    int64_t rtc_start;  /* -rtc base=DATE: Unix time at machine start; 0: the host's time */
     const struct board_option *options; /* board properties, ended by a NULL key */
 };
 

@@ -272,6 +272,8 @@ static void pci_root(struct aml *a, const struct acpi_config *cfg)
     aml_res_io_range(a, 0xd00, 0xffff);
     aml_res_memory_range(a, 0xa0000, 0xbffff);
     aml_res_memory_range(a, cfg->pci_mem_first, cfg->pci_mem_last);
+    if (cfg->pci_mem2_last)
+        aml_res_memory_range(a, cfg->pci_mem2_first, cfg->pci_mem2_last);
     if (cfg->pci_mem64_first)
         aml_res_memory_range(a, cfg->pci_mem64_first, cfg->pci_mem64_last);
     aml_resources_end(a);

@@ -9,6 +9,7 @@
 #include "hw/acpi/aml.h"
 #include "hw/acpi/ged.h"
 #include "hw/acpi/pm.h"
+#include "hw/misc/apm.h"
 #include "hw/timer/hpet.h"
 
 enum { HEADER_LEN = 36, HEADER_LENGTH = 4, HEADER_CHECKSUM = 9, FACS_LEN = 64, FADT_LEN = 268 };
@@ -18,6 +19,9 @@ enum {
     FADT_DSDT = 40,
     FADT_PROFILE = 45,
     FADT_SCI_INT = 46,
+    FADT_SMI_CMD = 48,
+    FADT_ACPI_ENABLE = 52,
+    FADT_ACPI_DISABLE = 53,
     FADT_PM1A_EVT = 56,
     FADT_PM1A_CNT = 64,
     FADT_PM_TMR = 76,
@@ -59,7 +63,19 @@ enum { GAS_MEMORY = 0, GAS_IO = 1 };
 struct builder {
     struct aml buf;
     uint64_t address;
+    struct acpi_tables *out;
 };
+
+static void note_pointer(struct builder *b, size_t offset, uint8_t size)
+{
+    struct acpi_tables *out = b->out;
+    if (out->pointer_count == ACPI_MAX_POINTERS) {
+        b->buf.failed = true;
+        return;
+    }
+    out->pointers[out->pointer_count].offset = (uint32_t)offset;
+    out->pointers[out->pointer_count++].size = size;
+}
 
 static void put(struct builder *b, uint64_t v, unsigned size)
 {
@@ -114,6 +130,13 @@ static void table_end(struct builder *b, size_t at)
     store_le32(t + HEADER_LENGTH, (uint32_t)len);
     t[HEADER_CHECKSUM] = 0;
     t[HEADER_CHECKSUM] = checksum(t, len);
+    struct acpi_tables *out = b->out;
+    if (out->table_count == ACPI_MAX_TABLES) {
+        b->buf.failed = true;
+        return;
+    }
+    out->tables[out->table_count].offset = (uint32_t)at;
+    out->tables[out->table_count++].len = (uint32_t)len;
 }
 
 /* Generic address structure. */
@@ -138,11 +161,15 @@ static size_t build_fadt(struct builder *b, const struct acpi_config *cfg, uint6
     uint8_t *t = b->buf.data + at;
     uint32_t flags =
         FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON_CM | FADT_RTC_NOT_FIXED | FADT_RESET_REG_SUP;
-    uint16_t boot = BOOT_NO_VGA;
+    uint16_t boot = cfg->vga ? 0 : BOOT_NO_VGA;
 
     store_le32(t + FADT_FACS, (uint32_t)facs);
     store_le32(t + FADT_DSDT, (uint32_t)dsdt);
     store_le64(t + FADT_X_DSDT, dsdt);
+    if (!reduced)
+        note_pointer(b, at + FADT_FACS, 4);
+    note_pointer(b, at + FADT_DSDT, 4);
+    note_pointer(b, at + FADT_X_DSDT, 8);
     store_le16(t + FADT_P_LVL2_LAT, 0xfff); /* C2 and C3 are not supported */
     store_le16(t + FADT_P_LVL3_LAT, 0xfff);
     t[FADT_CENTURY] = cfg->rtc ? 0x32 : 0;
@@ -160,6 +187,11 @@ static size_t build_fadt(struct builder *b, const struct acpi_config *cfg, uint6
     } else {
         boot |= BOOT_LEGACY;
         store_le16(t + FADT_SCI_INT, cfg->sci_irq);
+        if (cfg->smi_command) {
+            store_le32(t + FADT_SMI_CMD, APM_BASE);
+            t[FADT_ACPI_ENABLE] = APM_ACPI_ENABLE;
+            t[FADT_ACPI_DISABLE] = APM_ACPI_DISABLE;
+        }
         store_le32(t + FADT_PM1A_EVT, cfg->pm_base + ACPI_PM1_EVT);
         store_le32(t + FADT_PM1A_CNT, cfg->pm_base + ACPI_PM1_CNT);
         store_le32(t + FADT_PM_TMR, cfg->pm_base + ACPI_PM_TMR);
@@ -282,11 +314,12 @@ static void build_rsdp(uint8_t rsdp[36], uint64_t rsdt, uint64_t xsdt)
 bool acpi_tables_build(struct acpi_tables *out, const struct acpi_config *cfg, uint64_t address,
                        size_t max, struct vemu_error **errp)
 {
-    struct builder b = {.address = address};
+    struct builder b = {.address = address, .out = out};
     struct aml dsdt_code;
     size_t tables[8], at;
     unsigned count = 0;
 
+    *out = (struct acpi_tables){0};
     aml_init(&dsdt_code);
     acpi_build_dsdt(&dsdt_code, cfg);
     aml_init(&b.buf);
@@ -304,12 +337,16 @@ bool acpi_tables_build(struct acpi_tables *out, const struct acpi_config *cfg, u
         tables[count++] = build_mcfg(&b, cfg);
 
     size_t rsdt = at = table_begin(&b, "RSDT", 1);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
+        note_pointer(&b, b.buf.len, 4);
         put(&b, address + tables[i], 4);
+    }
     table_end(&b, at);
     size_t xsdt = at = table_begin(&b, "XSDT", 1);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
+        note_pointer(&b, b.buf.len, 8);
         put(&b, address + tables[i], 8);
+    }
     table_end(&b, at);
 
     bool ok = aml_ok(&dsdt_code) && aml_ok(&b.buf);

@@ -44,11 +44,26 @@ struct acpi_config {
     uint32_t ged_gsi;
     /* PCI windows, inclusive; mem64 empty when first is 0 */
     uint64_t pci_mem_first, pci_mem_last, pci_mem64_first, pci_mem64_last;
+    uint64_t pci_mem2_first, pci_mem2_last; /* another one below 4 GiB; empty when last is 0 */
+    bool vga;
+    bool smi_command; /* ACPI mode is entered through the APM ports; else it is always on */
 };
+
+enum { ACPI_MAX_TABLES = 8, ACPI_MAX_POINTERS = 24 };
 
 struct acpi_tables {
     uint8_t *data; /* to be placed at the address given to acpi_tables_build */
     size_t len;
+    /* For who places them elsewhere: each table with a checksum, each field that is an address in
+     * the block. The RSDP's two pointers are not among them. */
+    struct {
+        uint32_t offset, len;
+    } tables[ACPI_MAX_TABLES];
+    struct {
+        uint32_t offset;
+        uint8_t size;
+    } pointers[ACPI_MAX_POINTERS];
+    unsigned table_count, pointer_count;
     uint8_t rsdp[36]; /* anywhere; 16-byte aligned in 0xe0000-0xfffff for guests that scan */
 };
 

@@ -19,6 +19,8 @@ struct item {
     const uint8_t *data;
     uint8_t *owned;
     uint32_t len;
+    void (*update)(void *opaque); /* before it is read from its start */
+    void *opaque;
 };
 
 struct fw_cfg {
@@ -45,8 +47,11 @@ static struct item *find_item(struct fw_cfg *s, uint16_t key)
 
 static void select_item(struct fw_cfg *s, uint16_t key)
 {
+    const struct item *item = find_item(s, key);
     s->selected = key;
     s->offset = 0;
+    if (item && item->update)
+        item->update(item->opaque);
 }
 
 /* What is left of the selected item; *data: where it starts. */
@@ -199,12 +204,10 @@ bool fw_cfg_set_u64(struct device *dev, uint16_t key, uint64_t value, struct vem
 
 /* The directory is kept sorted by name, as firmware may expect; keys stay as they were given out.
  */
-bool fw_cfg_add_file(struct device *dev, const char *name, const void *data, size_t len,
-                     struct vemu_error **errp)
+static bool add_entry(struct fw_cfg *s, const char *name, size_t len, unsigned *at,
+                      struct vemu_error **errp)
 {
-    struct fw_cfg *s = (struct fw_cfg *)dev;
-    uint16_t key = (uint16_t)(FW_CFG_FILE_FIRST + s->files);
-    unsigned at = 0;
+    *at = 0;
 
     if (!*name || strlen(name) >= FW_CFG_FILE_NAME)
         return error_set(errp, VEMU_ERROR_INVALID,
@@ -214,15 +217,21 @@ bool fw_cfg_add_file(struct device *dev, const char *name, const void *data, siz
         return error_set(errp, VEMU_ERROR_INVALID,
                          "fw_cfg has no room for file %s: all %d are taken", name,
                          FW_CFG_FILE_SLOTS);
-    for (; at < s->files; at++) {
-        int order = strcmp(name, (char *)s->directory + 4 + at * DIR_ENTRY + 8);
+    for (; *at < s->files; ++*at) {
+        int order = strcmp(name, (char *)s->directory + 4 + *at * DIR_ENTRY + 8);
         if (!order)
             return error_set(errp, VEMU_ERROR_INVALID, "fw_cfg file %s is there already", name);
         if (order < 0)
             break;
     }
-    if (!fw_cfg_set(dev, key, data, len, errp))
-        return false;
+    return len <= UINT32_MAX ||
+           error_set(errp, VEMU_ERROR_INVALID, "fw_cfg file %s has %zu bytes: too many", name, len);
+}
+
+/* Its data is set already. */
+static bool list_file(struct fw_cfg *s, const char *name, size_t len, uint16_t key, unsigned at,
+                      struct vemu_error **errp)
+{
     uint8_t *entry = s->directory + 4 + at * DIR_ENTRY;
     memmove(entry + DIR_ENTRY, entry, (s->files - at) * DIR_ENTRY);
     memset(entry, 0, DIR_ENTRY);
@@ -230,7 +239,37 @@ bool fw_cfg_add_file(struct device *dev, const char *name, const void *data, siz
     store_be16(entry + 4, key);
     memcpy(entry + 8, name, strlen(name));
     store_be32(s->directory, ++s->files);
-    return fw_cfg_set_static(dev, FW_CFG_FILE_DIR, s->directory, 4 + s->files * DIR_ENTRY, errp);
+    return fw_cfg_set_static(&s->dev, FW_CFG_FILE_DIR, s->directory, 4 + s->files * DIR_ENTRY,
+                             errp);
+}
+
+static uint16_t next_key(const struct fw_cfg *s)
+{
+    return (uint16_t)(FW_CFG_FILE_FIRST + s->files);
+}
+
+bool fw_cfg_add_file(struct device *dev, const char *name, const void *data, size_t len,
+                     struct vemu_error **errp)
+{
+    struct fw_cfg *s = (struct fw_cfg *)dev;
+    uint16_t key = next_key(s);
+    unsigned at;
+    return add_entry(s, name, len, &at, errp) && fw_cfg_set(dev, key, data, len, errp) &&
+           list_file(s, name, len, key, at, errp);
+}
+
+bool fw_cfg_add_live_file(struct device *dev, const char *name, const void *data, size_t len,
+                          void (*update)(void *opaque), void *opaque, struct vemu_error **errp)
+{
+    struct fw_cfg *s = (struct fw_cfg *)dev;
+    uint16_t key = next_key(s);
+    unsigned at;
+    if (!add_entry(s, name, len, &at, errp) || !fw_cfg_set_static(dev, key, data, len, errp))
+        return false;
+    struct item *item = find_item(s, key);
+    item->update = update;
+    item->opaque = opaque;
+    return list_file(s, name, len, key, at, errp);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

@@ -63,5 +63,9 @@ bool fw_cfg_set_u64(struct device *dev, uint16_t key, uint64_t value, struct vem
  * taken, or the directory is full. */
 bool fw_cfg_add_file(struct device *dev, const char *name, const void *data, size_t len,
                      struct vemu_error **errp);
+/* The same for data that changes, but not in length: update is called when the guest selects it.
+ * data must outlive the device. */
+bool fw_cfg_add_live_file(struct device *dev, const char *name, const void *data, size_t len,
+                          void (*update)(void *opaque), void *opaque, struct vemu_error **errp);
 
 #endif

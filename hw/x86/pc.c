@@ -12,6 +12,7 @@
 #include "hw/x86/x86_common.h"
 
 enum { PC_HPET_ROUTES = 1 << 2, Q35_HPET_ROUTES = 1 << 2 | 1 << 8, PCI_FIRST_IO = 0xc000 };
+enum { PC_VGA = PCI_DEVFN(2, 0), Q35_VGA = PCI_DEVFN(1, 0) };
 /* PIRQA-D as the PIIX3 is set up for boots without firmware. */
 static const uint8_t pc_line_irq[4] = {10, 10, 11, 11};
 
@@ -136,6 +137,7 @@ static void describe(struct x86_board *b, const struct board_config *cfg,
     }
     acpi->hpet_base = opt->hpet ? X86_HPET_BASE : 0;
     acpi->sci_irq = X86_SCI_IRQ;
+    acpi->smi_command = b->firmware;
     acpi->i8042 = opt->i8042;
     acpi->rtc = true;
     for (unsigned i = 0; i < BOARD_MAX_SERIAL; i++)
@@ -171,11 +173,14 @@ static bool create(struct vemu_machine *m, const struct board_class *cls,
     struct device *host = pci_host_create(m, &host_config, errp);
     if (!host)
         return false;
+    b->pci_host = host;
     b->pci = pci_host_bus(host);
     pci_bus_set_msi(b->pci, send_msi, b->apic_bus);
     if (q35 ? !create_ich9(b, host, &acpi, errp) : !create_piix(b, host, &acpi, errp))
         return false;
 
+    if (!x86_create_vga(b, cfg, q35 ? Q35_VGA : PC_VGA, errp))
+        return false;
     struct x86_legacy_config legacy = {.pit = true,
                                        .rtc = true,
                                        .hpet = opt->hpet,

@@ -11,6 +11,7 @@
 #include "hw/acpi/ged.h"
 #include "hw/acpi/pm.h"
 #include "hw/char/uart16550.h"
+#include "hw/display/vga_pci.h"
 #include "hw/firmware/fw_cfg.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/apic_bus.h"
@@ -50,6 +51,7 @@ static void board_free(struct vemu_machine *m)
             mem_region_remove(regions[i]);
     x86_boot_free(&b->boot);
     acpi_tables_free(&b->acpi);
+    x86_free_firmware_files(&b->acpi_files);
     if (b->options)
         prop_free_values(b->props, b->options);
     free(b->options);
@@ -87,6 +89,7 @@ struct x86_board *x86_board_new(struct vemu_machine *m, const struct board_class
         return NULL;
     }
     b->m = m;
+    b->name = cls->name;
     b->options = options;
     b->props = cls->props;
     b->cpus = cfg->cpus;
@@ -351,7 +354,7 @@ bool x86_create_fw_cfg(struct x86_board *b, const struct board_config *cfg,
     return b->fw_cfg && fw_cfg_set_u64(b->fw_cfg, FW_CFG_RAM_SIZE, cfg->ram_size, errp) &&
            fw_cfg_set_u16(b->fw_cfg, FW_CFG_NB_CPUS, (uint16_t)cfg->cpus, errp) &&
            fw_cfg_set_u16(b->fw_cfg, FW_CFG_MAX_CPUS, (uint16_t)cfg->cpus, errp) &&
-           fw_cfg_set_u16(b->fw_cfg, FW_CFG_NOGRAPHIC, 1, errp);
+           fw_cfg_set_u16(b->fw_cfg, FW_CFG_NOGRAPHIC, cfg->serial_console, errp);
 }
 
 /* ---- boot ------------------------------------------------------------------------------------ */
@@ -422,7 +425,7 @@ static bool publish_kernel(struct x86_board *b, const struct board_config *cfg,
            fw_cfg_set_static(fw, FW_CFG_INITRD_DATA, boot->initrd, boot->initrd_len, errp);
 }
 
-static bool build_acpi(struct x86_board *b, struct acpi_config *acpi, struct vemu_error **errp)
+static void complete_acpi(const struct x86_board *b, struct acpi_config *acpi)
 {
     acpi->cpus = b->cpus;
     acpi->apic_ids = b->apic_ids;
@@ -430,7 +433,7 @@ static bool build_acpi(struct x86_board *b, struct acpi_config *acpi, struct vem
     acpi->ioapic_base = X86_IOAPIC_BASE;
     acpi->ioapic_id = X86_IOAPIC_ID;
     acpi->pic = b->pic != NULL;
-    return acpi_tables_build(&b->acpi, acpi, b->acpi_address, X86_ACPI_ROOM, errp);
+    acpi->vga = b->vga != NULL;
 }
 
 /* A system that was never started by firmware still looks for what firmware leaves in low memory.
@@ -508,8 +511,14 @@ bool x86_finish(struct x86_board *b, const struct board_config *cfg, struct acpi
     if (acpi && b->direct_boot)
         b->acpi_address = align_down(b->below_4g - X86_ACPI_ROOM, MEM_PAGE_SIZE);
     make_e820(b, acpi ? acpi->ecam_base : 0);
-    if (!publish_e820(b, errp))
+    if (acpi)
+        complete_acpi(b, acpi);
+    if (cfg->bios && b->pci) {
+        if (!x86_publish_firmware_files(b, cfg, acpi, errp))
+            return false;
+    } else if (!publish_e820(b, errp)) {
         return false;
+    }
     if (cfg->bios)
         return !cfg->kernel || publish_kernel(b, cfg, errp);
     if (!cfg->kernel) {
@@ -532,7 +541,7 @@ bool x86_finish(struct x86_board *b, const struct board_config *cfg, struct acpi
         b->mptable_len = mptable_build(b->mptable, &table, (uint32_t)MPTABLE_ADDRESS);
     }
     if (b->acpi_address) {
-        if (!build_acpi(b, acpi, errp))
+        if (!acpi_tables_build(&b->acpi, acpi, b->acpi_address, X86_ACPI_ROOM, errp))
             return false;
         b->boot.rsdp = RSDP_ADDRESS;
         b->boot.rsdp_copy = b->acpi.rsdp;
@@ -559,6 +568,22 @@ bool x86_plug(struct vemu_machine *m, struct device *dev, struct vemu_error **er
                                             : ioapic_input(b->ioapic, n));
     }
     return device_realize(dev, errp);
+}
+
+static size_t screen_text(struct vemu_machine *m, char *buf, size_t len)
+{
+    return vga_text(vga_pci_registers(board_of(m)->vga), buf, len);
+}
+
+bool x86_create_vga(struct x86_board *b, const struct board_config *cfg, uint16_t devfn,
+                    struct vemu_error **errp)
+{
+    if (!cfg->vga)
+        return true;
+    b->vga = vga_pci_create(b->m, b->pci, devfn, errp);
+    if (b->vga)
+        b->m->screen_text = screen_text;
+    return b->vga != NULL;
 }
 
 bool x86_power_button(struct vemu_machine *m)

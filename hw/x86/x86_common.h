@@ -16,6 +16,7 @@
 #include "hw/acpi/tables.h"
 #include "hw/board.h"
 #include "hw/x86/boot/boot.h"
+#include "hw/x86/firmware_files.h"
 #include "hw/x86/irq_router.h"
 #include "hw/x86/mptable.h"
 #include "hw/x86/pci_setup.h"
@@ -30,6 +31,7 @@ struct acpi_pm;
 
 struct x86_board {
     struct vemu_machine *m;
+    const char *name; /* the class' */
     struct x86_cpu_model model;
     uint32_t apic_ids[X86_MAX_CPUS];
     unsigned cpus;
@@ -45,7 +47,9 @@ struct x86_board {
     /* devices */
     struct device *apic_bus, *ioapic, *pic, *irqs, *hpet, *rtc, *fw_cfg, *ged;
     struct device *lapics[X86_MAX_CPUS];
+    struct device *pci_host;
     struct pci_bus *pci; /* NULL: none */
+    struct device *vga;  /* NULL: none */
     struct acpi_pm *pm;  /* fixed ACPI hardware; NULL: none */
     struct pci_setup_config pci_setup;
     uint16_t level_irqs; /* for the ELCR, as firmware leaves it */
@@ -56,6 +60,8 @@ struct x86_board {
     uint64_t acpi_address; /* 0: no ACPI */
     uint8_t mptable[MPTABLE_ROOM];
     size_t mptable_len;
+
+    struct x86_acpi_files acpi_files; /* for firmware */
 
     void *options; /* the board's property values */
     const struct prop_desc *props;
@@ -85,6 +91,9 @@ struct x86_legacy_config {
 };
 bool x86_create_legacy(struct x86_board *b, const struct board_config *cfg,
                        const struct x86_legacy_config *legacy, struct vemu_error **errp);
+/* The standard VGA at that place, when the configuration wants one. */
+bool x86_create_vga(struct x86_board *b, const struct board_config *cfg, uint16_t devfn,
+                    struct vemu_error **errp);
 bool x86_create_fw_cfg(struct x86_board *b, const struct board_config *cfg,
                        struct vemu_error **errp);
 
