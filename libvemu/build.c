@@ -158,6 +158,33 @@ static struct board_option *board_options(const struct lib_machine *lm)
     return options;
 }
 
+static void parse_uuid(const char *text, uint8_t uuid[16])
+{
+    for (unsigned n = 0; n < 16; text++) {
+        char byte[3] = {text[0], text[1], 0};
+        if (*text == '-')
+            continue;
+        uuid[n++] = (uint8_t)strtoul(byte, NULL, 16);
+        text++;
+    }
+}
+
+/* Of interest to firmware only. Where it starts there is a VGA, unless there is to be nothing but
+ * what was asked for; its screen goes to the serial port as long as nobody asked for a display. */
+static void build_firmware_choices(const struct lib_machine *lm, struct board_config *cfg)
+{
+    const struct vemu_config *c = lm->config;
+    const char *vga = config_value(c, "vga", NULL), *uuid = config_value(c, "uuid", NULL);
+    const struct config_node *display = config_find(c, "display");
+
+    cfg->serial_console = !display || strstr(config_origin(c, "display"), "nographic");
+    cfg->vga = vga ? strcmp(vga, "std") == 0 : lm->bios && config_flag(c, "defaults", true);
+    cfg->has_uuid = uuid != NULL;
+    if (uuid)
+        parse_uuid(uuid, cfg->uuid);
+    cfg->reboot_timeout_ms = UINT32_MAX;
+}
+
 static bool build_board(struct lib_machine *lm, struct board_config *cfg, struct vemu_error **errp)
 {
     const struct vemu_config *c = lm->config;
@@ -184,6 +211,7 @@ static bool build_board(struct lib_machine *lm, struct board_config *cfg, struct
     cfg->dtb = config_value(c, "dtb", NULL);
     cfg->bios = lm->bios;
     cfg->options = options;
+    build_firmware_choices(lm, cfg);
     machine_lock(&lm->m);
     ok = lm->board->create(&lm->m, lm->board, cfg, errp);
     machine_unlock(&lm->m);

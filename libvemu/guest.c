@@ -153,6 +153,18 @@ bool vemu_cpu_write_register(struct vemu_machine *m, unsigned cpu, const char *n
     return ok;
 }
 
+size_t vemu_screen_text(struct vemu_machine *m, char *buf, size_t len)
+{
+    size_t used;
+
+    if (len)
+        buf[0] = 0;
+    machine_lock(m);
+    used = m->screen_text ? m->screen_text(m, buf, len) : 0;
+    machine_unlock(m);
+    return used;
+}
+
 const char *vemu_cpu_register_name(struct vemu_machine *m, unsigned n)
 {
     const struct cpu_register *reg = m->vcpu_count ? cpu_register_at(m->vcpus[0]->arch, n) : NULL;

@@ -264,6 +264,15 @@ static bool check_object(const char *origin, const char *text, struct opts *prop
                      "%s: maxlen is '%.*s', but must be a number of bytes", origin, QUOTE_MAX, len);
 }
 
+static bool check_vga(const char *origin, const char *text, struct opts *props,
+                      struct vemu_error **errp)
+{
+    (void)props;
+    return strcmp(text, "std") == 0 || strcmp(text, "none") == 0 ||
+           error_set(errp, VEMU_ERROR_UNSUPPORTED, "%s %.*s is not available yet; use std or none",
+                     origin, QUOTE_MAX, text);
+}
+
 static bool check_cpu(const char *origin, const char *text, struct opts *props,
                       struct vemu_error **errp)
 {
@@ -617,7 +626,12 @@ const struct config_key config_keys[] = {
      .example = "en-us",
      .help = "accepted; there is no display yet"},
     NONE_KEY("display", "none: there is no display yet"),
-    NONE_KEY("vga", "none: there is no display yet"),
+    {.name = "vga",
+     .shape = CONFIG_SCALAR,
+     .check = check_vga,
+     .metavar = "std|none",
+     .example = "std",
+     .help = "graphics adapter (std when firmware starts)"},
     NONE_KEY("monitor", "none: there is no monitor for people yet; see mon and qmp"),
     NONE_KEY("parallel", "none: there is no parallel port yet"),
     NONE_KEY("audio", "none: there is no sound yet"),

@@ -11,7 +11,7 @@ until_shown() {
     pattern=$1 seconds=$2
     shift 2
     : >"$dir/log"
-    "$build/vemu-system-x86_64" -display none -serial "file:$dir/log" -no-reboot "$@" \
+    "$build/vemu-system-x86_64" -nographic -serial "file:$dir/log" -no-reboot "$@" \
         </dev/null >"$dir/out" 2>&1 &
     pid=$!
     status=1
@@ -29,11 +29,16 @@ until_shown() {
     return $status
 }
 
-echo 1..4
+echo 1..6
 for machine in pc q35; do
     until_shown 'No bootable device' 60 -M $machine -m 128M \
         -chardev "file,id=debug,path=$dir/debug" -device isa-debugcon,iobase=0x402,chardev=debug
     ok "SeaBIOS on $machine looks for something to boot" $?
     grep -q '^Running on QEMU' "$dir/debug" && grep -q '^enter handle_19' "$dir/debug"
     ok "SeaBIOS on $machine prints to its debug port" $?
+done
+
+for machine in pc q35; do
+    until_shown 'Shell>' 120 -M $machine -m 256M -bios OVMF.fd
+    ok "OVMF on $machine reaches the UEFI shell" $?
 done

@@ -5,6 +5,7 @@ TESTS_boot += $(srcdir)/tests/boot/boots.sh $(srcdir)/tests/boot/saved_translati
 TESTS_boot += $(srcdir)/tests/boot/quickstart.sh
 TESTS_boot += $(srcdir)/tests/boot/disks.sh tests/boot/saved_state
 TESTS_boot += $(srcdir)/tests/boot/firmware.sh
+TESTS_boot += tests/boot/screen
 TIMEOUT_boot := 600
 check-boot check-programs: guests $(GUESTS)/amd64/initrd-disk
 
@@ -18,7 +19,7 @@ boot-loop: all guests
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/loop.sh $(BOOT_COUNT) $(BOOT_FEW)
 
-tests/boot/saved_state: obj/tests/boot/saved_state.o $(archives)
+tests/boot/saved_state tests/boot/screen: tests/boot/%: obj/tests/boot/%.o $(archives)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -o $@ $(LDFLAGS_ALL) $< -Wl,--start-group $(archives) -Wl,--end-group $(LIBS)
-test_obj += obj/tests/boot/saved_state.o
+test_obj += obj/tests/boot/saved_state.o obj/tests/boot/screen.o

@@ -26,6 +26,13 @@ bool vemu_memory_read(struct vemu_machine *m, uint64_t addr, void *buf, size_t l
 bool vemu_memory_write(struct vemu_machine *m, uint64_t addr, const void *buf, size_t len,
                        struct vemu_error **errp);
 
+/*
+ * What a text screen shows, as lines of UTF-8 without the spaces at their ends, ended by a NUL in
+ * buf[len]. Returns the bytes wanted without the NUL, as snprintf; 0: there is no screen, or it
+ * does not show text. Any thread, whether the machine runs or not.
+ */
+size_t vemu_screen_text(struct vemu_machine *m, char *buf, size_t len);
+
 /* vCPUs are numbered from 0 (the bootstrap processor). */
 unsigned vemu_cpu_count(struct vemu_machine *m);
 /* Memory by linear address through the vCPU's present page tables, whatever its privilege level;
