@@ -213,7 +213,6 @@ static bool machine_init_tcg(struct vemu_machine *m, struct vemu_error **errp)
     pthread_mutex_init(&tm->huge.lock, NULL);
     pthread_mutex_init(&tm->exclusive_lock, NULL);
     pthread_cond_init(&tm->exclusive_cond, NULL);
-    cache_init(&tm->cache);
     m->accel_state = tm;
     tm->ir_storage = malloc(IR_MAX_INSNS * sizeof *tm->ir_storage);
     tm->region = malloc(sizeof *tm->region);
@@ -394,6 +393,8 @@ static bool vcpu_init_tcg(struct vcpu *cpu, struct vemu_error **errp)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "-accel tcg: jit-cache needs a directory: jit-cache-dir=DIR");
     /* The back end starts with the first vCPU: options are set by then. */
+    if (!tm->cache.records.base && !cache_init(tm, errp))
+        return false;
     if (!tm->backend_data && !tm->backend->init(tm, errp))
         return false;
     struct tcg_cpu *tc =

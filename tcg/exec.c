@@ -70,7 +70,7 @@ static void fill_jump_cache(struct tcg_cpu *tc, struct tcg_block *b)
 /* The exit leads there in this context: from the address that its block is for, to that of `to`. */
 static bool note_link(struct tcg_cpu *tc, const struct tcg_exit *out, const struct tcg_block *to)
 {
-    const struct tcg_exit_site *site = &out->block->exits[out->number];
+    const struct tcg_exit_site *site = block_exit(out->block, out->number);
     const uint64_t pc = tc->arch->get_pc(tc);
     const uint64_t from = pc - (uint64_t)(int64_t)site->target + out->block->offset;
     uint64_t from_alias, to_alias;
@@ -79,7 +79,7 @@ static bool note_link(struct tcg_cpu *tc, const struct tcg_exit *out, const stru
         from_alias != (out->block->mode & TCG_MODE_ALIAS) ||
         to_alias != (to->mode & TCG_MODE_ALIAS))
         return false;
-    exec_link(tc->ctx, site->link_id, tc->arch->code_address(tc, from),
+    exec_link(tc->ctx, exit_crossing(site)->link_id, tc->arch->code_address(tc, from),
               tc->arch->code_address(tc, pc));
     return true;
 }
@@ -92,7 +92,8 @@ static unsigned alias_of(const struct tcg_block *b)
 /* Would contexts that have the link id be led elsewhere than they have seen? */
 static bool moves(const struct tcg_exit_site *site, const struct tcg_block *to)
 {
-    return site->page && (site->page != to->page || site->alias != alias_of(to));
+    const struct tcg_crossing *x = exit_crossing(site);
+    return x->page && (x->page != to->page || x->alias != alias_of(to));
 }
 
 /*
@@ -107,18 +108,19 @@ static bool move_link(struct tcg_cpu *tc, struct tcg_exit_site *site)
     struct tcg_machine *tm = tc->tm;
     const bool parallel = tm->parallel;
     const uint64_t era = tm->cache.flush_count;
-    if (site->moves == MOVES)
+    struct tcg_crossing *x = exit_crossing(site);
+    if (x->moves == MOVES)
         return false;
     if (parallel)
         tcg_exclusive_begin(tm, tc);
     if (era == tm->cache.flush_count) {
         pthread_mutex_lock(&tm->code_lock);
         cache_link(tm, site, NULL);
-        site->page = NULL;
-        site->moves++;
+        x->page = NULL;
+        x->moves++;
         for (unsigned n = 0; n < tm->m->vcpu_count; n++)
             if (tm->m->vcpus[n] && tcg_cpu_of_vcpu(tm->m->vcpus[n]))
-                tlb_forget_link(tcg_cpu_of_vcpu(tm->m->vcpus[n]), site->link_id);
+                tlb_forget_link(tcg_cpu_of_vcpu(tm->m->vcpus[n]), x->link_id);
         pthread_mutex_unlock(&tm->code_lock);
     }
     if (parallel)
@@ -130,7 +132,7 @@ static bool move_link(struct tcg_cpu *tc, struct tcg_exit_site *site)
 static void try_link(struct tcg_cpu *tc, const struct tcg_exit *out, struct tcg_block *to)
 {
     struct tcg_machine *tm = tc->tm;
-    struct tcg_exit_site *site = &out->block->exits[out->number];
+    struct tcg_exit_site *site = block_exit(out->block, out->number);
     bool cross = site->flags & IR_EXIT_CROSS;
 
     if (site->flags & IR_EXIT_STAY)
@@ -144,10 +146,12 @@ static void try_link(struct tcg_cpu *tc, const struct tcg_exit *out, struct tcg_
         return;
     pthread_mutex_lock(&tm->code_lock);
     if (!cross || !moves(site, to)) { /* else another vCPU was faster */
-        site->page = to->page;
-        site->alias = (uint8_t)alias_of(to);
+        if (cross) {
+            exit_crossing(site)->page = to->page;
+            exit_crossing(site)->alias = (uint8_t)alias_of(to);
+        }
         cache_link(tm, site, to);
-        if (cross && site->to == to)
+        if (cross && cache_linked(&tm->cache, site) == to)
             note_link(tc, out, to);
     }
     pthread_mutex_unlock(&tm->code_lock);
@@ -160,8 +164,8 @@ static void try_link(struct tcg_cpu *tc, const struct tcg_exit *out, struct tcg_
  */
 static struct tcg_block *confirm_link(struct tcg_cpu *tc, const struct tcg_exit *out)
 {
-    const struct tcg_exit_site *site = &out->block->exits[out->number];
-    struct tcg_block *to = __atomic_load_n(&site->to, __ATOMIC_ACQUIRE);
+    const struct tcg_exit_site *site = block_exit(out->block, out->number);
+    struct tcg_block *to = cache_linked(&tc->tm->cache, site);
     uint64_t pc = tc->arch->get_pc(tc), vaddr = tc->arch->code_address(tc, pc);
 
     if (!(site->flags & IR_EXIT_CROSS) || !to || (to->mode & ~TCG_MODE_ALIAS) != tc->mode ||

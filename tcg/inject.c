@@ -36,9 +36,10 @@ static struct tcg_block *some_block(struct tcg_cpu *tc, unsigned tier)
     struct tcg_cache *c = &tc->tm->cache;
     unsigned at = below(tc, 1 << CACHE_HASH_BITS);
     for (unsigned n = 0; n < SEARCH; n++) {
-        struct tcg_block *b = c->hash[(at + n) & ((1 << CACHE_HASH_BITS) - 1)];
+        unsigned bucket = (at + n) & ((1 << CACHE_HASH_BITS) - 1);
+        struct tcg_block *b = cache_in_bucket(c, bucket, NULL);
         while (b && tier && b->tier != tier)
-            b = b->hash_next;
+            b = cache_in_bucket(c, bucket, b);
         if (b)
             return b;
     }
@@ -77,7 +78,7 @@ static void remove_used(struct tcg_cpu *tc, struct tcg_exit *out)
     if (out->kind != TCG_EXIT_LINK || !out->block)
         return;
     pthread_mutex_lock(&tm->code_lock);
-    struct tcg_block *b = out->block, *to = b->exits[out->number].to;
+    struct tcg_block *b = out->block, *to = cache_linked(&tm->cache, block_exit(b, out->number));
     if (to && below(tc, 2))
         b = to;
     if (b->page && !b->dead)

@@ -122,40 +122,32 @@ static void log_code(struct tcg_cpu *tc, const struct translation *x, uint64_t m
 }
 
 /* Which bytes the block was made from, and what is to be checked at its entry. */
-static bool make_parts(struct tcg_machine *tm, struct tcg_block *b, struct tcg_page *page2)
+static void describe_parts(struct tcg_machine *tm, struct tcg_block *b, struct tcg_page *page2)
 {
-    uint32_t end = b->offset + b->len;
-    b->part_count = page2 ? 2 : 1;
-    b->parts = cache_alloc(tm, b->part_count * sizeof *b->parts);
-    if (!b->parts)
-        return false;
-    b->parts[0] = (struct tcg_part){.block = b,
-                                    .page = b->page,
-                                    .lo = (uint16_t)b->offset,
-                                    .hi = (uint16_t)MIN(end, (uint32_t)MEM_PAGE_SIZE)};
+    uint32_t end = (uint32_t)b->offset + b->len;
+    block_part(b, 0)->lo = b->offset & 0x1fff;
+    block_part(b, 0)->hi = MIN(end, (uint32_t)MEM_PAGE_SIZE) & 0x1fff;
     if (!page2)
-        return true;
-    b->parts[1] = (struct tcg_part){
-        .block = b, .page = page2, .lo = 0, .hi = (uint16_t)(end - (uint32_t)MEM_PAGE_SIZE)};
-    b->guards = cache_alloc(tm, sizeof *b->guards);
-    if (!b->guards)
-        return false;
-    b->guard_count = 1;
-    b->guards[0] = (struct tcg_guard){.page = page2, .delta = 1, .id = ++tm->cache.next_link_id};
-    return true;
+        return;
+    block_part(b, 1)->hi = (end - (uint32_t)MEM_PAGE_SIZE) & 0x1fff;
+    block_part(b, 1)->page = 1;
+    *block_guard(b, 0) =
+        (struct tcg_guard){.page = page2, .delta = 1, .id = ++tm->cache.next_link_id};
 }
 
 /* The bytes that were translated. */
 static bool make_origin(struct tcg_machine *tm, struct tcg_block *b, const struct translation *x)
 {
-    uint32_t first = (uint32_t)(b->parts[0].hi - b->parts[0].lo);
+    const struct tcg_part *part = block_part(b, 0);
+    uint32_t first = (uint32_t)(part->hi - part->lo);
     if (!tm->keep_origins || x->t.single || !x->t.len || (b->part_count == 1 && first != x->t.len))
         return true;
     if (!cache_origin(tm, b))
         return false;
-    memcpy(b->origin->bytes, x->t.page + x->t.page_offset, first);
+    uint8_t *bytes = cache_origin_of(&tm->cache, b)->bytes;
+    memcpy(bytes, x->t.page + x->t.page_offset, first);
     if (b->part_count > 1)
-        memcpy(b->origin->bytes + first, x->t.page2, x->t.len - first);
+        memcpy(bytes + first, x->t.page2, x->t.len - first);
     return true;
 }
 
@@ -165,32 +157,31 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
 {
     struct tcg_machine *tm = tc->tm;
     struct ir_region *r = tm->region;
-    struct tcg_block *b = cache_alloc(tm, sizeof *b);
     char why[160];
 
-    if (!b)
-        return NULL;
-    memset(b, 0, sizeof *b);
     ir_finish(r);
     if (tm->verify && !ir_verify(r, why, sizeof why)) {
         tcg_internal_error(tc, "the translation of the code at 0x%llx is not valid: %s",
                            (unsigned long long)pc, why);
         return NULL;
     }
+    const struct block_shape shape = {.exits = r->exit_count,
+                                      .crossings = r->cross_count,
+                                      .guards = page && x->page2,
+                                      .parts = page ? x->page2 ? 2 : 1 : 0};
+    struct tcg_block *b = cache_block(tm, &shape);
+    if (!b)
+        return NULL;
     b->page = page;
     b->tier = 1;
-    b->offset = offset;
-    b->len = x->t.len;
+    b->offset = (uint16_t)offset;
+    b->len = (uint16_t)x->t.len;
     b->mode = mode;
     b->guest_insns = b->longest = (uint16_t)r->guest_insns;
-    b->ends = x->t.ends;
-    list_init(&b->incoming);
-    b->exits = r->exit_count ? cache_alloc(tm, r->exit_count * sizeof *b->exits) : NULL;
-    if (r->exit_count && !b->exits)
-        return NULL;
-    cache_describe_exits(b, r, &tm->cache.next_link_id);
-    if (page && !make_parts(tm, b, x->page2))
-        return NULL;
+    b->ends = x->t.ends & 7;
+    block_describe_exits(b, r, &tm->cache.next_link_id);
+    if (page)
+        describe_parts(tm, b, x->page2);
     if (page && !make_origin(tm, b, x))
         return NULL;
     if (log_enabled(&tm->m->log, LOG_IN_ASM))
@@ -338,13 +329,13 @@ void tcg_flush_code(struct tcg_cpu *tc)
 static bool guards_ok(struct tcg_cpu *tc, const struct tcg_block *b, uint64_t vaddr)
 {
     for (unsigned n = 0; n < b->guard_count; n++) {
-        const struct tcg_guard *guard = &b->guards[n];
+        const struct tcg_guard *guard = block_guard(b, n);
         struct code_place place;
         uint64_t alias, there_alias;
         uint64_t there = align_down(vaddr, MEM_PAGE_SIZE) +
                          (uint64_t)((int64_t)guard->delta * (int64_t)MEM_PAGE_SIZE);
         there &= tc->arch->code_mask(tc);
-        if (tc->ctx->links[guard->id % LINK_TABLE_SIZE] == guard->id)
+        if (link_holds(tc->ctx, guard->id))
             continue;
         if (!tcg_find_code(tc, there, &place)) {
             if (b->tier == 2) /* control may never get there: no fault of the guest's */

@@ -1,6 +1,7 @@
 /* Blocks, pages and links. See block.h. */
 #include "tcg/cache/block.h"
 
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,58 +9,110 @@
 #include "tcg/machine.h"
 #include "tcg/mmu/tlb.h"
 
-enum { ARENA_SIZE = 1 << 20 };
+/*
+ * The hash is of links: the reference to a block, a few more bits of its key's hash, and whether
+ * others follow in its bucket. So most blocks that are not the one looked for need not be looked
+ * at, which would be a cache miss.
+ */
+enum {
+    LINK_MORE = 1 << RECORD_REF_BITS,
+    LINK_TAG_SHIFT = RECORD_REF_BITS + 1,
+    LINK_TAG_BITS = 32 - LINK_TAG_SHIFT,
+};
 
-static unsigned hash_key(const struct tcg_page *page, uint32_t offset, uint64_t mode)
+static uint64_t hash_key(const struct tcg_page *page, uint32_t offset, uint64_t mode)
 {
     uint64_t h = ((uint64_t)(uintptr_t)page >> 4) * 0x9e3779b97f4a7c15u + offset;
-    h = (h ^ mode) * 0x9e3779b97f4a7c15u;
-    return (unsigned)(h >> (64 - CACHE_HASH_BITS));
+    return (h ^ mode) * 0x9e3779b97f4a7c15u;
 }
 
-void cache_init(struct tcg_cache *c)
+static unsigned bucket_of(uint64_t hash)
 {
-    memset(c, 0, sizeof *c);
+    return (unsigned)(hash >> (64 - CACHE_HASH_BITS));
 }
 
-static void arena_free(struct tcg_cache *c)
+static uint32_t tag_of(uint64_t hash)
 {
-    while (c->arena) {
-        struct tcg_arena *next = c->arena->next;
-        free(c->arena);
-        c->arena = next;
-    }
+    return (uint32_t)(hash >> (64 - CACHE_HASH_BITS - LINK_TAG_BITS)) << LINK_TAG_SHIFT;
+}
+
+static struct tcg_block *link_block(const struct tcg_cache *c, uint32_t link)
+{
+    return record_at(&c->records, link & ((UINT32_C(1) << RECORD_REF_BITS) - 1));
+}
+
+bool cache_init(struct tcg_machine *tm, struct vemu_error **errp)
+{
+    return records_init(&tm->cache.records, tm->cache_size, errp);
 }
 
 void *cache_alloc(struct tcg_machine *tm, size_t size)
 {
-    struct tcg_cache *c = &tm->cache;
-    size = (size + 7) & ~(size_t)7;
-    if (!c->arena || c->arena->size - c->arena->used < size) {
-        size_t room = size > ARENA_SIZE ? size : ARENA_SIZE;
-        struct tcg_arena *a = malloc(sizeof *a + room);
-        if (!a)
-            return NULL;
-        a->next = c->arena;
-        a->used = (16 - (uintptr_t)a->data % 16) % 16;
-        a->size = room;
-        c->arena = a;
-    }
-    void *p = c->arena->data + c->arena->used;
-    c->arena->used += size;
-    return p;
+    return records_alloc(&tm->cache.records, size);
 }
 
 struct tcg_block *cache_find(struct tcg_machine *tm, const struct tcg_page *page, uint32_t offset,
                              uint64_t mode, const struct tcg_block *after)
 {
-    struct tcg_block *b =
-        after ? __atomic_load_n(&after->hash_next, __ATOMIC_ACQUIRE)
-              : __atomic_load_n(&tm->cache.hash[hash_key(page, offset, mode)], __ATOMIC_ACQUIRE);
-    while (b && (b->page != page || b->offset != offset || b->mode != mode ||
-                 __atomic_load_n(&b->dead, __ATOMIC_ACQUIRE)))
-        b = __atomic_load_n(&b->hash_next, __ATOMIC_ACQUIRE);
+    const struct tcg_cache *c = &tm->cache;
+    const uint64_t hash = hash_key(page, offset, mode);
+    const uint32_t tag = tag_of(hash);
+    uint32_t link =
+        __atomic_load_n(after ? &after->hash_next : &c->hash[bucket_of(hash)], __ATOMIC_ACQUIRE);
+    while (link) {
+        if (link >> LINK_TAG_SHIFT << LINK_TAG_SHIFT != tag && !(link & LINK_MORE))
+            return NULL;
+        struct tcg_block *b = link_block(c, link);
+        if (b->page == page && b->offset == offset && b->mode == mode &&
+            !__atomic_load_n(&b->dead, __ATOMIC_ACQUIRE))
+            return b;
+        link = __atomic_load_n(&b->hash_next, __ATOMIC_ACQUIRE);
+    }
+    return NULL;
+}
+
+struct tcg_block *cache_in_bucket(const struct tcg_cache *c, unsigned n,
+                                  const struct tcg_block *after)
+{
+    return link_block(c, after ? after->hash_next : c->hash[n]);
+}
+
+/* ---- records
+ * --------------------------------------------------------------------------------------------- */
+
+size_t block_size(const struct block_shape *s)
+{
+    return sizeof(struct tcg_block) + s->exits * sizeof(struct tcg_exit_site) +
+           s->guards * sizeof(struct tcg_guard) +
+           align_up(s->parts * sizeof(struct tcg_part), alignof(struct tcg_crossing)) +
+           s->crossings * sizeof(struct tcg_crossing);
+}
+
+void block_make(struct tcg_block *b, const struct block_shape *s)
+{
+    memset(b, 0, block_size(s));
+    b->exit_count = (uint16_t)s->exits;
+    b->guard_count = s->guards & 7;
+    b->part_count = (uint16_t)s->parts;
+    for (unsigned n = 0; n < s->exits; n++)
+        block_exit(b, n)->from = (uint16_t)((uintptr_t)block_exit(b, n) - (uintptr_t)b);
+}
+
+struct tcg_block *cache_block(struct tcg_machine *tm, const struct block_shape *shape)
+{
+    struct tcg_block *b = cache_alloc(tm, block_size(shape));
+    if (b)
+        block_make(b, shape);
     return b;
+}
+
+void block_cross(struct tcg_block *b, unsigned n, unsigned number, uint32_t link_id)
+{
+    struct tcg_exit_site *x = block_exit(b, n);
+    uintptr_t first =
+        align_up((uintptr_t)block_part(b, b->part_count), alignof(struct tcg_crossing));
+    x->crossing = (uint16_t)(first + number * sizeof(struct tcg_crossing) - (uintptr_t)x);
+    exit_crossing(x)->link_id = link_id;
 }
 
 /* ---- pages
@@ -122,20 +175,21 @@ static uint64_t extent_lines(uint32_t lo, uint32_t hi)
     return mask_bits(last - first + 1) << first;
 }
 
-static void page_add(struct tcg_part *p)
+static void page_add(const struct tcg_cache *c, struct tcg_page *page, struct tcg_part *p)
 {
-    p->page_next = p->page->parts;
-    p->page->parts = p;
-    __atomic_fetch_or(&p->page->lines, extent_lines(p->lo, p->hi), __ATOMIC_SEQ_CST);
+    p->page_next = page->parts;
+    page->parts = record_ref(&c->records, p);
+    __atomic_fetch_or(&page->lines, extent_lines(p->lo, p->hi), __ATOMIC_SEQ_CST);
 }
 
-static void page_remove(struct tcg_page *page, const struct tcg_block *gone)
+static void page_remove(const struct tcg_cache *c, struct tcg_page *page,
+                        const struct tcg_block *gone)
 {
-    struct tcg_part **where = &page->parts;
+    tcg_ref *where = &page->parts, block = record_ref(&c->records, gone);
     uint64_t lines = 0;
     while (*where) {
-        struct tcg_part *p = *where;
-        if (p->block == gone) {
+        struct tcg_part *p = record_at(&c->records, *where);
+        if (p->block == block) {
             *where = p->page_next;
             continue;
         }
@@ -160,14 +214,16 @@ bool cache_covers(struct ram_block *ram, uint64_t offset, uint64_t len)
 enum cache_hit cache_hits(const struct tcg_cpu *tc, const struct tcg_page *page, uint64_t offset,
                           uint64_t len)
 {
+    const struct tcg_cache *c = &tc->tm->cache;
     uint32_t lo = (uint32_t)(offset - page->offset), hi = lo + (uint32_t)len;
     enum cache_hit hit = CACHE_MISS;
     if (!(page->lines & extent_lines(lo, hi)))
         return CACHE_MISS;
-    for (const struct tcg_part *p = page->parts; p; p = p->page_next) {
+    const struct tcg_part *p = record_at(&c->records, page->parts);
+    for (; p; p = record_at(&c->records, p->page_next)) {
         if (!range_overlaps(lo, len, p->lo, (uint32_t)(p->hi - p->lo)))
             continue;
-        if (tc->tm->backend->runs(tc, p->block))
+        if (tc->tm->backend->runs(tc, cache_block_at(c, p->block)))
             return CACHE_HIT_RUNNING;
         hit = CACHE_HIT;
     }
@@ -189,21 +245,18 @@ bool cache_has_code(struct ram_block *ram, uint64_t offset, uint64_t len)
 
 /* ---- exits ---------------------------------------------------------------------------------- */
 
-void cache_describe_exits(struct tcg_block *b, const struct ir_region *r, uint32_t *next_link_id)
+void block_describe_exits(struct tcg_block *b, const struct ir_region *r, uint32_t *next_link_id)
 {
-    for (uint32_t n = r->first_exit; b->exit_count < r->exit_count; n++) {
+    unsigned seen = 0, crossings = 0;
+    for (uint32_t n = r->first_exit; seen < r->exit_count; n++) {
         const struct ir_insn *i = &r->insns[n];
         if (!(ir_traits[i->op] & IR_TRAIT_LEAVE) || !ir_exits(i))
             continue;
-        struct tcg_exit_site *site = &b->exits[b->exit_count++];
-        *site = (struct tcg_exit_site){
-            .target = (int32_t)(int64_t)i->imm,
-            .from = b,
-            .flags = i->op == IR_EXIT ? i->aux : (uint8_t)i->d,
-        };
-        list_init(&site->in);
+        struct tcg_exit_site *site = block_exit(b, seen++);
+        site->target = (int32_t)(int64_t)i->imm;
+        site->flags = (uint8_t)ir_exit_flags(i);
         if (site->flags & IR_EXIT_CROSS)
-            site->link_id = ++*next_link_id;
+            block_cross(b, seen - 1, crossings++, ++*next_link_id);
     }
 }
 
@@ -212,12 +265,19 @@ void cache_describe_exits(struct tcg_block *b, const struct ir_region *r, uint32
 
 void cache_insert(struct tcg_machine *tm, struct tcg_block *b)
 {
-    struct tcg_block **head = &tm->cache.hash[hash_key(b->page, b->offset, b->mode)];
-    for (unsigned n = 0; n < b->part_count; n++)
-        page_add(&b->parts[n]);
+    struct tcg_cache *c = &tm->cache;
+    const uint64_t hash = hash_key(b->page, b->offset, b->mode);
+    uint32_t *head = &c->hash[bucket_of(hash)];
+    for (unsigned n = 0; n < b->part_count; n++) {
+        struct tcg_part *p = block_part(b, n);
+        p->block = record_ref(&c->records, b);
+        page_add(c, block_page(b, p->page), p);
+    }
     b->hash_next = *head;
-    __atomic_store_n(head, b, __ATOMIC_RELEASE);
-    tm->cache.block_count++;
+    __atomic_store_n(head,
+                     record_ref(&c->records, b) | tag_of(hash) | (b->hash_next ? LINK_MORE : 0),
+                     __ATOMIC_RELEASE);
+    c->block_count++;
 }
 
 bool cache_origin(struct tcg_machine *tm, struct tcg_block *b)
@@ -225,55 +285,88 @@ bool cache_origin(struct tcg_machine *tm, struct tcg_block *b)
     struct tcg_origin *o;
     size_t len = 0;
     for (unsigned n = 0; n < b->part_count; n++)
-        len += (size_t)(b->parts[n].hi - b->parts[n].lo);
+        len += (size_t)(block_part(b, n)->hi - block_part(b, n)->lo);
     o = cache_alloc(tm, sizeof *o + len);
     if (!o)
         return false;
     *o = (struct tcg_origin){.next = tm->cache.origins, .block = b};
-    tm->cache.origins = b->origin = o;
+    tm->cache.origins = o;
+    b->origin = record_ref(&tm->cache.records, o);
     return true;
+}
+
+static unsigned exit_number(const struct tcg_exit_site *x)
+{
+    return (unsigned)(x - block_exit(exit_block(x), 0));
+}
+
+/* The list of a block's incoming sites, which has no order. */
+static void incoming_add(const struct tcg_records *r, struct tcg_block *b, struct tcg_exit_site *x)
+{
+    struct tcg_exit_site *next = record_at(r, b->incoming);
+    x->prev = 0;
+    x->next = b->incoming;
+    b->incoming = record_ref(r, x);
+    if (next)
+        next->prev = b->incoming;
+}
+
+static void incoming_remove(const struct tcg_records *r, struct tcg_exit_site *x)
+{
+    struct tcg_exit_site *next = record_at(r, x->next), *prev = record_at(r, x->prev);
+    struct tcg_block *b = record_at(r, x->to);
+    if (next)
+        next->prev = x->prev;
+    if (prev)
+        prev->next = x->next;
+    else
+        b->incoming = x->next;
 }
 
 static void unlink_site(struct tcg_machine *tm, struct tcg_exit_site *site)
 {
     if (!site->to)
         return;
-    tm->backend->link(tm, site->from, (unsigned)(site - site->from->exits), NULL);
-    list_remove(&site->in);
-    __atomic_store_n(&site->to, NULL, __ATOMIC_RELEASE);
+    tm->backend->link(tm, exit_block(site), exit_number(site), NULL);
+    incoming_remove(&tm->cache.records, site);
+    __atomic_store_n(&site->to, 0, __ATOMIC_RELEASE);
     tm->counters.link_breaks++;
 }
 
 void cache_link(struct tcg_machine *tm, struct tcg_exit_site *site, struct tcg_block *to)
 {
-    if (site->from->dead || (to && to->dead) || site->to == to)
+    const struct tcg_records *r = &tm->cache.records;
+    struct tcg_block *from = exit_block(site);
+    if (from->dead || (to && to->dead) || site->to == record_ref(r, to))
         return;
     unlink_site(tm, site);
     if (!to)
         return;
-    __atomic_store_n(&site->to, to, __ATOMIC_RELEASE);
-    list_add_tail(&to->incoming, &site->in);
-    tm->backend->link(tm, site->from, (unsigned)(site - site->from->exits), to);
+    __atomic_store_n(&site->to, record_ref(r, to), __ATOMIC_RELEASE);
+    incoming_add(r, to, site);
+    tm->backend->link(tm, from, exit_number(site), to);
     tm->counters.links++;
 }
 
 static void hash_remove(struct tcg_machine *tm, struct tcg_block *b)
 {
-    struct tcg_block **where = &tm->cache.hash[hash_key(b->page, b->offset, b->mode)];
-    while (*where && *where != b)
-        where = &(*where)->hash_next;
+    const struct tcg_cache *c = &tm->cache;
+    uint32_t *where = &tm->cache.hash[bucket_of(hash_key(b->page, b->offset, b->mode))];
+    while (*where && link_block(c, *where) != b)
+        where = &link_block(c, *where)->hash_next;
     if (*where) /* readers on b may still follow b->hash_next: it keeps its value */
         __atomic_store_n(where, b->hash_next, __ATOMIC_RELEASE);
 }
 
 void cache_replace(struct tcg_machine *tm, struct tcg_block *from, struct tcg_block *to)
 {
+    const struct tcg_records *r = &tm->cache.records;
     cache_insert(tm, to);
     hash_remove(tm, from);
-    while (!list_empty(&from->incoming))
-        cache_link(tm, list_entry(from->incoming.next, struct tcg_exit_site, in), to);
+    while (from->incoming)
+        cache_link(tm, record_at(r, from->incoming), to);
     tm->backend->kill(tm, from);
-    to->first_tier = from;
+    to->first_tier = record_ref(r, from);
 }
 
 /* A vCPU may go round a loop of the block for long: have it look. */
@@ -288,10 +381,10 @@ static void leave_loops(struct tcg_machine *tm)
 
 void cache_unlink(struct tcg_machine *tm, struct tcg_block *b)
 {
-    while (!list_empty(&b->incoming))
-        unlink_site(tm, list_entry(b->incoming.next, struct tcg_exit_site, in));
+    while (b->incoming)
+        unlink_site(tm, record_at(&tm->cache.records, b->incoming));
     for (unsigned n = 0; n < b->exit_count; n++)
-        unlink_site(tm, &b->exits[n]);
+        unlink_site(tm, block_exit(b, n));
 }
 
 void cache_remove(struct tcg_machine *tm, struct tcg_block *b)
@@ -299,8 +392,8 @@ void cache_remove(struct tcg_machine *tm, struct tcg_block *b)
     hash_remove(tm, b);
     cache_unlink(tm, b);
     for (unsigned n = 0; n < b->part_count; n++)
-        if (!n || b->parts[n].page != b->parts[n - 1].page)
-            page_remove(b->parts[n].page, b);
+        if (!n || block_part(b, n)->page != block_part(b, n - 1)->page)
+            page_remove(&tm->cache, block_page(b, block_part(b, n)->page), b);
     __atomic_store_n(&b->dead, true, __ATOMIC_RELEASE);
     tm->backend->kill(tm, b);
     if (b->tier > 1)
@@ -319,14 +412,15 @@ unsigned cache_invalidate(struct tcg_machine *tm, struct ram_block *ram, uint64_
             continue;
         uint64_t lo = MAX(offset, p) - p, hi = MIN(offset + len, p + MEM_PAGE_SIZE) - p;
         __atomic_store_n(&page->writes, page->writes + 1, __ATOMIC_RELAXED);
-        for (struct tcg_part *part = page->parts; part;) {
+        for (tcg_ref ref = page->parts; ref;) {
+            const struct tcg_part *part = record_at(&tm->cache.records, ref);
             if (!range_overlaps(lo, hi - lo, part->lo, (uint64_t)(part->hi - part->lo))) {
-                part = part->page_next;
+                ref = part->page_next;
                 continue;
             }
-            cache_remove(tm, part->block);
+            cache_remove(tm, cache_block_at(&tm->cache, part->block));
             count++;
-            part = page->parts; /* the block may have had several parts here */
+            ref = page->parts; /* the block may have had several parts here */
         }
     }
     return count;
@@ -341,12 +435,12 @@ void cache_flush(struct tcg_machine *tm)
         struct tcg_page **table = ram->tcg;
         for (uint64_t n = 0; table && n < ram->size >> MEM_PAGE_BITS; n++) {
             if (table[n]) {
-                table[n]->parts = NULL; /* `code` stays: the TLBs still say so */
+                table[n]->parts = 0; /* `code` stays: the TLBs still say so */
                 __atomic_store_n(&table[n]->lines, 0, __ATOMIC_SEQ_CST);
             }
         }
     }
-    arena_free(c);
+    records_flush(&c->records);
     c->block_count = 0;
     c->next_link_id = 0;
     c->origins = NULL;
@@ -376,5 +470,5 @@ void cache_ram_freed(struct tcg_machine *tm, struct ram_block *ram)
 
 void cache_free(struct tcg_machine *tm)
 {
-    arena_free(&tm->cache);
+    records_free(&tm->cache.records);
 }

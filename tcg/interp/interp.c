@@ -273,9 +273,9 @@ static bool charge_block(struct tcg_cpu *tc, const struct tcg_block *b)
 /* The block that a direct exit is linked to, when the link holds in this context. */
 static struct tcg_block *follow(struct tcg_cpu *tc, const struct tcg_exit_site *site)
 {
-    struct tcg_block *to = __atomic_load_n(&site->to, __ATOMIC_ACQUIRE);
+    struct tcg_block *to = cache_linked(&tc->tm->cache, site);
     if (!to || __atomic_load_n(&to->dead, __ATOMIC_ACQUIRE) ||
-        (site->link_id && tc->ctx->links[site->link_id % LINK_TABLE_SIZE] != site->link_id) ||
+        (site->crossing && !link_holds(tc->ctx, exit_crossing(site)->link_id)) ||
         !block_guards_hold(to, tc->ctx))
         return NULL;
     tc->pcb += (uint64_t)site->target - to->offset;
@@ -626,7 +626,7 @@ do_EXIT:
 direct:
     if (pending)
         keep_flags(&f, &cpu->lazy, pending);
-    site = &b->exits[i->d];
+    site = block_exit(b, i->d);
     out = (struct tcg_exit){.kind = TCG_EXIT_LINK, .block = b, .number = i->d};
     if ((b->mode & TCG_MODE_SINGLE) ||
         ((site->flags & (IR_EXIT_POLL | IR_EXIT_CROSS)) && poll(tc))) {

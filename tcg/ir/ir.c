@@ -306,6 +306,7 @@ void ir_finish(struct ir_region *r)
         }
         if (traits & IR_TRAIT_LEAVE && ir_exits(i)) {
             r->exit_count++;
+            r->cross_count += (ir_exit_flags(i) & IR_EXIT_CROSS) != 0;
             r->first_exit = n;
         }
         /* An argument that is not there (0) is counted, too. */

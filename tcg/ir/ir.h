@@ -486,6 +486,7 @@ struct ir_region {
     uint32_t guest_len;
     uint32_t guest_insns;
     uint32_t exit_count, first_exit; /* insns that ir_exits(), by ir_finish() */
+    uint32_t cross_count;            /* those of them with IR_EXIT_CROSS */
     bool single;                     /* one instruction: every exit returns to the run loop */
     bool has_wide;                   /* there are v256 values */
 
@@ -536,6 +537,11 @@ static inline bool ir_exits(const struct ir_insn *i)
 {
     return ((i->op == IR_BRCC || i->op == IR_BRNZ) && !(i->d & IR_EXIT_LABEL)) ||
            i->op == IR_EXIT || (i->op == IR_LABEL && i->d);
+}
+/* Its enum ir_exit_flags. */
+static inline unsigned ir_exit_flags(const struct ir_insn *i)
+{
+    return i->op == IR_EXIT ? i->aux : i->d;
 }
 /* Does the insn lead to label *number? */
 static inline bool ir_branches(const struct ir_insn *i, unsigned *number)

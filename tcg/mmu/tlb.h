@@ -286,11 +286,16 @@ bool tlb_same_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vpage, uint
 void tlb_forget_link(struct tcg_cpu *tc, uint32_t id);
 /* The jump cache and the link table of a context are void. */
 void tlb_ctx_forget_code(struct tcg_ctx *ctx);
+/* The link, or guard, of that id was seen to be right in this context. */
+static inline bool link_holds(const struct tcg_ctx *ctx, uint32_t id)
+{
+    return ctx->links[id % LINK_TABLE_SIZE] == id;
+}
 /* The pages that the block goes on to were checked in this context. */
 static inline bool block_guards_hold(const struct tcg_block *b, const struct tcg_ctx *ctx)
 {
     for (unsigned n = 0; n < b->guard_count; n++)
-        if (ctx->links[b->guards[n].id % LINK_TABLE_SIZE] != b->guards[n].id)
+        if (!link_holds(ctx, block_guard(b, n)->id))
             return false;
     return true;
 }

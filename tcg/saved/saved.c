@@ -225,44 +225,40 @@ static enum refusal find_pages(struct tcg_cpu *tc, const struct saved_want *want
 
 /* ---- taking one ----------------------------------------------------------------------------- */
 
-static bool make_exits(struct tcg_machine *tm, struct tcg_block *b, const struct entry *e)
+static unsigned count_crossings(const struct entry *e)
 {
     struct bytes_reader r = e->exits;
-    b->exits = cache_alloc(tm, e->exit_count * sizeof *b->exits + 1);
-    if (!b->exits)
-        return false;
-    memset(b->exits, 0, e->exit_count * sizeof *b->exits);
-    b->exit_count = (uint16_t)e->exit_count;
+    unsigned count = 0;
     for (unsigned n = 0; n < e->exit_count; n++) {
-        struct tcg_exit_site *x = &b->exits[n];
-        x->target = (int32_t)bytes_get_le(&r, 4);
-        x->flags = (uint8_t)bytes_get_le(&r, 1);
-        x->from = b;
-        list_init(&x->in);
-        if (x->flags & IR_EXIT_CROSS)
-            x->link_id = ++tm->cache.next_link_id;
+        bytes_get_le(&r, 4);
+        count += (bytes_get_le(&r, 1) & IR_EXIT_CROSS) != 0;
     }
-    return true;
+    return count;
 }
 
-static bool make_parts(struct tcg_machine *tm, struct tcg_block *b, const struct entry *e,
-                       struct tcg_page *const pages[MAX_PAGES])
+static void describe_exits(struct tcg_machine *tm, struct tcg_block *b, const struct entry *e)
 {
-    b->part_count = (uint16_t)e->part_count;
-    b->guard_count = (uint8_t)(e->page_count - 1);
-    b->parts = cache_alloc(tm, b->part_count * sizeof *b->parts);
-    b->guards = cache_alloc(tm, b->guard_count * sizeof *b->guards + 1);
-    if (!b->parts || !b->guards)
-        return false;
+    struct bytes_reader r = e->exits;
+    unsigned crossings = 0;
+    for (unsigned n = 0; n < e->exit_count; n++) {
+        struct tcg_exit_site *x = block_exit(b, n);
+        x->target = (int32_t)bytes_get_le(&r, 4);
+        x->flags = (uint8_t)bytes_get_le(&r, 1);
+        if (x->flags & IR_EXIT_CROSS)
+            block_cross(b, n, crossings++, ++tm->cache.next_link_id);
+    }
+}
+
+static void describe_parts(struct tcg_machine *tm, struct tcg_block *b, const struct entry *e,
+                           struct tcg_page *const pages[MAX_PAGES])
+{
     for (unsigned n = 0; n < e->part_count; n++)
-        b->parts[n] = (struct tcg_part){.block = b,
-                                        .page = pages[e->parts[n].page],
-                                        .lo = e->parts[n].lo,
-                                        .hi = e->parts[n].hi};
+        *block_part(b, n) = (struct tcg_part){.lo = e->parts[n].lo & 0x1fff,
+                                              .hi = e->parts[n].hi & 0x1fff,
+                                              .page = e->parts[n].page & 7};
     for (unsigned n = 0; n < b->guard_count; n++)
-        b->guards[n] = (struct tcg_guard){
+        *block_guard(b, n) = (struct tcg_guard){
             .page = pages[n + 1], .delta = e->delta[n + 1], .id = ++tm->cache.next_link_id};
-    return true;
 }
 
 /* REFUSALS: done. */
@@ -270,21 +266,23 @@ static enum refusal load(struct tcg_machine *tm, const struct entry *e, uint64_t
                          struct tcg_page *const pages[MAX_PAGES], struct tcg_block **out)
 {
     struct bytes_reader payload = e->payload;
-    struct tcg_block *b = cache_alloc(tm, sizeof *b);
+    const struct block_shape shape = {.exits = e->exit_count,
+                                      .crossings = count_crossings(e),
+                                      .guards = e->page_count - 1,
+                                      .parts = e->part_count};
+    struct tcg_block *b = cache_block(tm, &shape);
     if (!b)
         return NO_ROOM;
-    memset(b, 0, sizeof *b);
     b->page = pages[0];
-    b->offset = e->offset;
-    b->len = e->len;
+    b->offset = (uint16_t)e->offset;
+    b->len = (uint16_t)e->len;
     b->mode = mode;
-    b->tier = e->tier;
-    b->ends = e->ends;
+    b->tier = e->tier & 3;
+    b->ends = e->ends & 7;
     b->queued = e->tier > 1;
     b->guest_insns = (uint16_t)e->guest_insns;
-    list_init(&b->incoming);
-    if (!make_exits(tm, b, e) || !make_parts(tm, b, e, pages))
-        return NO_ROOM;
+    describe_exits(tm, b, e);
+    describe_parts(tm, b, e, pages);
     enum tcg_compiled done = tm->backend->load(tm, b, &payload);
     if (done != TCG_COMPILED)
         return done == TCG_CODE_FULL ? NO_ROOM : DAMAGED;
@@ -404,7 +402,7 @@ static int page_index(const struct tcg_block *b, const struct tcg_page *page)
 {
     int found = b->page == page ? 0 : -1;
     for (unsigned n = 0; n < b->guard_count; n++) {
-        if (b->guards[n].page != page)
+        if (block_guard(b, n)->page != page)
             continue;
         if (found >= 0)
             return -1;
@@ -413,34 +411,44 @@ static int page_index(const struct tcg_block *b, const struct tcg_page *page)
     return found;
 }
 
+static struct tcg_page *part_page(const struct tcg_block *b, unsigned n)
+{
+    return block_page(b, block_part(b, n)->page);
+}
+
+static unsigned part_len(const struct tcg_block *b, unsigned n)
+{
+    return (unsigned)(block_part(b, n)->hi - block_part(b, n)->lo);
+}
+
 static bool seen_before(const struct tcg_block *b, unsigned n)
 {
     for (unsigned k = 0; k < n; k++)
-        if (b->parts[k].page == b->parts[n].page && b->parts[k].lo == b->parts[n].lo &&
-            b->parts[k].hi == b->parts[n].hi)
+        if (part_page(b, k) == part_page(b, n) && block_part(b, k)->lo == block_part(b, n)->lo &&
+            block_part(b, k)->hi == block_part(b, n)->hi)
             return true;
     return false;
 }
 
-static void put_key(struct bytes *out, const struct tcg_block *b, unsigned parts)
+static void put_key(struct bytes *out, const struct tcg_block *b, unsigned parts,
+                    const uint8_t *code)
 {
-    const uint8_t *code = b->origin->bytes;
     bytes_put_le(out, b->mode & ~TCG_MODE_ALIAS, 8);
     bytes_put_le(out, b->offset, 2);
     bytes_put_le(out, b->tier, 1);
     bytes_put_le(out, b->guard_count + 1u, 1);
     bytes_put_le(out, parts, 2);
     for (unsigned n = 0; n < b->guard_count; n++)
-        bytes_put_le(out, (uint32_t)b->guards[n].delta, 4);
+        bytes_put_le(out, (uint32_t)block_guard(b, n)->delta, 4);
     for (unsigned n = 0; n < b->part_count; n++) {
         if (seen_before(b, n))
             continue;
-        bytes_put_le(out, (unsigned)page_index(b, b->parts[n].page), 1);
-        bytes_put_le(out, b->parts[n].lo, 2);
-        bytes_put_le(out, b->parts[n].hi, 2);
+        bytes_put_le(out, (unsigned)page_index(b, part_page(b, n)), 1);
+        bytes_put_le(out, block_part(b, n)->lo, 2);
+        bytes_put_le(out, block_part(b, n)->hi, 2);
     }
     for (unsigned n = 0; n < b->part_count; n++) {
-        size_t len = (size_t)(b->parts[n].hi - b->parts[n].lo);
+        size_t len = part_len(b, n);
         if (!seen_before(b, n))
             bytes_put(out, code, len);
         code += len;
@@ -450,18 +458,19 @@ static void put_key(struct bytes *out, const struct tcg_block *b, unsigned parts
 static bool save_block(struct tcg_machine *tm, const struct tcg_block *b, struct saved_fresh *f)
 {
     struct bytes *out = &f->data;
-    unsigned parts = 0, first = b->part_count ? (unsigned)(b->parts[0].hi - b->parts[0].lo) : 0;
+    const struct tcg_origin *origin = cache_origin_of(&tm->cache, b);
+    unsigned parts = 0, first = b->part_count ? part_len(b, 0) : 0;
     size_t at = out->len;
     for (unsigned n = 0; n < b->part_count; n++) {
-        if (page_index(b, b->parts[n].page) < 0)
+        if (page_index(b, part_page(b, n)) < 0)
             return true;
         parts += !seen_before(b, n);
     }
-    if (!b->origin->code || !parts || parts > MAX_PARTS || b->page->writes > MAX_PAGE_WRITES ||
-        b->parts[0].page != b->page || b->parts[0].lo != b->offset)
+    if (!origin->code || !parts || parts > MAX_PARTS || b->page->writes > MAX_PAGE_WRITES ||
+        part_page(b, 0) != b->page || block_part(b, 0)->lo != b->offset)
         return true;
     bytes_put_le(out, 0, 4);
-    put_key(out, b, parts);
+    put_key(out, b, parts, origin->bytes);
     if (!out->failed)
         store_le32(out->data + at, (uint32_t)(out->len - at));
     bytes_put_le(out, b->ends, 1);
@@ -469,12 +478,12 @@ static bool save_block(struct tcg_machine *tm, const struct tcg_block *b, struct
     bytes_put_le(out, b->exit_count, 2);
     bytes_put_le(out, b->len, 4);
     for (unsigned n = 0; n < b->exit_count; n++) {
-        bytes_put_le(out, (uint32_t)b->exits[n].target, 4);
-        bytes_put_le(out, b->exits[n].flags, 1);
+        bytes_put_le(out, (uint32_t)block_exit(b, n)->target, 4);
+        bytes_put_le(out, block_exit(b, n)->flags, 1);
     }
     tm->backend->save(tm, b, out);
     unsigned len = hashed(first);
-    return saved_fresh_add(f, key_hash(b->tier, b->mode, b->offset, b->origin->bytes, len), at);
+    return saved_fresh_add(f, key_hash(b->tier, b->mode, b->offset, origin->bytes, len), at);
 }
 
 /* What was translated since the last flush, whether it is still there or not: regions first, and

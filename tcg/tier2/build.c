@@ -78,30 +78,31 @@ static bool translate(struct tier2_build *b, struct tcg_cpu *tc, uint64_t pcb,
     return true;
 }
 
-/* The block as far as the back end needs it while it emits: exits, guards. */
-static bool describe(struct tier2_build *b, struct tcg_block *out)
+/* The block that is to be emitted, into b->made. */
+static bool describe(struct tier2_build *b)
 {
     const struct plan_node *head = &b->plan.nodes[0];
     const struct ir_region *r = &b->region;
+    const struct block_shape shape = {
+        .exits = r->exit_count, .crossings = r->cross_count, .guards = b->plan.page_count - 1};
+    struct tcg_block *out = (struct tcg_block *)b->made;
     uint32_t ids = 0;
-    memset(out, 0, sizeof *out);
+    unsigned guards = 0;
+    if (r->exit_count > BUILD_MAX_EXITS)
+        return false;
+    block_make(out, &shape);
     out->page = plan_page(&b->plan, 0)->page;
-    out->offset = head->offset;
-    out->len = head->len;
+    out->offset = (uint16_t)head->offset;
+    out->len = (uint16_t)head->len;
     out->mode = head->mode;
     out->tier = 2;
     out->queued = true;
     out->guest_insns = (uint16_t)r->guest_insns;
-    out->exits = b->exits;
-    out->guards = b->guards;
-    list_init(&out->incoming);
-    if (r->exit_count > ARRAY_SIZE(b->exits))
-        return false;
-    cache_describe_exits(out, r, &ids);
+    block_describe_exits(out, r, &ids);
     for (unsigned n = 0; n < b->plan.page_count; n++) {
         const struct plan_page *page = &b->plan.pages[n];
         if (page->delta)
-            b->guards[out->guard_count++] =
+            *block_guard(out, guards++) =
                 (struct tcg_guard){.page = page->page, .delta = page->delta, .id = ++ids};
     }
     pthread_mutex_lock(&b->tm->code_lock);
@@ -109,39 +110,43 @@ static bool describe(struct tier2_build *b, struct tcg_block *out)
     b->tm->cache.next_link_id += ids;
     pthread_mutex_unlock(&b->tm->code_lock);
     for (unsigned n = 0; n < out->exit_count; n++)
-        if (b->exits[n].link_id)
-            b->exits[n].link_id += first;
+        if (block_exit(out, n)->crossing)
+            exit_crossing(block_exit(out, n))->link_id += first;
     for (unsigned n = 0; n < out->guard_count; n++)
-        b->guards[n].id += first;
+        block_guard(out, n)->id += first;
     return true;
 }
 
-/* The parts of all nodes, those of one page together (cache_remove goes by that). */
-static bool copy_parts(struct tier2_build *b, struct tcg_block *to)
+/* One page may be mapped at two places of the region: is it at an earlier one? */
+static bool page_twice(const struct plan *p, unsigned g)
 {
-    const struct plan *p = &b->plan;
+    for (unsigned h = 0; h < g; h++)
+        if (p->pages[h].page == p->pages[g].page)
+            return true;
+    return false;
+}
+
+/* The parts of all nodes, those of one page together (cache_remove goes by that). to: where to, or
+ * NULL: count. The plan's pages are numbered as a block's are: its first, then the guards'. */
+static unsigned copy_parts(const struct plan *p, struct tcg_block *to)
+{
     unsigned count = 0;
-    for (unsigned k = 0; k < p->order_count; k++)
-        count += p->nodes[p->order[k]].block->part_count;
-    to->parts = cache_alloc(b->tm, count * sizeof *to->parts);
-    if (!to->parts)
-        return false;
-    for (unsigned g = 0; g < p->page_count; g++)
-        for (unsigned k = 0; k < p->order_count; k++) {
+    for (unsigned g = 0; g < p->page_count; g++) {
+        for (unsigned k = 0; k < p->order_count && !page_twice(p, g); k++) {
             const struct tcg_block *from = p->nodes[p->order[k]].block;
             for (unsigned n = 0; n < from->part_count; n++) {
-                if (from->parts[n].page != p->pages[g].page)
+                const struct tcg_part *part = block_part(from, n);
+                if (block_page(from, part->page) != p->pages[g].page)
                     continue;
-                bool twice = false; /* one page may be mapped at two places of the region */
-                for (unsigned h = 0; h < g; h++)
-                    twice |= p->pages[h].page == p->pages[g].page;
-                if (twice)
-                    continue;
-                to->parts[to->part_count] = from->parts[n];
-                to->parts[to->part_count++].block = to;
+                if (to) {
+                    *block_part(to, count) = *part;
+                    block_part(to, count)->page = g & 7;
+                }
+                count++;
             }
         }
-    return true;
+    }
+    return count;
 }
 
 /* The bytes of the parts, as they were when the region was planned. */
@@ -151,13 +156,10 @@ static bool copy_origin(struct tier2_build *b, struct tcg_block *to)
         return true;
     if (!cache_origin(b->tm, to))
         return false;
-    uint8_t *out = to->origin->bytes;
+    uint8_t *out = cache_origin_of(&b->tm->cache, to)->bytes;
     for (unsigned n = 0; n < to->part_count; n++) {
-        const struct tcg_part *part = &to->parts[n];
-        unsigned g = 0;
-        while (b->plan.pages[g].page != part->page)
-            g++;
-        memcpy(out, b->plan.pages[g].bytes + part->lo, (size_t)(part->hi - part->lo));
+        const struct tcg_part *part = block_part(to, n);
+        memcpy(out, b->plan.pages[part->page].bytes + part->lo, (size_t)(part->hi - part->lo));
         out += part->hi - part->lo;
     }
     return true;
@@ -171,28 +173,45 @@ static bool sources_alive(const struct plan *p)
     return true;
 }
 
+/* With what the back end found out about its exits. */
+static void copy_made(const struct tcg_block *made, struct tcg_block *to)
+{
+    unsigned crossings = 0;
+    to->page = made->page;
+    to->offset = made->offset;
+    to->len = made->len;
+    to->mode = made->mode;
+    to->tier = made->tier;
+    to->queued = made->queued;
+    to->guest_insns = made->guest_insns;
+    to->longest = made->longest;
+    to->code = made->code;
+    to->code_size = made->code_size;
+    for (unsigned n = 0; n < made->exit_count; n++) {
+        struct tcg_exit_site *x = block_exit(to, n);
+        *x = *block_exit(made, n);
+        if (x->crossing)
+            block_cross(to, n, crossings++, exit_crossing(block_exit(made, n))->link_id);
+    }
+    memcpy(block_guard(to, 0), block_guard(made, 0), made->guard_count * sizeof(struct tcg_guard));
+}
+
 /* code_lock held. */
 static struct tcg_block *install(struct tier2_build *b, struct tcg_block *head,
                                  const struct tcg_block *made, enum tier2_refusal *why)
 {
     struct tcg_machine *tm = b->tm;
-    struct tcg_block *to = cache_alloc(tm, sizeof *to);
+    const struct block_shape shape = {.exits = made->exit_count,
+                                      .crossings = b->region.cross_count,
+                                      .guards = made->guard_count,
+                                      .parts = copy_parts(&b->plan, NULL)};
+    struct tcg_block *to = cache_block(tm, &shape);
     *why = TIER2_NO_MEMORY;
     if (!to)
         return NULL;
-    *to = *made;
-    list_init(&to->incoming);
-    to->exits = cache_alloc(tm, made->exit_count * sizeof *to->exits + 1);
-    to->guards = cache_alloc(tm, made->guard_count * sizeof *to->guards + 1);
-    if (!to->exits || !to->guards || !copy_parts(b, to) || !copy_origin(b, to))
-        return NULL;
-    memcpy(to->exits, made->exits, made->exit_count * sizeof *to->exits);
-    memcpy(to->guards, made->guards, made->guard_count * sizeof *to->guards);
-    for (unsigned n = 0; n < to->exit_count; n++) {
-        to->exits[n].from = to;
-        list_init(&to->exits[n].in);
-    }
-    if (!tm->backend->keep_region(tm, to))
+    copy_made(made, to);
+    copy_parts(&b->plan, to);
+    if (!copy_origin(b, to) || !tm->backend->keep_region(tm, to))
         return NULL;
     cache_replace(tm, head, to);
     return to;
@@ -202,7 +221,7 @@ static bool attempt(struct tier2_build *b, struct tcg_cpu *tc, struct tcg_block 
                     uint64_t pcb, unsigned max_nodes, enum tier2_refusal *why)
 {
     struct tcg_machine *tm = b->tm;
-    struct tcg_block made, *to = NULL;
+    struct tcg_block *made = (struct tcg_block *)b->made, *to = NULL;
     char text[160];
 
     pthread_mutex_lock(&tm->code_lock);
@@ -224,10 +243,10 @@ static bool attempt(struct tier2_build *b, struct tcg_cpu *tc, struct tcg_block 
         return false;
     }
     *why = TIER2_TOO_BIG;
-    if (!describe(b, &made))
+    if (!describe(b))
         return false;
     tcg_log_region(tm, &b->region, pcb + b->plan.nodes[0].offset);
-    enum tcg_compiled done = tm->backend->compile_region(tm, &made, &b->region);
+    enum tcg_compiled done = tm->backend->compile_region(tm, made, &b->region);
     if (done != TCG_COMPILED) {
         *why = done == TCG_TOO_BIG ? TIER2_TOO_BIG : TIER2_NO_MEMORY;
         return false;
@@ -236,7 +255,7 @@ static bool attempt(struct tier2_build *b, struct tcg_cpu *tc, struct tcg_block 
     pthread_mutex_lock(&tm->code_lock);
     *why = TIER2_GONE;
     if (era == tm->cache.flush_count && sources_alive(&b->plan))
-        to = install(b, head, &made, why);
+        to = install(b, head, made, why);
     if (to && log_enabled(&tm->m->log, LOG_OUT_ASM) && tm->backend->disassemble)
         tm->backend->disassemble(tm, to);
     if (to && tm->perfmap)

@@ -5,14 +5,19 @@
 #include "tcg/tier2/plan.h"
 #include "tcg/tier2/tier2.h"
 
+enum { BUILD_MAX_EXITS = IR_MAX_INSNS / 8 };
+
 /* A builder's own memory: one region at a time. */
 struct tier2_build {
     struct tcg_machine *tm;
     struct ir_region region;
     struct ir_insn insns[IR_MAX_INSNS];
     struct plan plan;
-    struct tcg_exit_site exits[IR_MAX_INSNS / 8];
-    struct tcg_guard guards[TCG_MAX_GUARDS];
+    /* The block as far as the back end needs it while it emits, with what belongs to it. */
+    uint64_t made[(sizeof(struct tcg_block) +
+                   BUILD_MAX_EXITS * (sizeof(struct tcg_exit_site) + sizeof(struct tcg_crossing)) +
+                   TCG_MAX_GUARDS * sizeof(struct tcg_guard)) /
+                  sizeof(uint64_t)];
 };
 
 /* Make a region around the block, which was alive while `era` was the cache's flush_count; pcb:

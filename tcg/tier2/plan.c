@@ -31,7 +31,7 @@ static bool take_pages(struct plan *p, const struct tcg_block *b, int32_t delta)
     if (!take_page(p, delta, b->page))
         return false;
     for (unsigned n = 0; n < b->guard_count; n++)
-        if (!take_page(p, delta + b->guards[n].delta, b->guards[n].page))
+        if (!take_page(p, delta + block_guard(b, n)->delta, block_guard(b, n)->page))
             return false;
     return true;
 }
@@ -67,10 +67,10 @@ static int node_for(struct plan *p, struct tcg_block *b, int32_t delta, unsigned
 
 /* The block of the first tier that an exit leads to: one that a region took the place of serves
  * too. */
-static struct tcg_block *first_tier(struct tcg_block *b)
+static struct tcg_block *first_tier(const struct tcg_machine *tm, struct tcg_block *b)
 {
     if (b && b->tier == 2)
-        b = b->first_tier;
+        b = cache_block_at(&tm->cache, b->first_tier);
     return b && !b->dead && b->page ? b : NULL;
 }
 
@@ -90,8 +90,8 @@ static void expand(struct plan *p, struct tcg_machine *tm, unsigned n, unsigned 
         int64_t rel = k->return_to[k->calls - 1];
         const struct plan_page *page = plan_page(p, page_delta(rel));
         struct tcg_block *to =
-            page ? first_tier(cache_find(tm, page->page, (uint32_t)(rel & (MEM_PAGE_SIZE - 1)),
-                                         b->mode, NULL))
+            page ? first_tier(tm, cache_find(tm, page->page, (uint32_t)(rel & (MEM_PAGE_SIZE - 1)),
+                                             b->mode, NULL))
                  : NULL;
         int node =
             to ? node_for(p, to, page_delta(rel), k->calls - 1, k->return_to, max_nodes) : -1;
@@ -102,9 +102,9 @@ static void expand(struct plan *p, struct tcg_machine *tm, unsigned n, unsigned 
         return;
     }
     for (unsigned x = 0; x < b->exit_count && k->edge_count < ARRAY_SIZE(k->edges); x++) {
-        int64_t rel = base + b->exits[x].target;
+        int64_t rel = base + block_exit(b, x)->target;
         int64_t return_to[PLAN_MAX_CALLS];
-        struct tcg_block *to = first_tier(b->exits[x].to);
+        struct tcg_block *to = first_tier(tm, cache_linked(&tm->cache, block_exit(b, x)));
         unsigned calls = k->calls;
         int node = -1;
         memcpy(return_to, k->return_to, sizeof return_to);

@@ -265,7 +265,7 @@ bool tier2_note(struct tcg_cpu *tc, struct tcg_block *b, const struct tcg_exit *
     }
     /* Asked in a loop of a region, at another label than its head: known to be hot. */
     bool hot = out->kind == TCG_EXIT_LINK && out->block &&
-               out->block->exits[out->number].flags & IR_EXIT_STAY;
+               block_exit(out->block, out->number)->flags & IR_EXIT_STAY;
     if (!hot && __atomic_add_fetch(&b->heat, 1, __ATOMIC_RELAXED) < tm->tier2_threshold)
         return false;
     if (__atomic_exchange_n(&b->queued, true, __ATOMIC_RELAXED))

@@ -158,19 +158,19 @@ static void translate_all(struct golden *g)
     for (unsigned k = 0; k < g->blocks; k++) {
         const struct tcg_block *b = block_at(g, g->at[k]);
         for (unsigned x = 0; x < b->exit_count; x++)
-            note(g, b->exits[x].target);
+            note(g, block_exit(b, x)->target);
         if (b->ends == TCG_ENDS_CALL)
             note(g, b->offset + b->len);
     }
     for (unsigned k = 0; k < g->blocks; k++) {
         struct tcg_block *b = block_at(g, g->at[k]);
         for (unsigned x = 0; x < b->exit_count; x++) {
-            int64_t target = b->exits[x].target;
+            int64_t target = block_exit(b, x)->target;
             if (target < CODE_OFFSET || target >= CODE_OFFSET + (int64_t)g->len)
                 continue;
             struct tcg_block *to = block_at(g, (uint32_t)target);
             pthread_mutex_lock(&tm->code_lock);
-            cache_link(tm, &b->exits[x], to);
+            cache_link(tm, block_exit(b, x), to);
             pthread_mutex_unlock(&tm->code_lock);
         }
     }

@@ -293,7 +293,8 @@ static bool block_name(const struct piece *p, const uint8_t *target, char *buf, 
     const struct x86_backend *be = p->tc->tm->backend_data;
     for (unsigned a = 0; a < ARRAY_SIZE(be->area); a++)
         for (uint32_t k = 0; k < be->area[a].index_count; k++) {
-            const struct tcg_block *b = be->area[a].index[k].block;
+            const struct tcg_block *b =
+                cache_block_at(&p->tc->tm->cache, be->area[a].index[k].block);
             if (p->block && b->code == target) {
                 snprintf(buf, size, "(block %+d)", (int)b->offset - (int)p->block->offset);
                 return true;

@@ -301,13 +301,13 @@ static bool keep_side_table(struct tcg_machine *tm, struct cg *g)
 
     if (snapshots && !(t = cache_alloc(tm, sizeof *t + consts + snapshots + places + x87 + home)))
         return false;
-    g->block->side = t;
+    g->block->side = record_ref(&tm->cache.records, t);
     if (!t)
         return true;
     t->const_count = (uint16_t)g->const_count;
     t->snapshot_count = (uint16_t)g->snapshot_count;
     t->place_count = (uint16_t)g->place_count;
-    t->x87_count = (uint16_t)g->x87_count;
+    t->x87_count = g->x87_count & 0x7fff;
     t->has_home = home != 0;
     uint8_t *p = put((uint8_t *)t->data, g->consts, consts);
     p = put(p, g->snapshots, snapshots);
@@ -317,7 +317,7 @@ static bool keep_side_table(struct tcg_machine *tm, struct cg *g)
     return true;
 }
 
-static bool index_add(struct code_area *area, uint32_t offset, struct tcg_block *b)
+static bool index_add(struct code_area *area, uint32_t offset, tcg_ref block)
 {
     if (area->index_count == area->index_room) {
         uint32_t room = area->index_room ? 2 * area->index_room : 4096;
@@ -327,7 +327,7 @@ static bool index_add(struct code_area *area, uint32_t offset, struct tcg_block 
         area->index = bigger;
         area->index_room = room;
     }
-    area->index[area->index_count++] = (struct code_index){offset, b};
+    area->index[area->index_count++] = (struct code_index){offset, block};
     return true;
 }
 
@@ -440,7 +440,7 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
         count_block(g);
     }
     for (unsigned n = 0; n < b->guard_count; n++) {
-        uint32_t id = b->guards[n].id;
+        uint32_t id = block_guard(b, n)->id;
         emit_rm(
             &g->e, 0x81, 7,
             mem_at(CTX, (int32_t)(offsetof(struct tcg_ctx, links) + 4 * (id % LINK_TABLE_SIZE))));
@@ -479,7 +479,7 @@ bool code_keep(struct tcg_machine *tm, struct code_area *area, struct tcg_block 
 {
     struct x86_backend *be = tm->backend_data;
     uint64_t start = (uint64_t)((uint8_t *)b->code - be->exec);
-    if (!index_add(area, (uint32_t)start, b))
+    if (!index_add(area, (uint32_t)start, record_ref(&tm->cache.records, b)))
         return false;
     forget_written(be, area, start + b->code_size);
     area->used = start + b->code_size;
@@ -539,11 +539,11 @@ static void link_exit(struct tcg_machine *tm, struct tcg_block *from, unsigned n
                       struct tcg_block *to)
 {
     struct x86_backend *be = tm->backend_data;
-    struct tcg_exit_site *x = &from->exits[number];
+    struct tcg_exit_site *x = block_exit(from, number);
     if (!x->patch)
         return;
     uint8_t *disp = writable(be, from) + x->patch;
-    const uint8_t *target = to ? writable(be, to) : writable(be, from) + x->unlinked;
+    const uint8_t *target = to ? writable(be, to) : writable(be, from) + exit_unlinked(x);
     __atomic_store_n((int32_t *)(void *)disp, (int32_t)(target - (disp + 4)), __ATOMIC_RELEASE);
 }
 
@@ -578,8 +578,9 @@ static void *jump_target(struct tcg_block *b)
  * --------------------------------------------------------------------------------------------------
  */
 
-static struct tcg_block *block_at(struct x86_backend *be, uint64_t address)
+static struct tcg_block *block_at(struct tcg_machine *tm, uint64_t address)
 {
+    struct x86_backend *be = tm->backend_data;
     uint32_t offset = (uint32_t)(address - (uint64_t)(uintptr_t)be->exec), lo = 0;
     const struct code_area *area = &be->area[offset >= be->area[1].start];
     uint32_t hi = area->index_count;
@@ -590,7 +591,7 @@ static struct tcg_block *block_at(struct x86_backend *be, uint64_t address)
         else
             hi = mid;
     }
-    return lo ? area->index[lo - 1].block : NULL;
+    return lo ? cache_block_at(&tm->cache, area->index[lo - 1].block) : NULL;
 }
 
 static size_t slot_bytes(const struct ir_slot *s)
@@ -665,7 +666,7 @@ static const uint64_t *home_vec(const struct tcg_cpu *tc, const int8_t *homes, u
 static void restore_state(struct tcg_cpu *tc, struct tcg_block *b)
 {
     const struct tcg_arch *arch = tc->arch;
-    const struct side_table *t = b->side;
+    const struct side_table *t = record_at(&tc->tm->cache.records, b->side);
     uint8_t *env = tcg_env(tc);
     uint32_t ret = (uint32_t)(tc->ret_addr - (uint64_t)(uintptr_t)b->code), lo = 0,
              hi = t ? t->snapshot_count : 0;
@@ -735,7 +736,7 @@ static struct tcg_exit run(struct tcg_cpu *tc, struct tcg_block *b)
     out.block = NULL;
     if (tc->ret_addr && out.kind != TCG_EXIT_EVENTS) {
         pthread_mutex_lock(&tm->code_lock);
-        out.block = block_at(be, tc->ret_addr);
+        out.block = block_at(tm, tc->ret_addr);
         pthread_mutex_unlock(&tm->code_lock);
     }
     switch (out.kind) {
@@ -744,9 +745,9 @@ static struct tcg_exit run(struct tcg_cpu *tc, struct tcg_block *b)
         break;
     case TCG_EXIT_LINK: {
         uint32_t ret = (uint32_t)(tc->ret_addr - (uint64_t)(uintptr_t)out.block->code);
-        while (out.number < out.block->exit_count && out.block->exits[out.number].ret != ret)
+        while (out.number < out.block->exit_count && block_exit(out.block, out.number)->ret != ret)
             out.number++;
-        tc->arch->set_pc(tc, tc->pcb + (uint64_t)out.block->exits[out.number].target);
+        tc->arch->set_pc(tc, tc->pcb + (uint64_t)block_exit(out.block, out.number)->target);
         if (out.block->mode & TCG_MODE_SINGLE)
             out.kind = TCG_EXIT_EVENTS;
         break;

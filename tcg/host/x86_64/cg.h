@@ -59,13 +59,22 @@ enum {
 
 /* Found by host return address when an access, trap or helper leaves the block. */
 struct snapshot {
-    uint32_t ret;          /* return address minus block->code */
-    int32_t pc;            /* of the instruction, minus PCB */
-    uint16_t first, count; /* places */
-    uint16_t x87;          /* number of the x87 state, 0: in the register file */
-    uint16_t rest;         /* counted: instructions that the budget was charged for and that are not
-                              executed */
+    int32_t pc;                     /* of the instruction, minus PCB */
+    uint32_t ret : 20;              /* return address minus block->code */
+    uint32_t x87 : 12;              /* number of the x87 state, 0: in the register file */
+    uint32_t first : 15, count : 7; /* places */
+    uint32_t rest : 10; /* counted: instructions that the budget was charged for and that are not
+                           executed */
 };
+_Static_assert(sizeof(struct snapshot) == 12, "there are several to a block");
+enum {
+    SNAPSHOT_MAX_RET = (1 << 20) - 1,
+    SNAPSHOT_MAX_PLACES = (1 << 7) - 1,
+    SNAPSHOT_MAX_REST = (1 << 10) - 1
+};
+_Static_assert(CG_MAX_PLACES < 1 << 15 && CG_MAX_X87 < 1 << 12 &&
+                   IR_MAX_SLOTS + 3 <= SNAPSHOT_MAX_PLACES,
+               "snapshots tell them");
 
 /*
  * A place in a block's code that is right for one machine and one place in its code memory only:
@@ -86,10 +95,11 @@ enum {
     RELOC_GUARD = (1 << 12) - TCG_MAX_GUARDS,
 };
 
-/* block->side */
+/* tcg_block.side */
 struct side_table {
-    uint16_t const_count, snapshot_count, place_count, x87_count;
-    bool has_home;
+    uint16_t const_count, snapshot_count, place_count;
+    uint16_t x87_count : 15;
+    uint16_t has_home : 1;
     /* constants, snapshots by rising ret, places, states of the x87, homes: in this order */
     uint64_t data[];
 };
@@ -521,6 +531,17 @@ bool exit_computes_flags(const struct cg *g, uint16_t first, uint16_t count);
 void exit_direct(struct cg *g, unsigned site); /* after a transition: poll, guard, jump */
 void exit_branch(struct cg *g, unsigned host_cc, unsigned site);
 void exit_stub(struct cg *g, struct stub *s);
+/* Where the site's jump goes while it is not linked, minus code; its ret is known. false: too far.
+ */
+static inline bool exit_set_unlinked(struct tcg_exit_site *x, uint32_t at)
+{
+    x->unlinked = (int16_t)(at - x->ret);
+    return x->ret + (uint32_t)x->unlinked == at;
+}
+static inline uint32_t exit_unlinked(const struct tcg_exit_site *x)
+{
+    return x->ret + (uint32_t)x->unlinked;
+}
 struct stub *cg_stub(struct cg *g, enum stub_kind kind, uint8_t *jump);
 
 /* ---- budget.c
@@ -615,7 +636,7 @@ struct code_area {
     uint64_t start, used, end;
     struct code_index {
         uint32_t offset;
-        struct tcg_block *block;
+        tcg_ref block;
     } * index; /* blocks by rising code offset */
     uint32_t index_count, index_room;
     struct cg *cg;

@@ -208,16 +208,17 @@ void exit_places_with_flags(struct cg *g, const int8_t *homes, uint16_t *first, 
 void exit_snapshot(struct cg *g, uint16_t first, uint16_t count, int64_t pc, unsigned rest,
                    unsigned x87)
 {
-    if (g->snapshot_count >= ARRAY_SIZE(g->snapshots)) {
+    uint32_t ret = (uint32_t)(g->e.p - g->e.start);
+    if (g->snapshot_count >= ARRAY_SIZE(g->snapshots) || ret > SNAPSHOT_MAX_RET) {
         cg_fail(g, __func__);
         return;
     }
-    g->snapshots[g->snapshot_count++] = (struct snapshot){.ret = (uint32_t)(g->e.p - g->e.start),
-                                                          .pc = (int32_t)pc,
-                                                          .first = first,
-                                                          .count = count,
-                                                          .x87 = (uint16_t)x87,
-                                                          .rest = (uint16_t)rest};
+    g->snapshots[g->snapshot_count++] = (struct snapshot){.pc = (int32_t)pc,
+                                                          .ret = ret & SNAPSHOT_MAX_RET,
+                                                          .x87 = x87 & 0xfff,
+                                                          .first = first & 0x7fff,
+                                                          .count = count & SNAPSHOT_MAX_PLACES,
+                                                          .rest = rest & SNAPSHOT_MAX_REST};
 }
 
 /* ---- transitions
@@ -665,7 +666,7 @@ static uint8_t *aligned_jump(struct cg *g, int cc)
 
 static void site_jump(struct cg *g, unsigned site, int cc)
 {
-    struct tcg_exit_site *x = &g->block->exits[site];
+    struct tcg_exit_site *x = block_exit(g->block, site);
     uint8_t *disp = aligned_jump(g, cc);
     x->patch = (uint32_t)(disp - g->e.start);
     struct stub *s = cg_stub(g, STUB_EXIT, disp);
@@ -682,7 +683,7 @@ static void stub_jump(struct cg *g, unsigned site, unsigned cc)
 
 void exit_direct(struct cg *g, unsigned site)
 {
-    struct tcg_exit_site *x = &g->block->exits[site];
+    struct tcg_exit_site *x = block_exit(g->block, site);
     if (x->flags & (IR_EXIT_POLL | IR_EXIT_CROSS)) {
         emit_rm(&g->e, 0x83, 7, mem_at(ENV, TCG_ENV_OFFSET(exit_request)));
         emit_u8(&g->e, 0);
@@ -690,10 +691,10 @@ void exit_direct(struct cg *g, unsigned site)
     }
     if (x->flags & IR_EXIT_CROSS) {
         int64_t delta = x->target & ~(int64_t)(MEM_PAGE_SIZE - 1);
-        int32_t where =
-            (int32_t)(offsetof(struct tcg_ctx, links) + 4 * (x->link_id % LINK_TABLE_SIZE));
+        uint32_t id = exit_crossing(x)->link_id;
+        int32_t where = (int32_t)(offsetof(struct tcg_ctx, links) + 4 * (id % LINK_TABLE_SIZE));
         emit_rm(&g->e, 0x81, 7, mem_at(CTX, where));
-        emit_u32(&g->e, x->link_id);
+        emit_u32(&g->e, id);
         cg_reloc(g, g->e.p - 8, RELOC_LINK, site);
         stub_jump(g, site, CC_NE);
         emit_rm(&g->e, 0x81 | OPC_W, 0, mem_at(ENV, TCG_ENV_OFFSET(pcb)));
@@ -704,7 +705,7 @@ void exit_direct(struct cg *g, unsigned site)
 
 void exit_branch(struct cg *g, unsigned cc, unsigned site)
 {
-    struct tcg_exit_site *x = &g->block->exits[site];
+    struct tcg_exit_site *x = block_exit(g->block, site);
     uint16_t first, count;
     exit_places_with_flags(g, g->outer_home, &first, &count);
     if (!count && !x->flags && !x87_pending(&g->x87)) {
@@ -744,14 +745,15 @@ void exit_link_call(struct cg *g, struct tcg_exit_site *x, bool after_guard)
 
 void exit_stub(struct cg *g, struct stub *s)
 {
-    struct tcg_exit_site *x = &g->block->exits[s->site];
+    struct tcg_exit_site *x = block_exit(g->block, s->site);
     emit_patch(s->jump, g->e.p);
     if (s->imm == 2) {
         exit_transition(g, g->outer_home, s->first, s->count, s->x87);
         exit_direct(g, s->site);
         return;
     }
-    if (s->imm == 1)
-        x->unlinked = (uint32_t)(g->e.p - g->e.start);
+    uint32_t at = (uint32_t)(g->e.p - g->e.start);
     exit_link_call(g, x, s->imm == 1);
+    if (s->imm == 1 && !exit_set_unlinked(x, at))
+        cg_fail(g, __func__);
 }

@@ -351,7 +351,7 @@ void labels_stub(struct cg *g, struct stub *s)
         return;
     }
     exit_transition(g, g->outer_home, s->first, s->count, s->x87);
-    exit_link_call(g, &g->block->exits[s->site], false);
+    exit_link_call(g, block_exit(g->block, s->site), false);
 }
 
 void labels_prologue(struct cg *g)

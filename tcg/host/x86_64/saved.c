@@ -58,7 +58,8 @@ struct kept {
 bool cg_keep_relocs(struct tcg_machine *tm, const struct cg *g, struct tcg_block *b)
 {
     struct kept *k;
-    if (!b->origin || !g->keeps_relocs)
+    struct tcg_origin *origin = cache_origin_of(&tm->cache, b);
+    if (!origin || !g->keeps_relocs)
         return true;
     k = cache_alloc(tm, sizeof *k + g->reloc_count * sizeof *g->relocs);
     if (!k)
@@ -66,7 +67,7 @@ bool cg_keep_relocs(struct tcg_machine *tm, const struct cg *g, struct tcg_block
     memcpy(k->entry, g->e.start, sizeof k->entry);
     k->count = (uint16_t)g->reloc_count;
     memcpy(k->relocs, g->relocs, g->reloc_count * sizeof *g->relocs);
-    b->origin->code = k;
+    origin->code = k;
     return true;
 }
 
@@ -119,15 +120,17 @@ static unsigned reloc_bytes(const struct reloc *r)
 void cg_save(struct tcg_machine *tm, const struct tcg_block *b, struct bytes *out)
 {
     const struct x86_backend *be = tm->backend_data;
-    const struct kept *k = b->origin->code;
+    const struct kept *k = cache_origin_of(&tm->cache, b)->code;
 
-    bytes_put_le(out, b->side != NULL, 1);
-    if (b->side)
-        save_side(b->side, out);
+    const struct side_table *side = record_at(&tm->cache.records, b->side);
+    bytes_put_le(out, side != NULL, 1);
+    if (side)
+        save_side(side, out);
     for (unsigned n = 0; n < b->exit_count; n++) {
-        bytes_put_le(out, b->exits[n].ret, 4);
-        bytes_put_le(out, b->exits[n].unlinked, 4);
-        bytes_put_le(out, b->exits[n].patch, 4);
+        const struct tcg_exit_site *x = block_exit(b, n);
+        bytes_put_le(out, x->ret, 4);
+        bytes_put_le(out, exit_unlinked(x), 4);
+        bytes_put_le(out, x->patch, 4);
     }
     bytes_put_le(out, k->count, 2);
     for (unsigned n = 0; n < k->count; n++) {
@@ -144,9 +147,11 @@ void cg_save(struct tcg_machine *tm, const struct tcg_block *b, struct bytes *ou
     memcpy(code, k->entry, sizeof k->entry);
     for (unsigned n = 0; n < k->count; n++)
         memset(code + k->relocs[n].where, 0, reloc_bytes(&k->relocs[n]));
-    for (unsigned n = 0; n < b->exit_count; n++)
-        if (b->exits[n].patch)
-            store_le32(code + b->exits[n].patch, b->exits[n].unlinked - b->exits[n].patch - 4);
+    for (unsigned n = 0; n < b->exit_count; n++) {
+        const struct tcg_exit_site *x = block_exit(b, n);
+        if (x->patch)
+            store_le32(code + x->patch, exit_unlinked(x) - x->patch - 4);
+    }
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -213,7 +218,7 @@ static bool load_side(struct tcg_machine *tm, struct tcg_block *b, struct bytes_
     head.const_count = (uint16_t)bytes_get_le(in, 2);
     head.snapshot_count = (uint16_t)bytes_get_le(in, 2);
     head.place_count = (uint16_t)bytes_get_le(in, 2);
-    head.x87_count = (uint16_t)bytes_get_le(in, 2);
+    head.x87_count = (uint16_t)bytes_get_le(in, 2) & 0x7fff;
     head.has_home = bytes_get_le(in, 1) & 1;
     size_t consts = head.const_count * sizeof(uint64_t);
     const uint8_t *p = bytes_get(in, consts);
@@ -229,11 +234,16 @@ static bool load_side(struct tcg_machine *tm, struct tcg_block *b, struct bytes_
     memcpy(t->data, p, consts);
     struct snapshot *s = (struct snapshot *)(void *)(t->data + t->const_count);
     for (unsigned n = 0; n < t->snapshot_count; n++, s++) {
-        s->ret = (uint32_t)bytes_get_le(in, 4);
-        s->pc = (int32_t)bytes_get_le(in, 4);
-        s->first = (uint16_t)bytes_get_le(in, 2);
-        s->count = (uint16_t)bytes_get_le(in, 2);
-        s->x87 = (uint16_t)bytes_get_le(in, 2);
+        uint32_t ret = (uint32_t)bytes_get_le(in, 4), pc = (uint32_t)bytes_get_le(in, 4);
+        unsigned first = (unsigned)bytes_get_le(in, 2), count = (unsigned)bytes_get_le(in, 2),
+                 x87 = (unsigned)bytes_get_le(in, 2);
+        *s = (struct snapshot){.pc = (int32_t)pc,
+                               .ret = ret & SNAPSHOT_MAX_RET,
+                               .x87 = x87 & 0xfff,
+                               .first = first & 0x7fff,
+                               .count = count & SNAPSHOT_MAX_PLACES};
+        if (s->ret != ret || s->x87 != x87 || s->first != first || s->count != count)
+            return false;
     }
     struct place *to = (struct place *)(void *)s;
     for (unsigned n = 0; n < t->place_count; n++, to++) {
@@ -258,14 +268,14 @@ static bool load_side(struct tcg_machine *tm, struct tcg_block *b, struct bytes_
     const uint8_t *home = t->has_home ? bytes_get(in, IR_MAX_SLOTS) : NULL;
     if (home)
         memcpy(x, home, IR_MAX_SLOTS);
-    b->side = t;
+    b->side = record_ref(&tm->cache.records, t);
     return !in->bad && side_ok(tm, t);
 }
 
 static bool exit_ok(const struct tcg_exit_site *x, uint32_t size)
 {
-    return x->ret <= size && x->unlinked < size &&
-           (!x->patch || (x->patch % 4 == 0 && x->patch <= size - 4));
+    return x->ret <= size &&
+           (!x->patch || (x->patch % 4 == 0 && x->patch <= size - 4 && exit_unlinked(x) < size));
 }
 
 struct relocation {
@@ -284,9 +294,9 @@ static bool apply(const struct relocation *l, uint32_t where, enum reloc_kind ki
     if (kind == RELOC_LINK) {
         uint32_t id = 0;
         if (arg >= RELOC_GUARD)
-            id = arg - RELOC_GUARD < b->guard_count ? b->guards[arg - RELOC_GUARD].id : 0;
-        else if (arg < b->exit_count)
-            id = b->exits[arg].link_id;
+            id = arg - RELOC_GUARD < b->guard_count ? block_guard(b, arg - RELOC_GUARD)->id : 0;
+        else if (arg < b->exit_count && block_exit(b, arg)->crossing)
+            id = exit_crossing(block_exit(b, arg))->link_id;
         store_le32(at, (uint32_t)offsetof(struct tcg_ctx, links) +
                            4 * (id % (uint32_t)LINK_TABLE_SIZE));
         store_le32(at + 4, id);
@@ -315,9 +325,11 @@ enum tcg_compiled cg_load(struct tcg_machine *tm, struct tcg_block *b, struct by
     if (bytes_get_le(in, 1) & 1 && !load_side(tm, b, in, &full))
         return full ? TCG_CODE_FULL : TCG_TOO_BIG;
     for (unsigned n = 0; n < b->exit_count; n++) {
-        b->exits[n].ret = (uint32_t)bytes_get_le(in, 4);
-        b->exits[n].unlinked = (uint32_t)bytes_get_le(in, 4);
-        b->exits[n].patch = (uint32_t)bytes_get_le(in, 4);
+        struct tcg_exit_site *x = block_exit(b, n);
+        x->ret = (uint32_t)bytes_get_le(in, 4);
+        if (!exit_set_unlinked(x, (uint32_t)bytes_get_le(in, 4)))
+            return TCG_TOO_BIG;
+        x->patch = (uint32_t)bytes_get_le(in, 4);
     }
     unsigned relocs = (unsigned)bytes_get_le(in, 2);
     struct bytes_reader list = *in;
@@ -329,7 +341,7 @@ enum tcg_compiled cg_load(struct tcg_machine *tm, struct tcg_block *b, struct by
     if (!code || in->p != in->end || size < 8)
         return TCG_TOO_BIG;
     for (unsigned n = 0; n < b->exit_count; n++)
-        if (!exit_ok(&b->exits[n], size))
+        if (!exit_ok(block_exit(b, n), size))
             return TCG_TOO_BIG;
     if (start + size + CODE_MARGIN > area->end)
         return TCG_CODE_FULL;

@@ -667,7 +667,7 @@ static void exit_insn(struct cg *g, unsigned site)
 {
     leave(g, 0);
     if (g->r->single) {
-        struct tcg_exit_site *x = &g->block->exits[site];
+        struct tcg_exit_site *x = block_exit(g->block, site);
         cg_call(g, THUNK_LINK);
         if (!x->ret)
             x->ret = (uint32_t)(g->e.p - g->e.start);
