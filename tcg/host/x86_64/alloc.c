@@ -22,15 +22,6 @@ static bool zero_extended(const struct ir_region *r, ir_ref v)
            op != IR_FSHR;
 }
 
-void cg_need(struct cg *g, uint32_t value, uint32_t at)
-{
-    uint32_t whole = cg_high_of(g, value);
-    if (value && g->last[value] < at)
-        g->last[value] = (uint16_t)at;
-    if (whole && g->last[whole] < at)
-        g->last[whole] = (uint16_t)at;
-}
-
 /* Points where the state of slots is looked at; groups: which slots. */
 static uint64_t observed_groups(const struct cg *g, const struct ir_insn *i)
 {
@@ -106,6 +97,13 @@ void cg_init(struct cg *g, struct tcg_machine *tm)
     }
     memcpy(g->home, g->outer_home, sizeof g->home);
     index_homes(g);
+    memset(g->block_start.reg, NO_REG, sizeof g->block_start.reg);
+    cg_for_each_slot(s, g->homed)
+    {
+        g->block_start.cur[s] = (uint16_t)(IR_MAX_INSNS + s);
+        g->block_start.reg[s] = g->home[s];
+        g->block_start.gpr[g->home[s]] = (uint16_t)(IR_MAX_INSNS + s);
+    }
 }
 
 /* The most used slots of a class get its registers; one that keeps its home at block boundaries
@@ -188,6 +186,10 @@ uint64_t cg_slots(const struct cg *g, uint64_t groups)
 /* Slots' present values at the start of a segment, by the homes in force there. */
 static void start_values(struct cg *g, const int8_t *home)
 {
+    if (!g->second_tier) {
+        memcpy(g->cur, g->block_start.cur, sizeof g->cur);
+        return;
+    }
     memset(g->cur, 0, sizeof g->cur);
     for (uint64_t m = g->homed | g->differ; m; m &= m - 1) {
         unsigned s = (unsigned)__builtin_ctzll(m);
@@ -198,10 +200,8 @@ static void start_values(struct cg *g, const int8_t *home)
 void cg_start(struct cg *g, bool outer)
 {
     const int8_t *home = outer ? g->outer_home : g->home;
-    memset(g->gpr, 0, sizeof g->gpr);
     memset(g->xmm, 0, sizeof g->xmm);
     memset(g->slot_owner, 0, sizeof g->slot_owner);
-    memset(g->reg + IR_MAX_INSNS, NO_REG, IR_MAX_SLOTS);
     memset(g->spill + IR_MAX_INSNS, -1, IR_MAX_SLOTS);
     memset(g->mem + IR_MAX_INSNS, -1, IR_MAX_SLOTS * sizeof g->mem[0]);
     g->gpr_locked = g->xmm_locked = 0;
@@ -211,6 +211,13 @@ void cg_start(struct cg *g, bool outer)
     g->host_flags = 0;
     g->x87 = (struct x87_state){0};
     start_values(g, home);
+    if (!g->second_tier) {
+        memcpy(g->gpr, g->block_start.gpr, sizeof g->gpr);
+        memcpy(g->reg + IR_MAX_INSNS, g->block_start.reg, IR_MAX_SLOTS);
+        return;
+    }
+    memset(g->gpr, 0, sizeof g->gpr);
+    memset(g->reg + IR_MAX_INSNS, NO_REG, IR_MAX_SLOTS);
     cg_for_each_slot(s, g->homed | g->differ)
     {
         uint16_t v = g->cur[s];
@@ -277,6 +284,35 @@ static enum flags_look flags_look(const struct cg *g, const struct ir_insn *i)
         return FLAGS_SOFT;
     }
 }
+
+/* What cg_prepare has to do about an insn besides what all of them take. */
+enum {
+    DO_ALIAS = 1 << 0,     /* may stand for another value: cg_assign_id */
+    DO_FLAG_ARGS = 1 << 1, /* flags go in, or come out and may come with another insn */
+    DO_FUSE = 1 << 2,      /* flags may come with it */
+    DO_CONVERT = 1 << 3,   /* passes on where its result is wanted */
+    DO_LOOK = 1 << 4,      /* slots are looked at */
+};
+#define HAS_FLAGS(args)                                                                            \
+    ((args)[0] == 'f' || (args)[1] == 'f' || (args)[2] == 'f' || (args)[3] == 'f')
+#define LOOKS(op)                                                                                  \
+    (((op) >= IR_LD && (op) <= IR_CMPXCHG) || (op) == IR_X87_LD || (op) == IR_X87_ST ||            \
+     ((op) >= IR_TRAPNZ && (op) <= IR_EXIT_DYN) || (op) == IR_CALL)
+static const uint8_t to_do[IR_OP_COUNT] = {
+#define X(name, res, args, doc)                                                                    \
+    [IR_##name] =                                                                                  \
+        (IR_##name == IR_TRUNC || IR_##name == IR_FL_PACK || IR_##name == IR_V_LO ||               \
+                 IR_##name == IR_ZEXT || IR_##name == IR_V_JOIN                                    \
+             ? DO_ALIAS                                                                            \
+             : 0) |                                                                                \
+        (HAS_FLAGS(args) || (res) == 'F' ? DO_FLAG_ARGS : 0) |                                     \
+        (IR_##name >= IR_ADD && IR_##name <= IR_SAR ? DO_FUSE : 0) |                               \
+        (IR_##name == IR_ZEXT || IR_##name == IR_SEXT || IR_##name == IR_DEPOSIT ? DO_CONVERT      \
+                                                                                 : 0) |            \
+        (LOOKS(IR_##name) ? DO_LOOK : 0),
+    IR_OPS(X)
+#undef X
+};
 
 /* Between an insn that sets EFLAGS and one that tests them: emits moves at most. */
 static bool keeps_host_flags(const struct cg *g, const struct ir_insn *i)
@@ -347,6 +383,28 @@ static void need_arguments(struct cg *g, uint32_t n, uint32_t in_host_flags)
     }
 }
 
+/* The same where none of them is flags. */
+static void need_values(struct cg *g, uint32_t n)
+{
+    const struct ir_insn *i = &g->r->insns[n];
+    switch (ir_traits[i->op] & IR_TRAIT_ARGS) {
+    case 4:
+        cg_need(g, g->id[i->d], n);
+        /* fall through */
+    case 3:
+        cg_need(g, g->id[i->c], n);
+        /* fall through */
+    case 2:
+        cg_need(g, g->id[i->b], n);
+        /* fall through */
+    case 1:
+        cg_need(g, g->id[i->a], n);
+        /* fall through */
+    default:
+        break;
+    }
+}
+
 static void look(struct cg *g, struct looks *l, uint32_t n, uint64_t groups,
                  enum flags_look at_flags)
 {
@@ -362,13 +420,28 @@ static void look(struct cg *g, struct looks *l, uint32_t n, uint64_t groups,
         l->hard = n;
 }
 
+/* A few values at a time as a rule: less than a call of memset takes. */
+static void fill(void *at, size_t bytes, uint8_t with)
+{
+    const uint64_t word[2] = {with * UINT64_C(0x0101010101010101),
+                              with * UINT64_C(0x0101010101010101)};
+    uint8_t *p = at, *last = p + bytes - sizeof word;
+    if (bytes < sizeof word) {
+        memset(at, with, bytes);
+        return;
+    }
+    for (; p < last; p += sizeof word)
+        memcpy(p, word, sizeof word);
+    memcpy(last, word, sizeof word);
+}
+
 static void clear_values(struct cg *g, uint32_t from, uint32_t count)
 {
-    memset(g->last + from, 0, count * sizeof g->last[0]);
-    memset(g->reg + from, NO_REG, count);
-    memset(g->spill + from, -1, count);
-    memset(g->mem + from, -1, count * sizeof g->mem[0]);
-    memset(g->hint + from, NO_REG, count);
+    fill(g->last + from, count * sizeof g->last[0], 0);
+    fill(g->reg + from, count, (uint8_t)NO_REG);
+    fill(g->spill + from, count, (uint8_t)-1);
+    fill(g->mem + from, count * sizeof g->mem[0], (uint8_t)-1);
+    fill(g->hint + from, count, (uint8_t)NO_REG);
 }
 
 /* Flags that anyone looks at exist in packed form, unless a recipe will do. */
@@ -398,12 +471,12 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
 
     clear_values(g, from, to - from);
     clear_values(g, IR_MAX_INSNS, IR_MAX_SLOTS + (g->inline_access ? CG_SHARES : 0));
-    memset(g->packed + from, 0, to - from);
-    memset(g->direct + from, 0, to - from);
-    memset(g->soft + from, 0, (to - from) * sizeof g->soft[0]);
-    memset(g->recipe + from, 0, to - from);
-    memset(g->fused + from, 0, (to - from) * sizeof g->fused[0]);
-    memset(g->deferred + from, 0, to - from);
+    fill(g->packed + from, to - from, 0);
+    fill(g->direct + from, to - from, 0);
+    fill(g->soft + from, (to - from) * sizeof g->soft[0], 0);
+    fill(g->recipe + from, to - from, 0);
+    fill(g->fused + from, (to - from) * sizeof g->fused[0], 0);
+    fill(g->deferred + from, to - from, 0);
     g->segment_end = to;
     start_values(g, g->home);
 
@@ -448,17 +521,22 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
         case IR_LABEL:
             poll = i->d != 0;
             break;
-        case IR_ZEXT:
-        case IR_SEXT:
-        case IR_DEPOSIT:
-            conversions[conversion_count++] = (ir_ref)n;
-            break;
         default:
             break;
         }
-        cg_assign_id(g, n);
-        need_arguments(g, n, in_host_flags);
-        fl_fuse(g, n);
+        unsigned how = to_do[i->op];
+        if (how & DO_ALIAS)
+            cg_assign_id(g, n);
+        else
+            g->id[n] = (ir_ref)n;
+        if (how & DO_FLAG_ARGS)
+            need_arguments(g, n, in_host_flags);
+        else
+            need_values(g, n);
+        if (how & DO_CONVERT)
+            conversions[conversion_count++] = (ir_ref)n;
+        if (how & DO_FUSE)
+            fl_find_fused(g, n);
         if (i->type == IR_FL) {
             flags[flag_count++] = (ir_ref)n;
             in_host_flags = fl_in_host(i) ? n : 0;
@@ -466,7 +544,7 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
                    !(tests_flags(i) && g->direct[g->id[i->a]])) {
             in_host_flags = 0;
         }
-        if (!(ir_traits[i->op] & (IR_TRAIT_FAULT | IR_TRAIT_LEAVE)) && i->op != IR_CALL)
+        if (!(how & DO_LOOK))
             continue;
         look(g, &l, n, observed_groups(g, i), flags_look(g, i));
         if (i->op == IR_CALL) {
@@ -474,7 +552,8 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
             prepare_call(g, n, &r->helpers[i->imm], l.put);
         }
     }
-    cg_for_each_slot(s, slots) need_slot(g, &l, s);
+    for (; slots; slots &= slots - 1)
+        need_slot(g, &l, (unsigned)__builtin_ctzll(slots));
     for (uint32_t k = 0; k < flag_count; k++)
         prepare_flags(g, flags[k]);
     if (g->inline_access)

@@ -381,26 +381,29 @@ static void forget_written(struct x86_backend *be, const struct code_area *area,
 static bool emit_insns(struct cg *g)
 {
     const struct ir_region *r = g->r;
+    const bool count = g->second_tier && g->tm->count, budget = g->second_tier && g->tm->icount;
     g->segment_end = 1;
     for (uint32_t n = 1; n < r->count && !g->failed; n++) {
         const struct ir_insn *i = &r->insns[n];
-        g->n = n;
         if (n == g->segment_end) {
+            g->n = n;
             cg_prepare(g, n, labels_segment_end(g, n));
             cg_start(g, false);
         }
         if (i->op == IR_NOP || i->op == IR_CONST)
             continue;
-        if (emit_full(&g->e))
-            return false;
+        g->n = n;
         cg_unlock_all(g);
         if (!select_insn(g, i)) {
             cg_fail(g, ir_ops[i->op].name);
             break;
         }
-        if (g->second_tier && g->tm->count)
+        if (emit_full(&g->e))
+            return false;
+        if (count)
             count_segment(g);
-        budget_behind(g, i);
+        if (budget)
+            budget_behind(g, i);
     }
     return true;
 }

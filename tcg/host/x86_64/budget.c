@@ -107,7 +107,7 @@ uint8_t *budget_poll(struct cg *g, unsigned label)
 
 void budget_behind(struct cg *g, const struct ir_insn *i)
 {
-    if (!counts(g) || !g->second_tier || !ends_segment(i))
+    if (!ends_segment(i))
         return;
     if (i->op == IR_LABEL) /* behind its poll, which comes with the first instruction */
         g->charge_label = true;

@@ -220,6 +220,11 @@ struct cg {
     uint8_t deferred[IR_MAX_INSNS]; /* value not computed: folded into its only user */
 
     uint16_t gpr[16], xmm[16]; /* value in a register; 0: free */
+    /* What a block of the first tier starts with, where homes are always the same. */
+    struct {
+        uint16_t gpr[16], cur[IR_MAX_SLOTS];
+        int8_t reg[IR_MAX_SLOTS];
+    } block_start;
     uint32_t gpr_locked, xmm_locked;
     uint16_t cur[IR_MAX_SLOTS];        /* slot's present value; 0: in memory */
     uint16_t slot_owner[IR_MAX_SLOTS]; /* value whose mem[] is this slot */
@@ -354,8 +359,6 @@ void cg_choose_homes(struct cg *g);
 void cg_prepare(struct cg *g, uint32_t from, uint32_t to);
 /* What a segment starts with: outer: as at a block boundary, else as at a label. */
 void cg_start(struct cg *g, bool outer);
-/* The value is needed until insn `at`. */
-void cg_need(struct cg *g, uint32_t value, uint32_t at);
 /* The value insn n stands for; its arguments' are known. */
 void cg_assign_id(struct cg *g, uint32_t n);
 /* A conversion that needs no code. */
@@ -401,6 +404,15 @@ static inline uint32_t cg_high_of(const struct cg *g, uint32_t v)
         return g->r->insns[v].op == IR_V_HI ? g->id[g->r->insns[v].a] : 0;
     int low = cg_is_home_value(v) ? g->lower[v - IR_MAX_INSNS] : -1;
     return low >= 0 && g->wide_homes >> low & 1 ? (uint32_t)(IR_MAX_INSNS + low) : 0;
+}
+/* The value is needed until insn `at`. */
+static inline void cg_need(struct cg *g, uint32_t value, uint32_t at)
+{
+    uint32_t whole = cg_high_of(g, value);
+    if (value && g->last[value] < at)
+        g->last[value] = (uint16_t)at;
+    if (whole && g->last[whole] < at)
+        g->last[whole] = (uint16_t)at;
 }
 /* Zero vectors are made where they are used. */
 static inline bool cg_is_zero_vec(const struct cg *g, uint32_t v)
@@ -553,7 +565,8 @@ uint32_t budget_segment_insns(const struct cg *g, uint32_t n);
 void budget_enter(struct cg *g);
 /* The jump of a label's poll when the budget does not cover what comes; NULL: nothing counts. */
 uint8_t *budget_poll(struct cg *g, unsigned label);
-void budget_behind(struct cg *g, const struct ir_insn *i); /* i was compiled */
+/* i was compiled; counted regions of the second tier. */
+void budget_behind(struct cg *g, const struct ir_insn *i);
 void budget_insn(struct cg *g);                            /* a guest instruction starts */
 
 /* ---- labels.c

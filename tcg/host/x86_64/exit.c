@@ -166,24 +166,28 @@ static void share_places(struct cg *g, uint16_t *first, uint16_t count)
     g->last_places = *first;
 }
 
+/* Is the slot one of two halves that have one home? */
+static bool shares_home(const struct cg *g, unsigned s)
+{
+    return g->wide_homes &&
+           ((g->wide_homes >> s & 1) || (g->lower[s] >= 0 && (g->wide_homes >> g->lower[s] & 1)));
+}
+
 void exit_places(struct cg *g, const int8_t *homes, uint16_t *first, uint16_t *count)
 {
     uint64_t slots = away(g, homes);
     *first = (uint16_t)g->place_count;
-    if (homes == g->home)
+    if (homes == g->home && g->wide_homes)
         slots = with_other_halves(g, slots);
-    cg_for_each_slot(s, slots)
-    {
+    for (; slots; slots &= slots - 1) {
+        unsigned s = (unsigned)__builtin_ctzll(slots);
         int home = homes[s];
         uint32_t v = g->cur[s];
         if (home == NO_REG && cg_slot_in_memory(g, s))
             continue;
         if (v && g->last[v] < g->n)
             continue; /* overwritten before anyone looks */
-        bool shared =
-            homes == g->home && home != NO_REG &&
-            ((g->wide_homes >> s & 1) || (g->lower[s] >= 0 && (g->wide_homes >> g->lower[s] & 1)));
-        if (home != NO_REG && !shared && v && g->reg[v] == home)
+        if (home != NO_REG && v && g->reg[v] == home && !(homes == g->home && shares_home(g, s)))
             continue;
         if (!v)
             add_place(g, s, PLACE_SLOT, s); /* homed, but a helper wrote it in memory */
