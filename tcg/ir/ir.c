@@ -26,102 +26,18 @@ void ir_region_init(struct ir_region *r, struct ir_insn *storage, const struct i
     memset(&storage[0], 0, sizeof storage[0]);
 }
 
-/* clang-format off */
-#define IN(op, first, last) ((op) >= IR_##first && (op) <= IR_##last)
-#define MEMORY(op) (IN(op, LD, CMPXCHG) || (op) == IR_X87_LD || (op) == IR_X87_ST)
-#define FAULTS(op) (MEMORY(op) || IN(op, TRAPNZ, TRAPCC))
-#define LEAVES(op) IN(op, BRCC, EXIT_DYN)
-#define X87(op) IN(op, X87_BEGIN, X87_LDCW)
-/* Floating point sets sticky exception flags even when the result is dead. */
-#define EFFECT(op) ((op) == IR_PUT || (op) == IR_STENV || (op) == IR_INSN || (op) == IR_FENCE || \
-                    (op) == IR_FL_COMIS || IN(op, VF_ADD, VF_STOI) || X87(op) || LEAVES(op) ||   \
-                    FAULTS(op))
-/* HI must follow its producer directly. */
-#define IMPURE(op) (IN(op, NOP, NOP) || IN(op, GET, INSN) || IN(op, UMULX, HI) || MEMORY(op) ||  \
-                    IN(op, FENCE, EXIT_DYN) || X87(op))
-#define FOLDS(op) (IN(op, ADD, SUB) || (op) == IR_MUL || IN(op, AND, ROR) || IN(op, LEA, EXTRACT) || \
-                   IN(op, ADC, SBB) || IN(op, SETC, SELNZ) || (op) == IR_FL_ADC ||               \
-                   IN(op, FL_SBB, FL_SBB) || IN(op, FL_INC, FL_ROR) || (op) == IR_FL_SETCO ||    \
-                   IN(op, FL_FROM, FL_PACK) || IN(op, V_LO, V_JOIN) || (op) == IR_V_AND ||       \
-                   (op) == IR_V_OR || (op) == IR_V_XOR)
-#define VALUE(c) ((c) != '-' && (c) != 'r')
-#define ARGS(op, kinds) (VALUE(kinds[0]) + VALUE(kinds[1]) + VALUE(kinds[2]) + VALUE(kinds[3]) + \
-                         ((op) == IR_HI))
-const uint8_t ir_traits[IR_OP_COUNT] = {
-#define X(name, res, args, doc)                                                                  \
-    [IR_##name] = ARGS(IR_##name, args) | (FAULTS(IR_##name) ? IR_TRAIT_FAULT : 0) |             \
-                  (LEAVES(IR_##name) ? IR_TRAIT_LEAVE : 0) |                                     \
-                  (EFFECT(IR_##name) ? IR_TRAIT_EFFECT : 0) |                                    \
-                  (IMPURE(IR_##name) ? 0 : IR_TRAIT_PURE) | (FOLDS(IR_##name) ? IR_TRAIT_FOLD : 0),
-    IR_OPS(X)
-#undef X
-};
-/* clang-format on */
-
-static enum ir_type result_type(const struct ir_region *r, enum ir_op op, unsigned aux,
-                                uint64_t imm, enum ir_type want)
-{
-    /* a type, or that the insn says it */
-    enum { ANY = IR_TYPE_COUNT, VECTOR, OWN };
-    static const uint8_t types[IR_OP_COUNT] = {
-#define TYPE(c)                                                                                    \
-    ((c) == '0'   ? IR_VOID                                                                        \
-     : (c) == 'W' ? IR_I32                                                                         \
-     : (c) == 'F' ? IR_FL                                                                          \
-     : (c) == 'X' ? IR_V128                                                                        \
-     : (c) == 'Y' ? IR_V256                                                                        \
-     : (c) == 'V' ? VECTOR                                                                         \
-     : (c) == '*' ? OWN                                                                            \
-                  : ANY)
-#define X(name, res, args, doc) [IR_##name] = TYPE(res),
-        IR_OPS(X)
-#undef X
-    };
-    unsigned type = types[op];
-    if (type < ANY)
-        return (enum ir_type)type;
-    if (type == VECTOR)
-        return want == IR_V256 ? IR_V256 : IR_V128;
-    if (type == OWN && op == IR_GET)
-        return r->slots[aux].type;
-    if (type == OWN && op == IR_CALL)
-        return r->helpers[imm].result;
-    return want;
-}
-
-/*
- * An insn as it lies in memory, in words that were put together from its fields: it has just been
- * written field by field, and wider loads would wait for those stores.
- */
-struct packed_insn {
-    uint64_t head, rest, imm; /* op, type, aux, uses (0), a, b; c, d; imm */
-};
-_Static_assert(sizeof(struct packed_insn) == sizeof(struct ir_insn), "as it lies in memory");
-_Static_assert(offsetof(struct ir_insn, a) == 4 && offsetof(struct ir_insn, c) == 8 &&
-                   offsetof(struct ir_insn, imm) == 16 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-               "as pack() puts it together");
-
-static struct packed_insn pack(unsigned op, unsigned type, unsigned aux, ir_ref a, ir_ref b,
-                               ir_ref c, ir_ref d, uint64_t imm)
-{
-    return (struct packed_insn){.head = op | (uint64_t)type << 8 | (uint64_t)aux << 16 |
-                                        (uint64_t)a << 32 | (uint64_t)b << 48,
-                                .rest = c | (uint64_t)d << 16,
-                                .imm = imm};
-}
-
 /* Word by word, from registers. */
-static void unpack(struct ir_insn *i, const struct packed_insn *p)
+static inline void unpack(struct ir_insn *i, uint64_t head, uint64_t rest, uint64_t imm)
 {
     uint8_t *to = (uint8_t *)i;
-    memcpy(to, &p->head, 8);
-    memcpy(to + 8, &p->rest, 8);
-    memcpy(to + 16, &p->imm, 8);
+    memcpy(to, &head, 8);
+    memcpy(to + 8, &rest, 8);
+    memcpy(to + 16, &imm, 8);
 }
 
-static unsigned hash_insn(const struct packed_insn *p)
+static unsigned hash_insn(uint64_t head, uint64_t rest, uint64_t imm)
 {
-    uint64_t h = p->head ^ (p->imm * 0xc2b2ae3d27d4eb4fu + p->rest);
+    uint64_t h = head ^ (imm * 0xc2b2ae3d27d4eb4fu + rest);
     h *= 0x9e3779b97f4a7c15u; /* every field counts in the top bits, small constants too */
     return (unsigned)(h >> 56);
 }
@@ -133,77 +49,64 @@ static uint64_t word(const struct ir_insn *i, unsigned k)
     return w;
 }
 
-static bool same_insn(const struct ir_insn *x, const struct packed_insn *y)
+ir_ref ir_append(struct ir_region *r, uint64_t head, uint64_t rest, uint64_t imm)
 {
-    return word(x, 0) == y->head && word(x, 1) == y->rest && word(x, 2) == y->imm;
-}
-
-static ir_ref append(struct ir_region *r, const struct packed_insn *p)
-{
-    unsigned h = 0;
-    const bool pure = ir_traits[p->head & 0xff] & IR_TRAIT_PURE;
-    if (pure) {
-        h = hash_insn(p);
-        ir_ref old = r->cse[h];
-        if (old && old < r->count && same_insn(&r->insns[old], p))
-            return old;
-    }
-    if (r->count >= IR_MAX_INSNS) {
+    if (__builtin_expect(r->count >= IR_MAX_INSNS, 0)) {
         r->overflow = true;
         return 1;
     }
-    ir_ref ref = (ir_ref)r->count++;
-    unpack(&r->insns[ref], p);
-    if (pure)
-        r->cse[h] = ref;
-    return ref;
+    unpack(&r->insns[r->count], head, rest, imm);
+    return (ir_ref)r->count++;
+}
+
+ir_ref ir_append_pure(struct ir_region *r, uint64_t head, uint64_t rest, uint64_t imm)
+{
+    unsigned h = hash_insn(head, rest, imm);
+    ir_ref old = r->cse[h];
+    const struct ir_insn *i = &r->insns[old];
+    if (old && old < r->count && word(i, 0) == head && word(i, 2) == imm && word(i, 1) == rest)
+        return old;
+    if (__builtin_expect(r->count >= IR_MAX_INSNS, 0)) {
+        r->overflow = true;
+        return 1;
+    }
+    unpack(&r->insns[r->count], head, rest, imm);
+    r->cse[h] = (ir_ref)r->count;
+    return (ir_ref)r->count++;
 }
 
 static ir_ref append_insn(struct ir_region *r, const struct ir_insn *i)
 {
-    const struct packed_insn p = pack(i->op, i->type, i->aux, i->a, i->b, i->c, i->d, i->imm);
-    return append(r, &p);
+    const struct ir_words w = ir_pack(i->op, i->type, i->aux, i->a, i->b, i->c, i->d, i->imm);
+    return ir_traits[i->op] & IR_TRAIT_PURE ? ir_append_pure(r, w.head, w.rest, w.imm)
+                                            : ir_append(r, w.head, w.rest, w.imm);
 }
 
-static ir_ref fold_and_append(struct ir_region *r, enum ir_op op, enum ir_type type, unsigned aux,
-                              ir_ref a, ir_ref b, ir_ref c, ir_ref d, uint64_t imm)
+ir_ref ir_append_folded(struct ir_region *r, uint64_t head, uint64_t rest, uint64_t imm)
 {
-    struct ir_insn i = {.op = (uint8_t)op,
-                        .type = (uint8_t)type,
-                        .aux = (uint8_t)aux,
-                        .a = a,
-                        .b = b,
-                        .c = c,
-                        .d = d,
-                        .imm = imm};
+    struct ir_insn i;
+    unpack(&i, head, rest, imm);
     ir_ref known = ir_fold(r, &i);
     return known ? known : append_insn(r, &i);
 }
 
-ir_ref ir_emit(struct ir_region *r, enum ir_op op, enum ir_type type, unsigned aux, ir_ref a,
-               ir_ref b, ir_ref c, ir_ref d, uint64_t imm)
+ir_ref ir_emit_any(struct ir_region *r, enum ir_op op, enum ir_type type, unsigned aux, ir_ref a,
+                   ir_ref b, ir_ref c, ir_ref d, uint64_t imm)
 {
-    type = result_type(r, op, aux, imm, type);
-    r->has_wide |= type == IR_V256;
-    if (ir_traits[op] & IR_TRAIT_FOLD)
-        return fold_and_append(r, op, type, aux, a, b, c, d, imm);
-    const struct packed_insn p = pack(op, type, aux & 0xff, a, b, c, d, imm);
-    return append(r, &p);
+    return ir_emit_known(r, op, type, aux, a, b, c, d, imm);
 }
 
 ir_ref ir_const(struct ir_region *r, enum ir_type type, uint64_t value)
 {
-    const struct packed_insn p =
-        pack(IR_CONST, type, 0, 0, 0, 0, 0, type == IR_I32 ? (uint32_t)value : value);
-    return append(r, &p);
+    return ir_append_pure(r, IR_CONST | (uint64_t)type << 8, 0,
+                          type == IR_I32 ? (uint32_t)value : value);
 }
 
 ir_ref ir_get(struct ir_region *r, unsigned slot)
 {
-    if (!r->slot_value[slot]) {
-        const struct packed_insn p = pack(IR_GET, r->slots[slot].type, slot, 0, 0, 0, 0, 0);
-        r->slot_value[slot] = append(r, &p);
-    }
+    if (!r->slot_value[slot])
+        r->slot_value[slot] =
+            ir_append(r, IR_GET | (uint64_t)r->slots[slot].type << 8 | (uint64_t)slot << 16, 0, 0);
     return r->slot_value[slot];
 }
 
@@ -211,15 +114,13 @@ void ir_put(struct ir_region *r, unsigned slot, ir_ref v)
 {
     if (r->slot_value[slot] == v)
         return;
-    const struct packed_insn p = pack(IR_PUT, IR_VOID, slot, v, 0, 0, 0, 0);
-    append(r, &p);
+    ir_append(r, IR_PUT | (uint64_t)slot << 16 | (uint64_t)v << 32, 0, 0);
     r->slot_value[slot] = v;
 }
 
 void ir_insn(struct ir_region *r, int64_t pc_minus_pcb, unsigned len)
 {
-    const struct packed_insn p = pack(IR_INSN, IR_VOID, len, 0, 0, 0, 0, (uint64_t)pc_minus_pcb);
-    append(r, &p);
+    ir_append(r, IR_INSN | (uint64_t)len << 16, 0, (uint64_t)pc_minus_pcb);
     r->guest_insns++;
 }
 
@@ -261,15 +162,18 @@ static uint64_t slots_of(const struct ir_region *r, uint64_t groups)
 }
 
 /* Slots that were PUT before the insn and that it looks at, so that the PUT must stay. */
-static uint64_t looked_at(const struct ir_region *r, const struct ir_insn *i)
+static inline uint64_t looked_at(const struct ir_region *r, const struct ir_insn *i,
+                                 unsigned traits)
 {
-    if (ir_may_fault(i, r) || ir_traits[i->op] & IR_TRAIT_LEAVE)
+    if (traits & (IR_TRAIT_FAULT | IR_TRAIT_LEAVE))
         return ~UINT64_C(0);
     if (i->op == IR_GET) /* the value from before the region, or after the helper that wrote it */
         return UINT64_C(1) << i->aux;
     if (i->op != IR_CALL)
         return 0;
     const struct ir_helper *h = &r->helpers[i->imm];
+    if (h->flags & HELPER_FAULT)
+        return ~UINT64_C(0);
     return slots_of(r, h->reads | h->writes);
 }
 
@@ -285,9 +189,7 @@ void ir_finish(struct ir_region *r)
 
     for (uint32_t n = r->count - 1; n >= 1; n--) {
         struct ir_insn *i = &insns[n];
-        unsigned traits = ir_traits[i->op], args = traits & IR_TRAIT_ARGS;
-        if (i->op == IR_NOP)
-            continue;
+        const unsigned traits = ir_traits[i->op], args = traits & IR_TRAIT_ARGS;
         if (i->op == IR_PUT) {
             if (overwritten >> i->aux & 1) {
                 i->op = IR_NOP;
@@ -297,9 +199,8 @@ void ir_finish(struct ir_region *r)
             use(insns, i->a);
             continue;
         }
-        if (overwritten)
-            overwritten &= ~looked_at(r, i);
-        if (!i->uses && !ir_has_side_effect(i, r)) {
+        overwritten &= ~looked_at(r, i, traits);
+        if (!(i->uses | (traits & IR_TRAIT_EFFECT)) && !ir_has_side_effect(i, r)) {
             /* An unused IR_HI leaves its producer alone; a dead producer keeps nothing alive. */
             i->op = IR_NOP;
             continue;
@@ -309,14 +210,12 @@ void ir_finish(struct ir_region *r)
             r->cross_count += (ir_exit_flags(i) & IR_EXIT_CROSS) != 0;
             r->first_exit = n;
         }
-        /* An argument that is not there (0) is counted, too. */
-        if (args > 0)
-            use(insns, i->a);
-        if (args > 1)
-            use(insns, i->b);
-        if (args > 2)
+        /* An argument that is not there (0) is counted, too: how many there are is not foreseen. */
+        use(insns, args > 0 ? i->a : 0);
+        use(insns, args > 1 ? i->b : 0);
+        if (__builtin_expect(args > 2, 0)) {
             use(insns, i->c);
-        if (args > 3)
-            use(insns, i->d);
+            use(insns, args > 3 ? i->d : 0);
+        }
     }
 }

@@ -425,7 +425,7 @@ enum ir_trait {
     IR_TRAIT_PURE = 1 << 6,   /* same arguments give the same value anywhere in the region */
     IR_TRAIT_FOLD = 1 << 7,   /* ir_fold() has rules for it */
 };
-extern const uint8_t ir_traits[IR_OP_COUNT];
+#include "tcg/ir/traits.h"
 
 enum { IR_MAX_INSNS = 4000, IR_MAX_SLOTS = 64 };
 
@@ -499,10 +499,60 @@ struct ir_region {
 void ir_region_init(struct ir_region *r, struct ir_insn *storage, const struct ir_slot *slots,
                     uint32_t slot_count, const struct ir_helper *helpers, uint32_t helper_count);
 
+/*
+ * An insn as it lies in memory, in words that were put together from its fields: it has just been
+ * written field by field, and wider loads would wait for those stores.
+ */
+struct ir_words {
+    uint64_t head, rest, imm; /* op, type, aux, uses (0), a, b; c, d; imm */
+};
+_Static_assert(sizeof(struct ir_words) == sizeof(struct ir_insn), "as it lies in memory");
+_Static_assert(offsetof(struct ir_insn, a) == 4 && offsetof(struct ir_insn, c) == 8 &&
+                   offsetof(struct ir_insn, imm) == 16 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "as ir_pack() puts it together");
+static inline struct ir_words ir_pack(unsigned op, unsigned type, unsigned aux, ir_ref a, ir_ref b,
+                                      ir_ref c, ir_ref d, uint64_t imm)
+{
+    return (struct ir_words){.head = op | (uint64_t)type << 8 | (uint64_t)(aux & 0xff) << 16 |
+                                     (uint64_t)a << 32 | (uint64_t)b << 48,
+                             .rest = c | (uint64_t)d << 16,
+                             .imm = imm};
+}
+/* Append: as it is; unless the same is there already (IR_TRAIT_PURE); with folding, too. */
+ir_ref ir_append(struct ir_region *r, uint64_t head, uint64_t rest, uint64_t imm);
+ir_ref ir_append_pure(struct ir_region *r, uint64_t head, uint64_t rest, uint64_t imm);
+ir_ref ir_append_folded(struct ir_region *r, uint64_t head, uint64_t rest, uint64_t imm);
+/* ir_emit of an operation that is not known when it is compiled. */
+ir_ref ir_emit_any(struct ir_region *r, enum ir_op op, enum ir_type type, unsigned aux, ir_ref a,
+                   ir_ref b, ir_ref c, ir_ref d, uint64_t imm);
 /* Append with folding and common-subexpression search; type may be IR_VOID where the op fixes it.
  */
-ir_ref ir_emit(struct ir_region *r, enum ir_op op, enum ir_type type, unsigned aux, ir_ref a,
-               ir_ref b, ir_ref c, ir_ref d, uint64_t imm);
+static inline __attribute__((always_inline)) ir_ref ir_emit_known(struct ir_region *r,
+                                                                  enum ir_op op, enum ir_type type,
+                                                                  unsigned aux, ir_ref a, ir_ref b,
+                                                                  ir_ref c, ir_ref d, uint64_t imm)
+{
+    const unsigned result = ir_results[op], traits = ir_traits[op];
+    if (result < IR_RESULT_ANY)
+        type = (enum ir_type)result;
+    else if (result == IR_RESULT_VECTOR)
+        type = type == IR_V256 ? IR_V256 : IR_V128;
+    if (type == IR_V256)
+        r->has_wide = true;
+    const struct ir_words w = ir_pack(op, type, aux, a, b, c, d, imm);
+    if (traits & IR_TRAIT_FOLD)
+        return ir_append_folded(r, w.head, w.rest, w.imm);
+    return traits & IR_TRAIT_PURE ? ir_append_pure(r, w.head, w.rest, w.imm)
+                                  : ir_append(r, w.head, w.rest, w.imm);
+}
+static inline __attribute__((always_inline)) ir_ref ir_emit(struct ir_region *r, enum ir_op op,
+                                                            enum ir_type type, unsigned aux,
+                                                            ir_ref a, ir_ref b, ir_ref c, ir_ref d,
+                                                            uint64_t imm)
+{
+    return __builtin_constant_p(op) ? ir_emit_known(r, op, type, aux, a, b, c, d, imm)
+                                    : ir_emit_any(r, op, type, aux, a, b, c, d, imm);
+}
 
 ir_ref ir_const(struct ir_region *r, enum ir_type type, uint64_t value);
 static inline ir_ref ir_i32(struct ir_region *r, uint32_t v)

@@ -567,7 +567,7 @@ void budget_enter(struct cg *g);
 uint8_t *budget_poll(struct cg *g, unsigned label);
 /* i was compiled; counted regions of the second tier. */
 void budget_behind(struct cg *g, const struct ir_insn *i);
-void budget_insn(struct cg *g);                            /* a guest instruction starts */
+void budget_insn(struct cg *g); /* a guest instruction starts */
 
 /* ---- labels.c
  * ------------------------------------------------------------------------------------------ */
