@@ -44,32 +44,35 @@ static const uint32_t has_modrm[2][8] = {
         },
 };
 
-/* Cursor over the bytes; reading past the end sets `status` and gives 0. */
+/* Cursor over the bytes; reading past the end sets `status` and gives 0, then and from then on.
+ * What has a cursor is inline, so that it can be in registers. */
 struct cursor {
     const uint8_t *buf;
-    unsigned len, pos;
+    unsigned limit, pos;
     enum x86_decode_status status;
 };
+#define INLINE static inline __attribute__((always_inline))
 
 /* The position before the next `size` bytes is passed over; false: they are not there. */
-static inline bool pass(struct cursor *c, unsigned size)
+INLINE bool pass(struct cursor *c, unsigned size)
 {
     unsigned end = c->pos + size;
-    if (__builtin_expect(end <= c->len && end <= X86_INSN_MAX && c->status == X86_DECODE_OK, 1)) {
+    if (__builtin_expect(end <= c->limit, 1)) {
         c->pos = end;
         return true;
     }
     if (c->status == X86_DECODE_OK)
         c->status = end > X86_INSN_MAX ? X86_DECODE_TOO_LONG : X86_DECODE_MORE;
+    c->limit = 0;
     return false;
 }
 
-static inline uint8_t take_byte(struct cursor *c)
+INLINE uint8_t take_byte(struct cursor *c)
 {
     return pass(c, 1) ? c->buf[c->pos - 1] : 0;
 }
 
-static int64_t take_signed(struct cursor *c, unsigned size)
+INLINE int64_t take_signed(struct cursor *c, unsigned size)
 {
     if (!pass(c, size))
         return 0;
@@ -86,7 +89,7 @@ static int64_t take_signed(struct cursor *c, unsigned size)
     }
 }
 
-static uint64_t take(struct cursor *c, unsigned size)
+INLINE uint64_t take(struct cursor *c, unsigned size)
 {
     return (uint64_t)take_signed(c, size) & mask_bits(8 * size);
 }
@@ -100,7 +103,7 @@ static const uint32_t is_prefix[8] = {
     [7] = BIT(0xf0) | BIT(0xf2) | BIT(0xf3),
 };
 
-static uint8_t read_prefixes(struct x86_insn *n, struct cursor *c, bool code64)
+INLINE uint8_t read_prefixes(struct x86_insn *n, struct cursor *c, bool code64)
 {
     for (;;) {
         uint8_t b = take_byte(c);
@@ -167,17 +170,18 @@ static void read_sizes(struct x86_insn *n, uint64_t mode)
 
 /* C4 and C5 outside 64-bit code are LDS and LES but for the forms that those do not have; in real
  * and V86 mode there is no VEX. */
-static bool is_vex(const struct cursor *c, uint8_t b, uint64_t mode)
+INLINE bool is_vex(const struct cursor *c, uint8_t b, uint64_t mode)
 {
     if (b != 0xc4 && b != 0xc5)
         return false;
     if (mode & MODE_CODE64)
         return true;
-    return mode & MODE_PROTECTED && !(mode & MODE_V86) && c->pos < c->len && c->buf[c->pos] >= 0xc0;
+    return mode & MODE_PROTECTED && !(mode & MODE_V86) && c->pos < c->limit &&
+           c->buf[c->pos] >= 0xc0;
 }
 
 /* The bytes behind C4 or C5; false: undefined. */
-static bool read_vex(struct x86_insn *n, struct cursor *c, uint8_t b, uint64_t mode)
+INLINE bool read_vex(struct x86_insn *n, struct cursor *c, uint8_t b, uint64_t mode)
 {
     bool code64 = mode & MODE_CODE64, before = n->prefixes & ~X86_PFX_67 || n->rex;
     unsigned map = 1, p = take_byte(c), rxb = p >> 5 | 3;
@@ -200,7 +204,7 @@ static bool read_vex(struct x86_insn *n, struct cursor *c, uint8_t b, uint64_t m
 
 /* ---- ModRM ---------------------------------------------------------------------------------- */
 
-static void read_ea16(struct x86_insn *n, struct cursor *c)
+INLINE void read_ea16(struct x86_insn *n, struct cursor *c)
 {
     static const uint8_t base[8] = {X86_RBX,    X86_RBX,    X86_RBP, X86_RBP,
                                     X86_NO_REG, X86_NO_REG, X86_RBP, X86_RBX};
@@ -218,7 +222,7 @@ static void read_ea16(struct x86_insn *n, struct cursor *c)
     n->seg = n->base == X86_RBP ? X86_SS : X86_DS;
 }
 
-static void read_ea32(struct x86_insn *n, struct cursor *c, bool code64)
+INLINE void read_ea32(struct x86_insn *n, struct cursor *c, bool code64)
 {
     unsigned rm = n->modrm & 7, rex_b = (n->rex & 1) << 3, rex_x = (n->rex & 2) << 2;
     bool no_base = n->mod == 0 && rm == 5;
@@ -241,7 +245,7 @@ static void read_ea32(struct x86_insn *n, struct cursor *c, bool code64)
     n->seg = n->base == X86_RSP || n->base == X86_RBP ? X86_SS : X86_DS;
 }
 
-static void read_modrm(struct x86_insn *n, struct cursor *c, bool code64)
+INLINE void read_modrm(struct x86_insn *n, struct cursor *c, bool code64)
 {
     n->has_modrm = true;
     n->modrm = take_byte(c);
@@ -292,7 +296,8 @@ static const struct x86_row *find_row(const struct x86_insn *n, uint64_t mode,
             }
             if ((key ^ row->select) & row->select >> 16)
                 continue;
-            if (has_feature(features, row->feature) && has_feature(features, row->feature2))
+            if (!(row->feature | row->feature2) ||
+                (has_feature(features, row->feature) && has_feature(features, row->feature2)))
                 return row;
             if (!(row->flags & I_ELSE))
                 return NULL;
@@ -310,7 +315,7 @@ static const bool has_bytes[256] = {
     [OP_Iv] = true, [OP_Ap] = true, [OP_Ob] = true,  [OP_Ov] = true,
 };
 
-static void read_immediates(struct x86_insn *n, struct cursor *c)
+INLINE void read_immediates(struct x86_insn *n, struct cursor *c)
 {
     bool have = false;
     unsigned z = n->opsize == IR_W16 ? 2 : 4;
@@ -413,7 +418,7 @@ static bool legal(struct x86_insn *n, uint64_t mode)
     return true;
 }
 
-static void read_opcode(struct x86_insn *n, struct cursor *c, uint8_t b)
+INLINE void read_opcode(struct x86_insn *n, struct cursor *c, uint8_t b)
 {
     n->map = MAP_1;
     if (b == 0x0f) {
@@ -439,7 +444,8 @@ static bool takes_modrm(const struct x86_insn *n)
 enum x86_decode_status x86_decode(struct x86_insn *n, const uint8_t *buf, size_t len, uint64_t mode,
                                   const uint32_t *features)
 {
-    struct cursor c = {.buf = buf, .len = len, .status = X86_DECODE_OK};
+    struct cursor c = {
+        .buf = buf, .limit = MIN((unsigned)len, (unsigned)X86_INSN_MAX), .status = X86_DECODE_OK};
     bool code64 = mode & MODE_CODE64;
 
     memset(n, 0, sizeof *n);
