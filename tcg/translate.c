@@ -437,15 +437,20 @@ struct tcg_block *tcg_lookup(struct tcg_cpu *tc, uint64_t kind)
 
     tc->counters.lookups++;
     struct tcg_page *page = tlb_code_page(tc, tc->ctx, vaddr);
+    tc->fetch_second = ~UINT64_C(0);
     if (page && tlb_note_code(tc, tc->ctx, vaddr, &alias)) {
-        struct tcg_block *b =
-            cache_find(tc->tm, page, (uint32_t)(vaddr & (MEM_PAGE_SIZE - 1)), mode | alias, NULL);
-        if (b && block_guards_hold(b, tc->ctx)) {
-            tc->pcb = pc - (vaddr & (MEM_PAGE_SIZE - 1));
+        const uint32_t offset = (uint32_t)(vaddr & (MEM_PAGE_SIZE - 1));
+        struct tcg_block *b = cache_find(tc->tm, page, offset, mode | alias, NULL);
+        tc->pcb = pc - offset;
+        if (b && block_guards_hold(b, tc->ctx))
             return b;
+        if (!b) { /* what page it is is known: new code in a page that has some */
+            place = (struct code_place){page->ram, page->offset + offset, offset};
+            b = find_or_translate(tc, &place, pc, vaddr, mode | alias, kind & TCG_MODE_SINGLE);
+            if (b || tcg_faulted(tc))
+                return tcg_faulted(tc) ? NULL : b;
         }
     }
-    tc->fetch_second = ~UINT64_C(0);
     for (unsigned tries = 0; tries < 100; tries++) {
         if (!tcg_find_code(tc, vaddr, &place))
             return NULL;

@@ -18,7 +18,7 @@ void tcg_flush_code(struct tcg_cpu *tc);
 struct code_place {
     struct ram_block *ram; /* NULL: not RAM or ROM, never cached */
     uint64_t offset;       /* of the byte in ram */
-    uint64_t paddr;
+    uint64_t paddr;        /* in RAM and ROM only its place in the page counts */
 };
 
 /* The code at a linear address; false: it faults, status is set. */

@@ -55,6 +55,9 @@ struct tcg_block *cache_find(struct tcg_machine *tm, const struct tcg_page *page
                              uint64_t mode, const struct tcg_block *after)
 {
     const struct tcg_cache *c = &tm->cache;
+    /* The page's record is at hand; the hash is not, nor the block's. */
+    if (!(__atomic_load_n(&page->lines, __ATOMIC_ACQUIRE) >> (offset / 64) & 1))
+        return NULL;
     const uint64_t hash = hash_key(page, offset, mode);
     const uint32_t tag = tag_of(hash);
     uint32_t link =
