@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "tcg/cpu.h"
+#include "tcg/host_x87.h"
 
 #if CONFIG_HOST_X86_64
 #include <xmmintrin.h>
@@ -35,5 +36,19 @@ static inline void host_fp_enter_guest(struct tcg_cpu *tc)
     (void)tc;
 }
 #endif
+
+/* Around calls of devices: the x87 too. */
+static inline void host_fp_leave_code(struct tcg_cpu *tc)
+{
+    host_fp_leave_guest(tc);
+    if (tc->guest_fp)
+        tc->x87_io = host_x87_leave(tc);
+}
+static inline void host_fp_enter_code(struct tcg_cpu *tc)
+{
+    host_fp_enter_guest(tc);
+    if (tc->guest_fp && tc->x87_io)
+        host_x87_load(tc);
+}
 
 #endif

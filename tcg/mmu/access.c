@@ -10,7 +10,6 @@
 
 #include "core/util/range.h"
 #include "tcg/host_fp.h"
-#include "tcg/host_x87.h"
 #include "tcg/icount.h"
 #include "tcg/inject.h"
 #include "tcg/machine.h"
@@ -24,16 +23,12 @@ static void io_begin(struct tcg_cpu *tc)
     tc->counters.io_accesses++;
     if (tc->tm->icount)
         icount_show(tc);
-    host_fp_leave_guest(tc);
-    if (tc->guest_fp)
-        tc->x87_io = host_x87_leave(tc);
+    host_fp_leave_code(tc);
 }
 
 static void io_end(struct tcg_cpu *tc)
 {
-    host_fp_enter_guest(tc);
-    if (tc->guest_fp && tc->x87_io)
-        host_x87_load(tc);
+    host_fp_enter_code(tc);
     /* Counted: an event that it brought about, or a request to stop, is due before what follows. */
     if (tc->tm->icount)
         __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
@@ -72,6 +67,15 @@ void tcg_out(struct tcg_cpu *tc, uint16_t port, unsigned size, uint64_t value)
     io_begin(tc);
     mem_write(tc->vcpu->machine->io, port, size, value & mask_bits(8 * size));
     io_end(tc);
+}
+
+/* What the fast table knows of plain RAM within a page, or NULL. */
+static uint8_t *fast_host(const struct tcg_ctx *ctx, uint64_t addr, unsigned size, bool write)
+{
+    const struct tlb_fast *f = (write ? ctx->wr : ctx->rd) + tlb_index(addr);
+    if (f->tag != ((addr + size - 1) & ~(MEM_PAGE_SIZE - 1)))
+        return NULL;
+    return (uint8_t *)(uintptr_t)(addr + f->addend); /* NOLINT: guest to host address */
 }
 
 /* Leave the block and run this instruction alone; true when it already does. */
@@ -227,15 +231,15 @@ static bool misaligned(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigne
 uint64_t tcg_load(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned attr)
 {
     struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
-    const struct tlb_fast *f = (attr & IR_MEM_RMW ? ctx->wr : ctx->rd) + tlb_index(addr);
+    /* A read that a write follows must be writable: it goes by the stores' table. */
+    const void *host = fast_host(ctx, addr, size, attr & IR_MEM_RMW);
     uint64_t v = 0;
 
-    /* A read that a write follows must be writable: it goes by the stores' table. */
-    if (f->tag == ((addr + size - 1) & ~(MEM_PAGE_SIZE - 1)))
-        return ram_load((void *)(uintptr_t)(addr + f->addend), size); /* NOLINT */
+    if (host)
+        return ram_load(host, size);
     if (tc->tm->inject)
         inject_at_access(tc);
-    const void *host = tlb_refill(tc, ctx, addr, size, attr & IR_MEM_RMW ? TCG_WRITE : TCG_READ);
+    host = tlb_refill(tc, ctx, addr, size, attr & IR_MEM_RMW ? TCG_WRITE : TCG_READ);
     if (host)
         return ram_load(host, size);
     tc->counters.tlb_slow++;
@@ -258,15 +262,15 @@ uint64_t tcg_load(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned att
 void tcg_store(struct tcg_cpu *tc, uint64_t addr, unsigned size, uint64_t value, unsigned attr)
 {
     struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
-    const struct tlb_fast *f = ctx->wr + tlb_index(addr);
+    void *host = fast_host(ctx, addr, size, true);
 
-    if (f->tag == ((addr + size - 1) & ~(MEM_PAGE_SIZE - 1))) {
-        ram_store((void *)(uintptr_t)(addr + f->addend), &value, size); /* NOLINT */
+    if (host) {
+        ram_store(host, &value, size);
         return;
     }
     if (tc->tm->inject)
         inject_at_access(tc);
-    void *host = tlb_refill(tc, ctx, addr, size, TCG_WRITE);
+    host = tlb_refill(tc, ctx, addr, size, TCG_WRITE);
     if (host) {
         ram_store(host, &value, size);
         return;
@@ -290,10 +294,41 @@ bool tcg_probe(struct tcg_cpu *tc, uint64_t addr, unsigned len, enum tcg_access 
     if ((~addr & last) >> 47 & 1 && !tlb_lookup(tc, ctx, align_down(last, MEM_PAGE_SIZE), access))
         return false;
     for (uint64_t page = align_down(addr, MEM_PAGE_SIZE);; page += MEM_PAGE_SIZE) {
-        if (!tlb_lookup(tc, ctx, page == align_down(addr, MEM_PAGE_SIZE) ? addr : page, access))
+        const bool known = access != TCG_FETCH && fast_host(ctx, page, 1, access == TCG_WRITE);
+        if (!known &&
+            !tlb_lookup(tc, ctx, page == align_down(addr, MEM_PAGE_SIZE) ? addr : page, access))
             return false;
         if (page == align_down(last, MEM_PAGE_SIZE))
             return true;
+    }
+}
+
+/* The largest access of up to 8 bytes that does not go beyond len. */
+static unsigned piece_of(unsigned len)
+{
+    return len >= 8 ? 8 : len >= 4 ? 4 : len >= 2 ? 2 : 1;
+}
+
+static void copy_from_ram(uint8_t *out, const uint8_t *host, unsigned len)
+{
+    while (len) {
+        const unsigned n = piece_of(len);
+        const uint64_t v = ram_load(host, n);
+        memcpy(out, &v, n);
+        out += n;
+        host += n;
+        len -= n;
+    }
+}
+
+static void copy_to_ram(uint8_t *host, const uint8_t *in, unsigned len)
+{
+    while (len) {
+        const unsigned n = piece_of(len);
+        ram_store(host, in, n);
+        in += n;
+        host += n;
+        len -= n;
     }
 }
 
@@ -302,10 +337,15 @@ void tcg_load_bytes(struct tcg_cpu *tc, uint64_t addr, void *buf, unsigned len, 
     uint8_t *out = buf;
     if (misaligned(tc, addr, len, attr))
         return;
+    const uint8_t *host = fast_host(tcg_ctx_for_attr(tc, attr), addr, len, attr & IR_MEM_RMW);
+    if (host) {
+        copy_from_ram(out, host, len);
+        return;
+    }
     if (crosses_page(addr, len) && !tcg_probe(tc, addr, len, TCG_READ, attr))
         return;
     while (len && !tcg_faulted(tc)) {
-        unsigned n = len >= 8 ? 8 : len >= 4 ? 4 : len >= 2 ? 2 : 1;
+        const unsigned n = piece_of(len);
         uint64_t v = tcg_load(tc, addr, n, attr & ~(unsigned)IR_MEM_ALIGN);
         memcpy(out, &v, n);
         out += n;
@@ -321,6 +361,11 @@ void tcg_store_bytes(struct tcg_cpu *tc, uint64_t addr, const void *buf, unsigne
     struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
     if (misaligned(tc, addr, len, attr))
         return;
+    uint8_t *host = fast_host(ctx, addr, len, true);
+    if (host) {
+        copy_to_ram(host, in, len);
+        return;
+    }
     if (!tcg_probe(tc, addr, len, TCG_WRITE, attr))
         return;
     /* A part that must run alone says so before anything is written. */
@@ -336,12 +381,16 @@ void tcg_store_bytes(struct tcg_cpu *tc, uint64_t addr, const void *buf, unsigne
         p = align_down(p, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
     }
     while (len) {
-        unsigned n = len >= 8 ? 8 : len >= 4 ? 4 : len >= 2 ? 2 : 1;
-        uint64_t v = 0;
-        while (crosses_page(addr, n))
-            n /= 2;
-        memcpy(&v, in, n);
-        store_in_page(tc, ctx, addr, n, v);
+        const uint64_t room = MEM_PAGE_SIZE - (addr & (MEM_PAGE_SIZE - 1));
+        unsigned n = (unsigned)MIN(len, room);
+        if ((host = fast_host(ctx, addr, n, true)) != NULL) {
+            copy_to_ram(host, in, n);
+        } else {
+            uint64_t v = 0;
+            n = piece_of(n);
+            memcpy(&v, in, n);
+            store_in_page(tc, ctx, addr, n, v);
+        }
         in += n;
         addr += n;
         len -= n;
@@ -387,6 +436,9 @@ static void *atomic_host(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsig
                          bool *alone)
 {
     *alone = false;
+    void *known = fast_host(tcg_ctx_for_attr(tc, attr), addr, size, true);
+    if (known && host_atomic_covers(known, size))
+        return known;
     if (!tcg_probe(tc, addr, size, TCG_WRITE, attr))
         return NULL;
     if (!crosses_page(addr, size)) {

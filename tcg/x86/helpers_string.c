@@ -124,9 +124,9 @@ static uint64_t run_length(struct string_op *s, struct string_ptr *p, uint64_t m
     uint64_t in_page = first & (PAGE - 1), after = s->mask - p->offset, n, to_wrap;
     if (in_page + s->size > PAGE || after < s->size - 1)
         return 0;
-    n = s->down ? in_page / s->size + 1 : (PAGE - in_page) / s->size;
+    n = s->down ? (in_page >> s->w) + 1 : (PAGE - in_page) >> s->w;
     /* the index must not wrap inside the run */
-    to_wrap = s->down ? p->offset / s->size : (after - (s->size - 1)) / s->size;
+    to_wrap = (s->down ? p->offset : after - (s->size - 1)) >> s->w;
     n = MIN(n, max);
     return n - 1 <= to_wrap ? n : to_wrap + 1;
 }
