@@ -211,7 +211,7 @@ void tcg_mmu_flush_page_tag(struct tcg_cpu *tc, uint64_t vaddr, uint64_t tag);
 void tcg_mmu_keys_changed(struct tcg_cpu *tc);
 /* The translation root changed to `key` (a value naming the address space: CR3 | PCID and
  * paging-mode bits): a cached context for it is taken up; flush: its cached translations are void.
- */
+ * The mode word and the MMU index stay: who changed them too calls tcg_mode_changed() after. */
 void tcg_mmu_set_root(struct tcg_cpu *tc, uint64_t key, bool flush);
 /* Physical addresses are of this space from now on: the machine's memory, or what the processor
  * sees in a mode of its own (x86: system management mode). Roots of different spaces have different

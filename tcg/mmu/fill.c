@@ -196,7 +196,7 @@ struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t v
     if (!walk(tc, ctx->space, vaddr, access, &w))
         return NULL;
     entry_fill(tc, e, vpage, &w);
-    tlb_take_up(ctx, vpage, access,
+    tlb_take_up(tc->mmu, ctx, vpage, access,
                 (struct tlb_fast){access == TCG_READ ? e->read : e->write, e->addend}, w.global);
     if (w.keyed) {
         tlb_set_bit(access == TCG_READ ? ctx->rd_keyed : ctx->wr_keyed, tlb_index(vpage), true);
@@ -251,7 +251,8 @@ bool tlb_same_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vpage, uint
     const struct tlb_code_page *p = known_code(tc, ctx, vpage);
     const struct tlb_region *g = tlb_region_slot(tc->mmu, ctx->space, vpage, TCG_FETCH);
     const uint32_t status = tc->status;
-    struct tcg_walk w = {.tables_wanted = false};
+    struct tcg_walk w;
+    w.tables_wanted = false; /* all else is the walk's to fill in */
     bool global;
     if (p)
         return align_down(p->entry.info, MEM_PAGE_SIZE) == paddr;

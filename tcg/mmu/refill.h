@@ -64,14 +64,19 @@ static inline void tlb_set_bit(uint64_t *bits, unsigned n, bool value)
 }
 
 /* The fast table learns of a page, for this kind of access. */
-static inline void tlb_take_up(struct tcg_ctx *ctx, uint64_t vpage, enum tcg_access access,
-                               struct tlb_fast fast, bool global)
+static inline void tlb_take_up(struct tcg_mmu *mmu, struct tcg_ctx *ctx, uint64_t vpage,
+                               enum tcg_access access, struct tlb_fast fast, bool global)
 {
     const unsigned n = tlb_index(vpage);
     if (access == TCG_READ) {
         ctx->rd[n] = fast;
         tlb_set_bit(ctx->rd_global, n, global);
     } else if (access == TCG_WRITE) {
+        if (fast.tag == vpage) { /* else stores to it are looked at anyway */
+            struct tlb_stores *slot = tlb_stores_slot(mmu, vpage + fast.addend);
+            if (slot->entry[0] != n + 1 && slot->entry[1] != n + 1)
+                tlb_stores_add(mmu, slot, n);
+        }
         ctx->wr[n] = fast;
         tlb_set_bit(ctx->wr_global, n, global);
     }
@@ -128,8 +133,8 @@ static inline void *tlb_refill(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t
     if (!(++tc->counters.tlb_refills % HUGE_SAMPLE))
         huge_sample(tc->tm, range->ram, offset);
     uint8_t *host = range->ram->host + offset;
-    tlb_take_up(ctx, vpage, access, (struct tlb_fast){vpage, (uint64_t)(uintptr_t)host - vpage},
-                global);
+    tlb_take_up(mmu, ctx, vpage, access,
+                (struct tlb_fast){vpage, (uint64_t)(uintptr_t)host - vpage}, global);
     return host + (vaddr - vpage);
 }
 

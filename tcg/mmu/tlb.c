@@ -89,6 +89,11 @@ static size_t regions_size(void)
     return ACCESS_KINDS * TLB_REGIONS * sizeof(struct tlb_region);
 }
 
+static size_t stores_size(void)
+{
+    return sizeof(struct tlb_stores) << STORES_BITS;
+}
+
 static bool make_contexts(struct tcg_cpu *tc)
 {
     for (unsigned i = 0; i < tc->arch->mmu_index_count; i++)
@@ -103,10 +108,12 @@ bool tlb_init(struct tcg_cpu *tc, struct vemu_error **errp)
     if (mmu) {
         mmu->code = table_new(code_size());
         mmu->regions = table_new(regions_size());
+        mmu->stores = table_new(stores_size());
         mmu->root = &mmu->roots[0];
         mmu->root->valid = true;
+        mmu->root->tag = tc->arch->mmu_root_tag(mmu->root->key);
     }
-    if (mmu && mmu->code && mmu->regions && make_contexts(tc))
+    if (mmu && mmu->code && mmu->regions && mmu->stores && make_contexts(tc))
         return true;
     tlb_free(tc);
     return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the TLB of vCPU %u",
@@ -127,6 +134,8 @@ void tlb_free(struct tcg_cpu *tc)
         munmap(mmu->code, code_size());
     if (mmu->regions)
         munmap(mmu->regions, regions_size());
+    if (mmu->stores)
+        munmap(mmu->stores, stores_size());
     free(mmu);
     tc->mmu = NULL;
 }
@@ -145,6 +154,7 @@ struct tcg_ctx *tlb_context(struct tcg_cpu *tc, unsigned index)
     /* Short of memory: fall back on the first root, whose contexts always exist. */
     struct tcg_root *first = &tc->mmu->roots[0];
     first->key = root->key;
+    first->tag = root->tag;
     first->valid = true;
     first->tables.watched = false;
     root->valid = false;
@@ -333,7 +343,7 @@ void tcg_mmu_flush_page_tag(struct tcg_cpu *tc, uint64_t vaddr, uint64_t tag)
 {
     log_flush_page(tc, vaddr);
     for (unsigned r = 0; r < TLB_ROOTS; r++)
-        if (tc->arch->mmu_root_tag(tc->mmu->roots[r].key) == tag)
+        if (tc->mmu->roots[r].tag == tag)
             root_flush_page(tc, &tc->mmu->roots[r], vaddr);
     exec_prove(tc, tc->ctx);
 }
@@ -375,8 +385,7 @@ static void root_renew(struct tcg_cpu *tc, struct tcg_root *root)
         return;
     }
     root_flush_nonglobal(tc, root);
-    tables_start(tc->tm, &root->tables,
-                 tc->mmu->reloads >= TABLE_RELOADS && !tc->arch->mmu_root_tag(root->key));
+    tables_start(tc->tm, &root->tables, tc->mmu->reloads >= TABLE_RELOADS && !root->tag);
 }
 
 void tcg_mmu_flush(struct tcg_cpu *tc, bool keep_global)
@@ -399,7 +408,7 @@ void tcg_mmu_flush_tag(struct tcg_cpu *tc, uint64_t tag)
     struct tcg_mmu *mmu = tc->mmu;
     log_flush(tc, "a tag");
     for (unsigned r = 0; r < TLB_ROOTS; r++)
-        if (tc->arch->mmu_root_tag(mmu->roots[r].key) == tag)
+        if (mmu->roots[r].tag == tag)
             mmu->roots[r].stale = true;
     if (mmu->root->stale)
         root_renew(tc, mmu->root);
@@ -429,6 +438,7 @@ static struct tcg_root *root_recycle(struct tcg_cpu *tc, uint64_t key)
     bool keep_global = root->valid && !((root->key ^ key) & ~tc->arch->mmu_root_base);
     tc->counters.ctx_recycled++;
     root->key = key;
+    root->tag = tc->arch->mmu_root_tag(key);
     root->valid = true;
     root->tables.watched = false;
     if (!keep_global)
@@ -443,7 +453,7 @@ void tcg_mmu_set_root(struct tcg_cpu *tc, uint64_t key, bool flush)
     struct tcg_mmu *mmu = tc->mmu;
     struct tcg_root *found = NULL;
     bool recycled = false;
-    uint64_t tag = tc->arch->mmu_root_tag(key);
+    const uint64_t tag = tc->arch->mmu_root_tag(key);
 
     tc->counters.ctx_switches++;
     log_msg(&tc->vcpu->machine->log, LOG_MMU, "cpu %u: root 0x%016llx%s", tc->vcpu->index,
@@ -452,7 +462,7 @@ void tcg_mmu_set_root(struct tcg_cpu *tc, uint64_t key, bool flush)
         struct tcg_root *root = &mmu->roots[r];
         if (!root->valid)
             continue;
-        if (flush && tc->arch->mmu_root_tag(root->key) == tag)
+        if (flush && root->tag == tag)
             root->stale = true;
         if (root->key == key)
             found = root;
@@ -468,7 +478,8 @@ void tcg_mmu_set_root(struct tcg_cpu *tc, uint64_t key, bool flush)
     mmu->root = found;
     if (recycled)
         exec_inherit(tc);
-    tcg_mode_changed(tc);
+    if (tc->ctx)
+        tcg_mode_set(tc, tc->mode, tc->ctx->space->mmu_index);
 }
 
 void tcg_mmu_set_memory(struct tcg_cpu *tc, struct mem_space *space)
@@ -495,22 +506,88 @@ void tlb_forget_link(struct tcg_cpu *tc, uint32_t id)
             }
 }
 
-static void ctx_protect(struct tcg_ctx *ctx, uint64_t host)
+/* Every context that may be used as it is; returns how many. */
+static unsigned all_contexts(struct tcg_mmu *mmu, struct tcg_ctx *list[TLB_CONTEXTS])
 {
-    for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
-        struct tlb_fast *f = &ctx->wr[n];
-        if (f->tag != TLB_INVALID && align_down(f->tag, MEM_PAGE_SIZE) + f->addend == host)
-            f->tag |= TLB_CODE;
+    unsigned count = 0;
+    for (unsigned r = 0; r < TLB_ROOTS; r++)
+        for (unsigned i = 0; i < TLB_MAX_INDEX && mmu->roots[r].valid; i++)
+            for (unsigned k = 0; k < TLB_MODES && mmu->roots[r].space[i].ctx[k]; k++)
+                list[count++] = mmu->roots[r].space[i].ctx[k];
+    return count;
+}
+
+static bool may_store(const struct tlb_fast *f)
+{
+    return !(f->tag & TLB_FLAGS); /* TLB_INVALID has them all */
+}
+
+/* Does an entry n let pages of the slot be written? */
+static bool stores_live(struct tcg_mmu *mmu, const struct tlb_stores *slot,
+                        struct tcg_ctx *const list[], unsigned count, unsigned n)
+{
+    for (unsigned c = 0; c < count; c++) {
+        const struct tlb_fast *f = &list[c]->wr[n];
+        if (may_store(f) && tlb_stores_slot(mmu, f->tag + f->addend) == slot)
+            return true;
     }
+    return false;
+}
+
+void tlb_stores_add(struct tcg_mmu *mmu, struct tlb_stores *slot, unsigned n)
+{
+    struct tcg_ctx *list[TLB_CONTEXTS];
+    if (slot->entry[0] == TLB_ANYWHERE)
+        return;
+    for (unsigned k = 0; k < STORES_WAYS; k++)
+        if (!slot->entry[k]) {
+            slot->entry[k] = (uint16_t)(n + 1);
+            return;
+        }
+    const unsigned count = all_contexts(mmu, list);
+    for (unsigned k = 0; k < STORES_WAYS; k++)
+        if (!stores_live(mmu, slot, list, count, slot->entry[k] - 1u)) {
+            slot->entry[k] = (uint16_t)(n + 1);
+            return;
+        }
+    slot->entry[0] = TLB_ANYWHERE;
+}
+
+static void protect_entry(struct tlb_fast *f, uint64_t host)
+{
+    if (may_store(f) && f->tag + f->addend == host)
+        f->tag |= TLB_CODE;
+}
+
+/* All entries of all contexts; the slot says no more than there is. */
+static void protect_anywhere(struct tcg_mmu *mmu, struct tlb_stores *slot,
+                             struct tcg_ctx *const list[], unsigned count, uint64_t host)
+{
+    *slot = (struct tlb_stores){{0}};
+    for (unsigned c = 0; c < count; c++)
+        for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
+            struct tlb_fast *f = &list[c]->wr[n];
+            protect_entry(f, host);
+            if (may_store(f) && tlb_stores_slot(mmu, f->tag + f->addend) == slot &&
+                slot->entry[0] != n + 1 && slot->entry[1] != n + 1)
+                tlb_stores_add(mmu, slot, n);
+        }
 }
 
 void tlb_protect_host_page(struct tcg_cpu *tc, const uint8_t *host_page)
 {
     struct tcg_mmu *mmu = tc->mmu;
-    for (unsigned r = 0; r < TLB_ROOTS; r++)
-        for (unsigned i = 0; i < TLB_MAX_INDEX && mmu->roots[r].valid; i++)
-            for (unsigned k = 0; k < TLB_MODES && mmu->roots[r].space[i].ctx[k]; k++)
-                ctx_protect(mmu->roots[r].space[i].ctx[k], (uint64_t)(uintptr_t)host_page);
+    const uint64_t host = (uint64_t)(uintptr_t)host_page;
+    struct tlb_stores *slot = tlb_stores_slot(mmu, host);
+    struct tcg_ctx *list[TLB_CONTEXTS];
+    const unsigned count = all_contexts(mmu, list);
+    if (slot->entry[0] == TLB_ANYWHERE) {
+        protect_anywhere(mmu, slot, list, count, host);
+        return;
+    }
+    for (unsigned k = 0; k < STORES_WAYS; k++)
+        for (unsigned c = 0; slot->entry[k] && c < count; c++)
+            protect_entry(&list[c]->wr[slot->entry[k] - 1], host);
 }
 
 void tcg_mode_set(struct tcg_cpu *tc, uint64_t mode, unsigned index)

@@ -39,11 +39,14 @@ enum {
     TLB_ROOTS = 8,
     TLB_MAX_INDEX = 4,
     TLB_MODES = 4, /* contexts for an MMU index, by mode word */
+    TLB_CONTEXTS = TLB_ROOTS * TLB_MAX_INDEX * TLB_MODES,
     JUMP_CACHE_BITS = 13,
     JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS,
     EXEC_PAGES_BITS = 11,
     EXEC_REGIONS_BITS = 10,
     REGION_BITS = 21, /* 2 MiB */
+    STORES_BITS = 17, /* 512 MiB of RAM without a collision */
+    STORES_WAYS = 2,
     LINK_TABLE_BITS = 14,
     LINK_TABLE_SIZE = 1 << LINK_TABLE_BITS,
 };
@@ -141,6 +144,16 @@ struct tlb_code_page {
         *page_table; /* where the page's record hangs once it holds code; NULL: not RAM */
 };
 
+/*
+ * Where in the stores' tables a page of host memory may be, so that a page that becomes code or a
+ * table is found without a look at every entry of every context. Pages share a slot by hash; what
+ * is there may be outdated, what is not is in no table. n: entry n - 1 of any context, 0: nothing.
+ */
+struct tlb_stores {
+    uint16_t entry[STORES_WAYS]; /* the first TLB_ANYWHERE: any */
+};
+#define TLB_ANYWHERE UINT16_MAX
+
 /* Where the entries for 2 MiB are, for one kind of access. */
 struct tlb_region {
     uint64_t number; /* address >> REGION_BITS */
@@ -149,7 +162,7 @@ struct tlb_region {
 };
 
 struct tcg_root {
-    uint64_t key;
+    uint64_t key, tag; /* mmu_root_tag() of the key */
     bool valid;
     bool stale; /* flushed while another root was in use: see root_renew() before it is used */
     uint64_t used;
@@ -177,6 +190,7 @@ struct tcg_mmu {
     struct tlb_entry entry; /* of the last look-up that was not for code */
     struct tlb_code_page *code;
     struct tlb_region *regions; /* TLB_REGIONS for each kind of access */
+    struct tlb_stores *stores;
     /* data watchpoints on linear addresses: debugger's and the guest's; pages are marked TLB_WATCH
      */
     struct tcg_watch {
@@ -268,6 +282,12 @@ static inline uint64_t tlb_physical(const struct tlb_entry *e, uint64_t vaddr)
 /* The range around a physical address, of the flat view that the TLB was filled from; NULL: not RAM
  * or ROM. Valid until the next call. */
 const struct tlb_ram *tlb_ram_at(struct tcg_cpu *tc, uint64_t paddr);
+static inline struct tlb_stores *tlb_stores_slot(struct tcg_mmu *mmu, uint64_t host)
+{
+    return &mmu->stores[host >> MEM_PAGE_BITS & ((1 << STORES_BITS) - 1)];
+}
+/* The slot learns of entry n, which it did not know. */
+void tlb_stores_add(struct tcg_mmu *mmu, struct tlb_stores *slot, unsigned n);
 /* Set TLB_CODE on every entry that lets this vCPU write the host page without a check. */
 void tlb_protect_host_page(struct tcg_cpu *tc, const uint8_t *host_page);
 /*

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/util/range.h"
+#include "tcg/host_fp.h"
 #include "tcg/mmu/tlb.h"
 #include "tcg/x86/sys.h"
 
@@ -15,27 +16,39 @@ static bool gp0(struct tcg_cpu *tc)
     return false;
 }
 
+/* What else was changed may be in the mode word. */
 static void new_root(struct tcg_cpu *tc, bool flush)
 {
     tcg_mmu_set_root(tc, tc->arch->mmu_root(tc), flush);
     tcg_mode_changed(tc);
 }
 
+static uint64_t pdpte_on_bus(struct tcg_cpu *tc, uint64_t at)
+{
+    uint64_t entry = 0;
+    host_fp_leave_code(tc);
+    mem_read(tc->vcpu->machine->memory, at, 8, &entry);
+    host_fp_enter_code(tc);
+    return entry;
+}
+
 /* PAE paging outside long mode: the four entries at CR3 must have no reserved bit set. */
 static bool check_pdptes(struct tcg_cpu *tc, uint64_t cr3)
 {
+    enum { COUNT = 4, SIZE = 8 * COUNT };
     const uint64_t reserved = ~mask_bits(x86_model_of(tc)->phys_bits) | 0x1e6;
-    for (unsigned i = 0; i < 4; i++) {
-        const uint64_t at = (cr3 & 0xffffffe0) + 8 * i;
-        const struct tlb_ram *range = tlb_ram_at(tc, at);
-        uint64_t entry = 0;
-        if (range && at - range->start + 8 <= range->size)
-            memcpy(&entry, range->ram->host + range->offset + (at - range->start), 8);
-        else
-            mem_read(tc->memory, at, 8, &entry);
-        if ((entry & 1) && (entry & reserved))
+    const uint64_t at = cr3 & 0xffffffe0;
+    const struct tlb_ram *range = tlb_ram_at(tc, at);
+    const uint64_t offset = range ? at - range->start : 0;
+    uint64_t entries[COUNT];
+    if (range && range->size >= SIZE && offset <= range->size - SIZE)
+        memcpy(entries, range->ram->host + range->offset + offset, SIZE);
+    else
+        for (unsigned i = 0; i < COUNT; i++)
+            entries[i] = pdpte_on_bus(tc, at + 8 * i);
+    for (unsigned i = 0; i < COUNT; i++)
+        if ((entries[i] & 1) && (entries[i] & reserved))
             return false;
-    }
     return true;
 }
 
@@ -128,8 +141,8 @@ static void set_cr3(struct tcg_cpu *tc, uint64_t value)
         }
     }
     r->cr3 = value;
-    if (r->cr0 & X86_CR0_PG)
-        new_root(tc, !keep);
+    if (r->cr0 & X86_CR0_PG) /* CR3 is in no mode word */
+        tcg_mmu_set_root(tc, tc->arch->mmu_root(tc), !keep);
 }
 
 void x86_set_cr3_task(struct tcg_cpu *tc, uint64_t value)
@@ -221,16 +234,27 @@ uint64_t x86_helper_mov_to_cr(void *env, uint64_t n, uint64_t value, uint64_t c,
         set_cr4(tc, value);
         break;
     case 8:
-        if (value > 15)
+        if (value > 15) {
             gp0(tc);
-        else if (cpu->intc_ops)
+        } else if (cpu->intc_ops) {
+            host_fp_leave_code(tc);
             cpu->intc_ops->set_tpr(cpu->intc, (uint8_t)(value << 4));
+            host_fp_enter_code(tc);
+        }
         break;
     default:
         x86_raise(tc, X86_UD);
         break;
     }
     return 0;
+}
+
+static uint64_t task_priority(struct tcg_cpu *tc)
+{
+    host_fp_leave_code(tc);
+    const uint64_t tpr = tc->vcpu->intc_ops->get_tpr(tc->vcpu->intc);
+    host_fp_enter_code(tc);
+    return tpr >> 4;
 }
 
 uint64_t x86_helper_mov_from_cr(void *env, uint64_t n, uint64_t b, uint64_t c, uint64_t d)
@@ -251,7 +275,7 @@ uint64_t x86_helper_mov_from_cr(void *env, uint64_t n, uint64_t b, uint64_t c, u
     case 4:
         return r->cr4;
     case 8:
-        return cpu->intc_ops ? cpu->intc_ops->get_tpr(cpu->intc) >> 4 : 0;
+        return cpu->intc_ops ? task_priority(tc) : 0;
     default:
         x86_raise(tc, X86_UD);
         return 0;

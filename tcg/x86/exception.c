@@ -717,6 +717,7 @@ enum tcg_event x86_take_events(struct tcg_cpu *tc)
     if (__atomic_load_n(&r->a20_off, __ATOMIC_ACQUIRE) != !!(tc->mode & MODE_A20_OFF)) {
         tcg_mmu_flush(tc, false);
         tcg_mmu_set_root(tc, tc->arch->mmu_root(tc), false);
+        tcg_mode_changed(tc);
     }
     enum tcg_event result = take_next(tc);
     if (result == TCG_EVENT_NONE && r->halted)

@@ -80,7 +80,7 @@
     X(far_jmp, IR_VOID, SYS_DEVICE, SYS_ALL, SYS_ALL) \
     X(far_call, IR_VOID, SYS_DEVICE, SYS_ALL, SYS_ALL) \
     X(far_ret, IR_VOID, SYS_FAULT, SYS_ALL, SYS_ALL) \
-    X(iret, IR_VOID, SYS_DEVICE, SYS_ALL, SYS_ALL) \
+    X(iret, IR_VOID, SYS_FAULT, SYS_ALL, SYS_ALL) \
     /* software interrupts: always raise (end the region with EXIT_DYN after it): int_sw(vector, length in bytes, kind
      * enum x86_soft_int). INTO: into(length) raises when OF, else nothing. */ \
     X(int_sw, IR_VOID, SYS_FAULT, SYS_ALL, SYS_ALL) \
@@ -93,8 +93,8 @@
     X(sysexit, IR_VOID, SYS_FAULT, SYS_ALL, SYS_ALL) \
     /* control and debug registers. mov_from_cr(n): any of 0 2 3 4 8. mov_to_cr(n, value): DYN1. lmsw(value): DYN.
      * clts(): DYN. mov_from_dr(n), mov_to_dr(n, value): DYN. */ \
-    X(mov_from_cr, IR_I64, SYS_DEVICE, SYS_MODE, 0) \
-    X(mov_to_cr, IR_VOID, SYS_DEVICE, SYS_MODE | SYS_FL, SYS_MODE) \
+    X(mov_from_cr, IR_I64, SYS_FAULT | HELPER_CLOCK, SYS_MODE, 0) \
+    X(mov_to_cr, IR_VOID, SYS_FAULT | HELPER_CLOCK, SYS_MODE | SYS_FL, SYS_MODE) \
     X(lmsw, IR_VOID, SYS_FAULT, SYS_MODE | SYS_FL, SYS_MODE) \
     X(clts, IR_VOID, SYS_FAULT, SYS_MODE, 0) \
     X(mov_from_dr, IR_I64, SYS_FAULT, SYS_MODE, 0) \

@@ -161,6 +161,37 @@ static void aliases(void)
     check("a jump to a page whose mapping changes");
 }
 
+/* Pages that were written at several addresses, some of which others are at by now, become code:
+ * each store that comes after is seen. */
+static void written_before(void)
+{
+    enum { MOST = 6, ROUNDS = 40 };
+    u8 *other = page_alloc();
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        const unsigned count = 1 + round % MOST;
+        u8 *p = page_alloc(), *x = (u8 *)VA + 0x40000;
+        for (unsigned k = 0; k < count; k++) {
+            *pte_at(VA + 0x20000 + 0x1000 * k, 1) = (u64)p | PTE_P | PTE_W;
+            invlpg(VA + 0x20000 + 0x1000 * k);
+            /* 2 MiB further on */
+            *pte_at(VA + 0x220000 + 0x1000 * k, 1) = (u64)other | PTE_P | PTE_W;
+        }
+        *pte_at((ul)x, 1) = (u64)p | PTE_P;
+        invlpg((ul)x);
+        for (unsigned k = 0; k < count; k++) {
+            memcpy((u8 *)VA + 0x20000 + 0x1000 * k, "\xb8\x00\x00\x00\x00\xc3", 6);
+            if (round & 1 && k % 2)
+                *(volatile u8 *)(VA + 0x220000 + 0x1000 * k) = 1;
+        }
+        equal("value", call_code(x), 0);
+        for (unsigned k = 0; k < count; k++) {
+            *(volatile u8 *)(VA + 0x20001 + 0x1000 * k) = (u8)(k + 1);
+            equal("value", call_code(x), k + 1);
+        }
+    }
+    check("a page that is written at several addresses becomes code");
+}
+
 /* ---- another processor ---- */
 
 static volatile u32 stop, seen_old, seen_bad, laps;
@@ -235,5 +266,6 @@ void test_main(void)
     rep_store();
     rewrite();
     aliases();
+    written_before();
     other_cpu();
 }
