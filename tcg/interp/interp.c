@@ -642,7 +642,7 @@ do_EXIT_IND:
     tc->arch->set_pc(tc, v[i->a]);
     goto dynamic;
 do_EXIT_MODE:
-    tcg_mode_set(tc, i->imm, i->aux >> 1);
+    tcg_mode_set(tc, i->a ? v[i->a] : i->imm, i->aux >> 1);
 do_EXIT_DYN:
 dynamic:
     if (pending)

@@ -207,8 +207,8 @@ enum ir_exit_flags {
     X(EXPECT, '0', "q---", "leave to the PC in a unless it is PCB + imm")                         \
     X(EXIT, '0', "----", "leave to PCB + imm; aux = exit flags")                                  \
     X(EXIT_IND, '0', "q---", "leave to the PC in a (not a mode change)")                          \
-    X(EXIT_MODE, '0', "----",                                                                     \
-      "as EXIT_DYN, in the mode word imm, the MMU index being aux >> 1")                          \
+    X(EXIT_MODE, '0', "q---",                                                                     \
+      "as EXIT_DYN, in the mode word a, or imm without it, the MMU index being aux >> 1")         \
     X(EXIT_DYN, '0', "----",                                                                      \
       "leave to the PC in the register file; mode may have changed; aux 1: look at interrupts "   \
       "first")                                                                                    \

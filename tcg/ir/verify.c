@@ -36,7 +36,8 @@ static bool kind_ok(const struct ir_region *r, const struct ir_insn *i, char kin
 
 static bool arg_optional(const struct ir_insn *i, unsigned k)
 {
-    return (i->op == IR_LEA && k == 1) || i->op == IR_CALL || (i->op == IR_ST && k == 2);
+    return (i->op == IR_LEA && k == 1) || i->op == IR_CALL || (i->op == IR_ST && k == 2) ||
+           i->op == IR_EXIT_MODE;
 }
 
 static bool check_insn(const struct ir_region *r, uint32_t n, uint32_t label, char *buf, size_t len)

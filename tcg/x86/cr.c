@@ -27,7 +27,7 @@ static uint64_t pdpte_on_bus(struct tcg_cpu *tc, uint64_t at)
 {
     uint64_t entry = 0;
     host_fp_leave_code(tc);
-    mem_read(tc->vcpu->machine->memory, at, 8, &entry);
+    mem_read(tc->memory, at, 8, &entry);
     host_fp_enter_code(tc);
     return entry;
 }

@@ -91,7 +91,7 @@ enum x86_mode {
     ((uint64_t)(MODE_CODE64 | MODE_FLAT_CS | MODE_FLAT_DATA) | MODE_WIDE_FS | MODE_WIDE_GS)
 
 /* Attributes as the fast system calls force them: present, accessed, level 0. */
-enum { X86_FLAT_CODE64 = 0xa09b, X86_FLAT_DATA32 = 0xc093 };
+enum { X86_FLAT_CODE64 = 0xa09b, X86_FLAT_CODE32 = 0xc09b, X86_FLAT_DATA32 = 0xc093 };
 
 /* MMU indices of the x86 walk. */
 enum x86_mmu_index {

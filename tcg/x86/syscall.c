@@ -7,7 +7,7 @@
 #include "tcg/icount.h"
 #include "tcg/x86/sys.h"
 
-enum { CODE64 = X86_FLAT_CODE64, CODE32 = 0xc09b, DATA32 = X86_FLAT_DATA32 };
+enum { CODE64 = X86_FLAT_CODE64, CODE32 = X86_FLAT_CODE32, DATA32 = X86_FLAT_DATA32 };
 
 static struct x86_segment flat(uint64_t selector, unsigned attr, unsigned dpl)
 {

@@ -33,6 +33,16 @@ void x86_stack_store(struct x86_trans *x, unsigned w, int32_t disp, ir_ref v);
 
 void x86_tr_raise_imm(struct x86_trans *x, uint64_t imm);
 void x86_end_dyn_at(struct x86_trans *x, ir_ref rip, bool poll);
+/*
+ * The usual forms of instructions that change levels, segments or flags are translated for code and
+ * data that systems have: no flag is set that the mode word knows, segments are flat. When it is
+ * otherwise, the instruction runs alone, by its helper.
+ */
+bool x86_common_form(const struct x86_trans *x);
+void x86_alone_if(struct x86_trans *x, ir_ref nonzero);
+/* The segment register's cache but for the base: word is limit | selector << 32 | attributes << 48.
+ */
+void x86_put_segment(struct x86_trans *x, enum x86_seg seg, ir_ref word, ir_ref base);
 /* Relative branches (Jb, Jz). The checks against the CS limit may fault: before any PUT. */
 ir_ref x86_branch_target(struct x86_trans *x, const struct x86_insn *i);
 void x86_check_target(struct x86_trans *x, ir_ref target);

@@ -63,11 +63,136 @@ static void end_after_load(struct x86_trans *x, unsigned seg)
         x86_end_dyn(x, false);
 }
 
+/*
+ * Loads of data segments by a 32-bit system's kernel: FS and GS become null or a writable segment
+ * of 4 GiB anywhere, DS and ES, which are flat, a flat one, as it is already. Everything else, and
+ * what faults, is the helper's.
+ */
+static bool common_load(const struct x86_trans *x, unsigned seg)
+{
+    if (!x86_common_form(x) || x->mode & (MODE_LONG | MODE_CPL | MODE_SMAP_OFF))
+        return false;
+    return seg >= X86_FS || (seg != X86_SS && x->mode & MODE_FLAT_DATA);
+}
+
+static ir_ref op64(struct x86_trans *x, enum ir_op op, ir_ref a, uint64_t b)
+{
+    return ir_op2(x->ir, op, IR_I64, a, ir_i64(x->ir, b));
+}
+static ir_ref shift64(struct x86_trans *x, enum ir_op op, ir_ref a, unsigned n)
+{
+    return ir_op2(x->ir, op, IR_I64, a, ir_i32(x->ir, n));
+}
+
+/* Not 0: the selector names no descriptor of the GDT. */
+static ir_ref outside_gdt(struct x86_trans *x, ir_ref selector)
+{
+    struct ir_region *r = x->ir;
+    ir_ref limit = ir_zext(
+        r, IR_I64,
+        ir_emit(r, IR_LDENV, IR_I32, 0, 0, 0, 0, 0, offsetof(struct x86_regs, gdtr.limit)), IR_W16);
+    ir_ref beyond =
+        ir_emit(r, IR_SETC, IR_I32, IR_CC_A, op64(x, IR_OR, selector, 7), limit, 0, 0, IR_I64);
+    return ir_op2(r, IR_OR, IR_I64, op64(x, IR_AND, selector, 4),
+                  ir_zext(r, IR_I64, beyond, IR_W32));
+}
+
+/* Not 0: the descriptor is not accessed, present, writable data of 4 GiB that the selector's RPL
+ * may use, at address 0 if `flat`. */
+static ir_ref unusual(struct x86_trans *x, ir_ref desc, ir_ref selector, bool flat)
+{
+    struct ir_region *r = x->ir;
+    const uint64_t base = UINT64_C(0xff0000ffffff0000), mask = UINT64_C(0x008f9f000000ffff),
+                   want = UINT64_C(0x008f93000000ffff);
+    ir_ref differs = op64(x, IR_XOR, op64(x, IR_AND, desc, flat ? mask | base : mask), want);
+    ir_ref dpl = op64(x, IR_AND, shift64(x, IR_SHR, desc, 45), 3);
+    ir_ref low =
+        ir_emit(r, IR_SETC, IR_I32, IR_CC_A, op64(x, IR_AND, selector, 3), dpl, 0, 0, IR_I64);
+    return ir_op2(r, IR_OR, IR_I64, differs, ir_zext(r, IR_I64, low, IR_W32));
+}
+
+/* readable: a linear address from which the selector came; 0: it is known not to be null. Returns
+ * what end_common() takes. */
+static ir_ref load_common(struct x86_trans *x, unsigned seg, ir_ref selector, ir_ref readable)
+{
+    struct ir_region *r = x->ir;
+    const bool may_be_null = seg >= X86_FS;
+    ir_ref zero = ir_i64(r, 0);
+    ir_ref some = op64(x, IR_AND, selector, 0xfffc), bad = outside_gdt(x, selector);
+    ir_ref addr = ir_emit(r, IR_LDENV, IR_I64, 0, 0, 0, 0, 0, offsetof(struct x86_regs, gdtr.base));
+    addr = x86_wrap(x, IR_W32, ir_op2(r, IR_ADD, IR_I64, addr, op64(x, IR_AND, selector, 0xfff8)));
+    if (may_be_null) {
+        /* a null selector reads no descriptor, so it reads where it may */
+        bad = ir_op3(r, IR_SELNZ, IR_I64, bad, zero, some);
+        if (readable)
+            addr = ir_op3(r, IR_SELNZ, IR_I64, addr, op64(x, IR_AND, readable, ~UINT64_C(7)), some);
+    } else {
+        bad = ir_op3(r, IR_SELNZ, IR_I64, bad, ir_i64(r, 1), some);
+    }
+    x86_alone_if(x, bad);
+    ir_ref desc = ir_ld(r, IR_I64, addr, IR_W64);
+    bad = unusual(x, desc, selector, !may_be_null);
+    if (may_be_null)
+        bad = ir_op3(r, IR_SELNZ, IR_I64, bad, zero, some);
+    x86_alone_if(x, bad);
+
+    ir_ref word = shift64(x, IR_SHL, op64(x, IR_AND, shift64(x, IR_SHR, desc, 40), 0xf0ff), 48);
+    word = op64(x, IR_OR, word, 0xffffffff);
+    ir_ref base = ir_op2(r, IR_OR, IR_I64, op64(x, IR_AND, shift64(x, IR_SHR, desc, 16), 0xffffff),
+                         op64(x, IR_AND, shift64(x, IR_SHR, desc, 32), 0xff000000));
+    if (may_be_null) {
+        word = ir_op3(r, IR_SELNZ, IR_I64, word, zero, some);
+        base = ir_op3(r, IR_SELNZ, IR_I64, base, zero, some);
+    } else {
+        base = zero;
+    }
+    word = ir_op2(r, IR_OR, IR_I64, word, shift64(x, IR_SHL, selector, 32));
+    x86_put_segment(x, (enum x86_seg)seg, word, base);
+    return some;
+}
+
+/* The mode says whether FS and GS are wide or null; the region goes on where it stays. */
+static void end_common(struct x86_trans *x, unsigned seg, ir_ref some)
+{
+    struct ir_region *r = x->ir;
+    if (seg < X86_FS)
+        return;
+    const uint64_t wide = seg == X86_FS ? MODE_WIDE_FS : MODE_WIDE_GS;
+    ir_ref mode =
+        ir_op3(r, IR_SELNZ, IR_I64, ir_i64(r, x->mode | wide), ir_i64(r, x->mode & ~wide), some);
+    uint64_t value;
+    if (ir_is_const(r, mode, &value) && value == x->mode)
+        return;
+    ir_put(r, SLOT_RIP, x86_next_rip(x));
+    ir_emit(r, IR_EXIT_MODE, IR_VOID, X86_MMU_KERNEL << 1, mode, 0, 0, 0, 0);
+    x->done = true;
+}
+
+/* A register's selector that was put there just before, and is not null. */
+static bool selector_is_known(struct x86_trans *x, const struct x86_insn *i)
+{
+    uint64_t value;
+    return ir_is_const(x->ir, x86_load_rm(x, i, IR_W16), &value) && value & 0xfffc;
+}
+
+/* A selector in memory at a linear address, read with w. */
+static ir_ref selector_in_memory(struct x86_trans *x, ir_ref addr, unsigned w)
+{
+    return ir_zext(x->ir, IR_I64, ir_ld(x->ir, IR_I32, addr, w), IR_W16);
+}
+
 void tr_mov_to_sreg(struct x86_trans *x, const struct x86_insn *i)
 {
     unsigned seg = i->reg & 7;
     if (seg >= X86_SEG_COUNT || seg == X86_CS) {
         x86_tr_raise(x, X86_UD);
+        return;
+    }
+    if (common_load(x, seg) && (i->mem || seg < X86_FS || selector_is_known(x, i))) {
+        ir_ref addr = i->mem ? x86_ea(x, i, 2, false) : 0;
+        ir_ref selector = i->mem ? selector_in_memory(x, addr, IR_W16)
+                                 : ir_zext(x->ir, IR_I64, x86_load_rm(x, i, IR_W16), IR_W16);
+        end_common(x, seg, load_common(x, seg, selector, addr));
         return;
     }
     load_seg(x, seg, ir_zext(x->ir, IR_I32, x86_load_rm(x, i, IR_W16), IR_W16), true);
@@ -84,6 +209,13 @@ void tr_push_sreg(struct x86_trans *x, const struct x86_insn *i)
 void tr_pop_sreg(struct x86_trans *x, const struct x86_insn *i)
 {
     unsigned seg = i->row->arg, w = i->opsize;
+    if (common_load(x, seg)) {
+        ir_ref addr = x86_stack_address(x, X86_RSP, 0, x86_bytes(w), false);
+        ir_ref some = load_common(x, seg, selector_in_memory(x, addr, w), addr);
+        x86_add_sp(x, x86_bytes(w));
+        end_common(x, seg, some);
+        return;
+    }
     ir_ref v = x86_stack_load(x, w, 0);
     load_seg(x, seg, ir_zext(x->ir, IR_I32, v, IR_W16), true);
     x86_add_sp(x, x86_bytes(w));

@@ -42,6 +42,38 @@ void tr_helper_next_dyn1(struct x86_trans *x, const struct x86_insn *i)
     x86_end_dyn_rip_set(x, true);
 }
 
+static ir_ref env_field(struct x86_trans *x, enum ir_type type, size_t offset)
+{
+    return ir_emit(x->ir, IR_LDENV, type, 0, 0, 0, 0, 0, offset);
+}
+
+static ir_ref and64(struct x86_trans *x, ir_ref a, uint64_t mask)
+{
+    return ir_op2(x->ir, IR_AND, IR_I64, a, ir_i64(x->ir, mask));
+}
+
+/* STAC, CLAC at level 0. With CR4.SMAP, AC is in the mode word and decides on the MMU index; that
+ * CR4.SMAP is clear is not expected where AC gets set. */
+static void set_ac(struct x86_trans *x, bool on)
+{
+    struct ir_region *r = x->ir;
+    const bool was = x->mode & MODE_SMAP_OFF;
+    ir_ref flags = ir_get(r, SLOT_RFLAGS);
+    if (on && !was) {
+        ir_ref smap = and64(x, env_field(x, IR_I64, offsetof(struct x86_regs, cr4)), X86_CR4_SMAP);
+        x86_alone_if(x, ir_op2(r, IR_XOR, IR_I64, smap, ir_i64(r, X86_CR4_SMAP)));
+    }
+    ir_put(r, SLOT_RFLAGS,
+           on ? ir_op2(r, IR_OR, IR_I64, flags, ir_i64(r, X86_FLAG_AC))
+              : and64(x, flags, ~(uint64_t)X86_FLAG_AC));
+    if (on == was)
+        return;
+    ir_put(r, SLOT_RIP, x86_next_rip(x));
+    ir_emit(r, IR_EXIT_MODE, IR_VOID, (on ? X86_MMU_KERNEL_NOSMAP : X86_MMU_KERNEL) << 1, 0, 0, 0,
+            0, x->mode ^ MODE_SMAP_OFF);
+    x->done = true;
+}
+
 /* Instructions that are undefined, not just privileged, outside CPL 0: MONITOR, MWAIT, CLAC, STAC.
  */
 void tr_helper_ud_cpl(struct x86_trans *x, const struct x86_insn *i)
@@ -51,7 +83,9 @@ void tr_helper_ud_cpl(struct x86_trans *x, const struct x86_insn *i)
         return;
     }
     unsigned helper = i->row->arg;
-    if (helper == HELPER_ID(mwait))
+    if ((helper == HELPER_ID(stac) || helper == HELPER_ID(clac)) && x86_common_form(x))
+        set_ac(x, helper == HELPER_ID(stac));
+    else if (helper == HELPER_ID(mwait))
         tr_helper_next_dyn1(x, i);
     else if (helper == HELPER_ID(monitor))
         tr_helper(x, i);
@@ -74,11 +108,6 @@ void tr_xcr(struct x86_trans *x, const struct x86_insn *i)
 void tr_pkru(struct x86_trans *x, const struct x86_insn *i)
 {
     tr_helper(x, i);
-}
-
-static ir_ref env_field(struct x86_trans *x, enum ir_type type, size_t offset)
-{
-    return ir_emit(x->ir, IR_LDENV, type, 0, 0, 0, 0, 0, offset);
 }
 
 void tr_rdpid(struct x86_trans *x, const struct x86_insn *i)
@@ -197,19 +226,24 @@ static ir_ref flags_image(struct x86_trans *x)
 
 /* ---- fast system calls ----------------------------------------------------------------------- */
 
-/*
- * SYSCALL and SYSRET between 64-bit code of levels 3 and 0 are translated for what systems do: no
- * flag that the mode word knows is set behind them. When it is otherwise, the instruction is run
- * alone, by its helper.
- */
-static bool common_form(const struct x86_trans *x)
+static const uint64_t uncommon_modes =
+    MODE_TF | MODE_STEP | MODE_STI_SHADOW | MODE_BREAKPOINTS | MODE_V86;
+
+/* Of an instruction that looks at events, and so may stand behind STI. */
+static bool common_form_polls(const struct x86_trans *x)
 {
-    return x86_code64(x) && !x86_one_by_one(x) && !(x->mode & MODE_BREAKPOINTS);
+    return (x->mode & MODE_FLAT_CS) && (x->mode & MODE_PROTECTED) && !(x->mode & uncommon_modes) &&
+           !x->t->single;
+}
+
+bool x86_common_form(const struct x86_trans *x)
+{
+    return common_form_polls(x) && !x->after_sti;
 }
 
 enum { MODE_FLAGS = X86_FLAG_TF | X86_FLAG_IOPL | X86_FLAG_VM | X86_FLAG_AC };
 
-static void alone_if(struct x86_trans *x, ir_ref nonzero)
+void x86_alone_if(struct x86_trans *x, ir_ref nonzero)
 {
     ir_emit(x->ir, IR_TRAPNZ, IR_VOID, 0, nonzero, 0, 0, 0, X86_TRAP_ALONE);
 }
@@ -224,10 +258,6 @@ static ir_ref uncommon(struct x86_trans *x, ir_ref flags)
                   ir_op2(r, IR_XOR, IR_I64, sce, ir_i64(r, X86_EFER_SCE)));
 }
 
-static ir_ref and64(struct x86_trans *x, ir_ref a, uint64_t mask)
-{
-    return ir_op2(x->ir, IR_AND, IR_I64, a, ir_i64(x->ir, mask));
-}
 static ir_ref shift64(struct x86_trans *x, enum ir_op op, ir_ref a, unsigned n)
 {
     return ir_op2(x->ir, op, IR_I64, a, ir_i32(x->ir, n));
@@ -243,20 +273,25 @@ static void put_rflags(struct x86_trans *x, ir_ref v)
     x86_put_flags(x, ir_op1(r, IR_FL_FROM, IR_FL, ir_trunc(r, packed)));
 }
 
-/* A flat segment: base 0, limit 4 GiB - 1. */
-static void put_flat(struct x86_trans *x, enum x86_seg seg, ir_ref selector, unsigned attr)
+void x86_put_segment(struct x86_trans *x, enum x86_seg seg, ir_ref word, ir_ref base)
 {
-    struct ir_region *r = x->ir;
     _Static_assert(
         offsetof(struct x86_segment, selector) == offsetof(struct x86_segment, limit) + 4 &&
             offsetof(struct x86_segment, attr) == offsetof(struct x86_segment, limit) + 6,
         "one store");
-    ir_ref v = ir_op2(r, IR_OR, IR_I64, shift64(x, IR_SHL, and64(x, selector, 0xffff), 32),
-                      ir_i64(r, (uint64_t)attr << 48 | 0xffffffff));
-    ir_emit(r, IR_STENV, IR_VOID, IR_W64, v, 0, 0, 0,
+    ir_emit(x->ir, IR_STENV, IR_VOID, IR_W64, word, 0, 0, 0,
             offsetof(struct x86_regs, seg) + seg * sizeof(struct x86_segment) +
                 offsetof(struct x86_segment, limit));
-    ir_put(r, SLOT_SEG_BASE + seg, ir_i64(r, 0));
+    ir_put(x->ir, SLOT_SEG_BASE + seg, base);
+}
+
+/* A flat segment: base 0, limit 4 GiB - 1. */
+static void put_flat(struct x86_trans *x, enum x86_seg seg, ir_ref selector, unsigned attr)
+{
+    struct ir_region *r = x->ir;
+    ir_ref v = ir_op2(r, IR_OR, IR_I64, shift64(x, IR_SHL, and64(x, selector, 0xffff), 32),
+                      ir_i64(r, (uint64_t)attr << 48 | 0xffffffff));
+    x86_put_segment(x, seg, v, ir_i64(r, 0));
 }
 
 static ir_ref plus(struct x86_trans *x, ir_ref a, unsigned n)
@@ -265,7 +300,7 @@ static ir_ref plus(struct x86_trans *x, ir_ref a, unsigned n)
 }
 
 /* CPL, CS and SS become those of the level; on to RIP. */
-static void enter_level(struct x86_trans *x, ir_ref cs, ir_ref ss, unsigned cpl, bool poll)
+static void enter_level64(struct x86_trans *x, ir_ref cs, ir_ref ss, unsigned cpl, bool poll)
 {
     const uint64_t mode = (x->mode & ~MODE_LEVEL) | MODE_FLAT64 | cpl;
     const unsigned index = cpl == 3 ? X86_MMU_USER : X86_MMU_KERNEL;
@@ -281,14 +316,14 @@ static void syscall64(struct x86_trans *x)
     ir_ref old = flags_image(x);
     ir_ref mask = env_field(x, IR_I64, offsetof(struct x86_regs, sfmask));
     ir_ref flags = ir_op2(r, IR_ANDN, IR_I64, mask, old);
-    alone_if(x, uncommon(x, flags));
+    x86_alone_if(x, uncommon(x, flags));
     ir_ref star = env_field(x, IR_I64, offsetof(struct x86_regs, star));
     ir_ref cs = and64(x, shift64(x, IR_SHR, star, 32), 0xfffc);
     ir_put(r, SLOT_GPR + X86_RCX, x86_next_rip(x));
     ir_put(r, SLOT_GPR + 11, old);
     put_rflags(x, flags);
     ir_put(r, SLOT_RIP, env_field(x, IR_I64, offsetof(struct x86_regs, lstar)));
-    enter_level(x, cs, plus(x, cs, 8), 0, false);
+    enter_level64(x, cs, plus(x, cs, 8), 0, false);
 }
 
 /* To level 3: there CR4.PVI counts, too, and RIP must be canonical (of 48 bits: the helper knows
@@ -301,20 +336,80 @@ static void sysret64(struct x86_trans *x)
     ir_ref cr4 = env_field(x, IR_I64, offsetof(struct x86_regs, cr4));
     ir_ref near = shift64(x, IR_SAR, shift64(x, IR_SHL, rip, 16), 16);
     ir_ref bad = ir_op2(r, IR_OR, IR_I64, uncommon(x, flags), and64(x, cr4, X86_CR4_PVI));
-    alone_if(x, ir_op2(r, IR_OR, IR_I64, bad, ir_op2(r, IR_XOR, IR_I64, near, rip)));
+    x86_alone_if(x, ir_op2(r, IR_OR, IR_I64, bad, ir_op2(r, IR_XOR, IR_I64, near, rip)));
     ir_ref star = env_field(x, IR_I64, offsetof(struct x86_regs, star));
     ir_ref selector = shift64(x, IR_SHR, star, 48), rpl = ir_i64(r, 3);
     ir_put(r, SLOT_RIP, rip);
     put_rflags(x, flags);
-    enter_level(x, ir_op2(r, IR_OR, IR_I64, plus(x, selector, 16), rpl),
-                ir_op2(r, IR_OR, IR_I64, plus(x, selector, 8), rpl), 3, true);
+    enter_level64(x, ir_op2(r, IR_OR, IR_I64, plus(x, selector, 16), rpl),
+                  ir_op2(r, IR_OR, IR_I64, plus(x, selector, 8), rpl), 3, true);
+}
+
+/* 32-bit code whose other segments are flat, too, so that the mode behind the instruction is
+ * known. */
+static bool flat32(const struct x86_trans *x)
+{
+    return !(x->mode & MODE_LONG) && (x->mode & MODE_FLAT_DATA);
+}
+
+static void enter_level32(struct x86_trans *x, ir_ref cs, ir_ref ss, unsigned cpl, bool poll)
+{
+    const uint64_t stays = MODE_FLAT_DATA | MODE_WIDE_FS | MODE_WIDE_GS | MODE_IOPL;
+    const uint64_t mode =
+        (x->mode & ~(MODE_LEVEL & ~stays)) | MODE_CODE32 | MODE_STACK32 | MODE_FLAT_CS | cpl;
+    const unsigned index = cpl == 3 ? X86_MMU_USER : X86_MMU_KERNEL;
+    put_flat(x, X86_CS, cs, X86_FLAT_CODE32 | cpl << X86_SEG_DPL_SHIFT);
+    put_flat(x, X86_SS, ss, X86_FLAT_DATA32 | cpl << X86_SEG_DPL_SHIFT);
+    ir_emit(x->ir, IR_EXIT_MODE, IR_VOID, index << 1 | poll, 0, 0, 0, 0, mode);
+    x->done = true;
+}
+
+/* SYSENTER_CS & 0xfffc, which must not be 0; a flag that counts at the other level must not be set,
+ * nor what else counts there. */
+static ir_ref sysenter_selector(struct x86_trans *x, ir_ref also)
+{
+    struct ir_region *r = x->ir;
+    ir_ref cs = and64(x, env_field(x, IR_I64, offsetof(struct x86_regs, sysenter_cs)), 0xfffc);
+    ir_ref none = ir_zext(
+        r, IR_I64, ir_emit(r, IR_SETC, IR_I32, IR_CC_E, cs, ir_i64(r, 0), 0, 0, IR_I64), IR_W32);
+    ir_ref bad = ir_op2(r, IR_OR, IR_I64, none, and64(x, ir_get(r, SLOT_RFLAGS), X86_FLAG_AC));
+    x86_alone_if(x, also ? ir_op2(r, IR_OR, IR_I64, bad, also) : bad);
+    return cs;
+}
+
+static void sysenter32(struct x86_trans *x)
+{
+    struct ir_region *r = x->ir;
+    ir_ref cs = sysenter_selector(x, 0);
+    ir_ref esp = env_field(x, IR_I64, offsetof(struct x86_regs, sysenter_esp));
+    ir_ref eip = env_field(x, IR_I64, offsetof(struct x86_regs, sysenter_eip));
+    ir_put(r, SLOT_RFLAGS,
+           and64(x, ir_get(r, SLOT_RFLAGS), ~(uint64_t)(X86_FLAG_IF | X86_FLAG_RF)));
+    ir_put(r, SLOT_GPR + X86_RSP, x86_wrap(x, IR_W32, esp));
+    ir_put(r, SLOT_RIP, x86_wrap(x, IR_W32, eip));
+    enter_level32(x, cs, plus(x, cs, 8), 0, false);
+}
+
+static void sysexit32(struct x86_trans *x)
+{
+    struct ir_region *r = x->ir;
+    ir_ref pvi = and64(x, env_field(x, IR_I64, offsetof(struct x86_regs, cr4)), X86_CR4_PVI);
+    ir_ref cs = sysenter_selector(x, pvi), rpl = ir_i64(r, 3);
+    ir_put(r, SLOT_RIP, x86_wrap(x, IR_W32, ir_get(r, SLOT_GPR + X86_RDX)));
+    ir_put(r, SLOT_GPR + X86_RSP, x86_wrap(x, IR_W32, ir_get(r, SLOT_GPR + X86_RCX)));
+    enter_level32(x, ir_op2(r, IR_OR, IR_I64, plus(x, cs, 16), rpl),
+                  ir_op2(r, IR_OR, IR_I64, plus(x, cs, 24), rpl), 3, true);
 }
 
 /* SYSCALL, SYSENTER: helper(next) sets RIP. */
 void tr_syscall(struct x86_trans *x, const struct x86_insn *i)
 {
-    if (i->row->arg == HELPER_ID(syscall) && common_form(x)) {
+    if (i->row->arg == HELPER_ID(syscall) && x86_common_form(x) && x86_code64(x)) {
         syscall64(x);
+        return;
+    }
+    if (i->row->arg == HELPER_ID(sysenter) && x86_common_form(x) && flat32(x)) {
+        sysenter32(x);
         return;
     }
     x86_call(x, i->row->arg, x86_next_rip(x), 0, 0, 0);
@@ -324,9 +419,14 @@ void tr_syscall(struct x86_trans *x, const struct x86_insn *i)
 /* SYSRET, SYSEXIT: helper(operand size) sets RIP. */
 void tr_sysret(struct x86_trans *x, const struct x86_insn *i)
 {
-    if (i->row->arg == HELPER_ID(sysret) && common_form(x) && !(x->mode & MODE_CPL) &&
-        i->opsize == IR_W64) {
+    if (i->row->arg == HELPER_ID(sysret) && common_form_polls(x) && x86_code64(x) &&
+        !(x->mode & MODE_CPL) && i->opsize == IR_W64) {
         sysret64(x);
+        return;
+    }
+    if (i->row->arg == HELPER_ID(sysexit) && common_form_polls(x) && flat32(x) &&
+        !(x->mode & MODE_CPL)) {
+        sysexit32(x);
         return;
     }
     x86_call(x, i->row->arg, bytes_of(x, i->opsize), 0, 0, 0);
@@ -389,10 +489,28 @@ void tr_pushf(struct x86_trans *x, const struct x86_insn *i)
     x86_push(x, w, w == IR_W64 ? v : ir_trunc(x->ir, v));
 }
 
+/* At level 0 everything can be changed but VM, VIF and VIP; RF becomes 0. */
+static void pop_flags0(struct x86_trans *x, ir_ref v)
+{
+    struct ir_region *r = x->ir;
+    const uint64_t stay = X86_FLAG_VM | X86_FLAG_VIF | X86_FLAG_VIP;
+    const uint64_t pop = X86_FLAGS_ARITH | X86_FLAG_TF | X86_FLAG_DF | X86_FLAG_NT | X86_FLAG_AC |
+                         X86_FLAG_ID | X86_FLAG_IF | X86_FLAG_IOPL;
+    ir_ref old = ir_get(r, SLOT_RFLAGS);
+    x86_alone_if(x, and64(x, ir_op2(r, IR_XOR, IR_I64, old, v), MODE_FLAGS & ~stay));
+    put_rflags(x, ir_op2(r, IR_OR, IR_I64, and64(x, old, stay), and64(x, v, pop)));
+}
+
 void tr_popf(struct x86_trans *x, const struct x86_insn *i)
 {
     unsigned w = i->opsize;
     ir_ref v = x86_stack_load(x, w, 0);
+    if (x86_common_form(x) && !(x->mode & MODE_CPL) && w != IR_W16) {
+        pop_flags0(x, w == IR_W64 ? v : ir_zext(x->ir, IR_I64, v, IR_W32));
+        x86_add_sp(x, x86_bytes(w));
+        x86_end_dyn(x, true);
+        return;
+    }
     x86_call(x, HELPER_ID(popf), v, bytes_of(x, w), 0, 0);
     x86_add_sp(x, x86_bytes(w));
     x86_end_dyn(x, true);

@@ -6,7 +6,8 @@ set -u
 build=${VEMU_BUILD:-.}
 dir=$build/tests/logs/icount
 mkdir -p "$dir" || exit 1
-[ $# -gt 0 ] || set -- string crossing exceptions fpu paging reload shadow smc smp syscall timers tasks32 v86_32
+[ $# -gt 0 ] || set -- string crossing exceptions fpu level32 paging reload shadow smc smp syscall timers \
+    tasks32 v86_32
 
 # run NAME HOW ACCEL-OPTIONS SMP-OPTION...: $dir/NAME.HOW.tap and .hash
 run() {

@@ -13,6 +13,11 @@ CODE(code_write, "movb $0xc3,(%rsi)");
 CODE(code_call, "call *%rsi");
 CODE(code_rmw, "addb $0,(%rsi)");
 CODE(code_stac_read, "stac\n mov (%rsi),%al\n clac");
+CODE(code_popf_read, "push %rax\n popfq\n mov (%rsi),%rcx");
+CODE(code_stac_loop, "1: clac\n stac\n stac\n mov (%rsi),%rax\n clac\n clac\n dec %ecx\n jnz 1b\n"
+                     " test %edx,%edx\n jnz 2f\n stac\n"
+                     "2:\n.globl code_stac_last\ncode_stac_last: mov (%rsi),%rax");
+LABEL(code_stac_last);
 CODE(code_cmpxchg, "lock cmpxchgb %cl,(%rsi)");
 CODE(code_clts, "clts");
 
@@ -151,6 +156,33 @@ static void permissions(void)
         run_expect(&r, VEC_PF);
         write_cr4(cr4);
         check("STAC opens, CLAC closes access to user pages");
+        /* The same code with and without CR4.SMAP; CLAC where AC is clear, STAC where it is set. */
+        for (unsigned i = 0; i < 12; i++) {
+            const bool on = i % 3 != 1;
+            write_cr4(on ? cr4 | CR4_SMAP : cr4);
+            regs_init(&r, code_stac_loop, 0);
+            r.rsi = VA, r.rcx = 300, r.rdx = i & 1;
+            run_expect(&r, on && i & 1 ? VEC_PF : VEC_DONE);
+            equal("turns left", r.rcx, 0);
+            equal("AC", r.rflags & FLAG_AC, i & 1 ? 0 : FLAG_AC);
+            if (on && i & 1)
+                equal("rip", r.rip, (ul)code_stac_last);
+        }
+        write_cr4(cr4);
+        check("STAC and CLAC in a loop, with SMAP and without");
+        write_cr4(cr4 | CR4_SMAP);
+        for (unsigned i = 0; i < 12; i++) {
+            regs_init(&r, code_popf_read, 0);
+            r.rsi = VA, r.rax = FLAG_FIXED | (i & 1 ? 0 : FLAG_AC);
+            r.rflags |= i & 2 ? FLAG_AC : 0;
+            run_expect(&r, i & 1 ? VEC_PF : VEC_DONE);
+        }
+        write_cr4(cr4);
+        check("POPF opens and closes access to user pages");
+        regs_init(&r, code_stac_read, 3);
+        run_expect(&r, VEC_UD);
+        equal("rip", r.rip, USER(code_stac_read));
+        check("STAC at level 3 is #UD");
     } else
         skip("permissions with SMAP", "not in CPUID");
 }

@@ -730,8 +730,14 @@ static void expect(struct cg *g, const struct ir_insn *i)
 
 static void exit_mode(struct cg *g, const struct ir_insn *i)
 {
+    const struct host_mem mode = mem_at(ENV, TCG_ENV_OFFSET(mode));
+    if (i->a) /* past the transition by way of where it goes anyway */
+        emit_store(&g->e, 8, cg_gpr(g, i->a), mode);
     leave(g, 0);
-    emit_mov_imm(&g->e, RCX, i->imm);
+    if (i->a)
+        emit_load(&g->e, true, RCX, mode);
+    else
+        emit_mov_imm(&g->e, RCX, i->imm);
     cg_jump(g, (enum thunk)(THUNK_MODE + i->aux));
 }
 

@@ -216,30 +216,44 @@ static void dyn(struct emit *e, const struct tcg_arch *arch, const uint8_t *leav
 }
 
 /*
- * The same in the mode word RCX, one with flat_pc_mode: into the context that ran last for that MMU
- * index, when it is of that mode. Else the run loop finds out what the mode is.
+ * The same in the mode word RCX, one with flat_pc_mode: into the context of the space for that MMU
+ * index which is of this mode, most likely the one that ran last. Else the run loop finds out what
+ * the mode is.
  */
 static void dyn_mode(struct emit *e, const struct tcg_arch *arch, const uint8_t *leave_code,
                      unsigned index, bool events)
 {
     struct ways_out o = {.count = 0}, other = {.count = 0};
-    size_t last = offsetof(struct tcg_root, space) + index * sizeof(struct tcg_space) +
-                  offsetof(struct tcg_space, last);
+    uint8_t *found[TLB_MODES];
+    const size_t space = offsetof(struct tcg_root, space) + index * sizeof(struct tcg_space);
+    const struct host_mem last = mem_at(RAX, (int32_t)(space + offsetof(struct tcg_space, last))),
+                          mode = mem_at(RDX, (int32_t)offsetof(struct tcg_ctx, jump_mode));
     emit_load(e, true, RAX, ENV_MEM(mmu));
     emit_load(e, true, RAX, mem_at(RAX, offsetof(struct tcg_mmu, root)));
-    emit_load(e, true, RAX, mem_at(RAX, (int32_t)last));
-    emit_alu(e, 8, X_TEST, RAX, RAX);
+    emit_load(e, true, RDX, last);
+    for (unsigned k = 0; k < TLB_MODES; k++) {
+        emit_alu(e, 8, X_TEST, RDX, RDX);
+        out_if(e, &other, CC_E);
+        emit_rm(e, X_CMP | OPC_W, RCX, mode);
+        found[k] = emit_jcc(e, CC_E);
+        emit_load(e, true, RDX,
+                  mem_at(RAX, (int32_t)(space + offsetof(struct tcg_space, ctx) + 8 * k)));
+    }
+    emit_alu(e, 8, X_TEST, RDX, RDX);
     out_if(e, &other, CC_E);
-    emit_rm(e, X_CMP | OPC_W, RCX, mem_at(RAX, offsetof(struct tcg_ctx, jump_mode)));
+    emit_rm(e, X_CMP | OPC_W, RCX, mode);
     out_if(e, &other, CC_NE);
+    for (unsigned k = 0; k < TLB_MODES; k++)
+        emit_patch(found[k], e->p);
     emit_rm(e, 0x80 | OPC_BYTE, 7,
-            mem_at(RAX, (int32_t)offsetof(struct tcg_ctx, exec) +
+            mem_at(RDX, (int32_t)offsetof(struct tcg_ctx, exec) +
                             (int32_t)offsetof(struct exec_pages, unproved)));
     emit_u8(e, 0);
     out_if(e, &other, CC_NE);
+    emit_store(e, 8, RDX, last);
     emit_store(e, 8, RCX, ENV_MEM(mode));
-    emit_store(e, 8, RAX, ENV_MEM(ctx));
-    emit_mov(e, true, CTX, RAX);
+    emit_store(e, 8, RDX, ENV_MEM(ctx));
+    emit_mov(e, true, CTX, RDX);
     test_exit_request(e, &o);
     if (events)
         test_events(e, arch, &o);
