@@ -19,21 +19,17 @@
 bool tcg_find_code(struct tcg_cpu *tc, uint64_t vaddr, struct code_place *out)
 {
     struct tlb_entry *e = tlb_lookup(tc, tc->ctx, vaddr, TCG_FETCH);
-    unsigned token;
     if (!e)
         return false;
     out->ram = NULL;
     out->paddr = tlb_physical(e, vaddr);
     if (!(e->info & (TLB_INFO_RAM | TLB_INFO_ROM)))
         return true;
-    const struct mem_view *view = mem_view_enter(tc->memory, &token);
-    const struct mem_range *range = mem_view_find(view, out->paddr);
-    if (range && range->region->ram) {
-        out->ram = range->region->ram;
-        out->offset =
-            range->region->ram_offset + range->region_offset + (out->paddr - range->start);
+    const struct tlb_ram *range = tlb_ram_at(tc, out->paddr);
+    if (range) {
+        out->ram = range->ram;
+        out->offset = range->offset + (out->paddr - range->start);
     }
-    mem_view_leave(tc->memory, token);
     return true;
 }
 

@@ -19,7 +19,7 @@ struct tcg_cpu;
 struct tcg_machine;
 struct tcg_page;
 
-enum { CACHE_HASH_BITS = 16 };
+enum { CACHE_HASH_BITS = 17 };
 /* Bit of the mode word that the core owns: a block of one instruction, never linked to. */
 #define TCG_MODE_SINGLE (UINT64_C(1) << 63)
 /* Likewise: which of several addresses of its page a block is for, in the contexts that have it at

@@ -111,18 +111,14 @@ static bool check_watch(struct tcg_cpu *tc, uint64_t addr, unsigned size, bool w
     return true;
 }
 
+/* By the view that the TLB's entries are of. */
 static struct ram_block *ram_of(struct tcg_cpu *tc, uint64_t paddr, uint64_t *offset)
 {
-    struct ram_block *ram = NULL;
-    unsigned token;
-    const struct mem_view *view = mem_view_enter(tc->memory, &token);
-    const struct mem_range *range = mem_view_find(view, paddr);
-    if (range && range->region->ram) {
-        ram = range->region->ram;
-        *offset = range->region->ram_offset + range->region_offset + (paddr - range->start);
-    }
-    mem_view_leave(tc->memory, token);
-    return ram;
+    const struct tlb_ram *range = tlb_ram_at(tc, paddr);
+    if (!range)
+        return NULL;
+    *offset = range->offset + (paddr - range->start);
+    return range->ram;
 }
 
 /* After the store: who clears the mark and then reads has seen it, or finds the mark again. */
