@@ -319,7 +319,7 @@ bool build_machine(struct lib_machine *lm, struct vemu_error **errp)
         !control_build(lm, errp))
         return false;
     machine_lock(&lm->m);
-    machine_reset(&lm->m);
+    bool ok = machine_reset(&lm->m, errp);
     machine_unlock(&lm->m);
-    return true;
+    return ok;
 }

@@ -264,9 +264,9 @@ bool vemu_machine_reset(struct vemu_machine *m, struct vemu_error **errp)
         return false;
     join_old_loop(lm);
     pthread_mutex_lock(&lm->control);
-    run_reset(lm, CAUSE_HOST_UI);
+    bool ok = run_reset(lm, CAUSE_HOST_UI, errp);
     pthread_mutex_unlock(&lm->control);
-    return true;
+    return ok;
 }
 
 bool vemu_machine_powerdown(struct vemu_machine *m, struct vemu_error **errp)

@@ -87,7 +87,8 @@ bool run_go(struct lib_machine *lm);
 /* The same as somebody's decision, with an event. */
 void run_pause(struct lib_machine *lm, enum run_state state);
 void run_resume(struct lib_machine *lm);
-void run_reset(struct lib_machine *lm, enum control_cause cause);
+/* false: the machine failed. */
+bool run_reset(struct lib_machine *lm, enum control_cause cause, struct vemu_error **errp);
 /* The guest is done: stand still and tell who waits. */
 void run_finish(struct lib_machine *lm, enum vemu_exit_reason why, enum control_cause cause);
 /* False, with the error set, when the board has no power button. */

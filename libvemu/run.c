@@ -130,28 +130,6 @@ static uint32_t take_after_reset(struct lib_machine *lm)
     return machine_take_requests(&lm->m) & ~(1u << MACHINE_REQUEST_RESET);
 }
 
-static uint32_t reset_stopped(struct lib_machine *lm)
-{
-    machine_lock(&lm->m);
-    machine_reset(&lm->m);
-    machine_unlock(&lm->m);
-    return take_after_reset(lm);
-}
-
-void run_reset(struct lib_machine *lm, enum control_cause cause)
-{
-    bool running = run_state(lm) == RUN_STATE_RUNNING;
-
-    if (running)
-        run_halt(lm, RUN_STATE_PAUSED);
-    reset_stopped(lm);
-    control_event(lm, CONTROL_RESET, cause);
-    if (running)
-        run_go(lm);
-    else
-        run_loaded(lm);
-}
-
 void run_loaded(struct lib_machine *lm)
 {
     pthread_mutex_lock(&lm->m.request_lock);
@@ -183,21 +161,56 @@ void run_finish(struct lib_machine *lm, enum vemu_exit_reason why, enum control_
     finish(lm, why, RUN_STATE_SHUTDOWN, cause);
 }
 
-static void fail(struct lib_machine *lm)
+static void fail(struct lib_machine *lm, const char *sentence)
 {
-    const char *sentence = "a vCPU cannot go on";
-
-    run_halt(lm, RUN_STATE_INTERNAL_ERROR);
-    for (unsigned i = 0; i < lm->m.vcpu_count; i++) {
-        if (lm->m.vcpus[i]->error[0]) {
-            sentence = lm->m.vcpus[i]->error;
-            break;
-        }
-    }
     pthread_mutex_lock(&lm->m.request_lock);
     snprintf(lm->error, sizeof lm->error, "%s", sentence);
     pthread_mutex_unlock(&lm->m.request_lock);
     finish(lm, VEMU_EXIT_FAILED, RUN_STATE_INTERNAL_ERROR, CAUSE_HOST_ERROR);
+}
+
+static const char *vcpu_error(const struct lib_machine *lm)
+{
+    for (unsigned i = 0; i < lm->m.vcpu_count; i++)
+        if (lm->m.vcpus[i]->error[0])
+            return lm->m.vcpus[i]->error;
+    return "a vCPU cannot go on";
+}
+
+/* *requests: what was asked for meanwhile. false: the machine failed. */
+static bool reset_stopped(struct lib_machine *lm, uint32_t *requests, struct vemu_error **errp)
+{
+    struct vemu_error *why = NULL;
+
+    machine_lock(&lm->m);
+    bool ok = machine_reset(&lm->m, &why);
+    machine_unlock(&lm->m);
+    *requests = take_after_reset(lm);
+    if (ok)
+        return true;
+    fail(lm, vemu_error_message(why));
+    if (errp)
+        *errp = why;
+    else
+        vemu_error_free(why);
+    return false;
+}
+
+bool run_reset(struct lib_machine *lm, enum control_cause cause, struct vemu_error **errp)
+{
+    bool running = run_state(lm) == RUN_STATE_RUNNING;
+    uint32_t requests;
+
+    if (running)
+        run_halt(lm, RUN_STATE_PAUSED);
+    if (!reset_stopped(lm, &requests, errp))
+        return false;
+    control_event(lm, CONTROL_RESET, cause);
+    if (running)
+        run_go(lm);
+    else
+        run_loaded(lm);
+    return true;
 }
 
 static bool asked(uint32_t requests, enum machine_request what)
@@ -213,7 +226,7 @@ static void handle(struct lib_machine *lm, uint32_t requests)
     if (atomic_load(&lm->quit))
         run_finish(lm, VEMU_EXIT_QUIT, lm->quit_cause);
     else if (asked(requests, MACHINE_REQUEST_ERROR))
-        fail(lm);
+        fail(lm, vcpu_error(lm));
     else if (asked(requests, MACHINE_REQUEST_EXIT))
         run_finish(lm, VEMU_EXIT_STATUS, CAUSE_GUEST_SHUTDOWN);
     else if (asked(requests, MACHINE_REQUEST_PANIC)) {
@@ -248,7 +261,8 @@ static void guest_reset(struct lib_machine *lm)
 
     if (running)
         run_halt(lm, RUN_STATE_PAUSED);
-    requests = reset_stopped(lm);
+    if (!reset_stopped(lm, &requests, NULL))
+        return;
     control_event(lm, CONTROL_RESET, CAUSE_GUEST_RESET);
     if (requests)
         handle(lm, requests);
@@ -323,7 +337,7 @@ static void gdb_kill(void *opaque)
 
 static void gdb_reset(void *opaque)
 {
-    run_reset(opaque, CAUSE_HOST_UI);
+    run_reset(opaque, CAUSE_HOST_UI, NULL);
 }
 
 static bool gdb_is_running(void *opaque)

@@ -98,7 +98,7 @@ void machine_destroy(struct vemu_machine *m)
     memset(m, 0, sizeof *m);
 }
 
-void machine_reset(struct vemu_machine *m)
+bool machine_reset(struct vemu_machine *m, struct vemu_error **errp)
 {
     list_for_each(dev, &m->devices, struct device, node)
     {
@@ -108,12 +108,13 @@ void machine_reset(struct vemu_machine *m)
     for (unsigned i = 0; i < m->vcpu_count; i++)
         vcpu_reset(m->vcpus[i]);
     if (!m->board_reset)
-        return;
-    m->board_reset(m);
+        return true;
+    const bool ok = m->board_reset(m, errp);
     for (unsigned i = 0; i < m->vcpu_count; i++) {
         if (m->accel->put_state)
             m->accel->put_state(m->vcpus[i]);
     }
+    return ok;
 }
 
 void machine_request(struct vemu_machine *m, enum machine_request what, int status)

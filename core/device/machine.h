@@ -72,8 +72,8 @@ struct vemu_machine {
     char **firmware_dirs; /* where to look for firmware files first; ended by NULL; may be NULL */
 
     void *board; /* the board's own struct */
-    void (*board_reset)(
-        struct vemu_machine *m); /* after device resets: direct-boot register set-up */
+    /* after device resets: direct-boot register set-up */
+    bool (*board_reset)(struct vemu_machine *m, struct vemu_error **errp);
     void (*board_free)(struct vemu_machine *m);
     /* The text screen as UTF-8 lines, as snprintf; 0: it shows no text. NULL: there is no screen.
      * Machine lock held. */
@@ -86,9 +86,9 @@ bool machine_init(struct vemu_machine *m, struct vemu_error **errp);
 /* vCPU threads and the loop's thread are already joined. Zeroes m; allowed on a zeroed one. */
 void machine_destroy(struct vemu_machine *m);
 void machine_free_firmware_dirs(struct vemu_machine *m);
-/* Reset every device (creation order), then the vCPUs, then board_reset. Machine lock held, vCPUs
- * paused. */
-void machine_reset(struct vemu_machine *m);
+/* Reset every device (creation order), then the vCPUs, then board_reset, which may fail: all else
+ * is reset then. Machine lock held, vCPUs paused. */
+bool machine_reset(struct vemu_machine *m, struct vemu_error **errp);
 /* Records the request (the first EXIT's status counts), wakes the loop, signals state_changed. */
 void machine_request(struct vemu_machine *m, enum machine_request what, int status);
 /* The requests since the last call, a bit (1 << enum machine_request) each; clears them. */

@@ -362,7 +362,7 @@ bool machine_load(struct vemu_machine *m, const void *data, size_t len, struct v
         ok = load_part(m, &parts[i], errp);
     ok = ok && post_load(parts, count, errp);
     if (!ok)
-        machine_reset(m);
+        machine_reset(m, NULL); /* what is said is why it can not be loaded */
     free(parts);
     state_reader_free(r);
     return ok;

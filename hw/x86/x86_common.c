@@ -392,11 +392,12 @@ static bool publish_kernel(struct x86_board *b, const struct board_config *cfg,
     struct x86_boot *boot = &b->boot;
     struct device *fw = b->fw_cfg;
     uint64_t limit = b->below_4g - BOOT_HIGH_START;
-    if (!boot_file_read("-kernel", cfg->kernel, limit, &boot->kernel, &boot->kernel_len, errp))
+    const struct boot_file *kernel = boot_file_open(boot, "-kernel", cfg->kernel, limit, errp);
+    if (!kernel)
         return false;
-    size_t setup = 0, kernel_len = boot->kernel_len;
-    if (bzimage_is(boot->kernel, kernel_len)) {
-        setup = ((boot->kernel[0x1f1] ? boot->kernel[0x1f1] : 4) + 1u) * 512u;
+    size_t setup = 0, kernel_len = kernel->len;
+    if (bzimage_is(kernel->data, kernel_len)) {
+        setup = ((kernel->data[0x1f1] ? kernel->data[0x1f1] : 4) + 1u) * 512u;
         if (setup >= kernel_len)
             return error_set(errp, VEMU_ERROR_FORMAT,
                              "-kernel %s is truncated: its header speaks of more than %zu bytes, "
@@ -406,10 +407,10 @@ static bool publish_kernel(struct x86_board *b, const struct board_config *cfg,
     const char *append = cfg->append ? cfg->append : "";
     if (!fw_cfg_set_u32(fw, FW_CFG_SETUP_ADDR, 0x10000, errp) ||
         !fw_cfg_set_u32(fw, FW_CFG_SETUP_SIZE, (uint32_t)setup, errp) ||
-        !fw_cfg_set_static(fw, FW_CFG_SETUP_DATA, boot->kernel, setup, errp) ||
+        !fw_cfg_set_static(fw, FW_CFG_SETUP_DATA, kernel->data, setup, errp) ||
         !fw_cfg_set_u32(fw, FW_CFG_KERNEL_ADDR, BOOT_HIGH_START, errp) ||
         !fw_cfg_set_u32(fw, FW_CFG_KERNEL_SIZE, (uint32_t)(kernel_len - setup), errp) ||
-        !fw_cfg_set_static(fw, FW_CFG_KERNEL_DATA, boot->kernel + setup, kernel_len - setup,
+        !fw_cfg_set_static(fw, FW_CFG_KERNEL_DATA, kernel->data + setup, kernel_len - setup,
                            errp) ||
         !fw_cfg_set_u32(fw, FW_CFG_CMDLINE_ADDR, 0x20000, errp) ||
         !fw_cfg_set_u32(fw, FW_CFG_CMDLINE_SIZE, (uint32_t)strlen(append) + 1, errp) ||
@@ -417,12 +418,13 @@ static bool publish_kernel(struct x86_board *b, const struct board_config *cfg,
         return false;
     if (!cfg->initrd)
         return true;
-    if (!boot_file_read("-initrd", cfg->initrd, limit, &boot->initrd, &boot->initrd_len, errp))
+    const struct boot_file *initrd = boot_file_open(boot, "-initrd", cfg->initrd, limit, errp);
+    if (!initrd)
         return false;
-    uint64_t at = align_down(b->below_4g - boot->initrd_len, MEM_PAGE_SIZE);
+    uint64_t at = align_down(b->below_4g - initrd->len, MEM_PAGE_SIZE);
     return fw_cfg_set_u32(fw, FW_CFG_INITRD_ADDR, (uint32_t)at, errp) &&
-           fw_cfg_set_u32(fw, FW_CFG_INITRD_SIZE, (uint32_t)boot->initrd_len, errp) &&
-           fw_cfg_set_static(fw, FW_CFG_INITRD_DATA, boot->initrd, boot->initrd_len, errp);
+           fw_cfg_set_u32(fw, FW_CFG_INITRD_SIZE, (uint32_t)initrd->len, errp) &&
+           fw_cfg_set_static(fw, FW_CFG_INITRD_DATA, initrd->data, initrd->len, errp);
 }
 
 static void complete_acpi(const struct x86_board *b, struct acpi_config *acpi)
@@ -478,9 +480,10 @@ static void set_mtrrs(const struct x86_board *b, struct x86_regs *r)
     }
 }
 
-static void board_reset(struct vemu_machine *m)
+static bool board_reset(struct vemu_machine *m, struct vemu_error **errp)
 {
     struct x86_board *b = board_of(m);
+    bool ok = true;
     for (unsigned i = 0; i < m->vcpu_count; i++) {
         struct vcpu *cpu = m->vcpus[i];
         ((struct x86_regs *)cpu->regs)->a20_off = 0;
@@ -497,11 +500,12 @@ static void board_reset(struct vemu_machine *m)
             dma_write(m->io, NULL, ELCR_BASE, elcr, sizeof elcr);
         }
         lapic_enter_virtual_wire(b->lapics[0]);
-        x86_boot_apply(&b->boot, m);
+        ok = x86_boot_apply(&b->boot, m, errp);
     }
     for (unsigned i = 0; i < m->vcpu_count; i++)
         if (m->accel->put_state)
             m->accel->put_state(m->vcpus[i]);
+    return ok;
 }
 
 bool x86_finish(struct x86_board *b, const struct board_config *cfg, struct acpi_config *acpi,

@@ -72,11 +72,11 @@ QMP_COMMAND(qmp_system_reset)
 {
     struct lib_machine *lm = opaque;
 
-    (void)args, (void)err;
+    (void)args;
     if (lm->m.no_reboot)
         run_finish(lm, VEMU_EXIT_RESET, CAUSE_HOST_QMP_RESET);
-    else
-        run_reset(lm, CAUSE_HOST_QMP_RESET);
+    else if (!run_reset(lm, CAUSE_HOST_QMP_RESET, err))
+        return NULL;
     return json_object();
 }
 

@@ -30,7 +30,7 @@ static void set_up(struct fixture *f, bool ich9, bool enabled)
         f->pm = piix4_pm_acpi(f->dev);
     }
     machine_lock(&f->m);
-    machine_reset(&f->m);
+    machine_reset(&f->m, NULL);
     machine_unlock(&f->m);
 }
 

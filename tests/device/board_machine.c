@@ -44,8 +44,7 @@ bool board_machine_try(struct vemu_machine *m, const struct board_class *cls,
     clock_set_running(m->clocks, true);
     machine_lock(m);
     bool ok = cls->create(m, cls, cfg, err);
-    if (ok)
-        machine_reset(m);
+    ok = ok && machine_reset(m, err);
     machine_unlock(m);
     if (!ok)
         machine_destroy(m);

@@ -62,7 +62,7 @@ static void set_config32(struct vemu_machine *m, unsigned function, unsigned reg
 static void reset(struct vemu_machine *m)
 {
     machine_lock(m);
-    machine_reset(m);
+    machine_reset(m, NULL);
     machine_unlock(m);
 }
 /* As a processor in system management mode reads and writes. */

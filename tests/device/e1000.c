@@ -129,7 +129,7 @@ static void setup(void)
     mem_region_add(mem_space_root(m.memory), 0, &ram_region, 0);
     peer = make_netdev(&m);
     dev = (struct e1000 *)plug(&m, make_bus(&m, isa));
-    machine_reset(&m);
+    machine_reset(&m, NULL);
     pci_config_write(&dev->pci, PCI_BASE_ADDRESS_0, (uint32_t)BAR, 4);
     pci_config_write(&dev->pci, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
     machine_unlock(&m);
@@ -680,7 +680,7 @@ Test(e1000, state_survives_and_damage_is_refused_or_harmless)
     machine_lock(&other);
     make_netdev(&other);
     struct device *fresh = plug(&other, make_bus(&other, lines));
-    machine_reset(&other);
+    machine_reset(&other, NULL);
     machine_unlock(&other);
     assert_round_trip(&dev->pci.dev, fresh);
     fuzz_state(&dev->pci.dev, fresh, 300, poke);

@@ -25,7 +25,7 @@ static void set_up(struct fixture *f)
     struct fw_cfg_config cfg = {.base = 0x510};
     f->dev = made(fw_cfg_create(&f->m, &cfg, &err), err);
     machine_lock(&f->m);
-    machine_reset(&f->m);
+    machine_reset(&f->m, NULL);
     machine_unlock(&f->m);
 }
 

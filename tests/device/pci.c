@@ -108,7 +108,7 @@ static void set_up(struct fixture *f, bool q35)
     made(piix3_create(&f->m, &piix, &err), err);
     f->dev = plug(f, "5");
     machine_lock(&f->m);
-    machine_reset(&f->m);
+    machine_reset(&f->m, NULL);
     machine_unlock(&f->m);
 }
 
@@ -190,7 +190,7 @@ Test(pci, bars_are_decoded_only_when_enabled_and_follow_moves)
     config_write(&f, PROBE, PCI_COMMAND, PCI_COMMAND_IO);
     cr_expect_eq(read32(&f.m, 0xe1000010), 0xffffffff);
     machine_lock(&f.m);
-    machine_reset(&f.m);
+    machine_reset(&f.m, NULL);
     machine_unlock(&f.m);
     cr_expect_eq(in32(&f.m, 0xc004), 0xffffffff);
     cr_expect_eq(config_read(&f, PROBE, 0x14), 1);

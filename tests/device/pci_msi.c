@@ -110,7 +110,7 @@ static void set_up(struct fixture *f)
     f->dev->pci.devfn = SLOT;
     cr_assert(device_realize(&f->dev->pci.dev, &err), "%s", err ? vemu_error_message(err) : "");
     machine_lock(&f->m);
-    machine_reset(&f->m);
+    machine_reset(&f->m, NULL);
     machine_unlock(&f->m);
     config_write(f, PCI_BASE_ADDRESS_0 + 4, BAR);
     config_write(f, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
@@ -247,7 +247,7 @@ Test(pci_msi, intx_is_silent_while_messages_are_on)
     config_write(&f, CAP_MSI, 1 << 16);
     cr_expect_eq(f.isa[10].level, 0);
     machine_lock(&f.m);
-    machine_reset(&f.m);
+    machine_reset(&f.m, NULL);
     machine_unlock(&f.m);
     cr_expect_eq(f.isa[10].level, 0);
     cr_expect_not(pci_msi_enabled(&f.dev->pci));

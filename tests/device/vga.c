@@ -436,7 +436,7 @@ static void make_function(struct function *p)
     unlink(path);
     free(path);
     machine_lock(&p->m);
-    machine_reset(&p->m);
+    machine_reset(&p->m, NULL);
     pci_config_write(p->pci, PCI_BASE_ADDRESS_0, 0xfd000000, 4);
     pci_config_write(p->pci, PCI_BASE_ADDRESS_0 + 8, 0xfebf0000, 4);
     pci_config_write(p->pci, PCI_ROM_ADDRESS, 0xfebe0001, 4);

@@ -125,7 +125,7 @@ void vt_plug(struct vt *t, const struct device_class *cls, const char *props)
                   err ? vemu_error_message(err) : "");
     opts_free(&opts);
     cr_assert(device_realize(t->dev, &err), "%s", err ? vemu_error_message(err) : "");
-    machine_reset(&t->m);
+    machine_reset(&t->m, NULL);
     machine_unlock(&t->m);
     place_bars(t);
 }

@@ -241,7 +241,7 @@ Test(x86_boards, a_plugged_pci_function_gets_a_slot_and_boots_find_its_bars_assi
         struct pci_device *pci = (struct pci_device *)plugged(&m, boards[i], &pci_testdev_class);
         cr_expect_neq(pci->devfn, 0);
         machine_lock(&m);
-        machine_reset(&m);
+        machine_reset(&m, NULL);
         machine_unlock(&m);
         unsigned bars = 0;
         for (unsigned n = 0; n < PCI_BARS; n++) {

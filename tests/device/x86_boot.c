@@ -1,8 +1,10 @@
 /* Direct boot: what is in memory and registers for generated kernels, and what bad files say. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "core/cpu/cpu.h"
 #include "core/cpu/x86.h"
@@ -301,13 +303,57 @@ Test(x86_boot, reset_restores_kernel_and_zero_page)
     write32(&m, zp + 0x228, 0);
     ((struct x86_regs *)m.vcpus[0]->regs)->a20_off = 1;
     machine_lock(&m);
-    machine_reset(&m);
+    machine_reset(&m, NULL);
     machine_unlock(&m);
     cr_expect_eq(read32(&m, 0x100000), code);
     cr_expect(read32(&m, zp + 0x228));
     cr_expect_eq(regs(&m)->rip, 0x100200);
     cr_expect_eq(regs(&m)->a20_off, 0);
     machine_destroy(&m);
+}
+
+/* The files are read again at each reset, by their descriptors. */
+Test(x86_boot, a_file_that_was_written_to_fails_the_reset_with_a_sentence)
+{
+    struct vemu_machine m;
+    struct vemu_error *err = NULL;
+    uint8_t k[BZ_SIZE];
+    uint8_t rd[5000] = {1, 2, 3};
+    make_bzimage(k, true);
+    char *kernel = temp_file(k, sizeof k), *initrd = temp_file(rd, sizeof rd);
+    struct board_config cfg = {.ram_size = 64 * MIB, .cpus = 1, .kernel = kernel, .initrd = initrd};
+    cr_assert(board_machine_try(&m, &pc_board_class, &cfg, NULL));
+    const uint32_t code = read32(&m, 0x100000);
+
+    /* One that took its name is another file. */
+    char *other = temp_file(rd, 7);
+    cr_assert_eq(rename(other, kernel), 0);
+    write32(&m, 0x100000, ~code);
+    machine_lock(&m);
+    cr_expect(machine_reset(&m, NULL));
+    machine_unlock(&m);
+    cr_expect_eq(read32(&m, 0x100000), code);
+
+    const struct timespec then[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    int fd = open(initrd, O_WRONLY);
+    cr_assert(fd >= 0 && pwrite(fd, "x", 1, 1) == 1 && !futimens(fd, then));
+    close(fd);
+    write32(&m, 0x100000, ~code);
+    machine_lock(&m);
+    cr_expect_not(machine_reset(&m, &err));
+    machine_unlock(&m);
+    cr_assert(err);
+    cr_expect(strstr(vemu_error_message(err), "was written to") &&
+                  strstr(vemu_error_message(err), initrd),
+              "%s", vemu_error_message(err));
+    vemu_error_free(err);
+    cr_expect_eq(read32(&m, 0x100000), ~code, "nothing is written of a start that fails");
+    machine_destroy(&m);
+    unlink(kernel);
+    unlink(initrd);
+    free(kernel);
+    free(initrd);
+    free(other);
 }
 
 Test(x86_boot, initrd_lies_high_below_its_limit_and_off_the_kernel)

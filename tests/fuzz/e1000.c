@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_fail("no network");
     close(fds[0]);
     fuzz_plug(&t.f, &e1000_class, "netdev", "n");
-    machine_reset(&t.f.m);
+    machine_reset(&t.f.m, NULL);
     pci_config_write(t.f.pci, PCI_BASE_ADDRESS_0, (uint32_t)MMIO, 4);
     pci_config_write(t.f.pci, PCI_BASE_ADDRESS_0 + 4, PORTS, 4);
     pci_config_write(t.f.pci, PCI_COMMAND, 7, 2);

@@ -277,7 +277,7 @@ Test(machine, devices_reset_in_creation_order_and_go_in_reverse)
     cr_assert(device_realize(&b->dev, NULL));
     cr_assert(device_realize(&a->dev, NULL));
     machine_lock(&machine);
-    machine_reset(&machine);
+    machine_reset(&machine, NULL);
     machine_unlock(&machine);
     machine_destroy(&machine);
     cr_assert_str_eq(events, " realize:b realize:a reset:a reset:b unrealize:b unrealize:a");

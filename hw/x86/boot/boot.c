@@ -23,6 +23,7 @@ void x86_boot_init(struct x86_boot *boot)
 {
     *boot = (struct x86_boot){0};
     list_init(&boot->blobs);
+    list_init(&boot->files);
 }
 
 void x86_boot_free(struct x86_boot *boot)
@@ -34,8 +35,7 @@ void x86_boot_free(struct x86_boot *boot)
         free(blob->owned);
         free(blob);
     }
-    free(boot->kernel);
-    free(boot->initrd);
+    boot_files_free(boot);
     free(boot->cmdline);
     x86_boot_init(boot);
 }
@@ -115,6 +115,14 @@ bool boot_add(struct x86_boot *boot, const char *subject, const char *name, uint
     blob->data = data;
     blob->len = (size_t)MIN(len, size);
     blob->owned = owned;
+    list_for_each(f, &boot->files, struct boot_file, node)
+    {
+        if (len && data >= f->data && data < f->data + f->len) {
+            blob->data = NULL;
+            blob->file = f;
+            blob->file_offset = (size_t)(data - f->data);
+        }
+    }
     return true;
 }
 
@@ -270,18 +278,21 @@ static void set_registers(const struct boot_entry *e, struct x86_regs *r)
     }
 }
 
-void x86_boot_apply(const struct x86_boot *boot, struct vemu_machine *m)
+bool x86_boot_apply(struct x86_boot *boot, struct vemu_machine *m, struct vemu_error **errp)
 {
+    if (!boot_files_load(boot, errp))
+        return false;
     list_for_each(blob, &boot->blobs, struct boot_blob, node)
     {
         if (blob->reserved)
             continue;
-        dma_write(m->memory, NULL, blob->addr, blob->data, blob->len);
+        dma_write(m->memory, NULL, blob->addr,
+                  blob->file ? blob->file->data + blob->file_offset : blob->data, blob->len);
         if (blob->size > blob->len)
             dma_fill(m->memory, NULL, blob->addr + blob->len, 0, blob->size - blob->len);
     }
-    if (boot->entry.kind == BOOT_NONE || !m->vcpu_count)
-        return;
-    struct vcpu *cpu = m->vcpus[0];
-    set_registers(&boot->entry, cpu->regs);
+    boot_files_drop(boot);
+    if (boot->entry.kind != BOOT_NONE && m->vcpu_count)
+        set_registers(&boot->entry, m->vcpus[0]->regs);
+    return true;
 }

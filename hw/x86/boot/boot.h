@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include "core/util/error.h"
 #include "core/util/list.h"
 
@@ -32,13 +33,24 @@ struct e820_entry {
 #define BOOT_HIGH_START 0x100000u
 #define BOOT_4G (UINT64_C(1) << 32)
 
+/* A file that blobs are made of. */
+struct boot_file {
+    struct list node;
+    int fd;
+    char *name;    /* for error sentences: option and path */
+    uint8_t *data; /* NULL: read again when it is wanted */
+    size_t len;
+    struct timespec modified;
+};
+
 /* One piece of guest memory. */
 struct boot_blob {
     struct list node;
     const char *name; /* for error sentences; static */
     uint64_t addr, size;
-    const uint8_t *data; /* the first len bytes; NULL when len is 0 */
-    size_t len;
+    const uint8_t *data;          /* the first len bytes; NULL when len is 0, or */
+    const struct boot_file *file; /* they are in a file, at an offset */
+    size_t file_offset, len;
     bool reserved;  /* not written: room that the kernel needs for itself */
     uint8_t *owned; /* freed with the blob */
 };
@@ -56,7 +68,7 @@ struct boot_entry {
 };
 
 struct x86_boot {
-    struct list blobs;
+    struct list blobs, files;
     uint64_t low_top;    /* end of RAM for the guest below 4 GiB: ACPI tables lie above */
     uint64_t above_size; /* RAM from 4 GiB on */
     struct e820_entry e820[E820_MAX];
@@ -66,8 +78,8 @@ struct x86_boot {
     bool long_mode;           /* the CPU model has it */
 
     const char *kernel_path, *initrd_path; /* the config's; valid while loading */
-    uint8_t *kernel, *initrd;
-    size_t kernel_len, initrd_len;
+    const uint8_t *kernel;                 /* of a file; valid while loading */
+    size_t kernel_len;
     char *cmdline; /* never NULL after boot_load */
     struct boot_entry entry;
 };
@@ -83,20 +95,30 @@ bool x86_boot_add_e820(struct x86_boot *boot, uint64_t addr, uint64_t size, uint
  */
 bool x86_boot_load(struct x86_boot *boot, const char *kernel, const char *initrd,
                    const char *append, struct vemu_error **errp);
-/* Write the blobs to RAM and set the bootstrap processor's registers. */
-void x86_boot_apply(const struct x86_boot *boot, struct vemu_machine *m);
+/* Write the blobs to RAM and set the bootstrap processor's registers. false: a file is not what it
+ * was when it was loaded, or can not be read again; nothing was written. */
+bool x86_boot_apply(struct x86_boot *boot, struct vemu_machine *m, struct vemu_error **errp);
 
 /* ---- for the loaders in this directory ------------------------------------------------------- */
 
+/* file.c */
 /* Whole file; option names it in sentences ("-kernel"). limit: largest size that makes sense. */
 bool boot_file_read(const char *option, const char *path, uint64_t limit, uint8_t **data,
                     size_t *len, struct vemu_error **errp);
+/* The same to make blobs of: the boot owns it. Its data is there until the blobs were applied. */
+struct boot_file *boot_file_open(struct x86_boot *boot, const char *option, const char *path,
+                                 uint64_t limit, struct vemu_error **errp);
+/* Data of all files; and their memory given back. */
+bool boot_files_load(struct x86_boot *boot, struct vemu_error **errp);
+void boot_files_drop(struct x86_boot *boot);
+void boot_files_free(struct x86_boot *boot);
 /* Is [addr, addr+size) RAM that the guest may use? */
 bool boot_in_ram(const struct x86_boot *boot, uint64_t addr, uint64_t size);
 /*
- * Add size bytes at addr: len from data, the rest zero. Fails when it is not in RAM or overlaps
- * another blob; the sentence starts with `subject` ("-kernel vmlinux: segment 2"). With owned, data
- * is freed with the list, also on failure. The zero page and such use boot_add_low.
+ * Add size bytes at addr: len from data (of a file, if it lies there), the rest zero. Fails when it
+ * is not in RAM or overlaps another blob; the sentence starts with `subject` ("-kernel vmlinux:
+ * segment 2"). With owned, data is freed with the list, also on failure. The zero page and such use
+ * boot_add_low.
  */
 bool boot_add(struct x86_boot *boot, const char *subject, const char *name, uint64_t addr,
               uint64_t size, const uint8_t *data, size_t len, uint8_t *owned,

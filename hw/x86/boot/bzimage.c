@@ -120,9 +120,10 @@ static bool place_initrd(struct x86_boot *boot, uint8_t *zero_page, struct vemu_
     uint64_t limit = field(boot, INITRD_ADDR_MAX, 4, 0x203);
     char subject[512];
 
-    if (!boot_file_read("-initrd", boot->initrd_path, most, &boot->initrd, &boot->initrd_len, errp))
+    const struct boot_file *file = boot_file_open(boot, "-initrd", boot->initrd_path, most, errp);
+    if (!file)
         return false;
-    uint64_t len = boot->initrd_len;
+    uint64_t len = file->len;
     if (!limit)
         limit = 0x37ffffff;
     uint64_t addr = boot_place_high(boot, len, 4096, limit + 1);
@@ -141,7 +142,7 @@ static bool place_initrd(struct x86_boot *boot, uint8_t *zero_page, struct vemu_
     store_le32(zero_page + RAMDISK_SIZE, (uint32_t)len);
     store_le32(zero_page + ZP_EXT_RAMDISK_SIZE, (uint32_t)(len >> 32));
     snprintf(subject, sizeof subject, "-initrd %s", boot->initrd_path);
-    return boot_add(boot, subject, "initrd", addr, len, boot->initrd, boot->initrd_len, NULL, errp);
+    return boot_add(boot, subject, "initrd", addr, len, file->data, file->len, NULL, errp);
 }
 
 static void fill_memory_map(const struct x86_boot *boot, uint8_t *zero_page)

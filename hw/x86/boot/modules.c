@@ -9,8 +9,7 @@ static bool load_one(struct x86_boot *boot, const char *text, size_t text_len, u
                      struct boot_module *mod, struct vemu_error **errp)
 {
     char subject[512];
-    uint8_t *data;
-    size_t len;
+    const struct boot_file *file = NULL;
 
     mod->args = strndup(text, text_len);
     char *path = strndup(text, strcspn(text, ", "));
@@ -18,20 +17,20 @@ static bool load_one(struct x86_boot *boot, const char *text, size_t text_len, u
         free(path);
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the module list");
     }
-    bool ok = boot_file_read("-initrd", path, boot->low_top, &data, &len, errp);
-    uint64_t at = ok ? boot_place_after(boot, len, 4096, *start) : 0;
+    file = boot_file_open(boot, "-initrd", path, boot->low_top, errp);
+    bool ok = file != NULL;
+    uint64_t at = ok ? boot_place_after(boot, file->len, 4096, *start) : 0;
     snprintf(subject, sizeof subject, "-initrd %s", path);
     if (ok && !at) {
-        free(data);
         ok = error_set(errp, VEMU_ERROR_INVALID,
                        "%s of %zu bytes does not fit into the machine's memory beside the kernel "
                        "(see -m)",
-                       subject, len);
+                       subject, file->len);
     } else if (ok) {
-        ok = boot_add(boot, subject, "module", at, len, data, len, data, errp);
+        ok = boot_add(boot, subject, "module", at, file->len, file->data, file->len, NULL, errp);
         mod->start = (uint32_t)at;
-        mod->end = (uint32_t)(at + len);
-        *start = at + len;
+        mod->end = (uint32_t)(at + file->len);
+        *start = at + file->len;
     }
     free(path);
     return ok;

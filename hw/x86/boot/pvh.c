@@ -34,21 +34,21 @@ bool pvh_load(struct x86_boot *boot, struct vemu_error **errp)
     store_le64(start + START_RSDP, boot->rsdp);
 
     if (boot->initrd_path) {
-        if (!boot_file_read("-initrd", boot->initrd_path, boot->low_top, &boot->initrd,
-                            &boot->initrd_len, errp))
+        const struct boot_file *file =
+            boot_file_open(boot, "-initrd", boot->initrd_path, boot->low_top, errp);
+        if (!file)
             return false;
-        at = boot_place_high(boot, boot->initrd_len, 4096, boot->low_top);
+        at = boot_place_high(boot, file->len, 4096, boot->low_top);
         if (!at)
             return error_set(errp, VEMU_ERROR_INVALID,
                              "-initrd %s of %zu bytes does not fit into the machine's memory "
                              "beside the kernel (see -m)",
-                             boot->initrd_path, boot->initrd_len);
+                             boot->initrd_path, file->len);
         snprintf(subject, sizeof subject, "-initrd %s", boot->initrd_path);
-        if (!boot_add(boot, subject, "initrd", at, boot->initrd_len, boot->initrd, boot->initrd_len,
-                      NULL, errp))
+        if (!boot_add(boot, subject, "initrd", at, file->len, file->data, file->len, NULL, errp))
             return false;
         store_le64(module, at);
-        store_le64(module + 8, boot->initrd_len);
+        store_le64(module + 8, file->len);
         at = boot_add_low(boot, "module list", module, sizeof module, 8, errp);
         if (!at)
             return false;
