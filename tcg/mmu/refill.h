@@ -70,7 +70,7 @@ static inline void tlb_take_up(struct tcg_mmu *mmu, struct tcg_ctx *ctx, uint64_
     const unsigned n = tlb_index(vpage);
     if (access == TCG_READ) {
         ctx->rd[n] = fast;
-        tlb_set_bit(ctx->rd_global, n, global);
+        tlb_set_bit(ctx->rd_local, n, !global);
     } else if (access == TCG_WRITE) {
         if (fast.tag == vpage) { /* else stores to it are looked at anyway */
             struct tlb_stores *slot = tlb_stores_slot(mmu, vpage + fast.addend);
@@ -78,7 +78,7 @@ static inline void tlb_take_up(struct tcg_mmu *mmu, struct tcg_ctx *ctx, uint64_
                 tlb_stores_add(mmu, slot, n);
         }
         ctx->wr[n] = fast;
-        tlb_set_bit(ctx->wr_global, n, global);
+        tlb_set_bit(ctx->wr_local, n, !global);
     }
 }
 

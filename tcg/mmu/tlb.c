@@ -19,8 +19,8 @@ static void ctx_clear_l1(struct tcg_ctx *ctx)
 {
     memset(ctx->rd, 0xff, sizeof ctx->rd);
     memset(ctx->wr, 0xff, sizeof ctx->wr);
-    memset(ctx->rd_global, 0, sizeof ctx->rd_global);
-    memset(ctx->wr_global, 0, sizeof ctx->wr_global);
+    memset(ctx->rd_local, 0, sizeof ctx->rd_local);
+    memset(ctx->wr_local, 0, sizeof ctx->wr_local);
     memset(ctx->rd_keyed, 0, sizeof ctx->rd_keyed);
     memset(ctx->wr_keyed, 0, sizeof ctx->wr_keyed);
 }
@@ -212,14 +212,18 @@ void tlb_flush_all(struct tcg_cpu *tc)
     tc->counters.tlb_flushes++;
 }
 
+/* Entries that a bitmap has, which is empty afterwards. */
+static void drop_marked(struct tlb_fast *fast, uint64_t marked[TLB_L1_SIZE / 64])
+{
+    for (unsigned w = 0; w < TLB_L1_SIZE / 64; w++)
+        for (; marked[w]; marked[w] &= marked[w] - 1)
+            fast[64 * w + (unsigned)__builtin_ctzll(marked[w])].tag = TLB_INVALID;
+}
+
 static void ctx_flush_nonglobal(struct tcg_ctx *ctx)
 {
-    for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
-        if (!(ctx->rd_global[n / 64] >> n % 64 & 1))
-            ctx->rd[n].tag = TLB_INVALID;
-        if (!(ctx->wr_global[n / 64] >> n % 64 & 1))
-            ctx->wr[n].tag = TLB_INVALID;
-    }
+    drop_marked(ctx->rd, ctx->rd_local);
+    drop_marked(ctx->wr, ctx->wr_local);
     ctx->exec.unproved |= ctx->exec.local;
 }
 
@@ -348,13 +352,6 @@ void tcg_mmu_flush_page_tag(struct tcg_cpu *tc, uint64_t vaddr, uint64_t tag)
     exec_prove(tc, tc->ctx);
 }
 
-static void drop_keyed(struct tlb_fast *fast, uint64_t keyed[TLB_L1_SIZE / 64])
-{
-    for (unsigned w = 0; w < TLB_L1_SIZE / 64; w++)
-        for (; keyed[w]; keyed[w] &= keyed[w] - 1)
-            fast[64 * w + (unsigned)__builtin_ctzll(keyed[w])].tag = TLB_INVALID;
-}
-
 void tcg_mmu_keys_changed(struct tcg_cpu *tc)
 {
     struct tcg_mmu *mmu = tc->mmu;
@@ -365,8 +362,8 @@ void tcg_mmu_keys_changed(struct tcg_cpu *tc)
         for (unsigned i = 0; i < TLB_MAX_INDEX; i++)
             for (unsigned k = 0; k < TLB_MODES && mmu->roots[r].space[i].ctx[k]; k++) {
                 struct tcg_ctx *ctx = mmu->roots[r].space[i].ctx[k];
-                drop_keyed(ctx->rd, ctx->rd_keyed);
-                drop_keyed(ctx->wr, ctx->wr_keyed);
+                drop_marked(ctx->rd, ctx->rd_keyed);
+                drop_marked(ctx->wr, ctx->wr_keyed);
             }
 }
 

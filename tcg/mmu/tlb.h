@@ -107,7 +107,7 @@ struct exec_pages {
 struct tcg_ctx {
     struct tlb_fast rd[TLB_L1_SIZE],
         wr[TLB_L1_SIZE]; /* first: reached through the pinned pointer */
-    uint64_t rd_global[TLB_L1_SIZE / 64], wr_global[TLB_L1_SIZE / 64]; /* entries of global pages */
+    uint64_t rd_local[TLB_L1_SIZE / 64], wr_local[TLB_L1_SIZE / 64]; /* not of global pages */
     uint64_t rd_keyed[TLB_L1_SIZE / 64],
         wr_keyed[TLB_L1_SIZE / 64]; /* entries that may be of pages with a key */
     struct jump_entry jumps[JUMP_CACHE_SIZE];
