@@ -71,12 +71,13 @@ QMP_COMMAND(qmp_cont)
 QMP_COMMAND(qmp_system_reset)
 {
     struct lib_machine *lm = opaque;
+    struct vemu_error *error = NULL;
 
     (void)args;
     if (lm->m.no_reboot)
         run_finish(lm, VEMU_EXIT_RESET, CAUSE_HOST_QMP_RESET);
-    else if (!run_reset(lm, CAUSE_HOST_QMP_RESET, err))
-        return NULL;
+    else if (!run_reset(lm, CAUSE_HOST_QMP_RESET, &error))
+        return qmp_fail_with(err, QMP_GENERIC_ERROR, error);
     return json_object();
 }
 

@@ -603,6 +603,19 @@ static struct tcg_block *block_at(struct tcg_machine *tm, uint64_t address)
     return lo ? cache_block_at(&tm->cache, area->index[lo - 1].block) : NULL;
 }
 
+/* The block with the return address; mostly that which was entered, for what is new leaves at its
+ * first exit. */
+static struct tcg_block *left_block(struct tcg_machine *tm, struct tcg_block *entered,
+                                    uint64_t address)
+{
+    if (address - (uint64_t)(uintptr_t)entered->code <= entered->code_size)
+        return entered;
+    pthread_mutex_lock(&tm->code_lock);
+    struct tcg_block *b = block_at(tm, address);
+    pthread_mutex_unlock(&tm->code_lock);
+    return b;
+}
+
 static size_t slot_bytes(const struct ir_slot *s)
 {
     return s->type == IR_V128 ? 16 : s->type == IR_I64 ? 8 : 4;
@@ -743,11 +756,8 @@ static struct tcg_exit run(struct tcg_cpu *tc, struct tcg_block *b)
     out.kind = (enum tcg_exit_kind)tc->leave_kind;
     out.number = 0;
     out.block = NULL;
-    if (tc->ret_addr && out.kind != TCG_EXIT_EVENTS) {
-        pthread_mutex_lock(&tm->code_lock);
-        out.block = block_at(tm, tc->ret_addr);
-        pthread_mutex_unlock(&tm->code_lock);
-    }
+    if (tc->ret_addr && out.kind != TCG_EXIT_EVENTS)
+        out.block = left_block(tm, b, tc->ret_addr);
     switch (out.kind) {
     case TCG_EXIT_STATUS:
         restore_state(tc, out.block);
