@@ -20,10 +20,17 @@ enum {
     LINK_TAG_BITS = 32 - LINK_TAG_SHIFT,
 };
 
+/* Blocks of a page are near each other in the table: who looks for one looks for its neighbours
+ * soon. Behind the bits that choose the bucket are those of the tag. */
 static uint64_t hash_key(const struct tcg_page *page, uint32_t offset, uint64_t mode)
 {
-    uint64_t h = ((uint64_t)(uintptr_t)page >> 4) * 0x9e3779b97f4a7c15u + offset;
-    return (h ^ mode) * 0x9e3779b97f4a7c15u;
+    enum { NEAR_BITS = 7 };
+    const uint64_t k = 0x9e3779b97f4a7c15u;
+    const uint64_t of_page = ((uint64_t)(uintptr_t)page >> 4) * k,
+                   in_page = (mode * k ^ offset) * k;
+    const uint64_t bucket = (of_page >> (64 - CACHE_HASH_BITS)) + (in_page >> (64 - NEAR_BITS));
+    const uint64_t rest = in_page << NEAR_BITS ^ of_page << CACHE_HASH_BITS;
+    return bucket << (64 - CACHE_HASH_BITS) | rest >> CACHE_HASH_BITS;
 }
 
 static unsigned bucket_of(uint64_t hash)
