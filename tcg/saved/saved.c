@@ -107,7 +107,9 @@ static uint64_t key_hash(unsigned tier, uint64_t mode, uint32_t offset, const ui
                          unsigned len)
 {
     mode &= ~TCG_MODE_ALIAS; /* where the page is mapped, which is of this run */
-    return saved_hash(mode ^ (uint64_t)tier << 60 ^ (uint64_t)offset << 44, code, len);
+    const uint64_t h = saved_hash(mode ^ (uint64_t)offset << 44, code, len);
+    /* Regions are few, and looked for around every block: they have hashes of their own. */
+    return (h & ~UINT64_C(1)) | (tier > 1);
 }
 
 /* Of so many bytes, how many the hash is of. */
