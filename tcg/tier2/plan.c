@@ -160,7 +160,8 @@ static void drop_edges(struct plan *p, node_set keep)
     }
 }
 
-/* Depth-first: every edge to a node that is still open closes a loop. */
+/* Depth-first: every edge to a node that is still open closes a loop. There is one in every cycle,
+ * so polling where they lead is enough. */
 struct walk {
     struct plan *p;
     node_set open, seen;
@@ -174,6 +175,7 @@ static void find_loops(struct walk *w, unsigned n)
     for (unsigned e = 0; e < k->edge_count; e++) {
         unsigned to = (unsigned)k->edges[e].to;
         if (w->open >> to & 1) {
+            w->p->nodes[to].poll = true;
             node_set body = reaching(w->p, (node_set)1 << n, (node_set)1 << to) | (node_set)1 << to;
             for (unsigned m = 0; m < w->p->node_count; m++)
                 w->p->nodes[m].depth += body >> m & 1;
@@ -224,9 +226,7 @@ static void place_labels(struct plan *p)
         const struct plan_node *n = &p->nodes[p->order[k]];
         for (unsigned e = 0; e < n->edge_count; e++) {
             unsigned to = (unsigned)n->edges[e].to;
-            if (at[to] <= k)
-                p->nodes[to].poll = true;
-            if (at[to] != k + 1 || from[to]++)
+            if (at[to] != k + 1 || from[to]++ || p->nodes[to].poll)
                 wanted[to] = true;
         }
     }

@@ -62,11 +62,11 @@ static bool label_polls(const struct cg *g, unsigned label)
     return g->r->insns[g->labels[label].insn].d != 0;
 }
 
-/* Backwards: what leads to an earlier label meets its look. */
-static void find_longest(struct cg *g)
+/* Backwards, with what is known of labels so far. true: more is known now. */
+static bool lengthen(struct cg *g)
 {
     unsigned way = 0, label;
-    memset(g->longest, 0, sizeof g->longest);
+    bool longer = false;
     for (uint32_t n = g->r->count; n-- > 1;) {
         const struct ir_insn *i = &g->r->insns[n];
         if (ir_ends(i))
@@ -76,10 +76,20 @@ static void find_longest(struct cg *g)
         way += i->op == IR_INSN;
         if (i->op != IR_LABEL)
             continue;
+        longer |= way > g->longest[i->aux];
         g->longest[i->aux] = (uint16_t)way;
         if (i->d)
             way = 0;
     }
+    return longer;
+}
+
+/* Every cycle meets a look, so there is a longest way from each label. */
+static void find_longest(struct cg *g)
+{
+    memset(g->longest, 0, sizeof g->longest);
+    for (unsigned k = 0; k < IR_MAX_LABELS && lengthen(g); k++)
+        ;
 }
 
 void budget_enter(struct cg *g)
