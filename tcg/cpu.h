@@ -50,7 +50,7 @@ struct tcg_counters {
     uint64_t poll_distance;
 };
 
-enum { TCG_PAGE_SLOTS = 16 };
+enum { TCG_PAGE_SLOTS = 16, TCG_KEPT_PAGES = 8 };
 
 struct tcg_cpu {
     struct vcpu *vcpu;
@@ -99,6 +99,8 @@ struct tcg_cpu {
     uint64_t page_limit[TCG_PAGE_SLOTS] __attribute__((aligned(16)));
     uint64_t page_address[TCG_PAGE_SLOTS], page_addend[TCG_PAGE_SLOTS];
     uint32_t page_owner;
+    /* Addends of pages that a region's slots point into (keep.c), or 0: until C is called. */
+    uint64_t page_kept[TCG_KEPT_PAGES];
     /* Packed flags with bit 31 set where a label was reached the uncommon way, else 0. */
     uint32_t label_flags[16];
     uint64_t call_arg[4];

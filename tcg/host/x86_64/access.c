@@ -241,6 +241,35 @@ void access_page_slots(struct cg *g)
     emit_patch(mine, g->e.p);
 }
 
+/* ---- kept checks: the slot that the address is relative to has pointed into one page for a while.
+ * */
+
+/* t := the addend. Returns the jump for when it is not known. */
+static uint8_t *kept_check(struct cg *g, unsigned number, int t)
+{
+    emit_load(&g->e, true, t, keep_mem(number));
+    emit_alu(&g->e, 8, X_TEST, t, t);
+    return emit_jcc(&g->e, CC_E);
+}
+
+/* Out of line: look in the TLB and note the addend. A miss there goes on behind this code. */
+static void kept_refill(struct cg *g, const struct stub *s)
+{
+    static const int8_t temporaries[] = {RDX, RAX, RCX};
+    struct emit *e = &g->e;
+    unsigned k = 0;
+    while (temporaries[k] == s->page_t || temporaries[k] == s->access.addr)
+        k++;
+    const int u = temporaries[k]; /* whatever it holds is kept */
+    emit_store(e, 8, u, cg_scratch_mem(0));
+    uint8_t *slow = access_tlb_check_span(e, s->access.addr, &s->span, s->page_t, u);
+    emit_load(e, true, u, cg_scratch_mem(0));
+    emit_store(e, 8, s->page_t, keep_mem(s->kept - 1u));
+    emit_jmp_to(e, s->page_hit);
+    emit_patch(slow, e->p);
+    emit_load(e, true, u, cg_scratch_mem(0));
+}
+
 /* Returns the jump of a miss. */
 static uint8_t *page_check(struct cg *g, const struct access *a, const struct span *span,
                            unsigned page, int t)
@@ -301,8 +330,10 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
     bool slow_only = access_slow_only(a);
     unsigned share = g->share_of[g->n];
     bool known = share && g->shares[share - 1].first != g->n;
+    unsigned kept = known ? 0 : g->kept_of[g->n];
+    bool ask = kept && (g->kept_valid >> (kept - 1) & 1);
     struct span span = span_of(g, a);
-    uint8_t *odd = NULL, *slow;
+    uint8_t *odd = NULL, *slow, noted = 0;
     uint16_t first, count;
     int t = NO_REG, u = NO_REG;
 
@@ -310,21 +341,27 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
         t = cg_gpr(g, (ir_ref)cg_share_value(share));
     else if (!slow_only)
         t = cg_temp(g);
-    if (!known && !slow_only)
+    if (!known && !slow_only && !ask)
         u = cg_temp(g);
     exit_places(g, g->home, &first, &count);
     fl_clobber(g);
     if (a->attr & IR_MEM_ALIGN)
         odd = access_alignment_check(&g->e, a);
-    bool page = !known && !slow_only && wants_page_slot(g);
+    bool page = !known && !slow_only && !kept && wants_page_slot(g);
     if (known) {
         emit_alu(&g->e, 8, X_TEST, t, t);
         slow = emit_jcc(&g->e, CC_E);
     } else if (slow_only) {
         slow = emit_jmp(&g->e);
     } else {
-        slow = page ? page_check(g, a, &span, g->page_count, t)
-                    : access_tlb_check_span(&g->e, a->addr, &span, t, u);
+        slow = ask    ? kept_check(g, kept - 1, t)
+               : page ? page_check(g, a, &span, g->page_count, t)
+                      : access_tlb_check_span(&g->e, a->addr, &span, t, u);
+        if (kept && !ask && keep_wanted(g)) {
+            emit_store(&g->e, 8, t, keep_mem(kept - 1));
+            noted = (uint8_t)(1u << (kept - 1));
+            g->kept_valid |= noted;
+        }
         if (share)
             cg_bind(g, cg_share_value(share), t);
     }
@@ -335,9 +372,11 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
     if (page) {
         s->page = (uint8_t)++g->page_count;
         s->page_u = (int8_t)u;
-        s->page_hit = g->e.p;
-        s->span = span;
     }
+    s->kept = (uint8_t)(ask ? kept : 0);
+    s->stale = noted; /* what a slow access goes past */
+    s->page_hit = g->e.p;
+    s->span = span;
     s->imm = odd ? (uint64_t)(uintptr_t)odd : 0;
     return s;
 }
@@ -398,8 +437,12 @@ void access_stub_code(struct cg *g, struct stub *s)
         uint8_t *slow = page_refill(g, s);
         emit_patch(slow, e->p);
     }
+    if (s->kept)
+        kept_refill(g, s);
     if (s->imm) /* the alignment jump */
         emit_patch((uint8_t *)(uintptr_t)s->imm, e->p);
+    if (s->stale)
+        keep_forget(g, s->stale);
     if (s->share)
         call_checking_routine(g, s);
     else

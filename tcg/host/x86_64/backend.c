@@ -142,6 +142,7 @@ static void forget_pages(struct tcg_cpu *tc)
     memset(&tc->page_limit[PIECE], 0, PIECE * sizeof tc->page_limit[0]);
     memset(&tc->page_limit[2 * PIECE], 0, PIECE * sizeof tc->page_limit[0]);
     memset(&tc->page_limit[3 * PIECE], 0, PIECE * sizeof tc->page_limit[0]);
+    memset(tc->page_kept, 0, sizeof tc->page_kept);
 }
 
 /*
@@ -435,6 +436,8 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
     g->last_places = 0;
     g->inline_access = g->second_tier;
     g->fixup_count = g->x87_count = g->reloc_count = 0;
+    g->kept_count = 0;
+    g->kept_valid = 0;
     g->keeps_relocs = tm->keep_origins;
     g->state_loads = g->state_stores = 0;
     g->unwanted = 0;
@@ -460,6 +463,7 @@ static enum tcg_compiled emit_code(struct tcg_machine *tm, struct code_area *are
     if (g->second_tier) {
         cg_choose_homes(g);
         labels_plan(g);
+        keep_plan(g);
     }
     budget_enter(g);
     if (g->second_tier)

@@ -9,6 +9,7 @@
  * linking, entry
  *   access.c   loads and stores                routine.c the same, shared by blocks
  *   share.c    one check for several of them   labels.c  places in a region that are branched to
+ *   keep.c     checks that hold across labels
  */
 #ifndef TCG_HOST_X86_64_CG_H
 #define TCG_HOST_X86_64_CG_H
@@ -187,6 +188,8 @@ struct stub {
     uint8_t share;
     uint16_t known;
     uint64_t known_spills;
+    uint8_t kept;  /* an access that goes by a kept check: its number and 1 */
+    uint8_t stale; /* kept checks that become unknown on this way */
 };
 
 struct cg {
@@ -270,6 +273,7 @@ struct cg {
         uint8_t flags; /* enum label_flags */
         uint8_t mark;  /* LABEL_FLAGS_RECIPE: number of the mark, from 1 */
         ir_ref recipe; /* and the FL insn behind the label */
+        uint8_t kept;  /* kept checks that are right, or unknown, here: see keep.c */
     } labels[IR_MAX_LABELS];
     struct {
         uint8_t *disp;
@@ -289,6 +293,14 @@ struct cg {
     } shares[CG_SHARES];
     unsigned share_count;
     uint8_t share_of[IR_MAX_INSNS]; /* LD, ST: number of its check and 1, 0: its own */
+    /* checks that hold from one segment to the next */
+    struct cg_kept {
+        uint8_t slot;   /* of the pointer */
+        struct span at; /* the bytes, from the pointer on */
+    } kept[TCG_KEPT_PAGES];
+    unsigned kept_count;
+    uint8_t kept_valid;            /* those that are right, or unknown, where the code has got to */
+    uint8_t kept_of[IR_MAX_INSNS]; /* LD, ST: number of its kept check and 1, 0: none */
     uint16_t poll_site; /* of a label just bound whose poll is to come, plus 1; 0: none */
     unsigned marks;     /* label_flags used */
 
@@ -603,6 +615,24 @@ void access_page_slots(struct cg *g);
 
 /* share.c: which accesses of the segment share a check; uses of values are known. */
 void share_plan(struct cg *g, uint32_t from, uint32_t to);
+/* A linear address: base + disp. narrow: the sum has 32 bits. */
+struct address {
+    uint32_t base;
+    int32_t disp;
+    bool narrow;
+};
+struct address share_split(const struct cg *g, ir_ref v);
+
+/* keep.c */
+void keep_plan(struct cg *g); /* once a region; labels are planned */
+/* Slots of the mask point elsewhere from here on. */
+void keep_lose(struct cg *g, uint64_t slots);
+/* Kept checks that the way to the label makes unknown; and the code, which keeps EFLAGS. */
+uint8_t keep_stale(const struct cg *g, const struct cg_label *l);
+void keep_forget(struct cg *g, uint8_t stale);
+/* Does anyone behind the present access ask for its kept check before the slot changes? */
+bool keep_wanted(const struct cg *g);
+struct host_mem keep_mem(unsigned number);
 
 /* The call in a stub to C: arguments are in tcg_cpu already; records the snapshot. */
 void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s);

@@ -299,28 +299,32 @@ void labels_branch(struct cg *g, unsigned cc, unsigned label)
     bool matches = g->r->insns[g->n].b;
     uint16_t first, count;
     bool mark = flags_to_mark(g, l, matches);
+    const uint8_t stale = keep_stale(g, l);
 
     exit_places_with_flags(g, g->home, &first, &count);
     if (!count && !mark && !x87_pending(&g->x87)) {
         /* Nobody looks at the mark before the label is reached again: flags that it says do not
          * match. So clearing it does no harm when the branch is not taken. */
         clear_mark(g, l);
+        keep_forget(g, stale); /* likewise: they are not right on either way */
         jump_to(g, label, (int)cc);
     } else {
         struct stub *s = cg_stub(g, STUB_EDGE, emit_jcc(&g->e, cc));
         s->site = (uint16_t)label;
         s->imm = mark;
+        s->stale = stale;
         s->first = first;
         s->count = count;
     }
     g->unwanted = 0;
 }
 
-static void edge(struct cg *g, unsigned label, bool mark, uint16_t first, uint16_t count,
-                 unsigned x87)
+static void edge(struct cg *g, unsigned label, bool mark, uint8_t stale, uint16_t first,
+                 uint16_t count, unsigned x87)
 {
     struct cg_label *l = &g->labels[label];
     exit_transition(g, g->home, first, count, x87);
+    keep_forget(g, stale);
     if (mark)
         set_mark(g, l);
     else
@@ -332,7 +336,7 @@ void labels_jump(struct cg *g, unsigned label)
     uint16_t first, count;
     bool mark = flags_to_mark(g, &g->labels[label], g->r->insns[g->n].b);
     exit_places_with_flags(g, g->home, &first, &count);
-    edge(g, label, mark, first, count, x87_record(g));
+    edge(g, label, mark, keep_stale(g, &g->labels[label]), first, count, x87_record(g));
     g->unwanted = 0;
     uint32_t next = g->n + 1;
     while (next < g->r->count && g->r->insns[next].op == IR_NOP)
@@ -346,7 +350,7 @@ void labels_stub(struct cg *g, struct stub *s)
 {
     emit_patch(s->jump, g->e.p);
     if (s->kind == STUB_EDGE) {
-        edge(g, s->site, s->imm, s->first, s->count, s->x87);
+        edge(g, s->site, s->imm, s->stale, s->first, s->count, s->x87);
         jump_to(g, s->site, -1);
         return;
     }
@@ -371,6 +375,7 @@ void labels_prologue(struct cg *g)
     exit_transition(g, g->home, first, count, 0);
     if (l->flags == LABEL_FLAGS_RECIPE)
         set_mark(g, l);
+    keep_forget(g, l->kept);
     access_page_slots(g);
 }
 
@@ -378,6 +383,7 @@ void labels_bind(struct cg *g, const struct ir_insn *i)
 {
     struct cg_label *l = &g->labels[i->aux];
     l->at = (uint32_t)(g->e.p - g->e.start);
+    g->kept_valid = l->kept;
     g->depth = i->b;
     g->poll_site = i->d ? (uint16_t)(g->exits_seen++ + 1) : 0;
     g->poll_label = i->aux;

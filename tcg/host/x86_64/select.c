@@ -600,6 +600,7 @@ static void call(struct cg *g, const struct ir_insn *i)
         g->cur[s] = 0;
     }
     g->touched |= writes;
+    keep_lose(g, writes);
     if (i->type != IR_VOID && g->last[g->n]) {
         int dst = cg_dst(g, 0);
         emit_load(&g->e, is_wide(i), dst, cg_arg_mem(0));
@@ -957,6 +958,8 @@ bool select_insn(struct cg *g, const struct ir_insn *i)
         get(g, i);
         return true;
     case IR_PUT:
+        if (g->cur[i->aux] != g->id[i->a])
+            keep_lose(g, UINT64_C(1) << i->aux);
         g->cur[i->aux] = g->id[i->a];
         g->touched |= UINT64_C(1) << i->aux;
         return true;

@@ -17,19 +17,13 @@ enum {
     MAX_OPEN = 8, /* shared checks that a further access may join */
 };
 
-/* A linear address: base + disp. narrow: the sum has 32 bits. */
-struct address {
-    uint32_t base;
-    int32_t disp;
-    bool narrow;
-};
-
 struct open_check {
     struct address at; /* of the first */
     int32_t lo, hi;
     uint32_t first, last;
     uint8_t number; /* of the check and 1, 0: there is only one access yet */
     bool write;
+    bool kept; /* what it is for is fixed (keep.c) */
 };
 
 struct plan {
@@ -38,7 +32,7 @@ struct plan {
     uint32_t branch; /* the last insn that may leave */
 };
 
-static struct address split(const struct cg *g, ir_ref v)
+struct address share_split(const struct cg *g, ir_ref v)
 {
     const struct ir_insn *insns = g->r->insns, *i = &insns[v];
     struct address a = {.base = g->id[v]};
@@ -62,6 +56,8 @@ static bool joins(const struct plan *p, const struct open_check *o, const struct
 {
     if (o->at.base != a->base || o->at.narrow != a->narrow)
         return false;
+    if (o->kept)
+        return a->disp >= o->lo && a->disp + size <= o->hi && (o->write || !write);
     /* A store behind a branch may never come: it cannot make the loads before it check for it. */
     if (write && !o->write && p->branch > o->first)
         return false;
@@ -77,12 +73,30 @@ static void give_number(struct cg *g, struct open_check *o)
     g->shares[o->number - 1] = (struct cg_share){.first = o->first, .disp = o->at.disp};
 }
 
+/* The first access of the segment by a kept check: it is for all that the region keeps it for. */
+static void open_kept(struct cg *g, struct open_check *o)
+{
+    const struct span *at;
+    if (!g->kept_of[o->first])
+        return;
+    give_number(g, o);
+    if (!o->number) {
+        g->kept_of[o->first] = 0;
+        return;
+    }
+    at = &g->kept[g->kept_of[o->first] - 1].at;
+    o->kept = true;
+    o->lo = at->lo;
+    o->hi = at->hi;
+    o->write = at->write;
+}
+
 static void see_access(struct cg *g, struct plan *p, uint32_t n)
 {
     const struct ir_insn *i = &g->r->insns[n];
     int32_t size = 1 << (i->imm & IR_MEM_SIZE);
     bool write = i->op == IR_ST || (i->imm & IR_MEM_RMW);
-    struct address a = split(g, i->a);
+    struct address a = share_split(g, i->a);
     unsigned k = 0;
 
     if (i->imm & IR_MEM_IDX)
@@ -93,10 +107,10 @@ static void see_access(struct cg *g, struct plan *p, uint32_t n)
     if (k < p->count) {
         o = p->open[k];
         give_number(g, &o);
-    } else if (p->count < MAX_OPEN) {
-        p->count++;
     } else {
-        k--;
+        k = MIN(k, MAX_OPEN - 1);
+        p->count = MAX(p->count, k + 1);
+        open_kept(g, &o);
     }
     memmove(p->open + 1, p->open, k * sizeof o);
     if (o.number) {
@@ -143,7 +157,7 @@ static void fold_addresses(struct cg *g, uint32_t from, uint32_t to)
         struct address a;
         if (!g->share_of[n] || users[i->a] == UINT8_MAX)
             continue;
-        a = split(g, i->a);
+        a = share_split(g, i->a);
         /* What must be aligned is tested for it in the base. */
         int32_t odd = i->imm & IR_MEM_ALIGN ? (1 << (i->imm & IR_MEM_SIZE)) - 1 : 0;
         users[i->a] += !a.narrow && a.disp && !(a.disp & odd);
