@@ -146,8 +146,7 @@ static enum mem_result transfer(struct dma *dma, struct device *dev, uint64_t ad
      * them stays valid until leave. */
     mem_view_enter(dma->space, &token);
     while (done < len) {
-        const struct mem_view *view =
-            &atomic_load(&dma->space->current)->view;
+        const struct mem_view *view = &atomic_load(&dma->space->current)->view;
         done += step(dma, view, addr + done, done, len - done);
     }
     mem_view_leave(dma->space, token);

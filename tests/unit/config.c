@@ -58,7 +58,7 @@ Test(config, both_styles_and_both_dashes_write_the_same_keys)
     value_is("--wait-gdb", "start", "off");
     value_is("-s", "gdb", "tcp::1234");
     value_is("-nographic -nodefaults", "defaults", "off");
-    value_is("-net none -nic none -display none -vga none -monitor none", "nic", "none");
+    value_is("-display none -vga none -monitor none", "vga", "none");
     value_is("-boot order=c -k de", "boot", "order=c");
 }
 
