@@ -73,8 +73,10 @@ for m in virtio virtio_ring virtio_pci virtio_pci_legacy_dev virtio_pci_modern_d
     if [ -n "$f" ]; then cp "$f" "$new/modules/"; fi
 done
 (cd "$state/debs" && ls) >"$new/version"
-rm -rf "$out"
-mv "$new" "$out"
+# What was built of the files before stays until make replaces it.
+mkdir -p "$out"
+rm -rf "$out/modules"
+mv "$new"/* "$out"
 rm -rf "$state"
 tr '\n' ' ' <"$out/version" | sed 's/ $//; s/^/  /'
 echo

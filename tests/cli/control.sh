@@ -121,7 +121,7 @@ ok 'a directory that others may enter is not used, and that is said' $?
 kill -9 "$(cat e.pid)"
 chmod 0700 run/vemu
 
-timeout 60 "$vemu" run --bios none --daemonize >log 2>&1
+timeout 60 "$vemu" run --kernel none --daemonize >log 2>&1
 [ $? = 1 ] && grep -q "cannot read 'none'" log
 ok '-daemonize: a mistake is told, with status 1' $?
 timeout 60 "$vemu" run --bios rom --memory 4M --daemonize --pidfile /no/where/pid --name f >log 2>&1

@@ -59,6 +59,7 @@ static struct vemu_machine *make(const char *path)
     options.loop = VEMU_LOOP_EMBEDDER;
     if (!vemu_config_set(cfg, "memory", "2M", &err) ||
         !vemu_config_set(cfg, "machine", "microvm", &err) ||
+        !vemu_config_set(cfg, "bios", "none", &err) ||
         !vemu_config_set(cfg, "start", "off", &err) ||
         !vemu_config_set(cfg, "name", "fuzz", &err) ||
         !vemu_config_add(cfg, "device", "isa-debug-exit,id=dbg", &err) ||
