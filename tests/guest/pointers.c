@@ -96,7 +96,7 @@ static void warm_up(void)
     struct regs r;
     fill();
     make_rounds(4, false);
-    for (unsigned k = 0; k < 800; k++) {
+    for (unsigned k = 0; k < 300; k++) {
         regs_init(&r, walk, 0);
         r.rsi = (ul)rounds;
         r.rcx = ROUNDS;

@@ -252,6 +252,21 @@ static uint8_t *kept_check(struct cg *g, unsigned number, int t)
     return emit_jcc(&g->e, CC_E);
 }
 
+/* The bytes around the pointer are in two pages, say: those that the segment accesses may be in
+ * one.
+ */
+static void own_check(struct cg *g, const struct stub *s, int u, bool restore)
+{
+    struct emit *e = &g->e;
+    if (s->own.hi == s->own.lo)
+        return;
+    uint8_t *slow = access_tlb_check_span(e, s->access.addr, &s->own, s->page_t, u);
+    if (restore)
+        emit_load(e, true, u, cg_scratch_mem(0));
+    emit_jmp_to(e, s->page_hit);
+    emit_patch(slow, e->p);
+}
+
 /* Out of line: look in the TLB and note the addend. A miss there goes on behind this code. */
 static void kept_refill(struct cg *g, const struct stub *s)
 {
@@ -267,6 +282,7 @@ static void kept_refill(struct cg *g, const struct stub *s)
     emit_store(e, 8, s->page_t, keep_mem(s->kept - 1u));
     emit_jmp_to(e, s->page_hit);
     emit_patch(slow, e->p);
+    own_check(g, s, u, true);
     emit_load(e, true, u, cg_scratch_mem(0));
 }
 
@@ -319,6 +335,16 @@ static struct span span_of(const struct cg *g, const struct access *a)
         s = (struct span){share->lo - addr, share->hi - addr, share->write, share->narrow};
     }
     return s;
+}
+
+/* The bytes that the present access and those that share its kept check are for. */
+static struct span own_span(const struct cg *g, const struct access *a)
+{
+    const struct cg_share *s = &g->shares[g->share_of[g->n] - 1];
+    const int32_t addr = s->disp - a->disp;
+    if (s->own_lo == s->lo && s->own_hi == s->hi && s->own_write == s->write)
+        return (struct span){0};
+    return (struct span){s->own_lo - addr, s->own_hi - addr, s->own_write, s->narrow};
 }
 
 /*
@@ -374,6 +400,10 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
         s->page_u = (int8_t)u;
     }
     s->kept = (uint8_t)(ask ? kept : 0);
+    if (kept) {
+        s->own = own_span(g, a);
+        s->page_u = (int8_t)u;
+    }
     s->stale = noted; /* what a slow access goes past */
     s->page_hit = g->e.p;
     s->span = span;
@@ -437,12 +467,15 @@ void access_stub_code(struct cg *g, struct stub *s)
         uint8_t *slow = page_refill(g, s);
         emit_patch(slow, e->p);
     }
+    keep_forget(g, s->stale);
     if (s->kept)
         kept_refill(g, s);
-    if (s->imm) /* the alignment jump */
+    else
+        own_check(g, s, s->page_u, false);
+    if (s->imm) { /* the alignment jump */
         emit_patch((uint8_t *)(uintptr_t)s->imm, e->p);
-    if (s->stale)
         keep_forget(g, s->stale);
+    }
     if (s->share)
         call_checking_routine(g, s);
     else

@@ -188,8 +188,9 @@ struct stub {
     uint8_t share;
     uint16_t known;
     uint64_t known_spills;
-    uint8_t kept;  /* an access that goes by a kept check: its number and 1 */
-    uint8_t stale; /* kept checks that become unknown on this way */
+    uint8_t kept;    /* an access that asks for a kept check: its number and 1 */
+    struct span own; /* what this segment needs of a kept check; hi == lo: all that it is for */
+    uint8_t stale;   /* kept checks that become unknown on this way */
 };
 
 struct cg {
@@ -288,8 +289,11 @@ struct cg {
     struct cg_share {
         uint32_t first; /* insn that makes it */
         int32_t disp;   /* of that one's address */
-        int32_t lo, hi; /* the bytes of all, likewise */
+        int32_t lo, hi; /* the bytes that it is for, likewise */
         bool write, narrow;
+        /* a kept check's: those of the segment's accesses */
+        int32_t own_lo, own_hi;
+        bool own_write;
     } shares[CG_SHARES];
     unsigned share_count;
     uint8_t share_of[IR_MAX_INSNS]; /* LD, ST: number of its check and 1, 0: its own */

@@ -119,6 +119,12 @@ static void see_access(struct cg *g, struct plan *p, uint32_t n)
         o.hi = MAX(o.hi, a.disp + size);
         o.write |= write;
         g->share_of[n] = o.number;
+        if (o.kept) {
+            const bool first = o.first == n;
+            s->own_lo = first ? a.disp : MIN(s->own_lo, a.disp);
+            s->own_hi = first ? a.disp + size : MAX(s->own_hi, a.disp + size);
+            s->own_write |= write;
+        }
         s->lo = o.lo;
         s->hi = o.hi;
         s->write = o.write;
