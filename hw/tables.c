@@ -45,6 +45,7 @@ const struct device_class *const device_classes[] = {
     &pci_testdev_class,
     &e1000_class,
     &uart16550_class,
+    &virtio_blk_device_class,
     &virtio_blk_pci_class,
     &virtio_blk_pci_transitional_class,
     &virtio_blk_pci_non_transitional_class,

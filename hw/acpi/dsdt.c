@@ -7,6 +7,7 @@
 #include "hw/acpi/aml.h"
 #include "hw/acpi/ged.h"
 #include "hw/acpi/tables.h"
+#include "hw/virtio/virtio_mmio.h"
 
 static void processors(struct aml *a, const struct acpi_config *cfg)
 {
@@ -349,12 +350,35 @@ static void event_device(struct aml *a, const struct acpi_config *cfg)
     aml_end(a);
 }
 
+/* Every slot, also those that are empty: drivers look at the device ID. */
+static void virtio_mmio_slots(struct aml *a, const struct acpi_config *cfg)
+{
+    for (unsigned n = 0; n < VIRTIO_MMIO_SLOTS; n++) {
+        uint32_t gsi = cfg->virtio_mmio_gsi + n;
+        char name[5];
+        snprintf(name, sizeof name, "VR%02X", n & 0xff);
+        aml_device(a, name);
+        aml_name(a, "_HID");
+        aml_string(a, "LNRO0005");
+        aml_name_int(a, "_UID", n);
+        aml_name(a, "_CRS");
+        aml_resources(a);
+        aml_res_memory32(a, (uint32_t)cfg->virtio_mmio_base + n * VIRTIO_MMIO_SIZE,
+                         VIRTIO_MMIO_SIZE, true);
+        aml_res_interrupts(a, &gsi, 1, false);
+        aml_resources_end(a);
+        aml_end(a);
+    }
+}
+
 void acpi_build_dsdt(struct aml *a, const struct acpi_config *cfg)
 {
     processors(a, cfg);
     if (cfg->platform == ACPI_MICROVM) {
         aml_scope(a, "\\_SB");
         isa_devices(a, cfg);
+        if (cfg->virtio_mmio_base)
+            virtio_mmio_slots(a, cfg);
         aml_end(a);
         event_device(a, cfg);
         sleep_states(a, GED_S5_TYPE);

@@ -19,6 +19,7 @@
 #include "core/util/endian.h"
 #include "core/util/range.h"
 #include "hw/virtio/virtio.h"
+#include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
 
 enum { SECTOR = 512 };
@@ -834,3 +835,75 @@ const struct device_class virtio_blk_pci_transitional_class = BLK_PCI_CLASS(
     "virtio-blk-pci-transitional", "the same, also for drivers from before VIRTIO 1.0");
 const struct device_class virtio_blk_pci_non_transitional_class =
     BLK_PCI_CLASS("virtio-blk-pci-non-transitional", "the same, for drivers of VIRTIO 1.0 only");
+
+/* ---- over MMIO ------------------------------------------------------------------------------- */
+
+struct virtio_blk_mmio {
+    struct virtio_mmio mmio;
+    struct virtio_blk blk;
+};
+
+static struct virtio_blk_mmio *from_mmio(struct device *dev)
+{
+    return container_of(dev, struct virtio_blk_mmio, mmio.dev);
+}
+
+static bool blk_mmio_realize(struct device *dev, struct vemu_error **errp)
+{
+    struct virtio_blk_mmio *s = from_mmio(dev);
+
+    if (!blk_init(&s->blk, dev, errp))
+        return false;
+    if (virtio_mmio_init(&s->mmio, &s->blk.v, errp))
+        return true;
+    blk_exit(&s->blk);
+    return false;
+}
+
+static void blk_mmio_unrealize(struct device *dev)
+{
+    struct virtio_blk_mmio *s = from_mmio(dev);
+
+    blk_exit(&s->blk);
+    virtio_mmio_exit(&s->mmio);
+}
+
+static void blk_mmio_reset(struct device *dev)
+{
+    virtio_mmio_reset(&from_mmio(dev)->mmio);
+}
+
+static bool blk_mmio_post_load(struct device *dev, struct vemu_error **errp)
+{
+    struct virtio_blk_mmio *s = from_mmio(dev);
+
+    s->blk.any_again = true;
+    return virtio_mmio_post_load(&s->mmio, errp);
+}
+
+static const struct prop_desc blk_mmio_props[] = {
+    BLK_PROPS(struct virtio_blk_mmio, blk),
+    {0},
+};
+static const struct state_field blk_mmio_state[] = {
+    STATE_VIRTIO_MMIO(struct virtio_blk_mmio, mmio),
+    STATE_VIRTIO(struct virtio_blk_mmio, blk.v),
+    STATE_INT(struct virtio_blk_mmio, blk.v.config[CONFIG_WRITEBACK], .max = 1),
+    STATE_BUFFER(struct virtio_blk_mmio, blk.again),
+    STATE_FIELDS_END,
+};
+
+const struct device_class virtio_blk_device_class = {
+    .name = "virtio-blk-device",
+    .help = "disk by virtio, on a machine without PCI",
+    .size = sizeof(struct virtio_blk_mmio),
+    .user_creatable = true,
+    .bus = "virtio-mmio",
+    .props = blk_mmio_props,
+    .state = blk_mmio_state,
+    .state_version = 1,
+    .realize = blk_mmio_realize,
+    .unrealize = blk_mmio_unrealize,
+    .reset = blk_mmio_reset,
+    .post_load = blk_mmio_post_load,
+};

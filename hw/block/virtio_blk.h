@@ -11,5 +11,7 @@
 extern const struct device_class virtio_blk_pci_class;
 extern const struct device_class virtio_blk_pci_transitional_class;
 extern const struct device_class virtio_blk_pci_non_transitional_class;
+/* On a machine without PCI. */
+extern const struct device_class virtio_blk_device_class;
 
 #endif

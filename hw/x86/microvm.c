@@ -1,11 +1,13 @@
 /* The microvm board: no PCI, as few legacy devices as one asks for, hardware-reduced ACPI. */
+#include "core/device/machine.h"
 #include "hw/acpi/ged.h"
 #include "hw/intc/ioapic.h"
 #include "hw/x86/boards.h"
 #include "hw/x86/x86_common.h"
 
 #define MICROVM_GED_BASE UINT64_C(0xfea00000)
-enum { MICROVM_GED_IRQ = 9 };
+#define MICROVM_VIRTIO_BASE UINT64_C(0xfeb00000)
+enum { MICROVM_GED_IRQ = 9, MICROVM_VIRTIO_GSI = 16 };
 
 struct microvm_options {
     bool acpi, pic, pit, rtc;
@@ -35,7 +37,12 @@ static bool microvm_create(struct vemu_machine *m, const struct board_class *cls
     struct acpi_config acpi = {.platform = ACPI_MICROVM,
                                .rtc = opt->rtc,
                                .ged_base = MICROVM_GED_BASE,
-                               .ged_gsi = MICROVM_GED_IRQ};
+                               .ged_gsi = MICROVM_GED_IRQ,
+                               .virtio_mmio_base = MICROVM_VIRTIO_BASE,
+                               .virtio_mmio_gsi = MICROVM_VIRTIO_GSI};
+    virtio_mmio_slots_init(&b->virtio_mmio, mem_space_root(m->memory), MICROVM_VIRTIO_BASE);
+    for (unsigned n = 0; n < VIRTIO_MMIO_SLOTS; n++)
+        b->virtio_mmio.irqs[n] = ioapic_input(b->ioapic, MICROVM_VIRTIO_GSI + n);
     if (opt->acpi) {
         struct ged_config ged = {.base = MICROVM_GED_BASE,
                                  .irq = x86_isa_irq(b, X86_IRQ_SCI, MICROVM_GED_IRQ)};

@@ -49,6 +49,7 @@ static void board_free(struct vemu_machine *m)
     for (unsigned i = 0; i < ARRAY_SIZE(regions); i++)
         if (regions[i]->space || regions[i]->parent)
             mem_region_remove(regions[i]);
+    virtio_mmio_slots_exit(&b->virtio_mmio);
     x86_boot_free(&b->boot);
     acpi_tables_free(&b->acpi);
     x86_free_firmware_files(&b->acpi_files);
@@ -563,6 +564,8 @@ bool x86_plug(struct vemu_machine *m, struct device *dev, struct vemu_error **er
         struct pci_device *pci = (struct pci_device *)dev;
         pci->bus = b->pci;
         pci->devfn = PCI_DEVFN_ANY;
+    } else if (dev->cls->bus && !strcmp(dev->cls->bus, "virtio-mmio")) {
+        ((struct virtio_mmio *)dev)->slots = &b->virtio_mmio;
     } else if (dev->cls == &uart16550_class) {
         uart16550_connect_irq(dev, x86_isa_irq(b, X86_IRQ_PLUGGED, uart16550_irq_number(dev)));
     } else if (dev->cls == &pc_testdev_class) {

@@ -19,6 +19,7 @@
 #include "hw/x86/firmware_files.h"
 #include "hw/x86/irq_router.h"
 #include "hw/x86/mptable.h"
+#include "hw/virtio/virtio_mmio.h"
 #include "hw/x86/pci_setup.h"
 
 #define X86_IOAPIC_BASE UINT64_C(0xfec00000)
@@ -48,9 +49,10 @@ struct x86_board {
     struct device *apic_bus, *ioapic, *pic, *irqs, *hpet, *rtc, *fw_cfg, *ged;
     struct device *lapics[X86_MAX_CPUS];
     struct device *pci_host;
-    struct pci_bus *pci; /* NULL: none */
-    struct device *vga;  /* NULL: none */
-    struct acpi_pm *pm;  /* fixed ACPI hardware; NULL: none */
+    struct pci_bus *pci;                  /* NULL: none */
+    struct virtio_mmio_slots virtio_mmio; /* base 0: none */
+    struct device *vga;                   /* NULL: none */
+    struct acpi_pm *pm;                   /* fixed ACPI hardware; NULL: none */
     struct pci_setup_config pci_setup;
     uint16_t level_irqs; /* for the ELCR, as firmware leaves it */
 
