@@ -145,6 +145,16 @@ bool vemu_machine_add_device(struct vemu_machine *m, const char *spec, struct ve
     return add(lib_of(m), "device", spec, errp);
 }
 
+bool vemu_machine_add_disk(struct vemu_machine *m, const char *spec, struct vemu_error **errp)
+{
+    return add(lib_of(m), "disk", spec, errp);
+}
+
+bool vemu_machine_add_drive(struct vemu_machine *m, const char *spec, struct vemu_error **errp)
+{
+    return add(lib_of(m), "drive", spec, errp);
+}
+
 bool vemu_machine_realize(struct vemu_machine *m, struct vemu_error **errp)
 {
     struct lib_machine *lm = lib_of(m);

@@ -15,6 +15,9 @@
  *   serial      list: one back end a port:   "stdio", "ringbuf,size=64K", "none", "chardev:ID"
  *   chardev     list: "stdio,id=ID", "unix,id=ID,path=...", ...
  *   device      list: "CLASS,property=value,..."
+ *   disk        list: "FILE,size=20G" (made if it is not there), a virtio-blk disk
+ *   drive       list: "file=FILE,if=none,id=ID,format=raw|qcow2,cache=none,..."
+ *   blockdev    list: "qcow2,node-name=NAME,file.driver=file,file.filename=FILE", or JSON
  *   reboot, shutdown, start, defaults        "on" or "off"
  *   rtc         "base=utc|localtime|YYYY-MM-DDTHH:MM:SS"
  *   control     unix socket that speaks QMP:  "vm1.sock", "none"
@@ -59,7 +62,7 @@ void vemu_config_free(struct vemu_config *config); /* NULL is allowed */
  */
 bool vemu_config_set(struct vemu_config *config, const char *key, const char *value,
                      struct vemu_error **errp);
-/* Append to a list key: "device", "chardev", "serial". */
+/* Append to a list key: "device", "chardev", "serial", "disk", "drive", "blockdev". */
 bool vemu_config_add(struct vemu_config *config, const char *key, const char *value,
                      struct vemu_error **errp);
 /*

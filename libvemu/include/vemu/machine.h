@@ -94,10 +94,13 @@ struct vemu_machine *vemu_machine_create(const struct vemu_config *config,
                                          const struct vemu_machine_options *options,
                                          struct vemu_error **errp);
 
-/* Between create and realize: as the options -chardev and -device. spec: "BACKEND,key=value,...",
- * "CLASS,property=value,...". */
+/* Between create and realize: as the options -chardev, -device, --disk and -drive. spec:
+ * "BACKEND,key=value,...", "CLASS,property=value,...", "FILE,size=20G", "file=FILE,if=none,id=ID".
+ */
 bool vemu_machine_add_chardev(struct vemu_machine *m, const char *spec, struct vemu_error **errp);
 bool vemu_machine_add_device(struct vemu_machine *m, const char *spec, struct vemu_error **errp);
+bool vemu_machine_add_disk(struct vemu_machine *m, const char *spec, struct vemu_error **errp);
+bool vemu_machine_add_drive(struct vemu_machine *m, const char *spec, struct vemu_error **errp);
 
 /*
  * Create everything: back ends, board, devices, vCPUs; load the kernel. All or nothing: after a
