@@ -175,10 +175,11 @@ static void msix_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
 {
     struct pci_msix *s = opaque;
     unsigned vector = (unsigned)(offset / PCI_MSIX_ENTRY_SIZE);
-    uint8_t *entry = s->table + PCI_MSIX_ENTRY_SIZE * vector;
+    uint8_t *entry;
 
     if (vector >= s->vectors) /* the pending bits are read-only */
         return;
+    entry = s->table + PCI_MSIX_ENTRY_SIZE * vector;
     store_le(s->table + offset, value, size);
     entry[ENTRY_ADDRESS] &= (uint8_t)~3;
     store_le32(entry + ENTRY_CONTROL, entry[ENTRY_CONTROL] & ENTRY_MASKED);
