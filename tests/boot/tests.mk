@@ -1,5 +1,6 @@
 # Stock kernels to their shell and to power-off.
 #   make icount-boots       counted execution, three boots in each tier; likewise
+#   make disk-kill [DISK_KILLS=100 DISK_SEED=1]  the emulator is killed while the guest writes; likewise
 #   make boot-loop [BOOT_COUNT=50 BOOT_FEW=5]    the long run; its last result is in docs/status.md
 TESTS_boot += $(srcdir)/tests/boot/boots.sh $(srcdir)/tests/boot/saved_translations.sh
 TESTS_boot += $(srcdir)/tests/boot/quickstart.sh
@@ -11,7 +12,12 @@ check-boot check-programs: guests $(GUESTS)/amd64/initrd-disk
 
 BOOT_COUNT ?= 50
 BOOT_FEW ?= 5
-.PHONY: boot-loop icount-boots
+DISK_KILLS ?= 100
+DISK_SEED ?= 1
+.PHONY: boot-loop disk-kill icount-boots
+disk-kill: all guests $(GUESTS)/amd64/initrd-disk
+	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
+	    sh $(srcdir)/tests/boot/disk_kill.sh $(DISK_KILLS) $(DISK_SEED)
 icount-boots: all guests
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/icount.sh
