@@ -26,7 +26,7 @@ esac
 
 out=$1/$arch
 if [ $refresh = no ] && [ -s "$out/vmlinuz" ] && [ -s "$out/busybox" ] &&
-    [ -s "$out/modules/ext4.ko" ]; then
+    [ -s "$out/modules/ext4.ko" ] && [ -s "$out/modules/e1000.ko" ]; then
     exit 0
 fi
 mkdir -p "$1"
@@ -68,7 +68,7 @@ for busybox in "$state/root/bin/busybox" "$state/root/usr/bin/busybox"; do
 done
 # virtio, file systems and their dependencies are modules in Debian kernels.
 for m in virtio virtio_ring virtio_pci virtio_pci_legacy_dev virtio_pci_modern_dev virtio_mmio \
-    virtio_blk failover net_failover virtio_net crc16 mbcache jbd2 crc32c_generic ext4; do
+    virtio_blk failover net_failover virtio_net e1000 crc16 mbcache jbd2 crc32c_generic ext4; do
     f=$(find "$state/root" -name "$m.ko" | head -n 1)
     if [ -n "$f" ]; then cp "$f" "$new/modules/"; fi
 done

@@ -6,9 +6,9 @@ TESTS_boot += $(srcdir)/tests/boot/boots.sh $(srcdir)/tests/boot/saved_translati
 TESTS_boot += $(srcdir)/tests/boot/quickstart.sh
 TESTS_boot += $(srcdir)/tests/boot/disks.sh tests/boot/saved_state
 TESTS_boot += $(srcdir)/tests/boot/firmware.sh
-TESTS_boot += tests/boot/screen
+TESTS_boot += tests/boot/screen $(srcdir)/tests/boot/networks.sh
 TIMEOUT_boot := 600
-check-boot check-programs: guests $(GUESTS)/amd64/initrd-disk
+check-boot check-programs: guests $(GUESTS)/amd64/initrd-disk $(GUESTS)/amd64/initrd-network
 
 BOOT_COUNT ?= 50
 BOOT_FEW ?= 5
