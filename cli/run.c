@@ -35,6 +35,17 @@ static bool cache_directory(struct vemu_config *cfg, struct vemu_error **errp)
     return vemu_config_set(cfg, "jit-cache-dir", path, errp);
 }
 
+/* The file that a machine without a name is called after; NULL: there is none. */
+static const char *started_from(const struct vemu_config *cfg)
+{
+    static const char *const keys[] = {"kernel", "disk.file", "drive.file"};
+    const char *file = NULL;
+
+    for (size_t i = 0; !file && i < sizeof keys / sizeof *keys; i++)
+        file = vemu_config_get(cfg, keys[i]);
+    return file;
+}
+
 /* `vemu run` makes a machine that `vemu list` and `vemu ctl` find, unless --control says otherwise.
  * That this is not possible is no reason not to start it. */
 static int control_socket(struct vemu_config *cfg, struct rundir_place *place)
@@ -44,7 +55,7 @@ static int control_socket(struct vemu_config *cfg, struct rundir_place *place)
 
     if (vemu_config_get(cfg, "control") || !CONFIG_JANSSON)
         return 0;
-    if (!rundir_claim(place, given, vemu_config_get(cfg, "kernel"))) {
+    if (!rundir_claim(place, given, started_from(cfg))) {
         if (place->taken)
             return cli_fail("--name: %s", place->why);
         fprintf(stderr, "vemu: `vemu ctl` will not find this machine: %s\n", place->why);

@@ -100,6 +100,12 @@ ok 'the next machine removes it' $?
 start b
 ok 'and its name is free' $?
 
+# A machine without a name is called after its disk.
+truncate -s 1M 'first disk.raw'
+"$vemu" run --bios rom --memory 4M --disk 'first disk.raw' --daemonize >log 2>&1
+says 'a name that comes from the disk' running "$vemu" ctl first-disk.raw status
+"$vemu" ctl first-disk.raw quit
+
 # Names by what is started: a kernel that is none is told of before a place is taken.
 cp rom 'my kernel.bin'
 "$vemu" run --kernel 'my kernel.bin' >log 2>&1
