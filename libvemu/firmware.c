@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accel/qtest/qtest.h"
 #include "core/util/error.h"
 #include "core/util/firmware.h"
 #include "hw/board.h"
@@ -41,7 +42,7 @@ bool check_firmware(struct lib_machine *lm, struct vemu_error **errp)
         name = lm->board->firmware;
         origin = "without a kernel the machine starts firmware";
     }
-    if (!name && !config_value(lm->config, "kernel", NULL))
+    if (!name && !config_value(lm->config, "kernel", NULL) && lm->accel != qtest_accel())
         return error_set(errp, VEMU_ERROR_INVALID,
                          "there is nothing to start: machine type '%s' has no firmware of its own; "
                          "give a kernel with kernel=FILE or -kernel FILE",
