@@ -14,8 +14,17 @@
 #include "core/device/device.h"
 
 struct chardev;
+struct vemu_block;
 
 enum { BOARD_MAX_SERIAL = 4 };
+
+/* Flash with firmware in it. */
+struct board_pflash {
+    struct vemu_block *block; /* NULL: none; open until the machine is destroyed */
+    bool read_only;
+    const char *origin; /* the option, for sentences */
+};
+enum { BOARD_PFLASH = 2 };
 
 struct board_option {
     const char *key, *value;
@@ -27,6 +36,8 @@ struct board_config {
     const char *cpu_model;                      /* NULL: the board's default */
     const char *kernel, *initrd, *append, *dtb; /* direct boot; NULL when not given */
     const char *bios; /* file mapped as ROM that ends at 4 GiB (x86); NULL: no firmware */
+    /* Instead of bios: the first ends at 4 GiB, the second (variables) below it. */
+    struct board_pflash pflash[BOARD_PFLASH];
     struct chardev *serial[BOARD_MAX_SERIAL]; /* NULL: no such port */
     bool serial_console;                      /* firmware's screen goes to the first serial port */
     bool vga; /* a standard VGA, where the board has a place for it */

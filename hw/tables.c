@@ -7,6 +7,7 @@
 #include "hw/char/uart16550.h"
 #include "hw/display/vga_pci.h"
 #include "hw/firmware/fw_cfg.h"
+#include "hw/firmware/pflash.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/apic_bus.h"
 #include "hw/intc/i8259.h"
@@ -14,6 +15,7 @@
 #include "hw/intc/lapic.h"
 #include "hw/misc/debug_exit.h"
 #include "hw/misc/debugcon.h"
+#include "hw/misc/i8237.h"
 #include "hw/misc/pc_testdev.h"
 #include "hw/misc/ferr.h"
 #include "hw/misc/port92.h"
@@ -57,6 +59,7 @@ const struct device_class *const device_classes[] = {
     &ged_class,
     &hpet_class,
     &i8042_class,
+    &i8237_class,
     &i8254_class,
     &i8259_class,
     &ich9_lpc_class,
@@ -67,6 +70,7 @@ const struct device_class *const device_classes[] = {
     &pci_host_class,
     &pci_i440fx_class,
     &pci_q35_class,
+    &pflash_class,
     &piix3_class,
     &piix4_pm_class,
     &port92_class,

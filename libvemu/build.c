@@ -17,6 +17,7 @@
 #include "hw/board.h"
 #include "libvemu/config.h"
 #include "libvemu/disks.h"
+#include "libvemu/flash.h"
 #include "libvemu/machine.h"
 #include "libvemu/networks.h"
 #include "tcg/tcg.h"
@@ -178,7 +179,8 @@ static void build_firmware_choices(const struct lib_machine *lm, struct board_co
     const struct config_node *display = config_find(c, "display");
 
     cfg->serial_console = !display || strstr(config_origin(c, "display"), "nographic");
-    cfg->vga = vga ? strcmp(vga, "std") == 0 : lm->bios && config_flag(c, "defaults", true);
+    cfg->vga = vga ? strcmp(vga, "std") == 0
+                   : (lm->bios || flash_wanted(c)) && config_flag(c, "defaults", true);
     cfg->has_uuid = uuid != NULL;
     if (uuid)
         parse_uuid(uuid, cfg->uuid);
@@ -313,10 +315,10 @@ bool build_machine(struct lib_machine *lm, struct vemu_error **errp)
     lm->m.no_reboot = !config_flag(lm->config, "reboot", true);
     lm->m.no_shutdown = !config_flag(lm->config, "shutdown", true);
     if (!build_accel(lm, errp) || !build_chardevs(lm, errp) || !build_serials(lm, &cfg, errp) ||
-        !disks_build(lm, errp) || !networks_build(lm, errp) || !build_board(lm, &cfg, errp) ||
-        !build_devices(lm, errp) || !disks_build_devices(lm, errp) ||
-        !networks_build_devices(lm, errp) || !build_gdb(lm, errp) || !build_qtest(lm, errp) ||
-        !control_build(lm, errp))
+        !disks_build(lm, errp) || !networks_build(lm, errp) || !flash_open(lm, &cfg, errp) ||
+        !build_board(lm, &cfg, errp) || !build_devices(lm, errp) ||
+        !disks_build_devices(lm, errp) || !networks_build_devices(lm, errp) ||
+        !build_gdb(lm, errp) || !build_qtest(lm, errp) || !control_build(lm, errp))
         return false;
     machine_lock(&lm->m);
     bool ok = machine_reset(&lm->m, errp);

@@ -12,6 +12,7 @@
 #include "core/util/range.h"
 #include "hw/board.h"
 #include "libvemu/config.h"
+#include "libvemu/flash.h"
 #include "libvemu/machine.h"
 
 enum { QUOTE_MAX = 80, ID_MAX = 64 };
@@ -19,7 +20,7 @@ enum { QUOTE_MAX = 80, ID_MAX = 64 };
 const char *const disks_drive_props[] = {
     "file",      "if",        "id",     "format", "cache", "discard", "readonly", "read-only",
     "snapshot",  "aio",       "rerror", "werror", "media", "index",   "serial",   "detect-zeroes",
-    "node-name", "bootindex", NULL};
+    "node-name", "bootindex", "unit",   NULL};
 const char *const disks_disk_props[] = {"file",      "size",     "format",   "cache",
                                         "discard",   "readonly", "snapshot", "serial",
                                         "bootindex", "backing",  NULL};
@@ -38,9 +39,8 @@ static const char *const caches[] = {"writeback",  "writethrough", "none",
 static const char *const discards[] = {"ignore", "off", "unmap", "on", NULL};
 static const char *const formats[] = {"raw", "qcow2", NULL};
 static const char *const aios[] = {"threads", "native", "io_uring", NULL};
-static const char *const interfaces[] = {"virtio", "none", NULL};
-static const char *const later_interfaces[] = {"ide", "scsi",   "floppy", "sd",
-                                               "mtd", "pflash", "xen",    NULL};
+static const char *const interfaces[] = {"virtio", "none", "pflash", NULL};
+static const char *const later_interfaces[] = {"ide", "scsi", "floppy", "sd", "mtd", "xen", NULL};
 static const char *const medias[] = {"disk", NULL};
 static const char *const later_medias[] = {"cdrom", NULL};
 static const char *const only_off[] = {"off", NULL};
@@ -253,6 +253,9 @@ static bool build_drive(struct lib_machine *lm, const struct config_node *node, 
 {
     struct drive_config cfg;
     char id[ID_MAX];
+
+    if (flash_is_drive(node)) /* flash.c opens it */
+        return true;
 
     drive_id(node, n, id);
     describe(node, id, &cfg);
@@ -502,7 +505,7 @@ static bool build_device(struct lib_machine *lm, const struct config_node *node,
     char id[ID_MAX];
     bool ok;
 
-    if (interface && strcmp(interface, "none") == 0)
+    if (interface && (strcmp(interface, "none") == 0 || strcmp(interface, "pflash") == 0))
         return true;
     drive_id(node, n, id);
     machine_lock(&lm->m);

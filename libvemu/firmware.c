@@ -8,6 +8,7 @@
 #include "core/util/firmware.h"
 #include "hw/board.h"
 #include "libvemu/config.h"
+#include "libvemu/flash.h"
 #include "libvemu/machine.h"
 
 /* -L, in the order given. */
@@ -36,6 +37,10 @@ bool check_firmware(struct lib_machine *lm, struct vemu_error **errp)
     lm->bios = NULL;
     if (!take_dirs(lm, errp))
         return false;
+    if (!flash_check(lm->config, errp))
+        return false;
+    if (flash_wanted(lm->config))
+        return true;
     if (name) {
         origin = config_origin(lm->config, "bios");
     } else if (!config_value(lm->config, "kernel", NULL)) {

@@ -348,6 +348,7 @@ static const char *const netdev_repeated[] = {"hostfwd", "guestfwd", "dnssearch"
 static const char *const object_props[] = {"qom-type", "id", "netdev", "file", "maxlen", NULL};
 static const char *const rtc_props[] = {"base", "clock", "driftfix", NULL};
 static const char *const mon_props[] = {"chardev", "mode", "pretty", "id", NULL};
+static const char *const pflash_props[] = {"file", "format", "readonly", "unit", NULL};
 static const char *const name_props[] = {"guest", "process", "debug-threads", NULL};
 
 #define NONE_KEY(name_, help_)                                                                     \
@@ -416,6 +417,13 @@ const struct config_key config_keys[] = {
      .example = "bios.bin",
      .help =
          "firmware to start, mapped as ROM below 4 GiB (SeaBIOS without -kernel); none: nothing"},
+    {.name = "pflash",
+     .shape = CONFIG_PROPS_LIST,
+     .implied = "file",
+     .props = pflash_props,
+     .metavar = "FILE[,format=raw|qcow2][,readonly=on|off][,unit=N]",
+     .example = "OVMF_VARS.fd",
+     .help = "firmware in flash: unit 0 its code, unit 1 its variables"},
     {.name = "firmware-dir",
      .shape = CONFIG_LIST,
      .metavar = "DIR",

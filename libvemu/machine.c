@@ -12,6 +12,7 @@
 #include "core/util/error.h"
 #include "core/util/range.h"
 #include "libvemu/config.h"
+#include "libvemu/flash.h"
 #include "libvemu/text.h"
 
 _Static_assert(VEMU_LOG_IN_ASM == (int)LOG_IN_ASM && VEMU_LOG_UNIMP == (int)LOG_UNIMP,
@@ -98,6 +99,7 @@ void vemu_machine_destroy(struct vemu_machine *m)
     control_free(lm);
     qtest_server_free(lm->qtest);
     machine_destroy(&lm->m);
+    flash_close(lm);
     console_free(lm);
     vemu_config_free(lm->config);
     free(lm->bios);

@@ -19,6 +19,8 @@
 struct board_class;
 struct chardev;
 struct gdb_server;
+struct vemu_block;
+struct vemu_block_context;
 struct console;
 struct qmp;
 struct qtest_server;
@@ -31,7 +33,9 @@ struct lib_machine {
     const struct accel *accel;
     const struct config_node *accel_node; /* its options; NULL: none */
     unsigned cpus;
-    char *bios; /* path of the firmware to start; NULL: none */
+    struct vemu_block_context *flash_context;
+    struct vemu_block *flash[2]; /* flash.c: images with firmware in them */
+    char *bios;                  /* path of the firmware to start; NULL: none */
 
     vemu_log_fn log;
     void *log_opaque;

@@ -31,6 +31,7 @@ const struct option_desc option_table[] = {
     {.run = "initrd", .system = "initrd", .key = "initrd"},
     {.run = "append", .system = "append", .key = "append", .metavar = "TEXT"},
     {.run = "bios", .system = "bios", .key = "bios"},
+    {.run = "pflash", .system = "pflash", .key = "pflash"},
     {.run = "firmware-dir", .system = "L", .aliases = "L", .key = "firmware-dir"},
     {.run = NULL, .system = NULL, .aliases = "dtb", .key = "dtb"},
     {.run = NULL, .system = "boot", .key = "boot"},
@@ -130,7 +131,7 @@ const struct option_desc option_table[] = {
 };
 
 const struct option_missing option_missing_table[] = {
-    {"hda|hdb|hdc|hdd|cdrom|fda|fdb|sd|pflash|mtdblock|snapshot|no-fd-bootchk",
+    {"hda|hdb|hdc|hdd|cdrom|fda|fdb|sd|mtdblock|snapshot|no-fd-bootchk",
      "disks are virtio-blk so far: use -drive file=FILE,if=virtio"},
     {"net-bridge|smb|tftp|redir", "see -netdev help for what replaces it"},
     {"usb|usbdevice", "there is no USB so far"},

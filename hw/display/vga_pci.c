@@ -1,6 +1,8 @@
 /* The standard VGA as a PCI function; see vga_pci.h. */
 #include "hw/display/vga_pci.h"
 
+#include <stdio.h>
+
 #include "core/clock/clock.h"
 #include "core/device/machine.h"
 #include "core/util/endian.h"
@@ -174,7 +176,9 @@ static bool vga_realize(struct device *dev, struct vemu_error **errp)
     if (!pci_device_init(&s->pci, &ident, errp))
         return false;
     s->vga.memory_size = (uint32_t)s->memory_size << 20;
-    s->ram = ram_block_new(&dev->machine->rams, "vga", s->vga.memory_size, false, errp);
+    char name[16];
+    snprintf(name, sizeof name, "VGA.%02x", s->pci.devfn);
+    s->ram = ram_block_new(&dev->machine->rams, name, s->vga.memory_size, false, errp);
     if (s->ram) {
         s->vga.memory = s->ram->host;
         s->vga.now = now;

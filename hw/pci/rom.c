@@ -32,7 +32,9 @@ bool pci_rom_add(struct pci_device *pci, struct pci_rom *rom, const char *name,
     uint64_t size = ROM_MIN;
     while (size < len)
         size *= 2;
-    rom->block = ram_block_new(&m->rams, pci->dev.cls->name, size, true, errp);
+    char block[64];
+    snprintf(block, sizeof block, "%s.%02x.rom", pci->dev.cls->name, pci->devfn);
+    rom->block = ram_block_new(&m->rams, block, size, true, errp);
     if (rom->block) {
         memset(rom->block->host, 0xff, size);
         memcpy(rom->block->host, data, len);

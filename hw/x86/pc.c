@@ -185,6 +185,7 @@ static bool create(struct vemu_machine *m, const struct board_class *cls,
                                        .rtc = true,
                                        .hpet = opt->hpet,
                                        .i8042 = opt->i8042,
+                                       .dma = true,
                                        .hpet_routes = q35 ? Q35_HPET_ROUTES : PC_HPET_ROUTES};
     if (!x86_create_legacy(b, cfg, &legacy, errp) || !x86_create_fw_cfg(b, cfg, errp))
         return false;

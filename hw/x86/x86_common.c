@@ -13,11 +13,13 @@
 #include "hw/char/uart16550.h"
 #include "hw/display/vga_pci.h"
 #include "hw/firmware/fw_cfg.h"
+#include "hw/firmware/pflash.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/apic_bus.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/intc/lapic.h"
+#include "hw/misc/i8237.h"
 #include "hw/misc/pc_testdev.h"
 #include "hw/misc/ferr.h"
 #include "hw/misc/port92.h"
@@ -94,8 +96,8 @@ struct x86_board *x86_board_new(struct vemu_machine *m, const struct board_class
     b->options = options;
     b->props = cls->props;
     b->cpus = cfg->cpus;
-    b->firmware = cfg->bios != NULL;
-    b->direct_boot = cfg->kernel && !cfg->bios;
+    b->firmware = cfg->bios || cfg->pflash[0].block;
+    b->direct_boot = cfg->kernel && !b->firmware;
     x86_boot_init(&b->boot);
     m->board = b;
     m->board_free = board_free;
@@ -136,6 +138,26 @@ static bool load_rom(struct x86_board *b, const char *path, struct vemu_error **
     return true;
 }
 
+static bool create_pflash(struct x86_board *b, const struct board_config *cfg,
+                          struct vemu_error **errp)
+{
+    uint64_t end = BOOT_4G;
+    for (unsigned n = 0; n < BOARD_PFLASH && cfg->pflash[n].block; n++) {
+        struct pflash_config config = {.name = n ? "pflash1" : "pflash0",
+                                       .end = end,
+                                       .block = cfg->pflash[n].block,
+                                       .read_only = cfg->pflash[n].read_only,
+                                       .origin = cfg->pflash[n].origin};
+        struct device *dev = pflash_create(b->m, &config, errp);
+        if (!dev)
+            return false;
+        end -= pflash_memory(dev)->size;
+        if (!n)
+            b->rom = pflash_memory(dev);
+    }
+    return true;
+}
+
 /* The end of the ROM is below 1 MiB, too, where nothing can be switched over to RAM. */
 static void map_isa_rom(struct x86_board *b)
 {
@@ -171,7 +193,7 @@ bool x86_create_memory(struct x86_board *b, const struct board_config *cfg,
         mem_region_init_ram(&b->ram_high, "ram-high", b->ram, b->below_4g, b->above_4g);
         mem_region_add(root, BOOT_4G, &b->ram_high, 0);
     }
-    if (cfg->bios && !load_rom(b, cfg->bios, errp))
+    if (cfg->bios ? !load_rom(b, cfg->bios, errp) : !create_pflash(b, cfg, errp))
         return false;
     if (b->rom && !layout->pam)
         map_isa_rom(b);
@@ -325,7 +347,7 @@ bool x86_create_legacy(struct x86_board *b, const struct board_config *cfg,
     struct irq a20 = {.fn = a20_moved, .opaque = m};
     struct post_port_config post = {.port = 0x80};
     if (!create_timers(b, cfg, legacy, errp) || !create_serials(b, cfg, errp) ||
-        !post_port_create(m, &post, errp))
+        !post_port_create(m, &post, errp) || (legacy->dma && !i8237_create(m, errp)))
         return false;
     if (legacy->i8042) {
         struct i8042_config i8042 = {.data_port = 0x60,
@@ -518,13 +540,13 @@ bool x86_finish(struct x86_board *b, const struct board_config *cfg, struct acpi
     make_e820(b, acpi ? acpi->ecam_base : 0);
     if (acpi)
         complete_acpi(b, acpi);
-    if (cfg->bios && b->pci) {
+    if (b->firmware && b->pci) {
         if (!x86_publish_firmware_files(b, cfg, acpi, errp))
             return false;
     } else if (!publish_e820(b, errp)) {
         return false;
     }
-    if (cfg->bios)
+    if (b->firmware)
         return !cfg->kernel || publish_kernel(b, cfg, errp);
     if (!cfg->kernel) {
         if (cfg->initrd || cfg->append)

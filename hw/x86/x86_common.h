@@ -88,7 +88,7 @@ bool x86_create_cpus(struct x86_board *b, const struct board_class *cls,
 struct irq x86_isa_irq(struct x86_board *b, enum x86_irq_source source, unsigned n);
 
 struct x86_legacy_config {
-    bool pit, rtc, hpet, i8042; /* which devices there are */
+    bool pit, rtc, hpet, i8042, dma; /* which devices there are */
     uint32_t hpet_routes;
 };
 bool x86_create_legacy(struct x86_board *b, const struct board_config *cfg,

@@ -29,7 +29,7 @@ until_shown() {
     return $status
 }
 
-echo 1..6
+echo 1..7
 for machine in pc q35; do
     until_shown 'No bootable device' 60 -M $machine -m 128M \
         -chardev "file,id=debug,path=$dir/debug" -device isa-debugcon,iobase=0x402,chardev=debug
@@ -38,7 +38,11 @@ for machine in pc q35; do
     ok "SeaBIOS on $machine prints to its debug port" $?
 done
 
-for machine in pc q35; do
-    until_shown 'Shell>' 120 -M $machine -m 256M -bios OVMF.fd
-    ok "OVMF on $machine reaches the UEFI shell" $?
-done
+until_shown 'Shell>' 120 -M pc -m 256M -bios OVMF.fd
+ok "OVMF as a ROM on pc reaches the UEFI shell" $?
+vars=/usr/share/OVMF/OVMF_VARS_4M.fd
+cp $vars "$dir/vars" &&
+    until_shown 'Shell>' 120 -M q35 -m 256M -pflash file=OVMF_CODE_4M.fd,readonly=on -pflash "$dir/vars"
+ok "OVMF in flash on q35 reaches the UEFI shell" $?
+! cmp -s "$dir/vars" $vars && grep -qa 'B.o.o.t.O.r.d.e.r' "$dir/vars"
+ok "and its variables are in the image" $?
