@@ -28,7 +28,7 @@
 #include "tcg/mmu/tables.h"
 
 enum {
-    TLB_L1_BITS = 9,
+    TLB_L1_BITS = 10,
     TLB_L1_SIZE = 1 << TLB_L1_BITS,
     TLB_CODE_PAGES_BITS = 12,
     TLB_CODE_PAGES = 1 << TLB_CODE_PAGES_BITS,

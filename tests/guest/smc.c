@@ -173,15 +173,15 @@ static void written_before(void)
         for (unsigned k = 0; k < count; k++) {
             *pte_at(VA + 0x20000 + 0x1000 * k, 1) = (u64)p | PTE_P | PTE_W;
             invlpg(VA + 0x20000 + 0x1000 * k);
-            /* 2 MiB further on */
-            *pte_at(VA + 0x220000 + 0x1000 * k, 1) = (u64)other | PTE_P | PTE_W;
+            /* 4 MiB further on */
+            *pte_at(VA + 0x420000 + 0x1000 * k, 1) = (u64)other | PTE_P | PTE_W;
         }
         *pte_at((ul)x, 1) = (u64)p | PTE_P;
         invlpg((ul)x);
         for (unsigned k = 0; k < count; k++) {
             memcpy((u8 *)VA + 0x20000 + 0x1000 * k, "\xb8\x00\x00\x00\x00\xc3", 6);
             if (round & 1 && k % 2)
-                *(volatile u8 *)(VA + 0x220000 + 0x1000 * k) = 1;
+                *(volatile u8 *)(VA + 0x420000 + 0x1000 * k) = 1;
         }
         equal("value", call_code(x), 0);
         for (unsigned k = 0; k < count; k++) {
