@@ -541,6 +541,10 @@ void tlb_stores_add(struct tcg_mmu *mmu, struct tlb_stores *slot, unsigned n)
             slot->entry[k] = (uint16_t)(n + 1);
             return;
         }
+    if (!mmu->root->tables.watched) { /* hardly any page is looked for: not worth the search */
+        slot->entry[0] = TLB_ANYWHERE;
+        return;
+    }
     const unsigned count = all_contexts(mmu, list);
     for (unsigned k = 0; k < STORES_WAYS; k++)
         if (!stores_live(mmu, slot, list, count, slot->entry[k] - 1u)) {
