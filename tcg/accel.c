@@ -386,9 +386,6 @@ static void vcpu_destroy_tcg(struct vcpu *cpu)
 static bool vcpu_init_tcg(struct vcpu *cpu, struct vemu_error **errp)
 {
     struct tcg_machine *tm = tcg_machine_of(cpu->machine);
-    if (tm->saved_mode != SAVED_OFF && tm->icount)
-        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                         "-icount: saved translations are not counted yet; use -jit-cache off");
     if (tm->saved_mode != SAVED_OFF && !tm->saved_dir)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "-accel tcg: jit-cache needs a directory: jit-cache-dir=DIR");

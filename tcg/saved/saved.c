@@ -91,7 +91,7 @@ struct entry {
     uint64_t mode;
     uint32_t offset, len;
     uint8_t tier, ends;
-    unsigned page_count, part_count, exit_count, guest_insns;
+    unsigned page_count, part_count, exit_count, guest_insns, longest;
     int32_t delta[MAX_PAGES];
     struct {
         uint8_t page;
@@ -146,6 +146,7 @@ static bool parse(const uint8_t *data, size_t size, struct entry *e)
         e->parts[n].code = bytes_get(&r, (size_t)(e->parts[n].hi - e->parts[n].lo));
     e->ends = (uint8_t)bytes_get_le(&r, 1);
     e->guest_insns = (unsigned)bytes_get_le(&r, 2);
+    e->longest = (unsigned)bytes_get_le(&r, 2);
     e->exit_count = (unsigned)bytes_get_le(&r, 2);
     e->len = (uint32_t)bytes_get_le(&r, 4);
     if (r.bad || e->parts[0].page || e->parts[0].lo != e->offset || e->exit_count > MAX_EXITS ||
@@ -283,6 +284,7 @@ static enum refusal load(struct tcg_machine *tm, const struct entry *e, uint64_t
     b->ends = e->ends & 7;
     b->queued = e->tier > 1;
     b->guest_insns = (uint16_t)e->guest_insns;
+    b->longest = (uint16_t)e->longest;
     describe_exits(tm, b, e);
     describe_parts(tm, b, e, pages);
     enum tcg_compiled done = tm->backend->load(tm, b, &payload);
@@ -477,6 +479,7 @@ static bool save_block(struct tcg_machine *tm, const struct tcg_block *b, struct
         store_le32(out->data + at, (uint32_t)(out->len - at));
     bytes_put_le(out, b->ends, 1);
     bytes_put_le(out, b->guest_insns, 2);
+    bytes_put_le(out, b->longest, 2);
     bytes_put_le(out, b->exit_count, 2);
     bytes_put_le(out, b->len, 4);
     for (unsigned n = 0; n < b->exit_count; n++) {

@@ -37,6 +37,14 @@ for arch in ${ICOUNT_ARCHS:-amd64 i386}; do
                 counted "$accel, boot $k" "$arch" "$cpus" "$accel"
             done
         done
+        # Translations of an earlier run, which wrote them.
+        cache=$logs/icount-cache.$$
+        mkdir "$cache"
+        for mode in rw ro; do
+            counted "tier2=on, jit-cache $mode" "$arch" "$cpus" \
+                "tier2=on,jit-cache=$mode,jit-cache-dir=$cache"
+        done
+        rm -rf "$cache"
         # Work for every processor, twice.
         for k in $(seq $((2 * $(nproc)))); do
             sh -c 'while :; do :; done' &

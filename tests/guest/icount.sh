@@ -24,6 +24,9 @@ run() {
         tr -d '\r' >"$dir/$name.$how.tap"
 }
 
+cache=$dir/cache
+rm -rf "$cache"
+mkdir "$cache" || exit 1
 n=0
 for name in "$@"; do
     run "$name" off tier2=off
@@ -31,11 +34,13 @@ for name in "$@"; do
     run "$name" on tier2=on,inject=1
     run "$name" interp backend=interp
     run "$name" one tier2=off,one-insn=on # every difference of where blocks end shows
+    run "$name" save "tier2=sync,tier2-threshold=2,jit-cache=rw,jit-cache-dir=$cache"
+    run "$name" saved "tier2=sync,tier2-threshold=2,jit-cache=ro,jit-cache-dir=$cache"
     n=$((n + 1)) why=
     plan=$(sed -n 's/^1\.\.//p' "$dir/$name.off.tap") passed=$(grep -c '^ok ' "$dir/$name.off.tap")
     [ -n "$plan" ] && [ "$plan" = "$passed" ] || why="passed ${passed:-0} of ${plan:-?}"
     grep -q '^end [1-9]' "$dir/$name.off.hash" || why="$why, no hash"
-    for how in sync on interp one; do
+    for how in sync on interp one save saved; do
         cmp -s "$dir/$name.off.hash" "$dir/$name.$how.hash" || why="$why, $how differs"
     done
     [ -z "$why" ] || printf 'not '

@@ -90,6 +90,7 @@ static void save_side(const struct side_table *t, struct bytes *out)
         bytes_put_le(out, s->first, 2);
         bytes_put_le(out, s->count, 2);
         bytes_put_le(out, s->x87, 2);
+        bytes_put_le(out, s->rest, 2);
     }
     for (unsigned n = 0; n < t->place_count; n++) {
         const struct place *p = &side_places(t)[n];
@@ -236,13 +237,15 @@ static bool load_side(struct tcg_machine *tm, struct tcg_block *b, struct bytes_
     for (unsigned n = 0; n < t->snapshot_count; n++, s++) {
         uint32_t ret = (uint32_t)bytes_get_le(in, 4), pc = (uint32_t)bytes_get_le(in, 4);
         unsigned first = (unsigned)bytes_get_le(in, 2), count = (unsigned)bytes_get_le(in, 2),
-                 x87 = (unsigned)bytes_get_le(in, 2);
+                 x87 = (unsigned)bytes_get_le(in, 2), rest = (unsigned)bytes_get_le(in, 2);
         *s = (struct snapshot){.pc = (int32_t)pc,
                                .ret = ret & SNAPSHOT_MAX_RET,
                                .x87 = x87 & 0xfff,
                                .first = first & 0x7fff,
-                               .count = count & SNAPSHOT_MAX_PLACES};
-        if (s->ret != ret || s->x87 != x87 || s->first != first || s->count != count)
+                               .count = count & SNAPSHOT_MAX_PLACES,
+                               .rest = rest & SNAPSHOT_MAX_REST};
+        if (s->ret != ret || s->x87 != x87 || s->first != first || s->count != count ||
+            s->rest != rest)
             return false;
     }
     struct place *to = (struct place *)(void *)s;
