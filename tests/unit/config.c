@@ -202,7 +202,7 @@ Test(config, mistakes_name_option_value_and_what_would_be_right)
         {"-hda x", "-hda is not available yet: disks are virtio-blk so far: use -drive "
                    "file=FILE,if=virtio"},
         {"-drive if=none", "-drive needs file=, as in file=disk.qcow2,if=virtio"},
-        {"-drive file=x,if=ide", "-drive: if=ide is not available yet; use virtio, none"},
+        {"-drive file=x,if=ide", "-drive: if=ide is not available yet; use virtio, none, pflash"},
         {"-drive file=x,format=vmdk", "-drive: format is 'vmdk', but must be one of raw, qcow2"},
         {"-drive file=x,cache=yes", "-drive: cache is 'yes', but must be one of writeback, "
                                     "writethrough, none, directsync, unsafe"},
