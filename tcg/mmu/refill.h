@@ -63,6 +63,19 @@ static inline void tlb_set_bit(uint64_t *bits, unsigned n, bool value)
     bits[n / 64] = (bits[n / 64] & ~bit) | (value ? bit : 0);
 }
 
+static inline bool tlb_bit(const uint64_t *bits, unsigned n)
+{
+    return bits[n / 64] >> n % 64 & 1;
+}
+
+/* Entry n of a context is going to let the page be written. */
+static inline void note_stores(struct tcg_mmu *mmu, struct tlb_fast fast, unsigned n)
+{
+    struct tlb_stores *slot = tlb_stores_slot(mmu, fast.tag + fast.addend);
+    if (slot->entry[0] != n + 1 && slot->entry[1] != n + 1)
+        tlb_stores_add(mmu, slot, n);
+}
+
 /* The fast table learns of a page, for this kind of access. */
 static inline void tlb_take_up(struct tcg_mmu *mmu, struct tcg_ctx *ctx, uint64_t vpage,
                                enum tcg_access access, struct tlb_fast fast, bool global)
@@ -72,14 +85,30 @@ static inline void tlb_take_up(struct tcg_mmu *mmu, struct tcg_ctx *ctx, uint64_
         ctx->rd[n] = fast;
         tlb_set_bit(ctx->rd_local, n, !global);
     } else if (access == TCG_WRITE) {
-        if (fast.tag == vpage) { /* else stores to it are looked at anyway */
-            struct tlb_stores *slot = tlb_stores_slot(mmu, vpage + fast.addend);
-            if (slot->entry[0] != n + 1 && slot->entry[1] != n + 1)
-                tlb_stores_add(mmu, slot, n);
-        }
+        if (fast.tag == vpage) /* else stores to it are looked at anyway */
+            note_stores(mmu, fast, n);
         ctx->wr[n] = fast;
         tlb_set_bit(ctx->wr_local, n, !global);
     }
+}
+
+/* The page whose place vpage is about to take goes where victims are looked for. */
+static inline void tlb_keep_victim(struct tcg_mmu *mmu, struct tcg_ctx *ctx, uint64_t vpage,
+                                   enum tcg_access access)
+{
+    const bool write = access == TCG_WRITE;
+    const unsigned n = tlb_index(vpage), v = tlb_victim_index(vpage);
+    struct tlb_fast *table = write ? ctx->wr : ctx->rd;
+    uint64_t *local = write ? ctx->wr_local : ctx->rd_local,
+             *keyed = write ? ctx->wr_keyed : ctx->rd_keyed;
+    /* Flags: it would be of no use there. */
+    if (table[n].tag & TLB_FLAGS || table[n].tag == vpage)
+        return;
+    if (write)
+        note_stores(mmu, table[n], v);
+    table[v] = table[n];
+    tlb_set_bit(local, v, tlb_bit(local, n));
+    tlb_set_bit(keyed, v, tlb_bit(keyed, n));
 }
 
 /* The guest's entry for vaddr, when it allows the access and nothing is to be set in it. */
@@ -130,8 +159,11 @@ static inline void *tlb_refill(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t
     const uint64_t offset = range->offset + (paddr - range->start);
     if (access == TCG_WRITE && !tlb_may_store_unseen(range->ram, offset))
         return NULL;
-    if (!(++tc->counters.tlb_refills % HUGE_SAMPLE))
-        huge_sample(tc->tm, range->ram, offset);
+    if (!(++tc->counters.tlb_refills % TLB_VICTIM_SAMPLE)) {
+        tlb_keep_victim(mmu, ctx, vpage, access);
+        if (!(tc->counters.tlb_refills % HUGE_SAMPLE))
+            huge_sample(tc->tm, range->ram, offset);
+    }
     uint8_t *host = range->ram->host + offset;
     tlb_take_up(mmu, ctx, vpage, access,
                 (struct tlb_fast){vpage, (uint64_t)(uintptr_t)host - vpage}, global);

@@ -213,9 +213,9 @@ void tlb_flush_all(struct tcg_cpu *tc)
 }
 
 /* Entries that a bitmap has, which is empty afterwards. */
-static void drop_marked(struct tlb_fast *fast, uint64_t marked[TLB_L1_SIZE / 64])
+static void drop_marked(struct tlb_fast *fast, uint64_t marked[TLB_FAST_SIZE / 64])
 {
-    for (unsigned w = 0; w < TLB_L1_SIZE / 64; w++)
+    for (unsigned w = 0; w < TLB_FAST_SIZE / 64; w++)
         for (; marked[w]; marked[w] &= marked[w] - 1)
             fast[64 * w + (unsigned)__builtin_ctzll(marked[w])].tag = TLB_INVALID;
 }
@@ -255,11 +255,12 @@ static void code_drop_page(struct tcg_mmu *mmu, const struct tcg_space *sp, uint
 /* What is cached of one 4 KiB page, without the rest of a large page it may be part of. */
 static void space_drop_page(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t vpage)
 {
-    unsigned n = tlb_index(vpage);
-    for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++) {
-        fast_drop(&sp->ctx[k]->rd[n], vpage);
-        fast_drop(&sp->ctx[k]->wr[n], vpage);
-    }
+    const unsigned places[] = {tlb_index(vpage), tlb_victim_index(vpage)};
+    for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
+        for (unsigned p = 0; p < ARRAY_SIZE(places); p++) {
+            fast_drop(&sp->ctx[k]->rd[places[p]], vpage);
+            fast_drop(&sp->ctx[k]->wr[places[p]], vpage);
+        }
     code_drop_page(tc->mmu, sp, vpage);
 }
 
@@ -279,7 +280,7 @@ void tlb_page_fault(struct tcg_cpu *tc, uint64_t vaddr)
 
 static void ctx_drop_range(struct tcg_ctx *ctx, uint64_t base, unsigned shift)
 {
-    for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
+    for (unsigned n = 0; n < TLB_FAST_SIZE; n++) {
         if (!((ctx->rd[n].tag ^ base) >> shift))
             ctx->rd[n].tag = TLB_INVALID;
         if (!((ctx->wr[n].tag ^ base) >> shift))
@@ -566,7 +567,7 @@ static void protect_anywhere(struct tcg_mmu *mmu, struct tlb_stores *slot,
 {
     *slot = (struct tlb_stores){{0}};
     for (unsigned c = 0; c < count; c++)
-        for (unsigned n = 0; n < TLB_L1_SIZE; n++) {
+        for (unsigned n = 0; n < TLB_FAST_SIZE; n++) {
             struct tlb_fast *f = &list[c]->wr[n];
             protect_entry(f, host);
             if (may_store(f) && tlb_stores_slot(mmu, f->tag + f->addend) == slot &&

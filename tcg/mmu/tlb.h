@@ -5,6 +5,11 @@
  * inline), the jump cache (PC -> host code) and the link table (which cross-page links were seen to
  * lead to the right block).
  *
+ * Two pages that are used in turn and have one place (a stack and a table of constants) must not
+ * cost a miss each time. So at the end of a fast table there are entries that lost their places,
+ * where compiled code looks before it calls C. One miss in a few puts the page there whose place it
+ * takes: what happens all the time is soon found, and random accesses do not pay for it.
+ *
  * Behind the fast tables there is no larger table of pages: a miss reads the guest's own table
  * (fill.c). What is kept is where that is, for each region of 2 MiB: an eighth of what entries of
  * our own would take, or a single entry where a large page maps the region. Both this and what is
@@ -30,6 +35,9 @@
 enum {
     TLB_L1_BITS = 10,
     TLB_L1_SIZE = 1 << TLB_L1_BITS,
+    TLB_VICTIMS = 64,
+    TLB_VICTIM_SAMPLE = 16, /* misses */
+    TLB_FAST_SIZE = TLB_L1_SIZE + TLB_VICTIMS,
     TLB_CODE_PAGES_BITS = 12,
     TLB_CODE_PAGES = 1 << TLB_CODE_PAGES_BITS,
     TLB_REGION_BITS = 10, /* 1024 regions: 2 GiB */
@@ -105,11 +113,11 @@ struct exec_pages {
 };
 
 struct tcg_ctx {
-    struct tlb_fast rd[TLB_L1_SIZE],
-        wr[TLB_L1_SIZE]; /* first: reached through the pinned pointer */
-    uint64_t rd_local[TLB_L1_SIZE / 64], wr_local[TLB_L1_SIZE / 64]; /* not of global pages */
-    uint64_t rd_keyed[TLB_L1_SIZE / 64],
-        wr_keyed[TLB_L1_SIZE / 64]; /* entries that may be of pages with a key */
+    struct tlb_fast rd[TLB_FAST_SIZE],
+        wr[TLB_FAST_SIZE]; /* first: reached through the pinned pointer */
+    uint64_t rd_local[TLB_FAST_SIZE / 64], wr_local[TLB_FAST_SIZE / 64]; /* not of global pages */
+    uint64_t rd_keyed[TLB_FAST_SIZE / 64],
+        wr_keyed[TLB_FAST_SIZE / 64]; /* entries that may be of pages with a key */
     struct jump_entry jumps[JUMP_CACHE_SIZE];
     uint32_t links[LINK_TABLE_SIZE]; /* link id when validated for this context */
     /* where in exec the pages are that the link depends on: the one it comes from, and goes to */
@@ -264,6 +272,11 @@ void tlb_page_fault(struct tcg_cpu *tc, uint64_t vaddr);
 static inline unsigned tlb_index(uint64_t vaddr)
 {
     return (unsigned)(vaddr >> MEM_PAGE_BITS) & (TLB_L1_SIZE - 1);
+}
+/* Where that entry goes when another page takes its place. */
+static inline unsigned tlb_victim_index(uint64_t vaddr)
+{
+    return TLB_L1_SIZE + (tlb_index(vaddr) & (TLB_VICTIMS - 1));
 }
 /*
  * The entry that translates vaddr for the access, filled if needed, and taken up in level 1; NULL:

@@ -18,9 +18,14 @@ bool access_slow_only(const struct access *a)
     return (a->attr & IR_MEM_IDX) != 0;
 }
 
+static struct span access_span(const struct access *a)
+{
+    return (struct span){.hi = 1 << access_width(a), .write = a->store || (a->attr & IR_MEM_RMW)};
+}
+
 uint8_t *access_tlb_check(struct emit *e, const struct access *a, int t, int u)
 {
-    struct span s = {.hi = 1 << access_width(a), .write = a->store || (a->attr & IR_MEM_RMW)};
+    struct span s = access_span(a);
     return access_tlb_check_span(e, a->addr, &s, t, u);
 }
 
@@ -33,9 +38,27 @@ static void linear_address(struct emit *e, const struct span *s, int to, int add
         emit_mov(e, true, to, addr);
 }
 
+/* t := addend of entry t of those from `first` on, if it is of page u. Returns the jump if not. */
+static uint8_t *probe(struct emit *e, bool write, unsigned first, int t, int u)
+{
+    size_t table = (write ? offsetof(struct tcg_ctx, wr) : offsetof(struct tcg_ctx, rd)) +
+                   first * sizeof(struct tlb_fast);
+    emit_rm(e, X_CMP | OPC_W, u, mem_index(CTX, t, 0, (int32_t)table));
+    uint8_t *slow = emit_jcc(e, CC_NE);
+    emit_load(e, true, t,
+              mem_index(CTX, t, 0, (int32_t)(table + offsetof(struct tlb_fast, addend))));
+    return slow;
+}
+
+/* t, u: as the probe of the table left them when it missed. */
+static uint8_t *probe_victims(struct emit *e, bool write, int t, int u)
+{
+    emit_alu_imm(e, 4, G_AND, t, (TLB_VICTIMS - 1) * (int)sizeof(struct tlb_fast));
+    return probe(e, write, TLB_L1_SIZE, t, u);
+}
+
 uint8_t *access_tlb_check_span(struct emit *e, int addr, const struct span *s, int t, int u)
 {
-    size_t table = s->write ? offsetof(struct tcg_ctx, wr) : offsetof(struct tcg_ctx, rd);
     if (s->lo)
         linear_address(e, s, t, addr, s->lo);
     emit_vex_rr(e, V_RORX | OPC_W, t, NO_REG, s->lo ? t : addr); /* index: bits 12 up, times 16 */
@@ -43,11 +66,22 @@ uint8_t *access_tlb_check_span(struct emit *e, int addr, const struct span *s, i
     linear_address(e, s, u, addr, s->hi - 1);
     emit_alu_imm(e, 4, G_AND, t, (TLB_L1_SIZE - 1) * (int)sizeof(struct tlb_fast));
     emit_alu_imm(e, 8, G_AND, u, -(int32_t)MEM_PAGE_SIZE);
-    emit_rm(e, X_CMP | OPC_W, u, mem_index(CTX, t, 0, (int32_t)table));
-    uint8_t *slow = emit_jcc(e, CC_NE);
-    emit_load(e, true, t,
-              mem_index(CTX, t, 0, (int32_t)(table + offsetof(struct tlb_fast, addend))));
-    return slow;
+    return probe(e, s->write, 0, t, u);
+}
+
+/* Likewise, and among the victims. */
+static uint8_t *check_everywhere(struct emit *e, int addr, const struct span *s, int t, int u)
+{
+    uint8_t *missed = access_tlb_check_span(e, addr, s, t, u), *found = emit_jmp(e);
+    emit_patch(missed, e->p);
+    missed = probe_victims(e, s->write, t, u);
+    emit_patch(found, e->p);
+    return missed;
+}
+
+uint8_t *access_victim_check(struct emit *e, const struct access *a, int t, int u)
+{
+    return probe_victims(e, access_span(a).write, t, u);
 }
 
 uint8_t *access_alignment_check(struct emit *e, const struct access *a)
@@ -260,7 +294,7 @@ static void own_check(struct cg *g, const struct stub *s, int u, bool restore)
     struct emit *e = &g->e;
     if (s->own.hi == s->own.lo)
         return;
-    uint8_t *slow = access_tlb_check_span(e, s->access.addr, &s->own, s->page_t, u);
+    uint8_t *slow = check_everywhere(e, s->access.addr, &s->own, s->page_t, u);
     if (restore)
         emit_load(e, true, u, cg_scratch_mem(0));
     emit_jmp_to(e, s->page_hit);
@@ -277,7 +311,7 @@ static void kept_refill(struct cg *g, const struct stub *s)
         k++;
     const int u = temporaries[k]; /* whatever it holds is kept */
     emit_store(e, 8, u, cg_scratch_mem(0));
-    uint8_t *slow = access_tlb_check_span(e, s->access.addr, &s->span, s->page_t, u);
+    uint8_t *slow = check_everywhere(e, s->access.addr, &s->span, s->page_t, u);
     emit_load(e, true, u, cg_scratch_mem(0));
     emit_store(e, 8, s->page_t, keep_mem(s->kept - 1u));
     emit_jmp_to(e, s->page_hit);
@@ -304,7 +338,7 @@ static uint8_t *page_refill(struct cg *g, const struct stub *s)
 {
     struct emit *e = &g->e;
     unsigned page = s->page - 1u;
-    uint8_t *slow = access_tlb_check_span(e, s->access.addr, &s->span, s->page_t, s->page_u);
+    uint8_t *slow = check_everywhere(e, s->access.addr, &s->span, s->page_t, s->page_u);
     emit_store(e, 8, s->page_t, page_mem(offsetof(struct tcg_cpu, page_addend), page));
     emit_store(e, 8, s->page_u, page_mem(offsetof(struct tcg_cpu, page_address), page));
     emit_store_imm(e, true, page_mem(offsetof(struct tcg_cpu, page_limit), page),
@@ -328,7 +362,7 @@ static bool wants_page_slot(const struct cg *g)
 /* The bytes that the check of the present access is for. */
 static struct span span_of(const struct cg *g, const struct access *a)
 {
-    struct span s = {.hi = 1 << access_width(a), .write = a->store || (a->attr & IR_MEM_RMW)};
+    struct span s = access_span(a);
     if (g->share_of[g->n]) {
         const struct cg_share *share = &g->shares[g->share_of[g->n] - 1];
         int32_t addr = share->disp - a->disp; /* what the register is beyond the base */
@@ -359,7 +393,7 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
     unsigned kept = known ? 0 : g->kept_of[g->n];
     bool ask = kept && (g->kept_valid >> (kept - 1) & 1);
     struct span span = span_of(g, a);
-    uint8_t *odd = NULL, *slow, noted = 0;
+    uint8_t *odd = NULL, *hit = NULL, *slow, noted = 0;
     uint16_t first, count;
     int t = NO_REG, u = NO_REG;
 
@@ -383,6 +417,7 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
         slow = ask    ? kept_check(g, kept - 1, t)
                : page ? page_check(g, a, &span, g->page_count, t)
                       : access_tlb_check_span(&g->e, a->addr, &span, t, u);
+        hit = g->e.p;
         if (kept && !ask && keep_wanted(g)) {
             emit_store(&g->e, 8, t, keep_mem(kept - 1));
             noted = (uint8_t)(1u << (kept - 1));
@@ -395,18 +430,17 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
     struct stub *s = access_stub(g, a, slow, first, count);
     s->share = (uint8_t)share;
     s->page_t = (int8_t)t;
-    if (page) {
-        s->page = (uint8_t)++g->page_count;
-        s->page_u = (int8_t)u;
-    }
-    s->kept = (uint8_t)(ask ? kept : 0);
-    if (kept) {
-        s->own = own_span(g, a);
-        s->page_u = (int8_t)u;
-    }
-    s->stale = noted; /* what a slow access goes past */
+    s->page_u = (int8_t)u;
+    s->found = hit;
     s->page_hit = g->e.p;
     s->span = span;
+    s->checks = !known && !slow_only && !ask;
+    if (page)
+        s->page = (uint8_t)++g->page_count;
+    s->kept = (uint8_t)(ask ? kept : 0);
+    if (kept)
+        s->own = own_span(g, a);
+    s->stale = noted; /* what a slow access goes past */
     s->imm = odd ? (uint64_t)(uintptr_t)odd : 0;
     return s;
 }
@@ -430,27 +464,36 @@ static void inline_store(struct cg *g, const struct access *a)
     s->back = g->e.p;
 }
 
-/* Nothing is known of the range, or it crosses a page: the routine checks for the access alone. */
-static void call_checking_routine(struct cg *g, const struct stub *s)
+uint8_t *access_look_for_victim(struct cg *g, const struct stub *s)
+{
+    uint8_t *slow = probe_victims(&g->e, s->span.write, s->page_t, s->page_u);
+    emit_jmp_to(&g->e, s->found);
+    return slow;
+}
+
+/* Nothing is known of the range, or it crosses a page: the routine checks for the access alone.
+ * Returns whether it was one, which says in ZF that C was not called. */
+static bool call_checking_routine(struct cg *g, const struct stub *s)
 {
     struct access a = s->access;
     a.addr = s->page_t;
     emit_rm(&g->e, X_LEA | OPC_W, a.addr, mem_at(s->access.addr, a.disp));
     a.disp = 0;
-    if (routine_call(g, &a, false)) {
+    if (routine_call(g, &a, ROUTINE_VICTIMS)) {
         exit_snapshot(g, s->first, s->count, s->pc, s->rest, s->x87);
-        return;
+        return true;
     }
     access_slow_arguments(&g->e, &a);
     select_thunk_call(g, cg_call_thunk(a.vec_live, access_c_entry(&a)), s);
     access_slow_result(&g->e, &a);
+    return false;
 }
 
 static void call_slow_way(struct cg *g, const struct stub *s)
 {
     const struct access *a = &s->access;
     bool general = a->data != NO_REG || !a->imm;
-    if (general && routine_call(g, a, true)) {
+    if (general && routine_call(g, a, ROUTINE_SLOW_WAY)) {
         exit_snapshot(g, s->first, s->count, s->pc, s->rest, s->x87);
         return;
     }
@@ -466,6 +509,9 @@ void access_stub_code(struct cg *g, struct stub *s)
     if (s->page) {
         uint8_t *slow = page_refill(g, s);
         emit_patch(slow, e->p);
+    } else if (s->checks) {
+        uint8_t *slow = access_look_for_victim(g, s);
+        emit_patch(slow, e->p);
     }
     keep_forget(g, s->stale);
     if (s->kept)
@@ -476,10 +522,12 @@ void access_stub_code(struct cg *g, struct stub *s)
         emit_patch((uint8_t *)(uintptr_t)s->imm, e->p);
         keep_forget(g, s->stale);
     }
-    if (s->share)
-        call_checking_routine(g, s);
-    else
+    if (!s->share) {
         call_slow_way(g, s);
+    } else if (call_checking_routine(g, s) && !s->checks) {
+        emit_mov_imm(e, s->page_t, 0); /* it was worked in; moves keep EFLAGS */
+        emit_patch(emit_jcc(e, CC_E), s->back);
+    }
     for (uint32_t m = s->known; m; m &= m - 1)
         emit_mov_imm(e, __builtin_ctz(m), 0);
     for (uint64_t m = s->known_spills; m; m &= m - 1)
@@ -506,7 +554,7 @@ static bool call_routine(struct cg *g, struct access *a)
         a->scratch[k] = (int8_t)cg_scratch(g);
     exit_places(g, g->home, &first, &count);
     a->vec_live = (uint8_t)cg_vec_live(g);
-    if (!routine_call(g, a, slow_only)) {
+    if (!routine_call(g, a, slow_only ? ROUTINE_SLOW_WAY : ROUTINE_ACCESS)) {
         g->gpr_locked = locked;
         return false;
     }

@@ -13,6 +13,12 @@ bool access_slow_only(const struct access *a);
  * of a miss. */
 uint8_t *access_tlb_check(struct emit *e, const struct access *a, int t, int u);
 uint8_t *access_tlb_check_span(struct emit *e, int addr, const struct span *s, int t, int u);
+/* The same in the entries that lost their places (tlb.h); t and u are as the check before left them
+ * when it missed. */
+uint8_t *access_victim_check(struct emit *e, const struct access *a, int t, int u);
+/* In the stub of a check in line that missed: goes on where it would have if the page is there.
+ * Returns the jump of a miss. */
+uint8_t *access_look_for_victim(struct cg *g, const struct stub *s);
 /* Returns the jump of a misaligned address. */
 uint8_t *access_alignment_check(struct emit *e, const struct access *a);
 /* The access itself, at m. */
@@ -24,9 +30,15 @@ void access_slow_arguments(struct emit *e, const struct access *a);
 enum c_entry access_c_entry(const struct access *a);
 void access_slow_result(struct emit *e, const struct access *a);
 
-/* A call of the routine for this access, or for its slow way alone, made when it is the first of
- * its kind. false: there is no room for it. */
-bool routine_call(struct cg *g, const struct access *a, bool slow_only);
+/* What a routine does. */
+enum routine_kind {
+    ROUTINE_ACCESS,   /* check, and access */
+    ROUTINE_SLOW_WAY, /* call C */
+    ROUTINE_VICTIMS,  /* check, among the victims too, and access; ZF says that C was not called */
+};
+/* A call of the routine for this access, made when it is the first of its kind. false: there is no
+ * room for it. */
+bool routine_call(struct cg *g, const struct access *a, enum routine_kind kind);
 /* Where the routine with this key is, made when there is none, while code is written up to `used`;
  * NULL: no such key, or no room. code_lock held. */
 const struct routine *routine_with_key(struct tcg_machine *tm, uint32_t key, const uint8_t *used);

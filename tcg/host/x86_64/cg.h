@@ -179,11 +179,13 @@ struct stub {
     uint16_t site;
     uint16_t x87;  /* x87_record() */
     uint16_t insn; /* STUB_X87 */
-    /* an access with a page slot: its number and 1, what the check works in, where a hit goes on */
+    /* an access with a check in line: what that works in, where a hit goes on; the number of its
+     * page slot and 1 */
     uint8_t page;
     int8_t page_t, page_u;
-    uint8_t *page_hit;
+    uint8_t *page_hit, *found; /* found: right behind the check */
     struct span span;
+    bool checks; /* it has a check of the TLB in line, its own or a shared one */
     /* an access: what shared checks know goes once C was called: where it is. share: its own. */
     uint8_t share;
     uint16_t known;

@@ -25,14 +25,14 @@ static uint32_t scratch_code(const struct access *a, int reg)
 
 /* Everything the code depends on; never 0. A constant that is stored is 0 (select_store,
  * access_stub_code). */
-static uint32_t access_key(const struct access *a, bool slow_only)
+static uint32_t access_key(const struct access *a, enum routine_kind kind)
 {
     uint32_t attr = (a->attr & 0x3fu) | (uint32_t)(a->attr >> IR_MEM_IDX_SHIFT & 3) << 6;
     return attr | (uint32_t)a->addr << 8 | (uint32_t)(a->data & 15) << 12 |
            scratch_code(a, a->scratch[0]) << 16 | scratch_code(a, a->scratch[1]) << 19 |
            (uint32_t)a->store << 22 | (uint32_t)a->vec << 23 | (uint32_t)a->wide << 24 |
            (uint32_t)a->vec_live << 25 | (uint32_t)(a->data == NO_REG) << 27 |
-           (uint32_t)slow_only << 28 | 1u << 31;
+           (uint32_t)kind << 28 | 1u << 31;
 }
 
 /* A register to work in that is not one of the access's and not `other`. */
@@ -60,12 +60,20 @@ static void move_borrowed(struct emit *e, const struct access *a, const int work
     }
 }
 
-static void emit_routine(struct emit *e, const struct access *a, bool slow_only,
+/* The page was found: work[0] is its addend. */
+static void finish(struct emit *e, const struct access *a, const int work[2])
+{
+    access_move(e, a, mem_index(work[0], a->addr, 0, 0));
+    move_borrowed(e, a, work, true);
+    emit_ret(e);
+}
+
+static void emit_routine(struct emit *e, const struct access *a, enum routine_kind kind,
                          const struct x86_backend *be)
 {
     static const uint16_t ways[] = {THUNK_ROUTINE, THUNK_ROUTINE_XMM, THUNK_ROUTINE_YMM};
     enum thunk slow_way = (enum thunk)(ways[a->vec_live] + access_c_entry(a));
-    if (!slow_only) {
+    if (kind != ROUTINE_SLOW_WAY) {
         uint8_t *odd = NULL, *missed;
         int work[2];
         work[0] = a->scratch[0] != NO_REG ? a->scratch[0] : borrow(a, a->scratch[1]);
@@ -74,10 +82,13 @@ static void emit_routine(struct emit *e, const struct access *a, bool slow_only,
         if (a->attr & IR_MEM_ALIGN)
             odd = access_alignment_check(e, a);
         missed = access_tlb_check(e, a, work[0], work[1]);
-        access_move(e, a, mem_index(work[0], a->addr, 0, 0));
-        move_borrowed(e, a, work, true);
-        emit_ret(e);
+        finish(e, a, work);
         emit_patch(missed, e->p);
+        if (kind == ROUTINE_VICTIMS) {
+            missed = access_victim_check(e, a, work[0], work[1]);
+            finish(e, a, work);
+            emit_patch(missed, e->p);
+        }
         if (odd)
             emit_patch(odd, e->p);
         move_borrowed(e, a, work, true);
@@ -85,6 +96,8 @@ static void emit_routine(struct emit *e, const struct access *a, bool slow_only,
     access_slow_arguments(e, a);
     emit_call_to(e, be->thunk[slow_way] - be->exec + be->write);
     access_slow_result(e, a);
+    if (kind == ROUTINE_VICTIMS)
+        emit_alu(e, 8, X_TEST, RSP, RSP);
     emit_ret(e);
 }
 
@@ -98,11 +111,11 @@ static struct routine *slot_of(struct x86_backend *be, uint32_t key)
 
 /* code_lock held; code is written up to `used` */
 static const struct routine *find_or_make(struct tcg_machine *tm, const struct access *a,
-                                          bool slow_only, const uint8_t *used)
+                                          enum routine_kind kind, const uint8_t *used)
 {
     struct x86_backend *be = tm->backend_data;
     struct code_area *area = &be->area[0];
-    uint32_t key = access_key(a, slow_only);
+    uint32_t key = access_key(a, kind);
     struct routine *r = slot_of(be, key);
     if (r->key)
         return r;
@@ -114,10 +127,10 @@ static const struct routine *find_or_make(struct tcg_machine *tm, const struct a
     /* Twice: the first time tells how long it is. */
     struct emit e = {.p = be->write + area->end - ROUTINE_ROOM};
     const uint8_t *from = e.p;
-    emit_routine(&e, a, slow_only, be);
+    emit_routine(&e, a, kind, be);
     uint64_t start = align_down(area->end - (uint64_t)(e.p - from), ROUTINE_ALIGN);
     e.p = be->write + start;
-    emit_routine(&e, a, slow_only, be);
+    emit_routine(&e, a, kind, be);
     perfmap_add(tm, be->exec + start, (size_t)(area->end - start), "vemu_access");
     area->end = start;
     be->routine_count++;
@@ -125,16 +138,16 @@ static const struct routine *find_or_make(struct tcg_machine *tm, const struct a
     return r;
 }
 
-bool routine_call(struct cg *g, const struct access *a, bool slow_only)
+bool routine_call(struct cg *g, const struct access *a, enum routine_kind kind)
 {
     struct x86_backend *be = g->be;
     const struct routine *r;
     if (g->second_tier) {
         pthread_mutex_lock(&g->tm->code_lock);
-        r = find_or_make(g->tm, a, slow_only, be->write + be->area[0].used);
+        r = find_or_make(g->tm, a, kind, be->write + be->area[0].used);
         pthread_mutex_unlock(&g->tm->code_lock);
     } else { /* has the lock, and fills the area that routines grow into */
-        r = find_or_make(g->tm, a, slow_only, g->e.p);
+        r = find_or_make(g->tm, a, kind, g->e.p);
         g->e.end = be->write + be->area[0].end - CODE_MARGIN;
     }
     if (!r)
@@ -168,12 +181,12 @@ static struct access access_of_key(uint32_t key)
 const struct routine *routine_with_key(struct tcg_machine *tm, uint32_t key, const uint8_t *used)
 {
     struct access a = access_of_key(key);
-    bool slow_only = key >> 28 & 1;
-    if (access_key(&a, slow_only) != key || (key >> 16 & 7) > 4 || (key >> 19 & 7) > 4 ||
-        a.vec_live > LIVE_256 || a.addr == RSP || (!a.store && a.data == NO_REG) ||
-        (a.attr & IR_MEM_SIZE) > (a.vec ? IR_W256 : IR_W64))
+    enum routine_kind kind = (enum routine_kind)(key >> 28 & 3);
+    if (access_key(&a, kind) != key || (key >> 16 & 7) > 4 || (key >> 19 & 7) > 4 ||
+        kind > ROUTINE_VICTIMS || a.vec_live > LIVE_256 || a.addr == RSP ||
+        (!a.store && a.data == NO_REG) || (a.attr & IR_MEM_SIZE) > (a.vec ? IR_W256 : IR_W64))
         return NULL;
-    return find_or_make(tm, &a, slow_only, used);
+    return find_or_make(tm, &a, kind, used);
 }
 
 void routine_flush(struct x86_backend *be)

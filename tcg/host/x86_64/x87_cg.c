@@ -163,6 +163,8 @@ void x87_stub(struct cg *g, struct stub *s)
     const bool access = s->access.data != NO_REG;
     uint32_t attr = s->imm ? X87_ACCESS_STORE_STATE : X87_ACCESS_LOAD_STATE;
     if (access) {
+        uint8_t *missed = access_look_for_victim(g, s);
+        emit_patch(missed, e->p);
         attr = ir_x87_bytes(i->imm) | (i->op == IR_X87_ST ? X87_ACCESS_WRITE : X87_ACCESS_READ) |
                ir_x87_opcode(i->imm) << X87_ACCESS_OP_SHIFT;
         emit_store(e, 8, s->access.addr, ENV_MEM(call_arg));
@@ -192,6 +194,10 @@ static void memory_op(struct cg *g, const struct ir_insn *i)
     struct stub *s = x87_jump(g, access_tlb_check_span(&g->e, addr, &span, t, u));
     s->access.addr = (int8_t)addr;
     s->access.data = (int8_t)t;
+    s->page_t = (int8_t)t;
+    s->page_u = (int8_t)u;
+    s->span = span;
+    s->found = g->e.p;
     s->first = first;
     s->count = count;
     s->back = g->e.p;
