@@ -9,11 +9,11 @@
 enum { MEM_DEPTH_MAX = 64 };
 #define MEM_SIZE_MAX (UINT64_C(1) << 63)
 
-/* Readers in progress, counted by epoch with __atomic operations. Slots are picked by thread so
- * that vCPUs do not share a cache line. */
+/* Readers in progress, counted by epoch. Slots are picked by thread so that vCPUs do not share a
+ * cache line. */
 enum { MEM_READER_SLOTS = 32 };
 struct mem_reader_slot {
-    uint32_t active[2];
+    _Atomic uint32_t active[2];
 } __attribute__((aligned(64)));
 
 /* A view with its ranges behind it. */
@@ -25,9 +25,8 @@ struct mem_view_node {
 
 struct mem_space {
     struct mem_reader_slot readers[MEM_READER_SLOTS];
-    /* Read without the lock, by __atomic operations; the lock's holder alone writes. */
-    struct mem_view_node *current;
-    uint32_t epoch; /* 0 or 1: which counter new readers use */
+    struct mem_view_node *_Atomic current;
+    _Atomic uint32_t epoch; /* 0 or 1: which counter new readers use */
 
     char *name;
     pthread_mutex_t *lock;
