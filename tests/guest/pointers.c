@@ -138,8 +138,12 @@ static void read_only(void)
         make_rounds(3, false);
         for (unsigned n = 0; n < ROUNDS; n++)
             rounds[n].ways &= ~(u64)(n < ROUNDS / 2 ? 4 : 0);
-        rounds[ROUNDS / 2].ways |= 5;
-        rounds[ROUNDS / 2].pointer = VA + FAR + 0x40;
+        /* The pointer is there for some rounds, or since this one. */
+        for (unsigned n = ROUNDS / 2 - k; n <= ROUNDS / 2; n++)
+            rounds[n].ways &= ~1ull;
+        rounds[ROUNDS / 2 - k].ways |= 1;
+        rounds[ROUNDS / 2 - k].pointer = VA + FAR + 0x40;
+        rounds[ROUNDS / 2].ways |= 4;
         pte_at(VA + FAR, 1)[0] &= ~PTE_W;
         invlpg(VA + FAR);
         regs_init(&r, walk, 0);
