@@ -2,8 +2,8 @@
 #include "tcg/disas.h"
 
 #include "config.h"
+#include "core/util/library.h"
 
-#include <dlfcn.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,24 +48,16 @@ struct disas {
     cs_err (*close)(csh *);
 };
 
-static bool symbol(void *library, const char *name, void *out, size_t size)
-{
-    void *p = dlsym(library, name);
-    if (p)
-        __builtin_memcpy(out, &p, size);
-    return p != NULL;
-}
-
 struct disas *disas_open(void)
 {
     struct disas *d = calloc(1, sizeof *d);
     if (!d)
         return NULL;
     d->library = dlopen(CONFIG_CAPSTONE_SONAME, RTLD_NOW | RTLD_LOCAL);
-    if (!d->library || !symbol(d->library, "cs_open", &d->open, sizeof d->open) ||
-        !symbol(d->library, "cs_disasm", &d->disasm, sizeof d->disasm) ||
-        !symbol(d->library, "cs_free", &d->free_insns, sizeof d->free_insns) ||
-        !symbol(d->library, "cs_close", &d->close, sizeof d->close)) {
+    if (!d->library || !library_symbol(d->library, "cs_open", &d->open) ||
+        !library_symbol(d->library, "cs_disasm", &d->disasm) ||
+        !library_symbol(d->library, "cs_free", &d->free_insns) ||
+        !library_symbol(d->library, "cs_close", &d->close)) {
         disas_close(d);
         return NULL;
     }

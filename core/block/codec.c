@@ -2,8 +2,8 @@
 #include "core/block/codec.h"
 
 #include "config.h"
+#include "core/util/library.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -62,25 +62,16 @@ void codec_free(struct codec *c)
     free(c);
 }
 
-#if CONFIG_ZLIB || CONFIG_ZSTD
-static bool symbol(void *library, const char *name, void *out)
-{
-    void *p = dlsym(library, name);
-
-    memcpy(out, &p, sizeof p);
-    return p != NULL;
-}
-#endif
-
 static const char *open_zlib(struct codec *c)
 {
 #if CONFIG_ZLIB
     c->zlib = dlopen(CONFIG_ZLIB_SONAME, RTLD_NOW | RTLD_LOCAL);
-    if (!c->zlib || !symbol(c->zlib, "inflateInit2_", &c->inflateInit2_) ||
-        !symbol(c->zlib, "inflate", &c->inflate) ||
-        !symbol(c->zlib, "inflateEnd", &c->inflateEnd) ||
-        !symbol(c->zlib, "deflateInit2_", &c->deflateInit2_) ||
-        !symbol(c->zlib, "deflate", &c->deflate) || !symbol(c->zlib, "deflateEnd", &c->deflateEnd))
+    if (!c->zlib || !library_symbol(c->zlib, "inflateInit2_", &c->inflateInit2_) ||
+        !library_symbol(c->zlib, "inflate", &c->inflate) ||
+        !library_symbol(c->zlib, "inflateEnd", &c->inflateEnd) ||
+        !library_symbol(c->zlib, "deflateInit2_", &c->deflateInit2_) ||
+        !library_symbol(c->zlib, "deflate", &c->deflate) ||
+        !library_symbol(c->zlib, "deflateEnd", &c->deflateEnd))
         return "zlib compression needs the library " CONFIG_ZLIB_SONAME " (package zlib1g)";
     return NULL;
 #else
@@ -93,11 +84,11 @@ static const char *open_zstd(struct codec *c)
 {
 #if CONFIG_ZSTD
     c->zstd = dlopen(CONFIG_ZSTD_SONAME, RTLD_NOW | RTLD_LOCAL);
-    if (!c->zstd || !symbol(c->zstd, "ZSTD_createDStream", &c->createDStream) ||
-        !symbol(c->zstd, "ZSTD_freeDStream", &c->freeDStream) ||
-        !symbol(c->zstd, "ZSTD_decompressStream", &c->decompressStream) ||
-        !symbol(c->zstd, "ZSTD_compress", &c->compress) ||
-        !symbol(c->zstd, "ZSTD_isError", &c->isError))
+    if (!c->zstd || !library_symbol(c->zstd, "ZSTD_createDStream", &c->createDStream) ||
+        !library_symbol(c->zstd, "ZSTD_freeDStream", &c->freeDStream) ||
+        !library_symbol(c->zstd, "ZSTD_decompressStream", &c->decompressStream) ||
+        !library_symbol(c->zstd, "ZSTD_compress", &c->compress) ||
+        !library_symbol(c->zstd, "ZSTD_isError", &c->isError))
         return "zstd compression needs the library " CONFIG_ZSTD_SONAME " (package libzstd1)";
     return NULL;
 #else

@@ -2,11 +2,11 @@
 #include "core/block/uring.h"
 
 #include "config.h"
+#include "core/util/library.h"
 
 #include <stddef.h>
 
 #if CONFIG_LIBURING
-#include <dlfcn.h>
 #include <liburing.h>
 #include <stdlib.h>
 
@@ -22,14 +22,6 @@ struct uring {
     int (*submit)(struct io_uring *);
 };
 
-static bool symbol(void *library, const char *name, void *out)
-{
-    void *p = dlsym(library, name);
-
-    __builtin_memcpy(out, &p, sizeof p);
-    return p != NULL;
-}
-
 struct uring *uring_open(int event_fd, const char **why)
 {
     struct uring *u = calloc(1, sizeof *u);
@@ -41,10 +33,10 @@ struct uring *uring_open(int event_fd, const char **why)
         return NULL;
     *why = CONFIG_LIBURING_SONAME " is not installed";
     u->library = dlopen(CONFIG_LIBURING_SONAME, RTLD_NOW | RTLD_LOCAL);
-    if (!u->library || !symbol(u->library, "io_uring_queue_init", &init) ||
-        !symbol(u->library, "io_uring_queue_exit", &u->exit) ||
-        !symbol(u->library, "io_uring_submit", &u->submit) ||
-        !symbol(u->library, "io_uring_register_eventfd", &register_eventfd))
+    if (!u->library || !library_symbol(u->library, "io_uring_queue_init", &init) ||
+        !library_symbol(u->library, "io_uring_queue_exit", &u->exit) ||
+        !library_symbol(u->library, "io_uring_submit", &u->submit) ||
+        !library_symbol(u->library, "io_uring_register_eventfd", &register_eventfd))
         goto fail;
     *why = "the kernel refuses it";
     if (init(URING_ENTRIES, &u->ring, 0) != 0)

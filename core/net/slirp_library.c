@@ -2,9 +2,8 @@
 #include "core/net/slirp_library.h"
 
 #if CONFIG_SLIRP
-#include <dlfcn.h>
-#include <string.h>
 #include "core/util/error.h"
+#include "core/util/library.h"
 #include "core/util/range.h"
 
 bool slirp_library_open(struct slirp_library *lib, const char *what, struct vemu_error **errp)
@@ -31,9 +30,7 @@ bool slirp_library_open(struct slirp_library *lib, const char *what, struct vemu
         return error_set(errp, VEMU_ERROR_UNSUPPORTED,
                          "%s needs the library " CONFIG_SLIRP_SONAME " (package libslirp0)", what);
     for (unsigned i = 0; i < ARRAY_SIZE(symbols); i++) {
-        void *p = dlsym(lib->handle, symbols[i].name);
-        memcpy(symbols[i].function, &p, sizeof p);
-        if (!p) {
+        if (!library_symbol(lib->handle, symbols[i].name, symbols[i].function)) {
             slirp_library_close(lib);
             return error_set(errp, VEMU_ERROR_UNSUPPORTED,
                              "%s: " CONFIG_SLIRP_SONAME " has no function %s; version 4.7 has it",
