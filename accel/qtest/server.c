@@ -10,6 +10,7 @@
 #include "core/device/irq_tap.h"
 #include "core/device/machine.h"
 #include "core/util/error.h"
+#include "core/util/hex.h"
 #include "core/util/range.h"
 #include "core/util/size.h"
 
@@ -183,14 +184,6 @@ static void put_base64(struct qtest_server *s, const uint8_t *data, size_t len)
             four[k] = k <= n ? base64[bits >> (18 - 6 * k) & 63] : '=';
         put(s, four, 4);
     }
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* Both stop at the end of the text; what is missing of the block stays zero. */

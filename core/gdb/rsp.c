@@ -4,19 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "core/util/hex.h"
 
 static const char digits[] = "0123456789abcdef";
-
-static int digit_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 /* ---- input ----------------------------------------------------------------------------------- */
 
@@ -77,7 +67,7 @@ static enum rsp_event feed_byte(struct rsp *rsp, uint8_t c)
         return RSP_NOTHING;
     case RSP_SUM1:
     case RSP_SUM2:
-        digit = digit_value((char)c);
+        digit = hex_digit((char)c);
         rsp->overflow |= digit < 0;
         rsp->want = (uint8_t)(rsp->want << 4 | (digit & 15));
         if (rsp->state == RSP_SUM1) {
@@ -172,7 +162,7 @@ bool hex_number(const char **p, uint64_t *value)
     uint64_t v = 0;
     unsigned n = 0;
 
-    for (int d; (d = digit_value((*p)[n])) >= 0; n++) {
+    for (int d; (d = hex_digit((*p)[n])) >= 0; n++) {
         if (v >> 60)
             return false;
         v = v << 4 | (unsigned)d;
@@ -187,7 +177,7 @@ bool hex_bytes(const char **p, void *bytes, size_t len)
     uint8_t *out = bytes;
 
     for (size_t i = 0; i < len; i++) {
-        int high = digit_value(**p), low = high < 0 ? -1 : digit_value((*p)[1]);
+        int high = hex_digit(**p), low = high < 0 ? -1 : hex_digit((*p)[1]);
         if (low < 0)
             return false;
         out[i] = (uint8_t)(high << 4 | low);

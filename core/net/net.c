@@ -8,6 +8,7 @@
 #include "core/device/machine.h"
 #include "core/net/backend.h"
 #include "core/util/endian.h"
+#include "core/util/hex.h"
 #include "core/util/range.h"
 
 static const struct netdev_backend *const backends[] = {&netdev_user, &netdev_tap, &netdev_stream,
@@ -438,11 +439,10 @@ bool net_address_parse(const char *text, uint8_t address[NET_ADDRESS_SIZE])
     for (unsigned i = 0; i < NET_ADDRESS_SIZE; i++) {
         unsigned value = 0;
         for (unsigned k = 0; k < 2; k++, text++) {
-            static const char digits[] = "0123456789abcdef";
-            const char *digit = *text ? strchr(digits, *text | 0x20) : NULL;
-            if (!digit)
+            int digit = hex_digit(*text);
+            if (digit < 0)
                 return false;
-            value = value << 4 | (unsigned)(digit - digits);
+            value = value << 4 | (unsigned)digit;
         }
         address[i] = (uint8_t)value;
         if (i + 1 < NET_ADDRESS_SIZE && *text != ':' && *text != '-')

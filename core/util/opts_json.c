@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/util/error.h"
+#include "core/util/hex.h"
 
 enum { JSON_DEPTH_MAX = 16, KEY_MAX = 256, QUOTE_MAX = 80, ITEMS_MAX = 1024 };
 
@@ -46,11 +47,10 @@ static bool hex4(struct json *j, unsigned *value)
 {
     *value = 0;
     for (int i = 0; i < 4; i++, j->p++) {
-        const char *digits = "0123456789abcdef", *at;
-        at = *j->p ? strchr(digits, *j->p | 0x20) : NULL;
-        if (!at)
+        int digit = hex_digit(*j->p);
+        if (digit < 0)
             return fail(j, "four hexadecimal digits");
-        *value = *value << 4 | (unsigned)(at - digits);
+        *value = *value << 4 | (unsigned)digit;
     }
     return true;
 }

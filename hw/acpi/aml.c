@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/util/endian.h"
+#include "core/util/hex.h"
 
 enum {
     OP_NAME = 0x08,
@@ -182,11 +183,6 @@ void aml_string(struct aml *a, const char *text)
     aml_bytes(a, text, strlen(text) + 1);
 }
 
-static unsigned hex_digit(char c)
-{
-    return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'A' + 10);
-}
-
 /* Three letters of five bits and four hexadecimal digits, big-endian. */
 void aml_eisaid(struct aml *a, const char *id)
 {
@@ -196,8 +192,11 @@ void aml_eisaid(struct aml *a, const char *id)
     }
     uint32_t v = (uint32_t)(id[0] - 0x40) << 26 | (uint32_t)(id[1] - 0x40) << 21 |
                  (uint32_t)(id[2] - 0x40) << 16;
-    for (unsigned i = 0; i < 4; i++)
-        v |= hex_digit(id[3 + i]) << (12 - 4 * i);
+    for (unsigned i = 0; i < 4; i++) {
+        int digit = hex_digit(id[3 + i]);
+        a->failed |= digit < 0;
+        v |= (uint32_t)(digit & 15) << (12 - 4 * i);
+    }
     put8(a, OP_DWORD);
     put_le(a, __builtin_bswap32(v), 4);
 }
