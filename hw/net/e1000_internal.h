@@ -159,7 +159,7 @@ struct e1000 {
     struct timer throttle; /* ITR: no interrupt before it expires */
     struct timer resume;   /* after a load: goes on with transmitting */
     bool transmitting;
-    uint8_t rx_frame[NET_FRAME_MAX];
+    uint8_t rx_frame[NET_FRAME_MAX]; /* one that is stored otherwise than it came */
 
     uint32_t regs[E1000_REGISTERS_END / 4];
     uint32_t icr;

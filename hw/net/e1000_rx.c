@@ -173,6 +173,7 @@ void e1000_receive(void *opaque, const struct net_packet *p)
     bool inexact;
     uint16_t special = 0;
     uint8_t status;
+    const uint8_t *frame = p->data;
     uint32_t len = p->len;
 
     if (!(rctl & RCTL_EN) || !filter(s, p->data, tagged, &inexact))
@@ -182,15 +183,19 @@ void e1000_receive(void *opaque, const struct net_packet *p)
         return;
     }
     status = checksum_status(s, p, tagged) | (inexact ? STATUS_PIF : 0);
-    memcpy(s->rx_frame, p->data, len);
     if (tagged && *e1000_reg(s, E1000_CTRL) & CTRL_VME) {
-        special = load_be16(s->rx_frame + VLAN_AT + 2);
-        memmove(s->rx_frame + VLAN_AT, s->rx_frame + VLAN_AT + VLAN_TAG, len - VLAN_AT - VLAN_TAG);
+        special = load_be16(frame + VLAN_AT + 2);
         len -= VLAN_TAG;
+        memcpy(s->rx_frame, frame, VLAN_AT);
+        memcpy(s->rx_frame + VLAN_AT, frame + VLAN_AT + VLAN_TAG, len - VLAN_AT);
+        frame = s->rx_frame;
         status |= STATUS_VP;
     }
     if (len < FRAME_MIN) {
+        if (frame != s->rx_frame)
+            memcpy(s->rx_frame, frame, len);
         memset(s->rx_frame + len, 0, FRAME_MIN - len);
+        frame = s->rx_frame;
         len = FRAME_MIN;
     }
     uint32_t needed = (len + FCS + buffer_size(s) - 1) / buffer_size(s);
@@ -200,7 +205,7 @@ void e1000_receive(void *opaque, const struct net_packet *p)
         e1000_interrupt(s, ICR_RXO);
         return;
     }
-    store(s, s->rx_frame, len, status, special);
+    store(s, frame, len, status, special);
     count_frame(s, p->data, p->len + FCS);
     uint32_t threshold = ring_size(s) >> (1 + (rctl >> RCTL_RDMTS_SHIFT & 3));
     e1000_interrupt(s, ICR_RXT0 | (available(s) <= threshold ? ICR_RXDMT0 : 0u));
