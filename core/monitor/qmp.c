@@ -89,16 +89,6 @@ bool qmp_add_chardev(struct qmp *q, struct chardev *chr, bool pretty, struct vem
     return ok;
 }
 
-bool qmp_has_chardev(const struct qmp *q, const struct chardev *chr)
-{
-    list_for_each(s, &q->sessions, struct qmp_session, node)
-    {
-        if (s->chr == chr)
-            return s->connected;
-    }
-    return false;
-}
-
 /* ---- running commands ------------------------------------------------------------------------ */
 
 bool qmp_pending(const struct qmp *q)

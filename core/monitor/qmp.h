@@ -44,6 +44,5 @@ bool qmp_pending(const struct qmp *q);
 void qmp_process(struct qmp *q);
 /* Tell every peer that has negotiated. Takes the reference to data, which may be NULL. */
 void qmp_event(struct qmp *q, const char *name, json_t *data);
-bool qmp_has_chardev(const struct qmp *q, const struct chardev *chr);
 
 #endif

@@ -36,7 +36,7 @@ enum { NET_QUEUE_BYTES = 4 << 20 };
 struct netdev {
     struct list node;
     struct vemu_machine *machine;
-    char *id, *info;
+    char *id;
     const struct netdev_backend *backend;
     void *priv;
     unsigned takes; /* backend->takes, less what this one turned out not to do */
@@ -68,7 +68,6 @@ void netdev_input(struct netdev *nd, const struct net_packet *packet, bool direc
 bool netdev_input_room(struct netdev *nd);
 /* From now on `send` may, or may not, be called. */
 void netdev_set_busy(struct netdev *nd, bool busy);
-bool netdev_set_info(struct netdev *nd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A line for the user, after the back end's name. */
 void netdev_warn(struct netdev *nd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

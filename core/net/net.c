@@ -307,11 +307,6 @@ const char *netdev_id(const struct netdev *nd)
     return nd->id;
 }
 
-const char *netdev_info(const struct netdev *nd)
-{
-    return nd->info ? nd->info : nd->backend->name;
-}
-
 static char *make_id(struct vemu_machine *m, const char *id)
 {
     char text[32];
@@ -365,7 +360,6 @@ static struct netdev *new_from_opts(struct vemu_machine *m, const char *id, stru
     timer_init(&nd->kick, m->clocks, VCLOCK_HOST, kicked, nd);
     snprintf(what, sizeof what, "netdev %s", backend->name);
     if (!backend->open(nd, opts, what, errp)) {
-        free(nd->info);
         free(nd->id);
         free(nd);
         return NULL;
@@ -398,7 +392,6 @@ void netdev_free(struct netdev *nd)
         netdev_warn(nd, "the end of the capture could not be written");
     list_remove(&nd->node);
     free(nd->scratch);
-    free(nd->info);
     free(nd->id);
     free(nd);
 }
@@ -406,21 +399,6 @@ void netdev_free(struct netdev *nd)
 void netdev_free_all(struct vemu_machine *m)
 {
     list_for_each_safe(nd, &m->netdevs, struct netdev, node) netdev_free(nd);
-}
-
-bool netdev_set_info(struct netdev *nd, const char *fmt, ...)
-{
-    va_list ap;
-    char *text;
-
-    va_start(ap, fmt);
-    bool ok = vasprintf(&text, fmt, ap) >= 0;
-    va_end(ap);
-    if (ok) {
-        free(nd->info);
-        nd->info = text;
-    }
-    return ok;
 }
 
 void netdev_warn(struct netdev *nd, const char *fmt, ...)

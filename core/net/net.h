@@ -49,8 +49,6 @@ struct netdev *netdev_new(struct vemu_machine *m, const char *id, const char *sp
                           struct vemu_error **errp);
 struct netdev *netdev_find(struct vemu_machine *m, const char *id);
 const char *netdev_id(const struct netdev *nd);
-/* "user,net=10.0.2.0/24": for information. */
-const char *netdev_info(const struct netdev *nd);
 /* Has no front end any more. */
 void netdev_free(struct netdev *nd);
 void netdev_free_all(struct vemu_machine *m);

@@ -16,7 +16,6 @@
 enum {
     NET_ETH_HEADER = 14,
     NET_ADDRESS_SIZE = 6,
-    NET_MTU = 1500,
     /* The largest frame: a TCP segment of 64 KiB with its headers, and a VLAN tag. */
     NET_FRAME_MAX = 65535 + NET_ETH_HEADER + 4,
 };

@@ -151,8 +151,7 @@ static bool open_at(struct netdev *nd, const char *spec, const char *what, struc
         stream_close(nd);
         return false;
     }
-    return netdev_set_info(nd, "%s,%s", nd->backend->name,
-                           chardev_path(s->chr) ? chardev_path(s->chr) : spec);
+    return true;
 }
 
 /* Commas in names are doubled in option text. False: too long. */

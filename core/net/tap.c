@@ -304,8 +304,7 @@ static bool tap_open(struct netdev *nd, struct opts *opts, const char *what,
         tap_close(nd);
         return false;
     }
-    if ((!passed && !set_up(&ifr, bridge, what, errp)) ||
-        !netdev_set_info(nd, "tap,ifname=%.*s", IFNAMSIZ, ifr.ifr_name)) {
+    if (!passed && !set_up(&ifr, bridge, what, errp)) {
         tap_close(nd);
         return false;
     }

@@ -425,7 +425,6 @@ static const char known_options[] =
 static bool start(struct user *u, struct opts *opts, const char *what, struct vemu_error **errp)
 {
     const char *search[USER_SEARCH_MAX + 1];
-    char net[INET_ADDRSTRLEN];
     SlirpConfig cfg;
 
     if (!user_parse_config(opts, what, &cfg, search, errp) ||
@@ -448,10 +447,8 @@ static bool start(struct user *u, struct opts *opts, const char *what, struct ve
     u->slirp = u->lib.new(&cfg, &u->callbacks, u);
     if (!u->slirp)
         return error_set(errp, VEMU_ERROR_INVALID, "%s: libslirp refuses this configuration", what);
-    inet_ntop(AF_INET, &cfg.vnetwork, net, sizeof net);
     return add_forwards(u, opts, what, cfg.vdhcp_start, errp) &&
-           opts_check_used(opts, what, known_options, errp) &&
-           netdev_set_info(u->nd, "user,net=%s/%d", net, __builtin_popcount(cfg.vnetmask.s_addr));
+           opts_check_used(opts, what, known_options, errp);
 }
 
 static bool user_open(struct netdev *nd, struct opts *opts, const char *what,
