@@ -4,34 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "core/cpu/cpu.h"
-#include "core/cpu/x86.h"
-
-static bool cpu_init(struct vcpu *cpu, struct vemu_error **errp)
-{
-    (void)errp;
-    cpu->regs = aligned_alloc(64, (sizeof(struct x86_regs) + 63) / 64 * 64);
-    memset(cpu->regs, 0, sizeof(struct x86_regs));
-    return true;
-}
-static void cpu_destroy(struct vcpu *cpu)
-{
-    free(cpu->regs);
-}
-static void cpu_kick(struct vcpu *cpu)
-{
-    (void)cpu;
-}
-static void features(struct vemu_machine *m, uint32_t *words)
-{
-    (void)m;
-    memset(words, 0xff, X86_FEAT_WORDS * sizeof *words);
-}
-static const struct accel still_accel = {.name = "still",
-                                         .x86_features = features,
-                                         .vcpu_init = cpu_init,
-                                         .vcpu_destroy = cpu_destroy,
-                                         .vcpu_kick = cpu_kick};
+#include "tests/still_accel.h"
 
 bool board_machine_try(struct vemu_machine *m, const struct board_class *cls,
                        const struct board_config *cfg, struct vemu_error **err)

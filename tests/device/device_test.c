@@ -6,12 +6,7 @@
 #include <string.h>
 #include "core/state/state.h"
 #include "core/util/error.h"
-
-static void kick(struct vcpu *cpu)
-{
-    (void)cpu;
-}
-static const struct accel test_accel = {.name = "none", .vcpu_kick = kick};
+#include "tests/still_accel.h"
 
 void test_machine_init(struct vemu_machine *m)
 {
@@ -19,7 +14,7 @@ void test_machine_init(struct vemu_machine *m)
     cr_assert(machine_init(m, &err), "%s", err ? vemu_error_message(err) : "");
     m->io = mem_space_new("io", 0x10000, &m->lock, &err);
     cr_assert(m->io, "%s", err ? vemu_error_message(err) : "");
-    m->accel = &test_accel;
+    m->accel = &still_accel;
     clock_set_manual(m->clocks, true);
     clock_set_running(m->clocks, true);
 }

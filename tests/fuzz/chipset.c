@@ -11,44 +11,15 @@
 #include <unistd.h>
 #include <vemu/block.h>
 
-#include "core/cpu/cpu.h"
-#include "core/cpu/x86.h"
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
 #include "hw/board.h"
 #include "hw/x86/boards.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/still_accel.h"
 
 enum { RAM = 32 << 20, FLASH = 64 << 10, RECORD = 8, RECORDS_MOST = 2000 };
-
-/* ---- vCPUs that only have registers ---------------------------------------------------------- */
-
-static bool cpu_init(struct vcpu *cpu, struct vemu_error **errp)
-{
-    (void)errp;
-    cpu->regs = aligned_alloc(64, (sizeof(struct x86_regs) + 63) / 64 * 64);
-    memset(cpu->regs, 0, sizeof(struct x86_regs));
-    return true;
-}
-static void cpu_destroy(struct vcpu *cpu)
-{
-    free(cpu->regs);
-}
-static void cpu_kick(struct vcpu *cpu)
-{
-    (void)cpu;
-}
-static void features(struct vemu_machine *m, uint32_t *words)
-{
-    (void)m;
-    memset(words, 0xff, X86_FEAT_WORDS * sizeof *words);
-}
-static const struct accel still = {.name = "still",
-                                   .x86_features = features,
-                                   .vcpu_init = cpu_init,
-                                   .vcpu_destroy = cpu_destroy,
-                                   .vcpu_kick = cpu_kick};
 
 /* ---- records --------------------------------------------------------------------------------- */
 
@@ -147,7 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cfg.pflash[0] = (struct board_pflash){.block = flash, .origin = "flash"};
     if (!flash || !machine_init(m, NULL))
         fuzz_fail("no memory for a machine");
-    m->accel = &still;
+    m->accel = &still_accel;
     m->ram_size = RAM;
     clock_set_manual(m->clocks, true);
     clock_set_running(m->clocks, true);

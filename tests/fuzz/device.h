@@ -18,13 +18,13 @@
 #define TESTS_FUZZ_DEVICE_H
 
 #include <string.h>
-#include "core/cpu/cpu.h"
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
 #include "hw/pci/host_x86.h"
 #include "hw/pci/pci.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/still_accel.h"
 
 enum { FUZZ_RAM = 1 << 20, FUZZ_DEVFN = 3 << 3, FUZZ_OPERATIONS_MOST = 4096 };
 enum fuzz_op {
@@ -69,19 +69,13 @@ static inline uint64_t fuzz_take(struct fuzz_input *in, unsigned bytes)
     return v;
 }
 
-static inline void fuzz_kick(struct vcpu *cpu)
-{
-    (void)cpu;
-}
-
 static inline void fuzz_machine_init(struct fuzz_machine *f)
 {
-    static const struct accel accel = {.name = "none", .vcpu_kick = fuzz_kick};
     struct pci_host_config host = {.q35 = false};
     memset(f, 0, sizeof *f);
     if (!machine_init(&f->m, NULL))
         fuzz_fail("no machine");
-    f->m.accel = &accel;
+    f->m.accel = &still_accel;
     f->m.io = mem_space_new("io", 0x10000, &f->m.lock, NULL);
     f->ram = ram_block_new(&f->m.rams, "ram", FUZZ_RAM, false, NULL);
     if (!f->m.io || !f->ram)

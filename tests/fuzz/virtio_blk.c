@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "core/block/drive.h"
-#include "core/cpu/cpu.h"
 #include "core/device/machine.h"
 #include "core/state/state.h"
 #include "core/util/endian.h"
@@ -23,6 +22,7 @@
 #include "hw/pci/host_x86.h"
 #include "hw/pci/pci.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/still_accel.h"
 
 enum { RAM = 1 << 20, IMAGE = 256 << 10, STEPS_MOST = 2000, DEVFN = PCI_DEVFN(4, 0) };
 enum { LEGACY = 0xc000, MSIX = 0xe0001000u, MODERN = 0xe0004000u };
@@ -55,12 +55,6 @@ struct rig {
     uint16_t avail[QUEUES];
     int fd;
 };
-
-static void kick(struct vcpu *cpu)
-{
-    (void)cpu;
-}
-static const struct accel no_accel = {.name = "none", .vcpu_kick = kick};
 
 static bool swallow_msi(void *opaque, uint64_t addr, uint32_t data)
 {
@@ -131,7 +125,7 @@ static void set_up(struct rig *r, unsigned kind)
     memset(r, 0, sizeof *r);
     need(machine_init(&r->m, NULL), "a machine cannot be made");
     r->m.io = mem_space_new("io", 0x10000, &r->m.lock, NULL);
-    r->m.accel = &no_accel;
+    r->m.accel = &still_accel;
     ram = ram_block_new(&r->m.rams, "ram", RAM, false, NULL);
     need(r->m.io && ram, "no memory");
     mem_region_init_ram(&r->ram, "ram", ram, 0, RAM);
