@@ -223,6 +223,7 @@ Test(net_packet, addresses_are_six_bytes_of_two_digits)
                                       "52:54:00:12:34:56:78",
                                       "52:54:00:12:34:5g",
                                       "525400123456",
+                                      "52:54:00:12:34:\025\026",
                                       "52:54:0:12:34:56"};
     uint8_t a[NET_ADDRESS_SIZE];
 
