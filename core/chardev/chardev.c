@@ -133,12 +133,11 @@ bool chardev_set_path(struct chardev *chr, const char *path)
 
 void chardev_warn(struct chardev *chr, const char *fmt, ...)
 {
-    char text[256];
     va_list ap;
+
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    log_write_about(&chr->machine->log, LOG_WARN, "chardev", chr->id, fmt, ap);
     va_end(ap);
-    log_msg(&chr->machine->log, LOG_WARN, "chardev %s: %s", chr->id, text);
 }
 
 /* ---- option text ----------------------------------------------------------------------------- */

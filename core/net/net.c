@@ -403,13 +403,11 @@ void netdev_free_all(struct vemu_machine *m)
 
 void netdev_warn(struct netdev *nd, const char *fmt, ...)
 {
-    char text[256];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    log_write_about(&nd->machine->log, LOG_WARN, "network", nd->id, fmt, ap);
     va_end(ap);
-    log_msg(&nd->machine->log, LOG_WARN, "network '%s': %s", nd->id, text);
 }
 
 bool net_address_parse(const char *text, uint8_t address[NET_ADDRESS_SIZE])

@@ -158,3 +158,14 @@ void log_write(struct log *log, enum log_category category, const char *fmt, ...
         log->sink(log->opaque, category, line);
     pthread_mutex_unlock(&priv->lock);
 }
+
+void log_write_about(struct log *log, enum log_category category, const char *kind,
+                     const char *name, const char *fmt, va_list ap)
+{
+    char text[LOG_LINE_MAX];
+
+    if (!log_enabled(log, category))
+        return;
+    vsnprintf(text, sizeof text, fmt, ap);
+    log_write(log, category, "%s '%s': %s", kind, name, text);
+}

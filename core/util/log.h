@@ -6,6 +6,7 @@
 #ifndef CORE_UTIL_LOG_H
 #define CORE_UTIL_LOG_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,6 +39,10 @@ struct vemu_error;
 bool log_parse_mask(const char *items, uint32_t *mask, struct vemu_error **errp);
 void log_write(struct log *log, enum log_category category, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same for a message about one thing of a kind: `kind 'name': message`. */
+void log_write_about(struct log *log, enum log_category category, const char *kind,
+                     const char *name, const char *fmt, va_list ap)
+    __attribute__((format(printf, 5, 0)));
 
 static inline bool log_enabled(const struct log *log, enum log_category category)
 {

@@ -62,13 +62,11 @@ void virtio_reset(struct virtio *v)
 
 void virtio_break(struct virtio *v, const char *fmt, ...)
 {
-    char text[200];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    log_write_about(device_log(v->dev), LOG_GUEST_ERROR, "device", v->dev->cls->name, fmt, ap);
     va_end(ap);
-    log_msg(device_log(v->dev), LOG_GUEST_ERROR, "%s: %s", v->dev->cls->name, text);
     v->broken = true;
     if (!virtio_has(v, VIRTIO_F_VERSION_1))
         return;
