@@ -38,6 +38,8 @@ while [ $k -lt "$kills" ]; do
     delay
     # Fresh images and those that were killed before, in turn.
     [ $((k % 2)) = 0 ] || { rm -f "$dir/disk.qcow2"; "$img" create -q -f qcow2 "$dir/disk.qcow2" 48M || exit 1; }
+    # What the emulator before wrote must not be taken for this one's.
+    : >"$dir/out"
     "$emulator" -nographic -no-reboot -m 256M -kernel "$guests/amd64/vmlinuz" \
         -initrd "$guests/amd64/initrd-disk" -append "console=ttyS0 quiet demo=disklog first=$((k * 100000))" \
         -drive "file=$dir/disk.qcow2,if=virtio,format=qcow2" </dev/null >"$dir/out" 2>"$dir/log" &
@@ -51,7 +53,9 @@ while [ $k -lt "$kills" ]; do
     sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
     kill -9 $child 2>/dev/null
     wait $child 2>/dev/null
+    ended=$?
     child=
+    [ $ended = 137 ] || { echo "the emulator ended by itself with status $ended"; } >>"$dir/log"
     "$img" check "$dir/disk.qcow2" >>"$dir/log" 2>&1
     status=$?
     # 3: leaked clusters, which are allowed; the next one to use it repairs nothing by itself.
