@@ -2,8 +2,7 @@
  * virtio-blk: see virtio_blk.h.
  *
  * Data goes between the image and guest memory without a copy: a request's buffers are mapped, and
- * given to the block layer as they are. Buffers that are not RAM (a device's registers, ROM) go
- * through memory of ours, by the DMA functions, which refuse what must not be.
+ * given to the block layer as they are (core/memory/dma_list.h).
  *
  * A request that failed and is to be repeated (werror=stop) is not kept: its first descriptor is
  * noted in `again`, and its chain, which the driver does not own, is walked afresh when the machine
@@ -11,11 +10,11 @@
  */
 #include "hw/block/virtio_blk.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/block/drive.h"
 #include "core/device/machine.h"
+#include "core/memory/dma_list.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
 #include "hw/virtio/virtio.h"
@@ -73,7 +72,6 @@ enum {
     RANGE_UNMAP = 1,
     ID_SIZE = 20,
     RANGE_SECTORS_MAX = (1 << 22) - 1,
-    BOUNCE_MAX = 1 << 20, /* bytes of a request that are not RAM */
 };
 
 struct blk_props {
@@ -106,14 +104,9 @@ struct blk_request {
     struct virtio_blk *s;
     struct virtq *q;
     uint64_t status_addr;
-    uint32_t type;
     uint32_t in_bytes; /* of all buffers to write, the status byte among them */
     uint16_t head;
-    unsigned count;
-    uint8_t *bounce;        /* NULL: all is RAM */
-    struct dma_piece *maps; /* read: where the bytes went; count of them */
-    uint64_t *bounce_addrs; /* guest address of a piece that is in bounce; else ~0 */
-    struct iovec iov[];
+    struct dma_list data;
 };
 
 static uint64_t capacity(const struct virtio_blk *s)
@@ -144,21 +137,8 @@ static void finish_element(struct virtio_blk *s, struct virtq *q, uint16_t head,
 
 static void free_request(struct blk_request *r)
 {
-    free(r->bounce);
+    dma_list_free(&r->data);
     free(r);
-}
-
-/* What was read reaches guest memory, or is announced there. */
-static void deliver_read(struct blk_request *r)
-{
-    struct mem_space *memory = device_memory(r->s->v.dev);
-
-    for (unsigned i = 0; i < r->count; i++) {
-        if (r->bounce && r->bounce_addrs[i] != UINT64_MAX)
-            virtio_dma_write(&r->s->v, r->bounce_addrs[i], r->iov[i].iov_base, r->iov[i].iov_len);
-        else
-            dma_written(memory, &r->maps[i]);
-    }
 }
 
 static void request_done(struct vemu_block_request *req)
@@ -170,7 +150,7 @@ static void request_done(struct vemu_block_request *req)
 
     s->in_flight--;
     if (!write)
-        deliver_read(r);
+        dma_list_deliver(&r->data); /* what has nowhere to go is lost, as on a bus */
     if (req->error && !s->resetting) {
         int policy = write ? s->props.werror : s->props.rerror;
         enum drive_on_error what =
@@ -197,8 +177,8 @@ static void submit(struct blk_request *r, enum vemu_block_op op, uint64_t offset
     r->req.op = op;
     r->req.offset = offset;
     r->req.bytes = bytes;
-    r->req.iov = r->iov;
-    r->req.iov_count = r->count;
+    r->req.iov = r->data.iov;
+    r->req.iov_count = r->data.count;
     r->req.done = request_done;
     if (changes && !s->v.config[CONFIG_WRITEBACK])
         r->req.flags |= VEMU_BLOCK_FUA;
@@ -228,50 +208,9 @@ static bool gather(struct virtio_blk *s, const struct virtq_buffer *b, unsigned 
     return !len;
 }
 
-struct pieces {
-    struct virtio_blk *s;
-    bool to_guest;
-    unsigned count;
-    uint64_t bounce_bytes;
-    struct blk_request *r; /* NULL: only count */
-};
-
-/* One buffer, in as many pieces as it takes; false: no memory is there. */
-static bool add_pieces(struct pieces *p, uint64_t addr, uint64_t len)
-{
-    struct mem_space *memory = device_memory(p->s->v.dev);
-
-    while (len) {
-        struct dma_piece piece = {.len = len};
-        bool ram = dma_map(memory, addr, len, p->to_guest, &piece);
-        if (!ram) {
-            /* Up to the next page: RAM may begin there. */
-            piece.len = MIN(len, MEM_PAGE_SIZE - (addr & (MEM_PAGE_SIZE - 1)));
-            piece.host = p->r ? p->r->bounce + p->bounce_bytes : NULL;
-            p->bounce_bytes += piece.len;
-            if (p->bounce_bytes > BOUNCE_MAX)
-                return false;
-        }
-        if (p->r) {
-            if (p->count >= p->r->count || (!ram && !p->r->bounce))
-                return false;
-            p->r->iov[p->count] = (struct iovec){piece.host, piece.len};
-            p->r->maps[p->count] = piece;
-            if (p->r->bounce)
-                p->r->bounce_addrs[p->count] = ram ? UINT64_MAX : addr;
-            if (!ram && !p->to_guest && !virtio_dma_read(&p->s->v, addr, piece.host, piece.len))
-                return false;
-        }
-        p->count++;
-        addr += piece.len;
-        len -= piece.len;
-    }
-    return true;
-}
-
-/* The bytes [offset, offset + bytes) of the buffers, as pieces. */
-static bool walk_pieces(struct pieces *p, const struct virtq_buffer *b, unsigned count,
-                        uint64_t offset, uint64_t bytes)
+/* The bytes [offset, offset + bytes) of the buffers, as vectors. */
+static bool map_data(struct dma_list *list, const struct virtq_buffer *b, unsigned count,
+                     uint64_t offset, uint64_t bytes)
 {
     for (unsigned i = 0; i < count && bytes; i++) {
         if (offset >= b[i].len) {
@@ -279,7 +218,7 @@ static bool walk_pieces(struct pieces *p, const struct virtq_buffer *b, unsigned
             continue;
         }
         uint64_t n = MIN(bytes, b[i].len - offset);
-        if (!add_pieces(p, b[i].addr + offset, n))
+        if (!dma_list_add(list, b[i].addr + offset, n))
             return false;
         bytes -= n;
         offset = 0;
@@ -295,32 +234,19 @@ struct header {
 };
 
 static struct blk_request *new_request(struct virtio_blk *s, struct virtq *q,
-                                       const struct virtq_element *e, const struct header *h,
-                                       unsigned count, uint64_t bounce_bytes)
+                                       const struct virtq_element *e, const struct header *h)
 {
-    size_t addrs = bounce_bytes ? sizeof(uint64_t) : 0;
-    struct blk_request *r =
-        malloc(sizeof *r + count * (sizeof(struct iovec) + sizeof(struct dma_piece) + addrs));
+    struct blk_request *r = malloc(sizeof *r);
 
     if (!r)
         return NULL;
-    memset(r, 0, sizeof *r);
+    r->req = (struct vemu_block_request){0};
     r->s = s;
     r->q = q;
     r->head = e->head;
-    r->type = h->type;
     r->status_addr = h->status_addr;
     r->in_bytes = (uint32_t)MIN(e->in_bytes, UINT32_MAX);
-    r->count = count;
-    r->maps = (struct dma_piece *)(void *)(r->iov + count);
-    if (bounce_bytes) {
-        r->bounce_addrs = (uint64_t *)(void *)(r->maps + count);
-        r->bounce = calloc(1, bounce_bytes);
-        if (!r->bounce) {
-            free(r);
-            return NULL;
-        }
-    }
+    dma_list_init(&r->data, s->v.dev, h->type == BLK_T_IN);
     return r;
 }
 
@@ -343,18 +269,14 @@ static int start_transfer(struct virtio_blk *s, struct virtq *q, const struct vi
     const struct virtq_buffer *b = e->buffers + (read ? e->out : 0);
     unsigned buffers = read ? e->in : e->out;
     uint64_t offset = read ? 0 : HEADER_SIZE;
-    struct pieces p = {.s = s, .to_guest = read};
+    struct blk_request *r;
 
     if (!in_range(s, h->sector, h->data_bytes) || (!read && s->props.drive->read_only))
         return BLK_S_IOERR;
-    if (!walk_pieces(&p, b, buffers, offset, h->data_bytes))
-        return BLK_S_IOERR;
-    struct blk_request *r = new_request(s, q, e, h, p.count, p.bounce_bytes);
+    r = new_request(s, q, e, h);
     if (!r)
         return BLK_S_IOERR;
-    p = (struct pieces){.s = s, .to_guest = read, .r = r};
-    /* The map may have changed in between: the second walk must find the same. */
-    if (!walk_pieces(&p, b, buffers, offset, h->data_bytes) || p.count != r->count) {
+    if (!map_data(&r->data, b, buffers, offset, h->data_bytes)) {
         free_request(r);
         return BLK_S_IOERR;
     }
@@ -365,7 +287,7 @@ static int start_transfer(struct virtio_blk *s, struct virtq *q, const struct vi
 static int start_flush(struct virtio_blk *s, struct virtq *q, const struct virtq_element *e,
                        const struct header *h)
 {
-    struct blk_request *r = new_request(s, q, e, h, 0, 0);
+    struct blk_request *r = new_request(s, q, e, h);
 
     if (!r)
         return BLK_S_IOERR;
@@ -419,7 +341,7 @@ static int start_range(struct virtio_blk *s, struct virtq *q, const struct virtq
         return BLK_S_IOERR;
     if (!zero && !s->props.drive->discard)
         return BLK_S_OK; /* a hint that nobody wants to hear */
-    r = new_request(s, q, e, h, 0, 0);
+    r = new_request(s, q, e, h);
     if (!r)
         return BLK_S_IOERR;
     if (zero && (flags & RANGE_UNMAP) && s->props.drive->discard)
