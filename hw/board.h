@@ -44,9 +44,10 @@ struct board_config {
     bool has_uuid;
     uint8_t uuid[16]; /* as RFC 4122 has it */
     /* -boot: device letters or NULL, milliseconds (0: the default), UINT32_MAX: never */
-    const char *boot_order;
-    bool boot_menu;
-    uint32_t splash_time_ms, reboot_timeout_ms;
+    const char *boot_order, *boot_once;
+    bool boot_menu, boot_strict;
+    uint16_t splash_time_ms;
+    uint32_t reboot_timeout_ms;
     bool rtc_localtime; /* -rtc base=localtime */
     bool rtc_virtual;   /* it runs with virtual time */
     int64_t rtc_start;  /* -rtc base=DATE: Unix time at machine start; 0: the host's time */

@@ -15,6 +15,7 @@
 #include "core/util/error.h"
 #include "core/util/range.h"
 #include "hw/board.h"
+#include "libvemu/boot.h"
 #include "libvemu/config.h"
 #include "libvemu/disks.h"
 #include "libvemu/flash.h"
@@ -184,7 +185,7 @@ static void build_firmware_choices(const struct lib_machine *lm, struct board_co
     cfg->has_uuid = uuid != NULL;
     if (uuid)
         parse_uuid(uuid, cfg->uuid);
-    cfg->reboot_timeout_ms = UINT32_MAX;
+    boot_describe(c, cfg);
 }
 
 static bool build_board(struct lib_machine *lm, struct board_config *cfg, struct vemu_error **errp)

@@ -12,6 +12,7 @@
 #include "core/util/opts.h"
 #include "core/util/range.h"
 #include "core/util/size.h"
+#include "libvemu/boot.h"
 #include "libvemu/disks.h"
 
 enum { QUOTE_MAX = 80, CPUS_MAX = 64 };
@@ -624,10 +625,13 @@ const struct config_key config_keys[] = {
      .example = "on",
      .help = "on: name translated code for perf in /tmp/perf-PID.map"},
     {.name = "boot",
-     .shape = CONFIG_SCALAR,
-     .metavar = "KEY=VALUE...",
-     .example = "order=c",
-     .help = "accepted; there is nothing to choose from yet"},
+     .shape = CONFIG_PROPS,
+     .implied = "order",
+     .props = boot_props,
+     .check = boot_check,
+     .metavar = "[order=LETTERS][,once=LETTERS][,menu=on|off][,KEY=VALUE...]",
+     .example = "order=dc,menu=on",
+     .help = "what firmware starts: c disk, d CD-ROM, n network, a floppy; once: until a reset"},
     {.name = "keyboard",
      .shape = CONFIG_SCALAR,
      .metavar = "LAYOUT",

@@ -15,7 +15,8 @@
 enum { QUOTE_MAX = 80, SNAP_LEN = 65536 };
 
 /* The items of -nic that are the device's, not the back end's. */
-static const char *const nic_device_keys[] = {"model", "mac", "addr", "id", NULL};
+static const char *const nic_device_keys[] = {"model",     "mac",     "addr", "id",
+                                              "bootindex", "romfile", NULL};
 static const char *const netdev_skip[] = {"id", NULL};
 
 static bool is_none(const struct config_node *nic)

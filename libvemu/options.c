@@ -34,7 +34,7 @@ const struct option_desc option_table[] = {
     {.run = "pflash", .system = "pflash", .key = "pflash"},
     {.run = "firmware-dir", .system = "L", .aliases = "L", .key = "firmware-dir"},
     {.run = NULL, .system = NULL, .aliases = "dtb", .key = "dtb"},
-    {.run = NULL, .system = "boot", .key = "boot"},
+    {.run = "boot", .system = "boot", .key = "boot"},
     GROUP("Disks"),
     {.run = "disk", .system = "disk", .key = "disk"},
     {.run = "drive", .system = "drive", .key = "drive"},

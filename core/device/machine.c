@@ -23,6 +23,7 @@ bool machine_init(struct vemu_machine *m, struct vemu_error **errp)
     list_init(&m->chardevs);
     list_init(&m->drives);
     list_init(&m->netdevs);
+    list_init(&m->boot_targets);
     ram_list_init(&m->rams);
     m->run_state = RUN_STATE_PRELAUNCH;
 

@@ -52,6 +52,7 @@ struct vemu_machine {
     struct list drives;               /* core/block/drive.h */
     struct vemu_block_context *block; /* what they run on; NULL: there are none */
     struct list netdevs;              /* struct netdev: network back ends */
+    struct list boot_targets;         /* core/device/boot_target.h */
     unsigned net_addresses;           /* given out by net_address_default */
 
     struct vcpu **vcpus;
@@ -69,6 +70,7 @@ struct vemu_machine {
     int exit_status;
     enum run_state run_state;
     bool no_reboot, no_shutdown;
+    bool starts_firmware; /* which runs the expansion ROMs of devices; the board knows */
     char **firmware_dirs; /* where to look for firmware files first; ended by NULL; may be NULL */
 
     void *board; /* the board's own struct */

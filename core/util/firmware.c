@@ -26,7 +26,7 @@ static const struct {
     {"pxe-", ".rom", "ipxe-qemu"}, {"efi-", ".rom", "ipxe-qemu"},
 };
 
-static const char *package_of(const char *name)
+const char *firmware_package(const char *name)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(packages); i++) {
         size_t len = strlen(name), end = strlen(packages[i].ends);
@@ -55,7 +55,7 @@ char *firmware_find(const char *origin, const char *name, const char *const *dir
 {
     bool is_path = strchr(name, '/') || access(name, R_OK) == 0;
     char *path = is_path ? strdup(name) : look_in(dirs, name);
-    const char *package = package_of(name);
+    const char *package = firmware_package(name);
 
     if (!path && !is_path)
         path = look_in(places, name);

@@ -15,4 +15,7 @@ struct vemu_error;
 char *firmware_find(const char *origin, const char *name, const char *const *dirs,
                     struct vemu_error **errp);
 
+/* The package that has it, by its name; NULL: not known. */
+const char *firmware_package(const char *name);
+
 #endif

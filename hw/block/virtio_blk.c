@@ -17,6 +17,7 @@
 #include "core/memory/dma_list.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
+#include "hw/pci/pci_boot.h"
 #include "hw/virtio/virtio.h"
 #include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
@@ -84,7 +85,7 @@ struct blk_props {
     uint32_t logical_block_size, physical_block_size, min_io_size, opt_io_size;
     uint32_t max_discard_sectors, max_write_zeroes_sectors;
     uint32_t cyls, heads, secs;
-    uint32_t bootindex;
+    struct boot_target boot;
 };
 
 struct virtio_blk {
@@ -672,8 +673,7 @@ static void blk_exit(struct virtio_blk *s)
              "sectors of a discard", .min = 1, .max = RANGE_SECTORS_MAX),                          \
         PROP(PROP_U32, type_, m_.props.max_write_zeroes_sectors, "max-write-zeroes-sectors",       \
              "4194303", "sectors of a write of zeros", .min = 1, .max = RANGE_SECTORS_MAX),        \
-        PROP(PROP_U32, type_, m_.props.bootindex, "bootindex", "4294967295",                       \
-             "place in the boot order; 4294967295: none"),                                         \
+        BOOT_PROPS(type_, m_.props.boot),                                                          \
         PROP(PROP_U32, type_, m_.props.cyls, "cyls", "0", "cylinders that are shown; 0: by size",  \
              .max = 16383),                                                                        \
         PROP(PROP_U32, type_, m_.props.heads, "heads", "0", "heads that are shown; 0: 16",         \
@@ -693,6 +693,15 @@ static struct virtio_blk_pci *from_dev(struct device *dev)
     return container_of(dev, struct virtio_blk_pci, pci.pci.dev);
 }
 
+static void blk_pci_unrealize(struct device *dev)
+{
+    struct virtio_blk_pci *s = from_dev(dev);
+
+    boot_target_remove(&s->blk.props.boot);
+    blk_exit(&s->blk);
+    virtio_pci_exit(&s->pci);
+}
+
 static bool blk_pci_realize(struct device *dev, struct vemu_error **errp)
 {
     static const struct virtio_pci_ident ident = {.legacy_device = 0x1001, .class_code = 0x010000};
@@ -704,18 +713,14 @@ static bool blk_pci_realize(struct device *dev, struct vemu_error **errp)
         s->pci.disable_legacy = VIRTIO_PCI_ON;
     if (!blk_init(&s->blk, dev, errp))
         return false;
-    if (virtio_pci_init(&s->pci, &s->blk.v, &ident, errp))
+    if (!virtio_pci_init(&s->pci, &s->blk.v, &ident, errp)) {
+        blk_exit(&s->blk);
+        return false;
+    }
+    if (pci_boot_target_add(&s->blk.props.boot, dev, &s->pci.pci, BOOT_DISK, "/disk@0,0", errp))
         return true;
-    blk_exit(&s->blk);
+    blk_pci_unrealize(dev);
     return false;
-}
-
-static void blk_pci_unrealize(struct device *dev)
-{
-    struct virtio_blk_pci *s = from_dev(dev);
-
-    blk_exit(&s->blk);
-    virtio_pci_exit(&s->pci);
 }
 
 static void blk_pci_reset(struct device *dev)

@@ -258,6 +258,35 @@ bool fw_cfg_add_file(struct device *dev, const char *name, const void *data, siz
            list_file(s, name, len, key, at, errp);
 }
 
+/* The directory's entry of a file, or NULL. */
+static uint8_t *find_entry(struct fw_cfg *s, const char *name)
+{
+    for (unsigned n = 0; n < s->files; n++) {
+        uint8_t *entry = s->directory + 4 + n * DIR_ENTRY;
+        if (strcmp((char *)entry + 8, name) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+bool fw_cfg_has_file(struct device *dev, const char *name)
+{
+    return find_entry((struct fw_cfg *)dev, name) != NULL;
+}
+
+bool fw_cfg_put_file(struct device *dev, const char *name, const void *data, size_t len,
+                     struct vemu_error **errp)
+{
+    uint8_t *entry = find_entry((struct fw_cfg *)dev, name);
+
+    if (!entry)
+        return fw_cfg_add_file(dev, name, data, len, errp);
+    if (!fw_cfg_set(dev, load_be16(entry + 4), data, len, errp))
+        return false;
+    store_be32(entry, (uint32_t)len);
+    return true;
+}
+
 bool fw_cfg_add_live_file(struct device *dev, const char *name, const void *data, size_t len,
                           void (*update)(void *opaque), void *opaque, struct vemu_error **errp)
 {

@@ -63,8 +63,13 @@ bool fw_cfg_set_u64(struct device *dev, uint16_t key, uint64_t value, struct vem
  * taken, or the directory is full. */
 bool fw_cfg_add_file(struct device *dev, const char *name, const void *data, size_t len,
                      struct vemu_error **errp);
-/* The same for data that changes, but not in length: update is called when the guest selects it.
- * data must outlive the device. */
+/* The same, or other content for the file of that name. For a reset: guests that know the old
+ * length are not told. */
+bool fw_cfg_put_file(struct device *dev, const char *name, const void *data, size_t len,
+                     struct vemu_error **errp);
+bool fw_cfg_has_file(struct device *dev, const char *name);
+/* The same as fw_cfg_add_file for data that changes, but not in length: update is called when the
+ * guest selects it. data must outlive the device. */
 bool fw_cfg_add_live_file(struct device *dev, const char *name, const void *data, size_t len,
                           void (*update)(void *opaque), void *opaque, struct vemu_error **errp);
 

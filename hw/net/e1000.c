@@ -25,6 +25,8 @@ enum {
     ITR_UNIT_NS = 256,
 };
 
+#define BOOT_ROM "efi-e1000.rom"
+
 /* ---- interrupts ------------------------------------------------------------------------------ */
 
 static void update_irq(struct e1000 *s)
@@ -334,7 +336,9 @@ static void e1000_unrealize(struct device *dev)
     timer_cancel(&s->resume);
     if (s->nd)
         netdev_detach(s->nd);
+    boot_target_remove(&s->boot);
     pci_device_exit(&s->pci);
+    pci_rom_free(&s->pci, &s->rom);
 }
 
 /* A driver that stopped bus mastering has no buffers; one that started it may have. */
@@ -364,8 +368,12 @@ static bool e1000_realize(struct device *dev, struct vemu_error **errp)
         return false;
     timer_init(&s->throttle, device_clocks(dev), VCLOCK_VIRTUAL, throttle_expired, s);
     timer_init(&s->resume, device_clocks(dev), VCLOCK_VIRTUAL, room, s);
-    if (s->nd && !netdev_attach(s->nd, &frontend, s, errp)) {
+    if (!pci_rom_add_usual(&s->pci, &s->rom, s->romfile, BOOT_ROM, &s->boot.missing, errp) ||
+        !pci_boot_target_add(&s->boot, dev, &s->pci, BOOT_NETWORK, "/ethernet-phy@0", errp) ||
+        (s->nd && !netdev_attach(s->nd, &frontend, s, errp))) {
+        boot_target_remove(&s->boot);
         pci_device_exit(&s->pci);
+        pci_rom_free(&s->pci, &s->rom);
         return false;
     }
     s->pci.config_written = config_written;
@@ -394,6 +402,9 @@ static const struct prop_desc e1000_props[] = {
     PCI_PROPS(struct e1000, pci),
     PROP(PROP_NETDEV, struct e1000, nd, "netdev", NULL, "network back end it is connected to"),
     PROP(PROP_MAC, struct e1000, mac, "mac", NULL, "Ethernet address"),
+    BOOT_PROPS(struct e1000, boot),
+    PROP(PROP_STRING, struct e1000, romfile, "romfile", NULL,
+         "boot ROM that firmware runs (" BOOT_ROM " if it is installed); empty: none"),
     {0},
 };
 

@@ -9,7 +9,8 @@
 #include "core/clock/clock.h"
 #include "core/memory/memory.h"
 #include "core/net/net.h"
-#include "hw/pci/pci.h"
+#include "hw/pci/pci_boot.h"
+#include "hw/pci/rom.h"
 
 enum e1000_register {
     E1000_CTRL = 0x0000,
@@ -155,6 +156,9 @@ struct e1000 {
     struct pci_device pci;
     struct netdev *nd;             /* property */
     uint8_t mac[NET_ADDRESS_SIZE]; /* property */
+    struct boot_target boot;       /* property */
+    char *romfile;                 /* property */
+    struct pci_rom rom;
     struct mem_region mmio, io;
     struct timer throttle; /* ITR: no interrupt before it expires */
     struct timer resume;   /* after a load: goes on with transmitting */

@@ -12,13 +12,12 @@
 #include "hw/firmware/fw_cfg.h"
 #include "hw/firmware/smbios.h"
 #include "hw/pci/host_x86.h"
-#include "hw/timer/mc146818.h"
 #include "hw/x86/x86_common.h"
 
 /* Keys of the architecture. */
 enum { KEY_IRQ0_OVERRIDE = FW_CFG_ARCH_FIRST + 2 };
 enum { TABLES_SLACK = 4096, TABLES_MAX = 1 << 20 };
-enum { MIB_SHIFT = 20, CMOS_BOOT_ORDER_3 = 0x38 };
+enum { MIB_SHIFT = 20 };
 
 /* ---- ACPI ------------------------------------------------------------------------------------ */
 
@@ -148,44 +147,18 @@ static bool publish_e820(struct x86_board *b, struct vemu_error **errp)
     return fw_cfg_add_file(b->fw_cfg, "etc/e820", map, b->above_4g ? 40 : 20, errp);
 }
 
-/* -boot order=: letters to what the BIOS boot specification counts in CMOS RAM. */
-static unsigned boot_device(char letter)
-{
-    switch (letter) {
-    case 'a':
-    case 'b':
-        return 1;
-    case 'c':
-        return 2;
-    case 'd':
-        return 3;
-    case 'n':
-        return 4;
-    default:
-        return 0;
-    }
-}
-
 static bool publish_boot(struct x86_board *b, const struct board_config *cfg,
                          struct vemu_error **errp)
 {
-    const char *order = cfg->boot_order ? cfg->boot_order : "cad";
-    unsigned device[3] = {0};
     uint8_t wait[4];
-    for (unsigned n = 0; n < 3 && order[n]; n++)
-        device[n] = boot_device(order[n]);
-    if (b->rtc) {
-        mc146818_set_cmos(b->rtc, CMOS_BOOT_ORDER, (uint8_t)(device[1] << 4 | device[0]));
-        mc146818_set_cmos(b->rtc, CMOS_BOOT_ORDER_3, (uint8_t)(device[2] << 4 | 1));
-    }
     /* Milliseconds until it starts over when nothing boots; all ones: never. */
     store_le32(wait, cfg->reboot_timeout_ms);
     if (!fw_cfg_add_file(b->fw_cfg, "etc/boot-fail-wait", wait, sizeof wait, errp) ||
         !fw_cfg_set_u16(b->fw_cfg, FW_CFG_BOOT_MENU, cfg->boot_menu, errp))
         return false;
-    store_le32(wait, cfg->splash_time_ms);
-    return !cfg->splash_time_ms ||
-           fw_cfg_add_file(b->fw_cfg, "etc/boot-menu-wait", wait, sizeof wait, errp);
+    /* How long it waits for a key that calls the menu. */
+    store_le16(wait, cfg->splash_time_ms);
+    return !cfg->splash_time_ms || fw_cfg_add_file(b->fw_cfg, "etc/boot-menu-wait", wait, 2, errp);
 }
 
 bool x86_publish_firmware_files(struct x86_board *b, const struct board_config *cfg,

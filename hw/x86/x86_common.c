@@ -98,7 +98,9 @@ struct x86_board *x86_board_new(struct vemu_machine *m, const struct board_class
     b->cpus = cfg->cpus;
     b->firmware = cfg->bios || cfg->pflash[0].block;
     b->direct_boot = cfg->kernel && !b->firmware;
+    m->starts_firmware = b->firmware;
     x86_boot_init(&b->boot);
+    x86_boot_order_init(b, cfg);
     m->board = b;
     m->board_free = board_free;
     if (!cfg->cpus || cfg->cpus > cls->max_cpus) {
@@ -524,6 +526,8 @@ static bool board_reset(struct vemu_machine *m, struct vemu_error **errp)
         }
         lapic_enter_virtual_wire(b->lapics[0]);
         ok = x86_boot_apply(&b->boot, m, errp);
+    } else if (b->firmware) {
+        ok = x86_boot_order_write(b, errp);
     }
     for (unsigned i = 0; i < m->vcpu_count; i++)
         if (m->accel->put_state)

@@ -16,6 +16,7 @@
 #include "hw/acpi/tables.h"
 #include "hw/board.h"
 #include "hw/x86/boot/boot.h"
+#include "hw/x86/boot_order.h"
 #include "hw/x86/firmware_files.h"
 #include "hw/x86/irq_router.h"
 #include "hw/x86/mptable.h"
@@ -64,6 +65,7 @@ struct x86_board {
     size_t mptable_len;
 
     struct x86_acpi_files acpi_files; /* for firmware */
+    struct x86_boot_order boot_order;
 
     void *options; /* the board's property values */
     const struct prop_desc *props;

@@ -51,6 +51,18 @@ refuses 'firmware that is nowhere' "-bios: the firmware file 'nowhere.fd' is nei
     -bios nowhere.fd
 refuses 'firmware that is not installed' \
     "-bios: the firmware file 'OVMF-not.fd' is not installed; it is in the package ovmf" "$system" -bios OVMF-not.fd
+refuses 'boot letters that are none' "-boot: order 'cx' does not name devices; use letters of *" "$system" -boot cx
+refuses 'a boot letter twice' "-boot: once 'dcd' has d twice" "$system" -boot order=c,once=dcd
+refuses 'a menu that waits too long' \
+    "-boot: splash-time is '70000', but must be a number of milliseconds up to 65535" "$system" \
+    -boot menu=on,splash-time=70000
+refuses 'a picture for firmware' '-boot: splash= is not available yet: *' "$system" -boot splash=x.bmp
+refuses 'a place in the boot order twice' \
+    '-device: device e1000: bootindex=1 is e1000 n1'"'s already; give each device one of its own" \
+    "$system" -device e1000,id=n1,bootindex=1 -device e1000,bootindex=1
+refuses 'a boot ROM that is not installed' \
+    "-nic: device e1000: romfile: the firmware file 'efi-not.rom' is not installed; it is in the package ipxe-qemu" \
+    "$system" -nic user,romfile=efi-not.rom
 refuses 'a count that follows the host' "-icount: shift=auto follows the host's speed *" "$system" \
     -icount shift=auto
 refuses 'an instruction that takes too long' "-icount: shift is '11', but must be a number from 0 to 10*" \

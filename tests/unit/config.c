@@ -59,7 +59,8 @@ Test(config, both_styles_and_both_dashes_write_the_same_keys)
     value_is("-s", "gdb", "tcp::1234");
     value_is("-nographic -nodefaults", "defaults", "off");
     value_is("-display none -vga none -monitor none", "vga", "none");
-    value_is("-boot order=c -k de", "boot", "order=c");
+    value_is("-boot order=c -k de", "boot.order", "c");
+    value_is("-boot dc,once=n,menu=on", "boot", "dc");
 }
 
 Test(config, later_settings_win_and_properties_merge)
