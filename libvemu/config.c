@@ -290,6 +290,21 @@ static bool move_accel(struct vemu_config *cfg, const char *value, const char *o
     return ok;
 }
 
+/* A property that may be repeated is an array in JSON: hostfwd.0.str and hostfwd.1.str, or
+ * dnssearch.0, are what hostfwd=...,hostfwd=... says. */
+static void fold_arrays(const struct config_key *k, struct opts *opts)
+{
+    for (unsigned i = 0; i < opts->count; i++) {
+        char *dot = strchr(opts->items[i].key, '.');
+        size_t digits = dot ? strspn(dot + 1, "0123456789") : 0;
+        if (!digits || (dot[1 + digits] && strcmp(dot + 1 + digits, ".str") != 0))
+            continue;
+        *dot = 0;
+        if (!is_in(k->repeated, opts->items[i].key))
+            *dot = '.';
+    }
+}
+
 static bool set_props(struct vemu_config *cfg, const struct config_key *k, const struct opts *opts,
                       const char *origin, struct vemu_error **errp)
 {
@@ -322,6 +337,8 @@ static bool set_text(struct vemu_config *cfg, const struct config_key *k, const 
     if (*value == '{' ? !opts_parse_json(&opts, origin, value, errp)
                       : !opts_parse(&opts, origin, k->implied, value, errp))
         return false;
+    if (*value == '{')
+        fold_arrays(k, &opts);
     if (!opts.count) {
         opts_free(&opts);
         return error_set(errp, VEMU_ERROR_INVALID, "%s needs a value: %s, such as %s", origin,
@@ -404,6 +421,30 @@ bool config_set(struct vemu_config *cfg, const char *key, const char *value, con
     return k->shape == CONFIG_PROPS || k->shape == CONFIG_PROPS_LIST
                ? set_text(cfg, k, value, origin, errp)
                : set_scalar(cfg, k, value, origin, errp);
+}
+
+const struct config_node *config_add(struct vemu_config *cfg, const char *key, const char *value,
+                                     const char *origin, struct vemu_error **errp)
+{
+    const struct list *last = cfg->nodes.prev;
+
+    if (!config_set(cfg, key, value, origin, true, errp))
+        return NULL;
+    if (cfg->nodes.prev != last)
+        return list_entry(cfg->nodes.prev, struct config_node, sibling);
+    error_set(errp, VEMU_ERROR_INVALID, "%s: '%.*s' is a question", origin, QUOTE_MAX, value);
+    return NULL;
+}
+
+void config_remove(struct vemu_config *cfg, const struct config_node *node)
+{
+    list_for_each_safe(n, &cfg->nodes, struct config_node, sibling)
+    {
+        if (n == node) {
+            list_remove(&n->sibling);
+            node_free(n);
+        }
+    }
 }
 
 /* ---- public ---------------------------------------------------------------------------------- */

@@ -71,6 +71,11 @@ const struct config_key *config_key_find(const char *name);
 /* Set or append, with the option's spelling for sentences. */
 bool config_set(struct vemu_config *cfg, const char *key, const char *value, const char *origin,
                 bool append, struct vemu_error **errp);
+/* One more node of a list, of a machine that runs: NULL when it is refused. */
+const struct config_node *config_add(struct vemu_config *cfg, const char *key, const char *value,
+                                     const char *origin, struct vemu_error **errp);
+/* Take that one away. */
+void config_remove(struct vemu_config *cfg, const struct config_node *node);
 void config_ask(struct vemu_config *cfg, enum config_question question, const char *arg);
 /* Drop every node of a key. */
 void config_clear(struct vemu_config *cfg, const char *key);

@@ -3,6 +3,7 @@
 
 #include <config.h> /* the one that configure writes */
 #include "core/chardev/chardev.h"
+#include "core/device/event.h"
 #include "core/util/error.h"
 #include "libvemu/config.h"
 #include "libvemu/machine.h"
@@ -91,13 +92,40 @@ void control_free(struct lib_machine *lm)
     lm->qmp = NULL;
 }
 
-bool control_pending(const struct lib_machine *lm)
+bool control_pending(struct lib_machine *lm)
 {
-    return lm->qmp && qmp_pending(lm->qmp);
+    return machine_has_event(&lm->m) || (lm->qmp && qmp_pending(lm->qmp));
+}
+
+static json_t *event_data(const struct machine_event *e)
+{
+    json_t *data = json_object();
+
+    for (unsigned i = 0; i < e->count; i++) {
+        const struct event_item *item = &e->items[i];
+        json_t *value = item->kind == EVENT_STR    ? qmp_string(item->text)
+                        : item->kind == EVENT_BOOL ? json_boolean(item->number)
+                                                   : json_integer(item->number);
+        json_object_set_new(data, item->key, value);
+    }
+    return data;
+}
+
+/* What devices have to tell; told to nobody where there is no monitor. */
+static void pass_events(struct lib_machine *lm)
+{
+    struct machine_event *e;
+
+    while ((e = machine_take_event(&lm->m))) {
+        if (lm->qmp)
+            qmp_event(lm->qmp, e->name, event_data(e));
+        machine_event_free(e);
+    }
 }
 
 void control_process(struct lib_machine *lm)
 {
+    pass_events(lm);
     if (lm->qmp)
         qmp_process(lm->qmp);
 }
@@ -131,15 +159,17 @@ void control_free(struct lib_machine *lm)
     (void)lm;
 }
 
-bool control_pending(const struct lib_machine *lm)
+bool control_pending(struct lib_machine *lm)
 {
-    (void)lm;
-    return false;
+    return machine_has_event(&lm->m);
 }
 
 void control_process(struct lib_machine *lm)
 {
-    (void)lm;
+    struct machine_event *e;
+
+    while ((e = machine_take_event(&lm->m)))
+        machine_event_free(e);
 }
 
 void control_event(struct lib_machine *lm, enum control_event what, enum control_cause cause)

@@ -13,8 +13,9 @@ struct vemu_error;
 /* As the configuration says; with none asked for nothing is made. */
 bool control_build(struct lib_machine *lm, struct vemu_error **errp);
 void control_free(struct lib_machine *lm);
-bool control_pending(const struct lib_machine *lm);
-/* Run commands that came. `control` held, loop's thread. */
+bool control_pending(struct lib_machine *lm);
+/* Pass on what devices have to tell (core/device/event.h), then run commands that came. `control`
+ * held, loop's thread. */
 void control_process(struct lib_machine *lm);
 
 /* What happened to the machine, for those who listen. `control` held, machine lock not. */

@@ -326,18 +326,6 @@ static const struct config_node *find_blockdev(const struct lib_machine *lm, con
     return NULL;
 }
 
-/* Does a format node lie on this protocol node? */
-static bool has_format_above(const struct lib_machine *lm, const char *name)
-{
-    config_for_each(node, lm->config, "blockdev")
-    {
-        const char *file = config_child_value(node, "file");
-        if (file && strcmp(file, name) == 0)
-            return true;
-    }
-    return false;
-}
-
 static enum vemu_block_cache blockdev_cache(const struct config_node *node, const char *prefix)
 {
     if (get_flag(node, prefix, "cache.no-flush"))
@@ -425,6 +413,16 @@ static bool node_backing(struct lib_machine *lm, const struct config_node *node,
     return true;
 }
 
+/* An inner node whose outer one could not be made. */
+static void drop_inner(struct lib_machine *lm, const char *id)
+{
+    machine_lock(&lm->m);
+    struct drive *d = drive_find(&lm->m, id);
+    if (d)
+        drive_delete(d, NULL);
+    machine_unlock(&lm->m);
+}
+
 static bool build_node(struct lib_machine *lm, const struct config_node *node, const char *prefix,
                        const char *id, unsigned depth, struct vemu_error **errp)
 {
@@ -437,7 +435,8 @@ static bool build_node(struct lib_machine *lm, const struct config_node *node, c
                                .discard = is_on(get(node, prefix, "discard")),
                                .rerror = DRIVE_REPORT,
                                .werror = DRIVE_ENOSPC,
-                               .aio = get(node, prefix, "aio")};
+                               .aio = get(node, prefix, "aio"),
+                               .node = true};
     char backing_id[ID_MAX];
 
     if (depth > NODE_DEPTH_MAX)
@@ -447,6 +446,7 @@ static bool build_node(struct lib_machine *lm, const struct config_node *node, c
                          node->origin);
     if (is_protocol(driver)) {
         cfg.format = "raw";
+        cfg.parked = true;
         cfg.filename = get(node, prefix, "filename");
         if (!cfg.filename)
             return error_set(errp, VEMU_ERROR_INVALID, "%s: driver=%s needs filename=PATH",
@@ -456,7 +456,11 @@ static bool build_node(struct lib_machine *lm, const struct config_node *node, c
         if (!cfg.filename || !node_backing(lm, node, prefix, id, depth, &cfg, backing_id, errp))
             return false;
     }
-    return make_drive(lm, &cfg, node->origin, errp);
+    if (make_drive(lm, &cfg, node->origin, errp))
+        return true;
+    if (cfg.backing == backing_id)
+        drop_inner(lm, backing_id);
+    return false;
 }
 
 static bool build_blockdev(struct lib_machine *lm, const struct config_node *node, unsigned n,
@@ -465,12 +469,66 @@ static bool build_blockdev(struct lib_machine *lm, const struct config_node *nod
     const char *name = config_child_value(node, "node-name");
 
     (void)n;
-    if (!known_keys(node, errp))
+    return known_keys(node, errp) && build_node(lm, node, "", name, 0, errp);
+}
+
+/* ---- nodes that come and go ------------------------------------------------------------------ */
+
+bool disks_add_blockdev(struct lib_machine *lm, const char *text, struct vemu_error **errp)
+{
+    const struct config_node *node = config_add(lm->config, "blockdev", text, "blockdev-add", errp);
+
+    if (!node)
         return false;
-    /* A file under a format node is opened with that. */
-    if (is_protocol(config_child_value(node, "driver")) && has_format_above(lm, name))
+    if (build_blockdev(lm, node, 0, errp))
         return true;
-    return build_node(lm, node, "", name, 0, errp);
+    config_remove(lm->config, node);
+    return false;
+}
+
+/* A node whose file or backing file this one is. */
+static const struct config_node *find_user(const struct lib_machine *lm, const char *name)
+{
+    static const char *const ends[] = {"file", "backing"};
+
+    config_for_each(node, lm->config, "blockdev")
+    {
+        list_for_each(opt, &node->children, struct config_node, sibling)
+        {
+            const char *dot = strrchr(opt->key, '.'), *end = dot ? dot + 1 : opt->key;
+            for (unsigned i = 0; i < ARRAY_SIZE(ends); i++) {
+                if (strcmp(end, ends[i]) == 0 && strcmp(opt->value, name) == 0)
+                    return node;
+            }
+        }
+    }
+    return NULL;
+}
+
+bool disks_remove_blockdev(struct lib_machine *lm, const char *name, struct vemu_error **errp)
+{
+    const struct config_node *node = find_blockdev(lm, name), *user;
+    bool ok;
+
+    if (!node)
+        return error_set(errp, VEMU_ERROR_NOT_FOUND, "there is no block node '%.*s'", QUOTE_MAX,
+                         name);
+    user = find_user(lm, name);
+    if (user)
+        return error_set(errp, VEMU_ERROR_STATE, "node '%s' is in use by node '%s'", name,
+                         config_child_value(user, "node-name"));
+    machine_lock(&lm->m);
+    struct drive *d = drive_find(&lm->m, name);
+    ok = !d || drive_delete(d, errp);
+    machine_unlock(&lm->m);
+    if (ok)
+        config_remove(lm->config, node);
+    return ok;
+}
+
+const char *disks_node_driver(const struct lib_machine *lm, const char *name)
+{
+    return config_child_value(find_blockdev(lm, name), "driver");
 }
 
 /* ---- all ------------------------------------------------------------------------------------- */

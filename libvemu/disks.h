@@ -25,6 +25,12 @@ extern const char *const disks_disk_props[];
 
 /* Opens every image. */
 bool disks_build(struct lib_machine *lm, struct vemu_error **errp);
+/* Block nodes of a machine that runs, written as a JSON object; `control` held. One that is used,
+ * by a device or another node, cannot be removed. */
+bool disks_add_blockdev(struct lib_machine *lm, const char *text, struct vemu_error **errp);
+bool disks_remove_blockdev(struct lib_machine *lm, const char *name, struct vemu_error **errp);
+/* The driver of a block node; NULL: there is no such node. */
+const char *disks_node_driver(const struct lib_machine *lm, const char *name);
 /* The devices of drives and disks that name none. */
 bool disks_build_devices(struct lib_machine *lm, struct vemu_error **errp);
 

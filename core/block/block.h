@@ -65,6 +65,7 @@ struct vemu_block {
     bool read_only;
     bool writethrough;  /* every write is followed by a flush */
     unsigned in_flight; /* requests; owner's thread */
+    struct vemu_block_stats stats;
     struct vemu_block *file, *backing;
     /* What the image says of its backing file; set by the driver's open. */
     char *backing_name, *backing_format;

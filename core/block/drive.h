@@ -40,18 +40,33 @@ struct drive_config {
     bool discard;        /* discards are carried out; else ignored */
     enum drive_on_error rerror, werror;
     const char *aio; /* "threads", "io_uring", "native" or NULL: what works best */
+    bool node;       /* made as a block node: clients know it by its node name */
+    /* A file that a format node may lie on: it is only looked at until a device uses it, so that
+     * whoever opens it in earnest finds it free. */
+    bool parked;
 };
 
 struct drive_ops {
     /* vCPUs are about to go on: repeat what failed with DRIVE_STOP. May be NULL. */
     void (*resume)(void *opaque);
+    /* The image has another size: nothing is under way. NULL: the device cannot tell the guest. */
+    void (*resized)(void *opaque);
 };
+
+/* What the last error that stopped the machine was; fine again once it goes on. */
+enum drive_status { DRIVE_FINE, DRIVE_FAILED, DRIVE_NO_SPACE };
 
 struct drive {
     struct list node; /* in the machine's list */
     struct vemu_machine *machine;
     char *id;
+    /* NULL: it could not be opened again when who had it as a backing file was gone */
     struct vemu_block *block;
+    struct drive *above;        /* has `block` as its backing file, and owns it; NULL: none */
+    bool parked;                /* `block` is for looking at; see drive_config */
+    bool is_node;               /* known by its node name */
+    struct drive_config config; /* as it was made, with strings of its own */
+    enum drive_status status;
     bool read_only;
     bool write_cache; /* writes are durable only after a flush, unless the guest asks otherwise */
     bool discard;
@@ -70,6 +85,10 @@ struct drive *drive_find(struct vemu_machine *m, const char *id);
 bool drive_attach(struct drive *d, struct device *dev, const struct drive_ops *ops, void *opaque,
                   struct vemu_error **errp);
 void drive_detach(struct drive *d);
+/* Closes it. Fails while a device uses it, or a drive above it. */
+bool drive_delete(struct drive *d, struct vemu_error **errp);
+/* Gives the image another size, and tells the device. */
+bool drive_resize(struct drive *d, uint64_t size, struct vemu_error **errp);
 
 /* Everything under way is done when this returns; completions are delivered. */
 void drive_drain_all(struct vemu_machine *m);

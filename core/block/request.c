@@ -48,10 +48,44 @@ static void run_request(struct vemu_block_job *job)
     job->result = perform(job->block, block_job_request(job));
 }
 
+static void count(struct vemu_block_stats *s, const struct vemu_block_request *req, bool failed)
+{
+    switch (req->op) {
+    case VEMU_BLOCK_READ:
+        s->rd_operations += !failed;
+        s->rd_bytes += failed ? 0 : req->bytes;
+        s->failed_rd_operations += failed;
+        break;
+    case VEMU_BLOCK_WRITE:
+    case VEMU_BLOCK_WRITE_ZEROES:
+        s->wr_operations += !failed;
+        s->wr_bytes += failed ? 0 : req->bytes;
+        s->failed_wr_operations += failed;
+        if (!failed)
+            s->wr_highest_offset = MAX(s->wr_highest_offset, req->offset + req->bytes);
+        break;
+    case VEMU_BLOCK_DISCARD:
+        s->unmap_operations += !failed;
+        s->unmap_bytes += failed ? 0 : req->bytes;
+        s->failed_unmap_operations += failed;
+        break;
+    case VEMU_BLOCK_FLUSH:
+        s->flush_operations += !failed;
+        s->failed_flush_operations += failed;
+        break;
+    }
+}
+
+const struct vemu_block_stats *vemu_block_stats(const struct vemu_block *block)
+{
+    return &block->stats;
+}
+
 void block_request_complete(struct vemu_block_job *job)
 {
     struct vemu_block_request *req = block_job_request(job);
 
+    count(&job->block->stats, req, job->result != 0);
     job->state = REQUEST_DONE;
     job->block->in_flight--;
     block_context_pending(job->block->ctx, -1);

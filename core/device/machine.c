@@ -7,6 +7,7 @@
 #include "core/block/drive.h"
 #include "core/chardev/chardev.h"
 #include "core/cpu/cpu.h"
+#include "core/device/event.h"
 #include "core/net/net.h"
 #include "core/util/error.h"
 
@@ -24,6 +25,7 @@ bool machine_init(struct vemu_machine *m, struct vemu_error **errp)
     list_init(&m->drives);
     list_init(&m->netdevs);
     list_init(&m->boot_targets);
+    list_init(&m->events);
     ram_list_init(&m->rams);
     m->run_state = RUN_STATE_PRELAUNCH;
 
@@ -92,6 +94,8 @@ void machine_destroy(struct vemu_machine *m)
     if (m->clocks)
         clock_set_free(m->clocks);
     machine_free_firmware_dirs(m);
+    for (struct machine_event *e; (e = machine_take_event(m));)
+        machine_event_free(e);
     log_destroy(&m->log);
     pthread_cond_destroy(&m->state_changed);
     pthread_mutex_destroy(&m->request_lock);

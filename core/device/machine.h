@@ -67,6 +67,8 @@ struct vemu_machine {
     pthread_cond_t state_changed;
     uint32_t pending_requests; /* bit per enum machine_request */
     uint32_t requests_made;    /* counts them; read without the lock */
+    struct list events;        /* core/device/event.h; struct machine_event.node */
+    unsigned event_count;
     int exit_status;
     enum run_state run_state;
     bool no_reboot, no_shutdown;

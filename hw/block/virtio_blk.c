@@ -461,8 +461,6 @@ static void resume_requests(void *opaque)
     end_batch(s);
 }
 
-static const struct drive_ops drive_ops = {.resume = resume_requests};
-
 /* ---- the virtio side ------------------------------------------------------------------------- */
 
 static void config_written(struct virtio *v, uint32_t offset, uint32_t value, unsigned size)
@@ -565,15 +563,33 @@ static void fill_geometry(struct virtio_blk *s, uint8_t *config)
     config[CONFIG_SECTORS] = (uint8_t)sectors;
 }
 
+/* Whole blocks only. */
+static void fill_capacity(struct virtio_blk *s)
+{
+    uint64_t bytes = vemu_block_size(s->props.drive->block);
+
+    store_le64(s->v.config + CONFIG_CAPACITY,
+               align_down(bytes, s->props.logical_block_size) / SECTOR);
+}
+
+static void resized(void *opaque)
+{
+    struct virtio_blk *s = opaque;
+
+    fill_capacity(s);
+    if (s->v.status & VIRTIO_STATUS_DRIVER_OK)
+        virtio_config_changed(&s->v);
+}
+
+static const struct drive_ops drive_ops = {.resume = resume_requests, .resized = resized};
+
 static void fill_config(struct virtio_blk *s)
 {
     const struct blk_props *p = &s->props;
     uint8_t *config = s->v.config;
     uint32_t block = p->logical_block_size;
 
-    /* Whole blocks only. */
-    store_le64(config + CONFIG_CAPACITY,
-               align_down(vemu_block_size(p->drive->block), block) / SECTOR);
+    fill_capacity(s);
     /* A header and a status byte take two descriptors of a chain. */
     store_le32(config + CONFIG_SEG_MAX, (p->seg_max_adjust ? p->queue_size : 128u) - 2);
     fill_geometry(s, config);

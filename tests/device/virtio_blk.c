@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include "core/device/event.h"
 #include "core/util/endian.h"
 #include "hw/block/virtio_blk.h"
 #include "hw/pci/host_x86.h"
@@ -760,6 +761,70 @@ static void limit_file_size(rlim_t bytes)
     signal(SIGXFSZ, SIG_IGN);
 }
 
+static const char *item_text(const struct machine_event *e, const char *key)
+{
+    for (unsigned i = 0; i < e->count; i++) {
+        if (strcmp(e->items[i].key, key) == 0)
+            return e->items[i].text;
+    }
+    return "";
+}
+
+static void expect_io_error(struct vemu_machine *m, const char *action)
+{
+    struct machine_event *e = machine_take_event(m);
+    cr_assert_not_null(e);
+    cr_expect_str_eq(e->name, "BLOCK_IO_ERROR");
+    cr_expect_str_eq(item_text(e, "device"), "disk");
+    cr_expect_str_eq(item_text(e, "operation"), "write");
+    cr_expect_str_eq(item_text(e, "action"), action);
+    machine_event_free(e);
+}
+
+Test(virtio_blk, a_new_size_is_told_to_the_driver)
+{
+    struct vt t;
+    struct vemu_error *err = NULL;
+    set_up(&t, "drive=disk");
+    struct drive *d = drive_find(&t.m, "disk");
+    cr_assert(vt_start(&t, V1, 1, true));
+    uint32_t generation = read8(&t.m, VT_COMMON + 0x15);
+    cr_expect_eq(read64(&t.m, VT_CONFIG), MIB / 512);
+    machine_lock(&t.m);
+    cr_assert(drive_resize(d, 3 * MIB, &err));
+    machine_unlock(&t.m);
+    cr_expect_eq(read64(&t.m, VT_CONFIG), 3 * MIB / 512);
+    cr_expect_neq(read8(&t.m, VT_COMMON + 0x15), generation, "the generation says so");
+    fill(&t, DATA, 512, 5);
+    cr_expect_eq(request(&t, OUT, 3 * MIB / 512 - 1, DATA, 512), 0);
+    machine_lock(&t.m);
+    cr_assert(drive_resize(d, MIB, &err));
+    machine_unlock(&t.m);
+    cr_expect_eq(request(&t, OUT, 3 * MIB / 512 - 1, DATA, 512), 1, "it is gone");
+    cr_expect_eq(request(&t, OUT, 0, DATA, 512), 0);
+    vt_free(&t);
+}
+
+Test(virtio_blk, events_that_nobody_takes_are_bounded)
+{
+    struct vemu_machine m;
+    struct machine_event *e;
+    unsigned n = 0;
+    test_machine_init(&m);
+    for (int i = 0; i < EVENTS_MAX + 10; i++) {
+        const struct event_item items[] = {EVENT_NUMBER("n", i), EVENT_TEXT("nothing", NULL)};
+        machine_event(&m, "TEST", items, 2);
+    }
+    while ((e = machine_take_event(&m))) {
+        cr_assert_eq(e->count, 1);
+        cr_assert_eq(e->items[0].number, n++);
+        machine_event_free(e);
+    }
+    cr_expect_eq(n, EVENTS_MAX);
+    machine_event(&m, "LEFT", NULL, 0);
+    machine_destroy(&m);
+}
+
 Test(virtio_blk, a_failed_write_is_reported_ignored_or_repeated_later)
 {
     struct vt t;
@@ -769,7 +834,16 @@ Test(virtio_blk, a_failed_write_is_reported_ignored_or_repeated_later)
     fill(&t, DATA, 512, 9);
     limit_file_size(MIB);
     cr_expect_eq(request(&t, OUT, 4096, DATA, 512), 1);
+    expect_io_error(&t.m, "report");
     cr_expect_eq(request(&t, OUT, 0, DATA, 512), 0);
+    cr_expect_not(machine_has_event(&t.m));
+    const struct vemu_block_stats *s = vemu_block_stats(drive_find(&t.m, "disk")->block);
+    cr_expect_eq(s->failed_wr_operations, 1);
+    cr_expect_eq(s->wr_operations, 1);
+    cr_expect_eq(s->wr_bytes, 512);
+    cr_expect_eq(s->wr_highest_offset, 512);
+    cr_expect_eq(request(&t, IN, 8, DATA, 1024), 0);
+    cr_expect_eq(s->rd_bytes, 1024);
     vt_free(&t);
 
     limit_file_size(RLIM_INFINITY);
@@ -793,6 +867,8 @@ Test(virtio_blk, a_failed_write_is_reported_ignored_or_repeated_later)
     cr_expect_eq(read8(&t.m, STATUS), 0xee, "not answered");
     cr_expect_eq(vt_used_index(&t, 0), 0);
     cr_expect(machine_take_requests(&t.m) & 1u << MACHINE_REQUEST_PAUSE);
+    expect_io_error(&t.m, "stop");
+    cr_expect_eq(drive_find(&t.m, "disk")->status, DRIVE_FAILED);
     /* A second try fails as well. */
     machine_lock(&t.m);
     drive_resume_all(&t.m);
@@ -805,6 +881,7 @@ Test(virtio_blk, a_failed_write_is_reported_ignored_or_repeated_later)
     machine_unlock(&t.m);
     vt_wait(&t);
     cr_expect_eq(vt_used_index(&t, 0), 1);
+    cr_expect_eq(drive_find(&t.m, "disk")->status, DRIVE_FINE);
     cr_expect_eq(read8(&t.m, STATUS), 0);
     cr_expect_eq(request(&t, IN, 4096, DATA + 0x8000, 512), 0);
     expect_filled(&t, DATA + 0x8000, 512, 9);

@@ -127,6 +127,17 @@ struct vemu_block_info {
 /* Pointers in *info are the image's, valid until the next call on it. */
 void vemu_block_info(struct vemu_block *block, struct vemu_block_info *info);
 
+/* Requests that were completed since the image was opened. */
+struct vemu_block_stats {
+    uint64_t rd_bytes, rd_operations, wr_bytes, wr_operations;
+    uint64_t unmap_bytes, unmap_operations, flush_operations;
+    uint64_t failed_rd_operations, failed_wr_operations;
+    uint64_t failed_unmap_operations, failed_flush_operations;
+    uint64_t wr_highest_offset; /* end of the last byte that was written */
+};
+/* The image's own counters, which go on. */
+const struct vemu_block_stats *vemu_block_stats(const struct vemu_block *block);
+
 /* ---- requests -------------------------------------------------------------------------------- */
 
 enum vemu_block_op {
