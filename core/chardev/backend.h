@@ -65,6 +65,8 @@ extern const struct chardev_backend chardev_null, chardev_stdio, chardev_file, c
 size_t chardev_input_room(const struct chardev *chr);
 /* Bytes from outside. What exceeds the room is dropped. Loop's thread. */
 void chardev_input(struct chardev *chr, const uint8_t *data, size_t len);
+/* A descriptor that came with the next bytes; taken in any case. Loop's thread. */
+void chardev_input_fd(struct chardev *chr, int fd);
 void chardev_set_opened(struct chardev *chr, bool opened);
 void chardev_break(struct chardev *chr);
 /* There is room for output again after a short write. */

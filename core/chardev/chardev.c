@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "core/chardev/backend.h"
 #include "core/device/machine.h"
 #include "core/util/range.h"
@@ -98,6 +99,14 @@ void chardev_input(struct chardev *chr, const uint8_t *data, size_t len)
 {
     put_input(chr, data, len);
     deliver(chr);
+}
+
+void chardev_input_fd(struct chardev *chr, int fd)
+{
+    if (chr->fe && chr->fe->receive_fd)
+        chr->fe->receive_fd(chr->fe_opaque, fd);
+    else
+        close(fd);
 }
 
 void chardev_set_opened(struct chardev *chr, bool opened)

@@ -26,6 +26,9 @@ struct chardev_frontend {
     /* How many bytes the front end can take now. */
     size_t (*can_receive)(void *opaque);
     void (*receive)(void *opaque, const uint8_t *data, size_t len);
+    /* A descriptor that came with what is received next, and is the front end's from here. NULL:
+     * such are closed. */
+    void (*receive_fd)(void *opaque, int fd);
     void (*writable)(void *opaque);
     void (*event)(void *opaque, enum chardev_event event); /* may be NULL */
 };

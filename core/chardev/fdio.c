@@ -19,6 +19,7 @@
 #include "core/device/machine.h"
 #include "core/loop/loop.h"
 #include "core/util/range.h"
+#include "core/util/recv_fds.h"
 
 /* A terminal that polls as writable has room for at least this much in its driver's buffer. */
 enum { TTY_WRITE_BOUND = 64 };
@@ -75,10 +76,17 @@ static bool fd_ready_now(int fd, short events)
     return poll(&p, 1, 0) > 0;
 }
 
-static ssize_t end_read(const struct fdio_end *end, void *buf, size_t len)
+static ssize_t end_read(struct fdio *io, void *buf, size_t len)
 {
-    if (end->socket)
-        return recv(end->fd, buf, len, MSG_DONTWAIT);
+    const struct fdio_end *end = &io->in;
+
+    if (end->socket) {
+        struct recv_fds fds = {.count = 0};
+        ssize_t n = recv_with_fds(end->fd, buf, len, &fds);
+        for (unsigned i = 0; i < fds.count; i++)
+            chardev_input_fd(io->chr, fds.fd[i]);
+        return n;
+    }
     if (!end->nonblocking && !fd_ready_now(end->fd, POLLIN)) {
         errno = EAGAIN;
         return -1;
@@ -275,7 +283,7 @@ static void receive_more(struct fdio *io)
     size_t room = io->read_always ? sizeof buf : chardev_input_room(io->chr);
     if (!room)
         return;
-    ssize_t n = end_read(&io->in, buf, room);
+    ssize_t n = end_read(io, buf, room);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
     if (n <= 0)

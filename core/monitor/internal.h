@@ -16,6 +16,9 @@
  * given up. */
 enum { QMP_OUTPUT_PAUSE = 64 << 10, QMP_OUTPUT_MOST = 8 << 20 };
 
+/* Descriptors that came with messages and that no command took yet. */
+enum { SESSION_FDS_MAX = 16 };
+
 struct qmp_session;
 
 struct qmp_transport {
@@ -43,6 +46,9 @@ struct qmp_session {
 
     char *out;
     size_t out_len, out_room;
+
+    int fds[SESSION_FDS_MAX]; /* the oldest first */
+    unsigned fd_count;
 };
 
 struct qmp {
@@ -50,6 +56,9 @@ struct qmp {
     const struct qmp_schema *schema;
     void *opaque;
     struct list sessions;
+    struct qmp_session *current; /* whose command runs; NULL: none */
+    struct list named_fds;       /* loop's thread alone */
+    unsigned named_count;
     bool work; /* a session may have a message; loop's thread */
     struct unix_listener listener;
     unsigned clients;
@@ -76,6 +85,11 @@ void session_run(struct qmp_session *s, const char *text, size_t len);
 void session_refuse(struct qmp_session *s, const char *wrong);
 /* One line of JSON for the wire, ended by CR and LF; freed by the caller. */
 char *session_format(const json_t *value, bool pretty, size_t *len);
+
+/* fds.c */
+void session_add_fd(struct qmp_session *s, int fd);
+void session_close_fds(struct qmp_session *s);
+void fds_free_named(struct qmp *q);
 
 /* listen.c */
 void listen_free_clients(struct qmp *q);

@@ -10,6 +10,7 @@
 #include "core/monitor/internal.h"
 #include "core/util/error.h"
 #include "core/util/range.h"
+#include "core/util/recv_fds.h"
 
 /* Leaving clients get this long, together, to take what they were sent. */
 enum { LINGER_MS = 200, BACKLOG = 8 };
@@ -83,7 +84,10 @@ static void client_ready(void *opaque, int fd, unsigned events)
     if (events & (LOOP_READ | LOOP_HUP)) {
         size_t room = MIN(session_room(s), sizeof buf);
         /* Without room only the end is looked for. */
-        n = recv(fd, buf, room ? room : 1, MSG_DONTWAIT | (room ? 0 : MSG_PEEK));
+        struct recv_fds fds = {.count = 0};
+        n = room ? recv_with_fds(fd, buf, room, &fds) : recv(fd, buf, 1, MSG_DONTWAIT | MSG_PEEK);
+        for (unsigned i = 0; i < fds.count; i++)
+            session_add_fd(s, fds.fd[i]);
         if (n > 0 && room)
             session_receive(s, buf, (size_t)n);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))

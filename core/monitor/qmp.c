@@ -50,6 +50,11 @@ static void receive(void *opaque, const uint8_t *data, size_t len)
     session_receive(opaque, (const char *)data, len);
 }
 
+static void receive_fd(void *opaque, int fd)
+{
+    session_add_fd(opaque, fd);
+}
+
 static void writable(void *opaque)
 {
     session_flush(opaque);
@@ -66,6 +71,7 @@ static void event(void *opaque, enum chardev_event what)
 static const struct chardev_frontend frontend = {
     .can_receive = can_receive,
     .receive = receive,
+    .receive_fd = receive_fd,
     .writable = writable,
     .event = event,
 };
@@ -176,6 +182,7 @@ struct qmp *qmp_new(struct vemu_machine *m, const struct qmp_schema *schema, voi
     q->opaque = opaque;
     q->listener.fd = -1;
     list_init(&q->sessions);
+    list_init(&q->named_fds);
     return q;
 }
 
@@ -192,5 +199,6 @@ void qmp_free(struct qmp *q)
         session_free(s);
     }
     machine_unlock(q->m);
+    fds_free_named(q);
     free(q);
 }

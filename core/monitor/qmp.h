@@ -27,7 +27,7 @@ struct chardev;
 struct qmp_schema;
 struct qmp;
 
-enum { QMP_MESSAGE_MAX = 1 << 20, QMP_CLIENTS_MAX = 16 };
+enum { QMP_MESSAGE_MAX = 1 << 20, QMP_CLIENTS_MAX = 16, QMP_NAMED_FDS_MAX = 64 };
 
 /* opaque: what the schema's commands get. NULL: no memory. */
 struct qmp *qmp_new(struct vemu_machine *m, const struct qmp_schema *schema, void *opaque);
@@ -44,5 +44,14 @@ bool qmp_pending(const struct qmp *q);
 void qmp_process(struct qmp *q);
 /* Tell every peer that has negotiated. Takes the reference to data, which may be NULL. */
 void qmp_event(struct qmp *q, const char *name, json_t *data);
+
+/* Descriptors, for commands alone. The oldest that came with the messages of the client whose
+ * command runs, and that no command took yet; -1: there is none. */
+int qmp_take_fd(struct qmp *q);
+/* Keeps one under a name, in place of the one that was there; on failure it stays the caller's. */
+bool qmp_name_fd(struct qmp *q, const char *name, int fd, struct vemu_error **errp);
+/* Takes it from its name; -1: there is none of that name. */
+int qmp_take_named_fd(struct qmp *q, const char *name);
+bool qmp_close_fd(struct qmp *q, const char *name);
 
 #endif

@@ -24,6 +24,7 @@ struct qmp_session *session_new(struct qmp *q, const struct qmp_transport *trans
 void session_free(struct qmp_session *s)
 {
     list_remove(&s->node);
+    session_close_fds(s);
     free(s->in);
     free(s->out);
     free(s);
@@ -34,6 +35,7 @@ void session_close(struct qmp_session *s)
     s->connected = s->negotiated = s->given_up = s->skip_line = false;
     s->in_start = s->in_len = s->out_len = 0;
     s->frame = (struct json_frame){0};
+    session_close_fds(s);
 }
 
 void session_open(struct qmp_session *s)
@@ -246,7 +248,12 @@ static json_t *run_command(struct qmp_session *s, const char *name, json_t *args
         return qmp_fail(err, QMP_COMMAND_NOT_FOUND, "there is no command '%.80s'", name);
     if (!qmp_check(command->arguments, args, "argument", err))
         return NULL;
-    return negotiation ? negotiate(s, args, err) : command->run(s->qmp->opaque, args, err);
+    if (negotiation)
+        return negotiate(s, args, err);
+    s->qmp->current = s;
+    json_t *result = command->run(s->qmp->opaque, args, err);
+    s->qmp->current = NULL;
+    return result;
 }
 
 /* {"execute": NAME, "arguments": {...}, "id": ANY} */
