@@ -138,6 +138,54 @@ bool networks_build_devices(struct lib_machine *lm, struct vemu_error **errp)
     return true;
 }
 
+/* ---- back ends that come and go -------------------------------------------------------------- */
+
+bool networks_add_netdev(struct lib_machine *lm, const char *text, struct vemu_error **errp)
+{
+    const struct config_node *node = config_add(lm->config, "netdev", text, "netdev_add", errp);
+    const char *id = config_child_value(node, "id");
+
+    if (!node)
+        return false;
+    if (netdev_find(&lm->m, id))
+        error_set(errp, VEMU_ERROR_STATE, "netdev_add: the id '%.*s' is taken; give each its own",
+                  QUOTE_MAX, id);
+    else if (make_netdev(lm, id, config_node_text(node, "type", netdev_skip), node->origin, errp))
+        return true;
+    config_remove(lm->config, node);
+    return false;
+}
+
+bool networks_has_netdev(struct lib_machine *lm, const char *id)
+{
+    return netdev_find(&lm->m, id) != NULL;
+}
+
+bool networks_remove_netdev(struct lib_machine *lm, const char *id, struct vemu_error **errp)
+{
+    const struct config_node *found = NULL;
+    bool ok;
+
+    machine_lock(&lm->m);
+    struct netdev *nd = netdev_find(&lm->m, id);
+    ok = nd && !netdev_in_use(nd);
+    if (ok)
+        netdev_free(nd);
+    machine_unlock(&lm->m);
+    if (!ok)
+        return error_set(errp, VEMU_ERROR_STATE,
+                         "network back end '%.*s' is in use by a device: remove that first",
+                         QUOTE_MAX, id);
+    config_for_each(node, lm->config, "netdev")
+    {
+        if (strcmp(config_child_value(node, "id"), id) == 0)
+            found = node;
+    }
+    if (found)
+        config_remove(lm->config, found);
+    return true;
+}
+
 /* ---- what can be seen from the text ---------------------------------------------------------- */
 
 static bool check_nics(const struct vemu_config *cfg, struct vemu_error **errp)

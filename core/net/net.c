@@ -232,6 +232,11 @@ static void kicked(void *opaque)
     }
 }
 
+bool netdev_in_use(const struct netdev *nd)
+{
+    return nd->fe != NULL;
+}
+
 bool netdev_link(const struct netdev *nd)
 {
     return !nd->link_down;

@@ -57,6 +57,8 @@ void netdev_free_all(struct vemu_machine *m);
 bool netdev_attach(struct netdev *nd, const struct net_frontend *fe, void *opaque,
                    struct vemu_error **errp);
 void netdev_detach(struct netdev *nd);
+/* Has it a front end? */
+bool netdev_in_use(const struct netdev *nd);
 /* What the driver negotiated; none at first. */
 void netdev_set_offloads(struct netdev *nd, unsigned takes);
 /* False: not now, nothing was taken, and `room` will be called. Frames that are too long or empty

@@ -52,6 +52,26 @@ QMP_COMMAND(qmp_device_list_properties);
 QMP_COMMAND(qmp_qom_list);
 QMP_COMMAND(qmp_qom_get);
 
+/* For the other files: a device by its id, and where it is. Machine lock held. */
+struct device;
+struct device *qom_device(struct lib_machine *lm, const char *id);
+void qom_path(struct lib_machine *lm, const struct device *dev, char *path, size_t len);
+
+/* block.c */
+QMP_COMMAND(qmp_blockdev_add);
+QMP_COMMAND(qmp_blockdev_del);
+QMP_COMMAND(qmp_block_resize);
+QMP_COMMAND(qmp_query_block);
+QMP_COMMAND(qmp_query_named_block_nodes);
+QMP_COMMAND(qmp_query_blockstats);
+
+/* net.c */
+QMP_COMMAND(qmp_getfd);
+QMP_COMMAND(qmp_closefd);
+QMP_COMMAND(qmp_netdev_add);
+QMP_COMMAND(qmp_netdev_del);
+QMP_COMMAND(qmp_set_link);
+
 /* memory.c */
 QMP_COMMAND(qmp_memsave);
 QMP_COMMAND(qmp_pmemsave);

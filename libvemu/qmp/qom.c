@@ -172,7 +172,7 @@ static struct device *unnamed_device(struct lib_machine *lm, unsigned long n)
     return NULL;
 }
 
-static struct device *named_device(struct lib_machine *lm, const char *id)
+struct device *qom_device(struct lib_machine *lm, const char *id)
 {
     list_for_each(dev, &lm->m.devices, struct device, node)
     {
@@ -180,6 +180,23 @@ static struct device *named_device(struct lib_machine *lm, const char *id)
             return dev;
     }
     return NULL;
+}
+
+void qom_path(struct lib_machine *lm, const struct device *dev, char *path, size_t len)
+{
+    unsigned n = lm->m.vcpu_count;
+
+    if (dev->id) {
+        snprintf(path, len, "/machine/peripheral/%s", dev->id);
+        return;
+    }
+    list_for_each(other, &lm->m.devices, struct device, node)
+    {
+        if (other == dev)
+            break;
+        n += !other->id;
+    }
+    snprintf(path, len, "/machine/unattached/device[%u]", n);
 }
 
 static struct qom_node unnamed_node(struct lib_machine *lm, const char *text)
@@ -217,7 +234,7 @@ static struct qom_node find_node(struct lib_machine *lm, const char *path)
     else if (strncmp(path, unnamed, sizeof unnamed - 1) == 0)
         node = unnamed_node(lm, path + sizeof unnamed - 1);
     else if (strncmp(path, named, sizeof named - 1) == 0 &&
-             (node.dev = named_device(lm, path + sizeof named - 1)))
+             (node.dev = qom_device(lm, path + sizeof named - 1)))
         node.kind = NODE_DEVICE;
     return node;
 }

@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "core/block/drive.h"
 #include "core/cpu/cpu.h"
 #include "libvemu/machine.h"
 
@@ -29,6 +30,17 @@ json_t *commands_event_data(enum control_event what, enum control_cause cause)
                      qmp_shutdown_causes[cause]);
 }
 
+/* Did a disk's error stop the machine? */
+static bool disk_failed(struct lib_machine *lm)
+{
+    bool failed = false;
+
+    machine_lock(&lm->m);
+    list_for_each(d, &lm->m.drives, struct drive, node) failed |= d->status != DRIVE_FINE;
+    machine_unlock(&lm->m);
+    return failed;
+}
+
 /* ---- commands -------------------------------------------------------------------------------- */
 
 QMP_COMMAND(qmp_query_status)
@@ -41,7 +53,8 @@ QMP_COMMAND(qmp_query_status)
     if (state == RUN_STATE_PAUSED && !lm->ran)
         state = RUN_STATE_PRELAUNCH;
     return json_pack("{s:b,s:s}", "running", state == RUN_STATE_RUNNING, "status",
-                     qmp_run_states[state]);
+                     state == RUN_STATE_PAUSED && disk_failed(lm) ? "io-error"
+                                                                  : qmp_run_states[state]);
 }
 
 QMP_COMMAND(qmp_stop)

@@ -3,8 +3,7 @@
  * query-commands) and docs/qmp.md come from these tables. Names, arguments and shapes are those
  * that clients of QMP know; a command is here when it does what it says, and not before.
  *
- * Their places: block nodes (blockdev-add, query-block, ...), network back ends (netdev_add) and
- * hot plug (device_add) come with the parts they command.
+ * The types of commands about block nodes are long, since clients expect every member.
  */
 #include "libvemu/qmp/commands.h"
 
@@ -48,8 +47,9 @@ LIST(any_list, "[any]", qmp_any);
 /* ---- running --------------------------------------------------------------------------------- */
 
 /* By enum run_state; a machine that was made and never ran is "prelaunch". */
-const char *const qmp_run_states[] = {"prelaunch",      "running",        "paused", "shutdown",
-                                      "internal-error", "guest-panicked", "debug",  NULL};
+const char *const qmp_run_states[] = {"prelaunch", "running",        "paused",
+                                      "shutdown",  "internal-error", "guest-panicked",
+                                      "debug",     "io-error",       NULL};
 static const struct qmp_type run_state_enum = {
     .name = "RunState", .kind = QMP_KIND_ENUM, .values = qmp_run_states};
 
@@ -160,6 +160,118 @@ OBJECT(path_arg, "q_obj_qom-list-arg", NULL,
 OBJECT(get_arg, "q_obj_qom-get-arg", NULL, MEMBER("path", qmp_str, "of the object"),
        MEMBER("property", qmp_str, "one that qom-list gives"));
 
+/* ---- disk images ----------------------------------------------------------------------------- */
+
+static const char *const block_drivers[] = {"file", "host_device", "raw", "qcow2", NULL};
+static const struct qmp_type block_driver = {
+    .name = "BlockdevDriver", .kind = QMP_KIND_ENUM, .values = block_drivers};
+static const struct qmp_member blockdev_members[] = {
+    MEMBER("driver", block_driver, "what the node does"),
+    MEMBER("node-name", qmp_str, "how others refer to it"),
+    {.name = NULL}};
+static const struct qmp_type blockdev_options = {
+    .name = "BlockdevOptions",
+    .kind = QMP_KIND_OBJECT,
+    .members = blockdev_members,
+    .open = true,
+    .doc = "And what -blockdev takes for the driver: filename, file (a node's name, or the options "
+           "of an inner node), backing (the same, or null), read-only, auto-read-only, discard, "
+           "cache.direct, cache.no-flush, aio."};
+OBJECT(node_name_arg, "q_obj_blockdev-del-arg", NULL, MEMBER("node-name", qmp_str, NULL));
+OBJECT(block_resize_arg, "q_obj_block_resize-arg", NULL,
+       OPTIONAL("device", qmp_str, "the drive, by its id"),
+       OPTIONAL("node-name", qmp_str, "or the node"), MEMBER("size", qmp_int, "bytes"));
+
+OBJECT(block_cache, "BlockdevCacheInfo", NULL,
+       MEMBER("writeback", qmp_bool, "writes are durable after a flush only"),
+       MEMBER("direct", qmp_bool, "the host's page cache is left out"),
+       MEMBER("no-flush", qmp_bool, "flushes are ignored"));
+static const struct qmp_type image_info;
+OBJECT(image_info, "ImageInfo", NULL, MEMBER("filename", qmp_str, NULL),
+       MEMBER("format", qmp_str, NULL), MEMBER("dirty-flag", qmp_bool, "it was not closed"),
+       MEMBER("actual-size", qmp_int, "bytes that it takes on the host"),
+       MEMBER("virtual-size", qmp_int, "bytes that the guest sees"),
+       OPTIONAL("cluster-size", qmp_int, NULL),
+       OPTIONAL("backing-filename", qmp_str, "as the image has it"),
+       OPTIONAL("full-backing-filename", qmp_str, "as it was opened"),
+       OPTIONAL("backing-filename-format", qmp_str, NULL),
+       OPTIONAL("backing-image", image_info, "the next one of the chain"),
+       OPTIONAL("format-specific", qmp_any, "of qcow2: compat, compression-type, ..."));
+OBJECT(block_info, "BlockDeviceInfo", NULL, MEMBER("file", qmp_str, "the image's file"),
+       MEMBER("node-name", qmp_str, "#ID for a drive that is not a node of the client's"),
+       MEMBER("ro", qmp_bool, "it cannot be written"), MEMBER("drv", qmp_str, NULL),
+       OPTIONAL("backing_file", qmp_str, NULL),
+       MEMBER("backing_file_depth", qmp_int, "images below it"),
+       MEMBER("encrypted", qmp_bool, NULL), MEMBER("detect_zeroes", qmp_str, NULL),
+       MEMBER("bps", qmp_int, "no limits are set"), MEMBER("bps_rd", qmp_int, NULL),
+       MEMBER("bps_wr", qmp_int, NULL), MEMBER("iops", qmp_int, NULL),
+       MEMBER("iops_rd", qmp_int, NULL), MEMBER("iops_wr", qmp_int, NULL),
+       MEMBER("write_threshold", qmp_int, NULL), MEMBER("cache", block_cache, NULL),
+       MEMBER("image", image_info, NULL));
+LIST(block_info_list, "[BlockDeviceInfo]", block_info);
+
+static const char *const io_statuses[] = {"ok", "failed", "nospace", NULL};
+static const struct qmp_type io_status = {
+    .name = "BlockDeviceIoStatus", .kind = QMP_KIND_ENUM, .values = io_statuses};
+OBJECT(block_entry, "BlockInfo", NULL, MEMBER("device", qmp_str, "the drive's id; empty: a node"),
+       OPTIONAL("qdev", qmp_str, "the device that shows it"), MEMBER("type", qmp_str, NULL),
+       MEMBER("removable", qmp_bool, NULL), MEMBER("locked", qmp_bool, NULL),
+       OPTIONAL("io-status", io_status, "other than ok: the machine was stopped by an error"),
+       OPTIONAL("inserted", block_info, NULL));
+LIST(block_entry_list, "[BlockInfo]", block_entry);
+
+OBJECT(named_nodes_arg, "q_obj_query-named-block-nodes-arg", NULL,
+       OPTIONAL("flat", qmp_bool, "leave the images below out"));
+OBJECT(blockstats_arg, "q_obj_query-blockstats-arg", NULL,
+       OPTIONAL("query-nodes", qmp_bool, "of all nodes, and not of the devices'"));
+OBJECT(device_stats, "BlockDeviceStats", "Of requests that succeeded, since the image was opened.",
+       MEMBER("rd_bytes", qmp_int, NULL), MEMBER("wr_bytes", qmp_int, NULL),
+       MEMBER("unmap_bytes", qmp_int, NULL), MEMBER("rd_operations", qmp_int, NULL),
+       MEMBER("wr_operations", qmp_int, NULL), MEMBER("flush_operations", qmp_int, NULL),
+       MEMBER("unmap_operations", qmp_int, NULL), MEMBER("failed_rd_operations", qmp_int, NULL),
+       MEMBER("failed_wr_operations", qmp_int, NULL),
+       MEMBER("failed_flush_operations", qmp_int, NULL),
+       MEMBER("failed_unmap_operations", qmp_int, NULL),
+       MEMBER("wr_highest_offset", qmp_int, "the end of what was written furthest behind"));
+OBJECT(block_stats, "BlockStats", NULL, OPTIONAL("device", qmp_str, NULL),
+       OPTIONAL("qdev", qmp_str, NULL), OPTIONAL("node-name", qmp_str, NULL),
+       MEMBER("stats", device_stats, NULL));
+LIST(block_stats_list, "[BlockStats]", block_stats);
+
+static const char *const io_operations[] = {"read", "write", NULL};
+static const struct qmp_type io_operation = {
+    .name = "IoOperationType", .kind = QMP_KIND_ENUM, .values = io_operations};
+static const char *const error_actions[] = {"ignore", "report", "stop", NULL};
+static const struct qmp_type error_action = {
+    .name = "BlockErrorAction", .kind = QMP_KIND_ENUM, .values = error_actions};
+OBJECT(io_error_data, "q_obj_BLOCK_IO_ERROR-arg", NULL, MEMBER("device", qmp_str, NULL),
+       OPTIONAL("node-name", qmp_str, NULL), MEMBER("operation", io_operation, NULL),
+       MEMBER("action", error_action, "stop: the machine was stopped; cont repeats the request"),
+       OPTIONAL("nospace", qmp_bool, "the host is out of space"),
+       MEMBER("reason", qmp_str, "for people"));
+
+/* ---- networks -------------------------------------------------------------------------------- */
+
+OBJECT(fdname_arg, "q_obj_getfd-arg", NULL,
+       MEMBER("fdname", qmp_str, "a name for it, which begins with a letter"));
+static const char *const net_drivers[] = {"user", "tap", "stream", "socket", NULL};
+static const struct qmp_type net_driver = {
+    .name = "NetClientDriver", .kind = QMP_KIND_ENUM, .values = net_drivers};
+static const struct qmp_member netdev_members[] = {MEMBER("type", net_driver, "the back end"),
+                                                   MEMBER("id", qmp_str, "how devices refer to it"),
+                                                   {.name = NULL}};
+static const struct qmp_type netdev_options = {
+    .name = "Netdev",
+    .kind = QMP_KIND_OBJECT,
+    .members = netdev_members,
+    .open = true,
+    .doc = "And what -netdev takes for the type. Of a tap, fd may name a descriptor that getfd "
+           "got, and uses it up."};
+OBJECT(id_arg, "q_obj_netdev_del-arg", NULL, MEMBER("id", qmp_str, NULL));
+OBJECT(set_link_arg, "q_obj_set_link-arg", NULL,
+       MEMBER("name", qmp_str, "of the device, or of the back end"),
+       MEMBER("up", qmp_bool, "whether the cable is in"));
+
 /* ---- memory, texts --------------------------------------------------------------------------- */
 
 OBJECT(memsave_arg, "q_obj_memsave-arg", NULL, MEMBER("val", qmp_int, "address of the first byte"),
@@ -252,6 +364,50 @@ static const struct qmp_command commands[] = {
      .returns = &property_info_list},
     {.name = "qom-get", .run = qmp_qom_get, .arguments = &get_arg, .returns = &qmp_any},
 
+    {.name = "blockdev-add",
+     .run = qmp_blockdev_add,
+     .arguments = &blockdev_options,
+     .doc = "Open an image, for a device or another node to refer to."},
+    {.name = "blockdev-del",
+     .run = qmp_blockdev_del,
+     .arguments = &node_name_arg,
+     .doc = "Close it. It must not be in use, by a device or another node."},
+    {.name = "block_resize",
+     .run = qmp_block_resize,
+     .arguments = &block_resize_arg,
+     .doc = "Give an image another size. A guest that uses it is told."},
+    {.name = "query-block",
+     .run = qmp_query_block,
+     .returns = &block_entry_list,
+     .doc = "What devices show to the guest, and drives that wait for one."},
+    {.name = "query-named-block-nodes",
+     .run = qmp_query_named_block_nodes,
+     .arguments = &named_nodes_arg,
+     .returns = &block_info_list},
+    {.name = "query-blockstats",
+     .run = qmp_query_blockstats,
+     .arguments = &blockstats_arg,
+     .returns = &block_stats_list},
+
+    {.name = "getfd",
+     .run = qmp_getfd,
+     .arguments = &fdname_arg,
+     .doc = "Keep the descriptor that came with this message by SCM_RIGHTS under a name, in place "
+            "of the one that had it."},
+    {.name = "closefd", .run = qmp_closefd, .arguments = &fdname_arg, .doc = "Close it."},
+    {.name = "netdev_add",
+     .run = qmp_netdev_add,
+     .arguments = &netdev_options,
+     .doc = "Make a network back end, for a device to refer to."},
+    {.name = "netdev_del",
+     .run = qmp_netdev_del,
+     .arguments = &id_arg,
+     .doc = "Take it away. It must not be in use by a device."},
+    {.name = "set_link",
+     .run = qmp_set_link,
+     .arguments = &set_link_arg,
+     .doc = "Pull the cable out of a network device, or plug it in."},
+
     {.name = "memsave",
      .run = qmp_memsave,
      .arguments = &memsave_arg,
@@ -285,6 +441,9 @@ static const struct qmp_event events[] = {
     {.name = "GUEST_PANICKED",
      .data = &panic_data,
      .doc = "The guest reported that it cannot go on."},
+    {.name = "BLOCK_IO_ERROR",
+     .data = &io_error_data,
+     .doc = "A disk's request failed. STOP follows where the action is to stop."},
     {.name = NULL},
 };
 

@@ -45,26 +45,26 @@ class Client:
                 return m
             self.events.append(m)
 
-    def send(self, name, **arguments):
+    def send(self, name, /, **arguments):
         self.count += 1
         m = {"execute": name, "id": "libvirt-%d" % self.count}
         if arguments:
             m["arguments"] = {k.replace("_", "-"): v for k, v in arguments.items()}
         self.sock.sendall(json.dumps(m).encode() + b"\r\n")
 
-    def call(self, name, **arguments):
+    def call(self, name, /, **arguments):
         self.send(name, **arguments)
         r = self.reply()
         assert r.get("id") == "libvirt-%d" % self.count, r
         return r
 
-    def ask(self, name, **arguments):
+    def ask(self, name, /, **arguments):
         r = self.call(name, **arguments)
         if "return" not in r:
             raise AssertionError("%s: %s" % (name, r))
         return r["return"]
 
-    def refused(self, name, **arguments):
+    def refused(self, name, /, **arguments):
         """The class of the error."""
         r = self.call(name, **arguments)
         assert set(r) == {"error", "id"} and set(r["error"]) == {"class", "desc"}, r
