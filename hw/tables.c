@@ -23,6 +23,7 @@
 #include "hw/net/e1000.h"
 #include "hw/pci/host_x86.h"
 #include "hw/pci/ich9.h"
+#include "hw/pci/ich9_smbus.h"
 #include "hw/pci/pci_testdev.h"
 #include "hw/pci/piix.h"
 #include "hw/timer/hpet.h"
@@ -63,6 +64,7 @@ const struct device_class *const device_classes[] = {
     &i8254_class,
     &i8259_class,
     &ich9_lpc_class,
+    &ich9_smbus_class,
     &ioapic_class,
     &irq_router_class,
     &lapic_class,

@@ -7,6 +7,7 @@
 #include "core/util/endian.h"
 #include "core/util/range.h"
 #include "hw/misc/apm.h"
+#include "hw/misc/smbus_host.h"
 #include "hw/pci/host_x86.h"
 #include "hw/pci/pirq.h"
 
@@ -19,6 +20,9 @@ enum {
     PMREGMISC_PMIOSE = 1,
     PIIX4_SMBBA = 0x90,
     PIIX4_SMBHSTCFG = 0xd2,
+    SMBHSTCFG_HST_EN = 1 << 0,
+    SMBHSTCFG_INTRSEL = 7 << 1,
+    SMBHSTCFG_INTRSEL_IRQ9 = 4 << 1,
 };
 /* Power management registers that are not ACPI's, by their offset in the I/O block. */
 enum {
@@ -41,8 +45,9 @@ struct piix4_pm {
     struct pci_device pci;
     struct acpi_pm acpi;
     struct apm apm;
+    struct smbus_host smbus;
     uint8_t other[PMIO_OTHER_END - PMIO_OTHER_FIRST];
-    struct irq sci, smi;
+    struct irq sci, smi, smbus_irq;
     bool enabled;
 };
 
@@ -163,8 +168,31 @@ static void piix4_update_base(struct piix4_pm *s)
         mem_region_add(mem_space_root(s->pci.dev.machine->io), base, &s->acpi.region, 0);
 }
 
+/* By IRQ 9, or as an SMI when the condition comes up. */
+static void piix4_smbus_interrupt(void *opaque, int level)
+{
+    struct piix4_pm *s = opaque;
+    unsigned by = s->pci.config[PIIX4_SMBHSTCFG] & SMBHSTCFG_INTRSEL;
+
+    irq_set(&s->smbus_irq, level && by == SMBHSTCFG_INTRSEL_IRQ9);
+    if (level && !by)
+        irq_pulse(&s->smi);
+}
+
+static void piix4_update_smbus(struct piix4_pm *s)
+{
+    uint16_t base = load_le16(s->pci.config + PIIX4_SMBBA) & 0xfff0;
+
+    mem_region_remove(&s->smbus.region);
+    if ((s->pci.config[PIIX4_SMBHSTCFG] & SMBHSTCFG_HST_EN) && base)
+        mem_region_add(mem_space_root(s->pci.dev.machine->io), base, &s->smbus.region, 0);
+}
+
 static void piix4_config_written(struct pci_device *pci, uint32_t offset, uint32_t size)
 {
+    if (range_overlaps(offset, size, PIIX4_SMBBA, 4) ||
+        range_overlaps(offset, size, PIIX4_SMBHSTCFG, 1))
+        piix4_update_smbus((struct piix4_pm *)pci);
     if (range_overlaps(offset, size, PIIX4_PMBA, 4) ||
         range_overlaps(offset, size, PIIX4_PMREGMISC, 1))
         piix4_update_base((struct piix4_pm *)pci);
@@ -210,6 +238,7 @@ static void piix4_unrealize(struct device *dev)
 {
     struct piix4_pm *s = (struct piix4_pm *)dev;
     apm_exit(&s->apm);
+    smbus_host_exit(&s->smbus);
     acpi_pm_exit(&s->acpi);
     pci_device_exit(&s->pci);
 }
@@ -231,9 +260,11 @@ static bool piix4_realize(struct device *dev, struct vemu_error **errp)
     store_le32(s->pci.config + PIIX4_PMBA, (s->enabled ? PIIX4_PM_BASE : 0) | 1);
     store_le32(s->pci.wmask + PIIX4_DEVACTB, 0xffffffff);
     s->pci.wmask[PIIX4_PMREGMISC] = PMREGMISC_PMIOSE;
-    store_le32(s->pci.config + PIIX4_SMBBA, 1);
+    store_le32(s->pci.config + PIIX4_SMBBA, (s->enabled ? PIIX4_SMBUS_BASE : 0) | 1);
     store_le32(s->pci.wmask + PIIX4_SMBBA, 0xfff0);
-    s->pci.wmask[PIIX4_SMBHSTCFG] = 0x0f;
+    s->pci.wmask[PIIX4_SMBHSTCFG] = SMBHSTCFG_HST_EN | SMBHSTCFG_INTRSEL;
+    s->pci.config[PIIX4_SMBHSTCFG] = s->enabled ? SMBHSTCFG_HST_EN | SMBHSTCFG_INTRSEL_IRQ9 : 0;
+    smbus_host_init(&s->smbus, dev, false, piix4_smbus_interrupt, s);
     s->pci.config[PIIX4_PMREGMISC] = s->enabled ? PMREGMISC_PMIOSE : 0;
     s->pci.config[PCI_INTERRUPT_LINE] = s->enabled ? 9 : 0;
     s->pci.config_written = piix4_config_written;
@@ -259,6 +290,7 @@ static void piix4_reset(struct device *dev)
     struct piix4_pm *s = (struct piix4_pm *)dev;
     pci_device_reset(&s->pci);
     acpi_pm_reset(&s->acpi);
+    smbus_host_reset(&s->smbus);
     apm_reset(&s->apm);
     memset(s->other, 0, sizeof s->other);
 }
@@ -271,11 +303,9 @@ static bool piix4_post_load(struct device *dev, struct vemu_error **errp)
 }
 
 static const struct state_field piix4_state[] = {
-    STATE_PCI(struct piix4_pm, pci),
-    STATE_ACPI_PM(struct piix4_pm, acpi),
-    STATE_APM(struct piix4_pm, apm),
-    STATE_BUFFER(struct piix4_pm, other),
-    STATE_FIELDS_END,
+    STATE_PCI(struct piix4_pm, pci),      STATE_ACPI_PM(struct piix4_pm, acpi),
+    STATE_APM(struct piix4_pm, apm),      STATE_SMBUS_HOST(struct piix4_pm, smbus),
+    STATE_BUFFER(struct piix4_pm, other), STATE_FIELDS_END,
 };
 
 const struct device_class piix4_pm_class = {
@@ -284,7 +314,7 @@ const struct device_class piix4_pm_class = {
     .size = sizeof(struct piix4_pm),
     .bus = "pci",
     .state = piix4_state,
-    .state_version = 2,
+    .state_version = 3,
     .realize = piix4_realize,
     .unrealize = piix4_unrealize,
     .reset = piix4_reset,
@@ -301,6 +331,7 @@ struct device *piix4_pm_create(struct vemu_machine *m, const struct piix4_pm_con
     s->pci.devfn = PCI_DEVFN(1, 3);
     s->sci = cfg->sci;
     s->smi = cfg->smi;
+    s->smbus_irq = cfg->smbus;
     s->enabled = cfg->enabled;
     if (!device_realize(&s->pci.dev, errp)) {
         device_free(&s->pci.dev);

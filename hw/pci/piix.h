@@ -19,11 +19,13 @@ struct piix3_config {
 struct piix4_pm_config {
     struct device *host;
     struct irq sci;
-    struct irq smi; /* pulsed by a write to the APM control port */
-    bool enabled;   /* registers at PIIX4_PM_BASE and in ACPI mode at reset */
+    struct irq smi;   /* pulsed by a write to the APM control port */
+    struct irq smbus; /* IRQ 9, from the SMBus controller */
+    bool enabled;     /* registers at PIIX4_PM_BASE and in ACPI mode at reset, SMBus on, too */
 };
 
 #define PIIX4_PM_BASE 0x600
+#define PIIX4_SMBUS_BASE 0xb100
 enum { PIIX4_PM_SIZE = 64, PIIX4_GPE_OFFSET = 0x0c, PIIX4_GPE_BYTES = 2, PIIX4_S5_TYPE = 0 };
 
 extern const struct device_class piix3_class;

@@ -16,6 +16,7 @@ enum x86_irq_source {
     X86_IRQ_ISA_SECOND, /* COM3 and COM4 */
     X86_IRQ_PIRQ,
     X86_IRQ_SCI,
+    X86_IRQ_SMBUS,
     X86_IRQ_PLUGGED, /* ISA devices of -device */
     X86_IRQ_TEST,    /* pc-testdev */
     X86_IRQ_SOURCES,

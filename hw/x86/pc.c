@@ -5,6 +5,7 @@
 #include "core/util/range.h"
 #include "hw/pci/host_x86.h"
 #include "hw/pci/ich9.h"
+#include "hw/pci/ich9_smbus.h"
 #include "hw/pci/piix.h"
 #include "hw/intc/apic_bus.h"
 #include "hw/intc/ioapic.h"
@@ -66,6 +67,7 @@ static bool create_piix(struct x86_board *b, struct device *host, struct acpi_co
     struct piix4_pm_config pm = {.host = host,
                                  .sci = x86_isa_irq(b, X86_IRQ_SCI, X86_SCI_IRQ),
                                  .smi = {.fn = raise_smi, .opaque = b->m},
+                                 .smbus = x86_isa_irq(b, X86_IRQ_SMBUS, X86_SCI_IRQ),
                                  .enabled = !b->firmware};
     struct device *dev = piix4_pm_create(b->m, &pm, errp);
     if (!dev)
@@ -98,6 +100,8 @@ static bool create_ich9(struct x86_board *b, struct device *host, struct acpi_co
     if (!dev)
         return false;
     b->pm = ich9_lpc_acpi(dev);
+    if (!ich9_smbus_create(b->m, b->pci, !b->firmware, errp))
+        return false;
     b->level_irqs = 1 << X86_SCI_IRQ;
 
     acpi->platform = ACPI_Q35;
