@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include "hw/acpi/ged.h"
+#include "hw/block/nvme.h"
 #include "hw/block/virtio_blk.h"
 #include "hw/char/uart16550.h"
 #include "hw/display/vga_pci.h"
@@ -47,6 +48,7 @@ const struct device_class *const device_classes[] = {
     &pc_testdev_class,
     &pci_testdev_class,
     &e1000_class,
+    &nvme_class,
     &uart16550_class,
     &virtio_blk_device_class,
     &virtio_blk_pci_class,

@@ -83,6 +83,11 @@ struct state_field {
         .count = sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0]),                     \
         .elem_size = sizeof(((type *)0)->member[0]), .fields = (table)                             \
     }
+#define STATE_NESTED(type, member, table)                                                          \
+    {                                                                                              \
+        .name = #member, .kind = STATE_STRUCT, .offset = offsetof(type, member), .count = 1,       \
+        .elem_size = sizeof(((type *)0)->member), .fields = (table)                                \
+    }
 #define STATE_FIELDS_END                                                                           \
     {                                                                                              \
         .kind = STATE_END                                                                          \

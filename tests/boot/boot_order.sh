@@ -35,6 +35,14 @@ until_shown 'this is disk' 30 -M q35 -m 64M $disks -device virtio-blk-pci,drive=
     -device virtio-blk-pci,drive=b,addr=1e,bootindex=0
 [ "$(shown 'this is disk .')" = 'this is disk B ' ]
 ok 'SeaBIOS on q35 starts the only one with an index, which is in a later slot' $?
+until_shown 'this is disk' 30 -M pc -m 64M $disks -device virtio-blk-pci,drive=a,bootindex=9 \
+    -device nvme,drive=b,serial=1,bootindex=1
+[ "$(shown 'this is disk .')" = 'this is disk B ' ]
+ok 'SeaBIOS on pc starts an NVMe disk that comes first' $?
+until_shown 'this is disk' 30 -M q35 -m 64M $disks -device nvme,drive=a,serial=1,bootindex=1 \
+    -device nvme,drive=b,serial=2,bootindex=0
+[ "$(shown 'this is disk .')" = 'this is disk B ' ]
+ok 'SeaBIOS on q35 starts the first of two' $?
 until_shown 'No bootable device' 30 -M pc -m 64M $disks -device virtio-blk-pci,drive=a \
     -boot order=d,strict=on -nic user,romfile=,bootindex=3
 [ -z "$(shown 'this is disk .')" ]

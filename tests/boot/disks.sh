@@ -1,5 +1,5 @@
 #!/bin/sh
-# A stock kernel writes file systems on virtio-blk disks and reads them back, in this boot and the
+# A stock kernel writes file systems on virtio-blk and NVMe disks and reads them back, in this boot and the
 # next one; the host's tools find the same in the images. Prints TAP.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,14 +23,15 @@ dd if=/dev/urandom of="$dir/seed/seed" bs=1M count=3 2>/dev/null
 (cd "$dir/seed" && sha256sum seed >seed.sum)
 truncate -s 96M "$dir/new"
 mkfs.ext4 -q -F -d "$dir/seed" "$dir/new" && cp --sparse=always "$dir/new" "$dir/a.raw" &&
-    cp --sparse=always "$dir/new" "$dir/c.raw" &&
+    cp --sparse=always "$dir/new" "$dir/c.raw" && cp --sparse=always "$dir/new" "$dir/e.raw" &&
     "$img" convert -O qcow2 "$dir/a.raw" "$dir/b.qcow2" &&
+    "$img" convert -O qcow2 "$dir/a.raw" "$dir/f.qcow2" &&
     "$img" convert -c -O qcow2 "$dir/a.raw" "$dir/base.qcow2" &&
     "$img" create -q -f qcow2 -b base.qcow2 -F qcow2 "$dir/d.qcow2" || exit 1
 before=$(sha256sum <"$dir/base.qcow2")
 
-# Boots with the four disks. The modern interface with MSI-X and two queues; the legacy one;
-# interrupts by INTx; and block nodes as libvirt writes them.
+# Boots with the six disks. The modern interface with MSI-X and two queues; the legacy one;
+# interrupts by INTx; block nodes as libvirt writes them; NVMe with MSI-X and with MSI.
 boot_disks() { # NAME OPTION...
     name=$1
     shift
@@ -45,8 +46,10 @@ boot_disks() { # NAME OPTION...
         -blockdev '{"driver":"qcow2","node-name":"base","read-only":true,"file":"base-file","backing":null}' \
         -blockdev "{\"driver\":\"file\",\"filename\":\"$dir/d.qcow2\",\"node-name\":\"top-file\",\"discard\":\"unmap\"}" \
         -blockdev '{"driver":"qcow2","node-name":"top","discard":"unmap","file":"top-file","backing":"base"}' \
-        -device '{"driver":"virtio-blk-pci","drive":"top","id":"virtio-disk3","write-cache":"on"}'
-    for d in vda vdb vdc vdd; do
+        -device '{"driver":"virtio-blk-pci","drive":"top","id":"virtio-disk3","write-cache":"on"}' \
+        -drive "file=$dir/e.raw,if=none,id=e,format=raw,discard=unmap" -device nvme,drive=e,serial=fifth \
+        -drive "file=$dir/f.qcow2,if=none,id=f" -device nvme,drive=f,serial=sixth,msix_qsize=0
+    for d in vda vdb vdc vdd nvme0n1 nvme1n1; do
         line=$(tr -d '\r' <"$log" | grep "^DISK $d ")
         case $line in
         "DISK $d ok "*) ;;
@@ -59,7 +62,7 @@ boot_disks() { # NAME OPTION...
     [ -z "$why" ]
 }
 boot_disks disks-pc -M pc
-ok "pc: four disks are written and read ($seconds s)" $?
+ok "pc: six disks are written and read ($seconds s)" $?
 sums=$(tr -d '\r' <"$log" | grep '^DISK')
 boot_disks disks-q35 -M q35
 ok "q35: the next boot finds what was written ($seconds s)" $?
@@ -82,6 +85,10 @@ host_finds vdb "$dir/b.qcow2" qcow2
 ok 'so has the qcow2 image' $?
 host_finds vdc "$dir/c.raw" raw
 ok 'so has the one that was written through' $?
+host_finds nvme0n1 "$dir/e.raw" raw
+ok 'so has the one behind NVMe' $?
+host_finds nvme1n1 "$dir/f.qcow2" qcow2
+ok 'so has the qcow2 image behind NVMe' $?
 host_finds vdd "$dir/d.qcow2" qcow2
 ok 'so has the image with a backing file' $?
 [ "$(sha256sum <"$dir/base.qcow2")" = "$before" ]
@@ -92,9 +99,12 @@ if command -v qemu-img >/dev/null; then
     ok 'qemu-img finds the same in it' $?
 fi
 # fstrim gave back the 3 MB of a file that was removed; c's drive does not pass that on.
-kb=$(du -k "$dir/a.raw" | cut -f1) more=$(du -k "$dir/c.raw" | cut -f1)
-[ $((kb + 2500)) -lt "$more" ]
-ok "what the guest discards takes no space ($kb KB, else $more KB)" $?
+more=$(du -k "$dir/c.raw" | cut -f1)
+for disk in a e; do
+    kb=$(du -k "$dir/$disk.raw" | cut -f1)
+    [ $((kb + 2500)) -lt "$more" ]
+    ok "what the guest discards on $disk takes no space ($kb KB, else $more KB)" $?
+done
 
 # One writer at a time.
 "$emulator" -nographic -m 256M -kernel "$guests/amd64/vmlinuz" -S \
