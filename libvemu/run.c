@@ -10,6 +10,7 @@
 #include "core/block/drive.h"
 #include "core/cpu/cpu.h"
 #include "core/gdb/gdb.h"
+#include "core/net/net.h"
 #include "core/util/error.h"
 #include "hw/board.h"
 #include "libvemu/machine.h"
@@ -87,6 +88,7 @@ bool run_halt(struct lib_machine *lm, enum run_state state)
         clock_set_running(lm->m.clocks, false);
         machine_lock(&lm->m);
         drive_drain_all(&lm->m);
+        netdev_pause_all(&lm->m, true);
         machine_unlock(&lm->m);
     }
     set_state(lm, state);
@@ -107,6 +109,7 @@ bool run_go(struct lib_machine *lm)
     clock_set_running(lm->m.clocks, true);
     machine_lock(&lm->m);
     drive_resume_all(&lm->m);
+    netdev_pause_all(&lm->m, false);
     machine_unlock(&lm->m);
     vcpus_resume(&lm->m);
     return true;

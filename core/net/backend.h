@@ -48,11 +48,16 @@ struct netdev {
     struct list queue; /* struct queued: came in, not yet received */
     size_t queued;     /* bytes */
     bool queue_full;   /* input_changed is owed */
+    struct list out;   /* struct queued: the last of several frames that one packet became, after
+                          the back end got busy in the middle */
     bool busy;         /* the back end takes nothing now */
     bool room_owed;    /* a front end was refused since */
     bool link_down, link_told_down;
+    bool paused;
     bool delivering;
-    struct timer kick; /* "as soon as possible": has the loop's thread call the front end */
+    bool refused;       /* by the device, since the packet that is delivered was begun */
+    struct list *place; /* where frames of that packet go that wait: before this node */
+    struct timer kick;  /* "as soon as possible": has the loop's thread call the front end */
 
     struct pcap *capture;
     struct net_counters counters;

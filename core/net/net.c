@@ -35,6 +35,18 @@ static void capture(struct netdev *nd, const uint8_t *frame, uint32_t len)
     }
 }
 
+static struct queued *copy_packet(const struct net_packet *p)
+{
+    struct queued *q = malloc(sizeof *q + p->len);
+
+    if (!q)
+        return NULL;
+    q->packet = *p;
+    q->packet.data = q->data;
+    memcpy(q->data, p->data, p->len);
+    return q;
+}
+
 /* ---- completing what the other side does not do ---------------------------------------------- */
 
 struct side {
@@ -85,10 +97,30 @@ static void complete(struct netdev *nd, const struct net_packet *p, unsigned tak
 
 /* ---- from the device ------------------------------------------------------------------------- */
 
+/* The device is done with the packet: what the back end does not take of it waits. */
 static void put_backend(struct netdev *nd, const struct net_packet *p)
 {
+    if (nd->busy || !list_empty(&nd->out)) {
+        struct queued *q = copy_packet(p);
+        if (q)
+            list_add_tail(&nd->out, &q->node);
+        else
+            drop(nd);
+        return;
+    }
     capture(nd, p->data, p->len);
     nd->backend->send(nd, p);
+}
+
+static void flush_out(struct netdev *nd)
+{
+    while (!nd->busy && !list_empty(&nd->out)) {
+        struct queued *q = list_entry(nd->out.next, struct queued, node);
+        list_remove(&q->node);
+        capture(nd, q->packet.data, q->packet.len);
+        nd->backend->send(nd, &q->packet);
+        free(q);
+    }
 }
 
 bool netdev_send(struct netdev *nd, const struct net_packet *p)
@@ -97,7 +129,7 @@ bool netdev_send(struct netdev *nd, const struct net_packet *p)
         drop(nd);
         return true;
     }
-    if (nd->busy) {
+    if (nd->busy || !list_empty(&nd->out)) {
         nd->room_owed = true;
         return false;
     }
@@ -110,7 +142,7 @@ bool netdev_send(struct netdev *nd, const struct net_packet *p)
 void netdev_set_busy(struct netdev *nd, bool busy)
 {
     nd->busy = busy;
-    if (!busy && nd->room_owed)
+    if (!busy && (nd->room_owed || !list_empty(&nd->out)))
         timer_set(&nd->kick, 0);
 }
 
@@ -118,19 +150,42 @@ void netdev_set_busy(struct netdev *nd, bool busy)
 
 static bool receives(struct netdev *nd)
 {
-    return nd->fe && !nd->link_down && nd->fe->can_receive(nd->fe_opaque);
+    return nd->fe && !nd->link_down && !nd->paused && nd->fe->can_receive(nd->fe_opaque);
 }
 
+/* Keeps a frame in the queue, before the node. */
+static void enqueue(struct netdev *nd, const struct net_packet *p, struct list *before)
+{
+    struct queued *q = nd->queued + p->len <= NET_QUEUE_BYTES ? copy_packet(p) : NULL;
+
+    if (!q) {
+        drop(nd);
+        return;
+    }
+    nd->queued += p->len;
+    list_add_tail(before, &q->node);
+}
+
+/* Of several frames that one packet became, those from the first refused one on wait. */
 static void put_frontend(struct netdev *nd, const struct net_packet *p)
 {
-    /* Of several frames that one packet became, the later ones may find no buffer. */
-    if (!receives(nd)) {
-        drop(nd);
+    if (nd->refused || !receives(nd) || !nd->fe->receive(nd->fe_opaque, p)) {
+        nd->refused = true;
+        enqueue(nd, p, nd->place);
         return;
     }
     nd->counters.received++;
     nd->counters.received_bytes += p->len;
-    nd->fe->receive(nd->fe_opaque, p);
+}
+
+/* Frames that wait are put before `place`. */
+static void give(struct netdev *nd, const struct net_packet *p, struct list *place)
+{
+    nd->delivering = true;
+    nd->refused = false;
+    nd->place = place;
+    complete(nd, p, nd->fe_takes, 0, put_frontend);
+    nd->delivering = false;
 }
 
 static void pop(struct netdev *nd, struct queued *q)
@@ -142,33 +197,22 @@ static void pop(struct netdev *nd, struct queued *q)
 
 static void deliver(struct netdev *nd)
 {
-    nd->delivering = true;
     while (!list_empty(&nd->queue) && receives(nd)) {
         struct queued *q = list_entry(nd->queue.next, struct queued, node);
-        complete(nd, &q->packet, nd->fe_takes, 0, put_frontend);
-        pop(nd, q);
+        struct list *next = q->node.next;
+        /* It is out of the queue already, and may come back into its place. */
+        nd->queued -= q->packet.len;
+        list_remove(&q->node);
+        give(nd, &q->packet, next);
+        free(q);
+        if (nd->refused)
+            break;
     }
-    nd->delivering = false;
     if (nd->queue_full && nd->queued < NET_QUEUE_BYTES / 2) {
         nd->queue_full = false;
         if (nd->backend->input_changed)
             nd->backend->input_changed(nd);
     }
-}
-
-static void enqueue(struct netdev *nd, const struct net_packet *p)
-{
-    struct queued *q = nd->queued + p->len <= NET_QUEUE_BYTES ? malloc(sizeof *q + p->len) : NULL;
-
-    if (!q) {
-        drop(nd);
-        return;
-    }
-    q->packet = *p;
-    q->packet.data = q->data;
-    memcpy(q->data, p->data, p->len);
-    nd->queued += p->len;
-    list_add_tail(&nd->queue, &q->node);
 }
 
 void netdev_input(struct netdev *nd, const struct net_packet *p, bool direct)
@@ -179,12 +223,10 @@ void netdev_input(struct netdev *nd, const struct net_packet *p, bool direct)
     }
     capture(nd, p->data, p->len);
     if (direct && list_empty(&nd->queue) && !nd->delivering && receives(nd)) {
-        nd->delivering = true;
-        complete(nd, p, nd->fe_takes, 0, put_frontend);
-        nd->delivering = false;
+        give(nd, p, &nd->queue);
         return;
     }
-    enqueue(nd, p);
+    enqueue(nd, p, &nd->queue);
     if (!direct)
         timer_set(&nd->kick, 0);
 }
@@ -211,6 +253,7 @@ void netdev_purge(struct netdev *nd)
         pop(nd, q);
         drop(nd);
     }
+    nd->place = &nd->queue;
     nd->room_owed = false;
     if (nd->queue_full)
         timer_set(&nd->kick, 0);
@@ -226,6 +269,7 @@ static void kicked(void *opaque)
             nd->fe->link_changed(nd->fe_opaque, !nd->link_down);
     }
     deliver(nd);
+    flush_out(nd);
     if (nd->fe && nd->room_owed && !nd->busy) {
         nd->room_owed = false;
         nd->fe->room(nd->fe_opaque);
@@ -235,6 +279,16 @@ static void kicked(void *opaque)
 bool netdev_in_use(const struct netdev *nd)
 {
     return nd->fe != NULL;
+}
+
+void netdev_pause_all(struct vemu_machine *m, bool paused)
+{
+    list_for_each(nd, &m->netdevs, struct netdev, node)
+    {
+        nd->paused = paused;
+        if (!paused)
+            netdev_accept(nd);
+    }
 }
 
 bool netdev_link(const struct netdev *nd)
@@ -362,6 +416,7 @@ static struct netdev *new_from_opts(struct vemu_machine *m, const char *id, stru
     nd->backend = backend;
     nd->takes = backend->takes;
     list_init(&nd->queue);
+    list_init(&nd->out);
     timer_init(&nd->kick, m->clocks, VCLOCK_HOST, kicked, nd);
     snprintf(what, sizeof what, "netdev %s", backend->name);
     if (!backend->open(nd, opts, what, errp)) {
@@ -392,6 +447,7 @@ void netdev_free(struct netdev *nd)
     nd->fe = NULL;
     nd->backend->close(nd);
     netdev_purge(nd);
+    list_for_each_safe(q, &nd->out, struct queued, node) free(q);
     timer_cancel(&nd->kick);
     if (nd->capture && !pcap_close(nd->capture))
         netdev_warn(nd, "the end of the capture could not be written");

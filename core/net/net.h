@@ -21,10 +21,11 @@ struct vemu_error;
 struct netdev;
 
 struct net_frontend {
-    /* Has the device a buffer for a frame? */
+    /* May the device have a buffer for a frame? */
     bool (*can_receive)(void *opaque);
-    /* The data is the link's and gone afterwards. */
-    void (*receive)(void *opaque, const struct net_packet *packet);
+    /* The data is the link's and gone afterwards. False: there is no room for this frame, which
+     * waits until netdev_accept. */
+    bool (*receive)(void *opaque, const struct net_packet *packet);
     /* netdev_send takes frames again. */
     void (*room)(void *opaque);
     void (*link_changed)(void *opaque, bool up); /* may be NULL */
@@ -68,6 +69,9 @@ bool netdev_send(struct netdev *nd, const struct net_packet *packet);
 void netdev_accept(struct netdev *nd);
 /* Frames that wait to be received are dropped: the device was reset. */
 void netdev_purge(struct netdev *nd);
+/* While vCPUs are paused devices receive nothing: frames wait. For whoever pauses and resumes them.
+ */
+void netdev_pause_all(struct vemu_machine *m, bool paused);
 bool netdev_link(const struct netdev *nd);
 /* Pulls or plugs the cable. */
 void netdev_set_link(struct netdev *nd, bool up);

@@ -211,7 +211,7 @@ void e1000_transmit(struct e1000 *s);
 /* ---- e1000_rx.c ------------------------------------------------------------------------------ */
 
 bool e1000_can_receive(void *opaque);
-void e1000_receive(void *opaque, const struct net_packet *packet);
+bool e1000_receive(void *opaque, const struct net_packet *packet);
 
 /* ---- e1000_phy.c: the PHY and the EEPROM ----------------------------------------------------- */
 

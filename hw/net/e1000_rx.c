@@ -164,7 +164,7 @@ static void store(struct e1000 *s, const uint8_t *frame, uint32_t len, uint8_t s
     }
 }
 
-void e1000_receive(void *opaque, const struct net_packet *p)
+bool e1000_receive(void *opaque, const struct net_packet *p)
 {
     struct e1000 *s = opaque;
     uint32_t rctl = *e1000_reg(s, E1000_RCTL);
@@ -177,10 +177,10 @@ void e1000_receive(void *opaque, const struct net_packet *p)
     uint32_t len = p->len;
 
     if (!(rctl & RCTL_EN) || !filter(s, p->data, tagged, &inexact))
-        return;
+        return true;
     if (len > (rctl & RCTL_LPE ? FRAME_MAX_LONG : FRAME_MAX)) {
         e1000_count(s, E1000_ROC, 1);
-        return;
+        return true;
     }
     status = checksum_status(s, p, tagged) | (inexact ? STATUS_PIF : 0);
     if (tagged && *e1000_reg(s, E1000_CTRL) & CTRL_VME) {
@@ -203,10 +203,11 @@ void e1000_receive(void *opaque, const struct net_packet *p)
         e1000_count(s, E1000_MPC, 1);
         e1000_count(s, E1000_RNBC, 1);
         e1000_interrupt(s, ICR_RXO);
-        return;
+        return true;
     }
     store(s, frame, len, status, special);
     count_frame(s, p->data, p->len + FCS);
     uint32_t threshold = ring_size(s) >> (1 + (rctl >> RCTL_RDMTS_SHIFT & 3));
     e1000_interrupt(s, ICR_RXT0 | (available(s) <= threshold ? ICR_RXDMT0 : 0u));
+    return true;
 }

@@ -12,6 +12,7 @@
 
 #include "config.h"
 #include "core/device/machine.h"
+#include "core/net/backend.h"
 #include "core/net/net.h"
 #include "core/util/endian.h"
 #include "core/util/error.h"
@@ -242,6 +243,7 @@ struct nic {
     struct collected got;
     struct net_packet last;
     unsigned buffers; /* frames it can take */
+    uint32_t room;    /* bytes of each */
     unsigned rooms, ups, downs;
 };
 
@@ -249,12 +251,15 @@ static bool nic_can_receive(void *opaque)
 {
     return ((struct nic *)opaque)->buffers > 0;
 }
-static void nic_receive(void *opaque, const struct net_packet *p)
+static bool nic_receive(void *opaque, const struct net_packet *p)
 {
     struct nic *n = opaque;
+    if (p->len > n->room)
+        return false;
     n->buffers--;
     n->last = *p;
     collect(&n->got, p->data, p->len);
+    return true;
 }
 static void nic_room(void *opaque)
 {
@@ -294,7 +299,7 @@ static struct netdev *netdev_made(const char *id, const char *spec)
 static void attach(struct netdev *nd)
 {
     struct vemu_error *err = NULL;
-    nic = (struct nic){.nd = nd, .buffers = FRAMES};
+    nic = (struct nic){.nd = nd, .buffers = FRAMES, .room = NET_FRAME_MAX};
     machine_lock(&m);
     cr_assert(netdev_attach(nd, &nic_ops, &nic, &err));
     machine_unlock(&m);
@@ -418,6 +423,40 @@ Test(net_link, frames_wait_until_the_device_has_a_buffer)
     machine_unlock(&m);
     run();
     cr_expect_eq(nic.got.count, 2, "what waited at a reset is gone");
+}
+
+Test(net_link, what_a_device_refuses_waits_in_its_place)
+{
+    static uint8_t f[NET_FRAME_MAX];
+    struct net_packet whole = {
+        .data = f, .len = make_tcp(f, true, 3000, 0x10), .gso = NET_GSO_TCP4, .gso_size = 1000};
+
+    /* The first segment of three is taken; then there is no room for long frames. */
+    nic.buffers = 1;
+    machine_lock(&m);
+    netdev_input(nic.nd, &whole, true);
+    machine_unlock(&m);
+    uint32_t len = make_tcp(f, true, 7, 0x10);
+    peer_writes(f, len);
+    run();
+    cr_expect_eq(nic.got.count, 1);
+    nic.buffers = 10;
+    nic.room = 200;
+    machine_lock(&m);
+    netdev_accept(nic.nd);
+    machine_unlock(&m);
+    run();
+    cr_expect_eq(nic.got.count, 1);
+    nic.room = NET_FRAME_MAX;
+    machine_lock(&m);
+    netdev_accept(nic.nd);
+    machine_unlock(&m);
+    run();
+    cr_assert_eq(nic.got.count, 4);
+    for (uint32_t i = 0; i < 3; i++)
+        cr_expect_eq(load_be32(nic.got.data[i] + ETH + IP4 + 4), 0xffffff00 + 1000 * i);
+    cr_expect_eq(nic.got.len[3], len);
+    cr_expect_eq(netdev_counters(nic.nd)->dropped, 0);
 }
 
 Test(net_link, a_peer_that_does_not_read_holds_the_device_back_and_loses_nothing)
