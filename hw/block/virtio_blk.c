@@ -189,26 +189,6 @@ static void submit(struct blk_request *r, enum vemu_block_op op, uint64_t offset
 
 /* ---- a request's parts ----------------------------------------------------------------------- */
 
-/* Copies `len` bytes at `offset` of the buffers; false: there are not so many, or no memory is
- * there. */
-static bool gather(struct virtio_blk *s, const struct virtq_buffer *b, unsigned count,
-                   uint64_t offset, uint8_t *out, uint32_t len)
-{
-    for (unsigned i = 0; i < count && len; i++) {
-        if (offset >= b[i].len) {
-            offset -= b[i].len;
-            continue;
-        }
-        uint32_t n = (uint32_t)MIN(len, b[i].len - offset);
-        if (!virtio_dma_read(&s->v, b[i].addr + offset, out, n))
-            return false;
-        out += n;
-        len -= n;
-        offset = 0;
-    }
-    return !len;
-}
-
 /* The bytes [offset, offset + bytes) of the buffers, as vectors. */
 static bool map_data(struct dma_list *list, const struct virtq_buffer *b, unsigned count,
                      uint64_t offset, uint64_t bytes)
@@ -298,20 +278,14 @@ static int start_flush(struct virtio_blk *s, struct virtq *q, const struct virtq
 
 static int get_id(struct virtio_blk *s, const struct virtq_element *e, const struct header *h)
 {
-    const struct virtq_buffer *b = e->buffers + e->out;
-    uint64_t left = MIN(h->data_bytes, ID_SIZE), done = 0;
     uint8_t id[ID_SIZE] = {0};
 
     if (s->props.serial)
         memcpy(id, s->props.serial, strnlen(s->props.serial, ID_SIZE));
-    for (unsigned i = 0; i < e->in && left; i++) {
-        uint64_t n = MIN(left, b[i].len);
-        if (!virtio_dma_write(&s->v, b[i].addr, id + done, n))
-            return BLK_S_IOERR;
-        done += n;
-        left -= n;
-    }
-    return BLK_S_OK;
+    return virtq_scatter(&s->v, e->buffers + e->out, e->in, 0, id,
+                         (uint32_t)MIN(h->data_bytes, ID_SIZE))
+               ? BLK_S_OK
+               : BLK_S_IOERR;
 }
 
 static int start_range(struct virtio_blk *s, struct virtq *q, const struct virtq_element *e,
@@ -329,7 +303,7 @@ static int start_range(struct virtio_blk *s, struct virtq *q, const struct virtq
         return BLK_S_IOERR;
     /* max_discard_seg is 1. */
     if (h->data_bytes != RANGE_SIZE ||
-        !gather(s, e->buffers, e->out, HEADER_SIZE, range, sizeof range))
+        !virtq_gather(&s->v, e->buffers, e->out, HEADER_SIZE, range, sizeof range))
         return BLK_S_UNSUPP;
     sector = load_le64(range);
     count = load_le32(range + 8);
@@ -366,7 +340,7 @@ static bool start_request(struct virtio_blk *s, struct virtq *q, const struct vi
     struct header h;
     int status;
 
-    if (!e->in_bytes || !gather(s, e->buffers, e->out, 0, raw, sizeof raw)) {
+    if (!e->in_bytes || !virtq_gather(&s->v, e->buffers, e->out, 0, raw, sizeof raw)) {
         virtio_break(&s->v, "queue %u: a request without %s", q->index,
                      e->in_bytes ? "a header" : "a place for its status");
         return false;

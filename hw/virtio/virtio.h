@@ -22,6 +22,7 @@
 #include "hw/virtio/virtq.h"
 
 enum {
+    VIRTIO_ID_NET = 1,
     VIRTIO_ID_BLOCK = 2,
 };
 /* Device status. */

@@ -227,22 +227,93 @@ enum virtq_result virtq_pop_again(struct virtq *q, uint16_t head, struct virtq_e
     return walk_chain(q, head, e) ? VIRTQ_POPPED : VIRTQ_BROKEN;
 }
 
+void virtq_unpop(struct virtq *q, unsigned count)
+{
+    /* A transfer may have reached a register that reset the device. */
+    if (!q->enabled || q->in_use < count)
+        return;
+    q->next_avail = (uint16_t)(q->next_avail - count);
+    q->in_use = (uint16_t)(q->in_use - count);
+}
+
+/* ---- buffers --------------------------------------------------------------------------------- */
+
+struct span {
+    const struct virtq_buffer *b;
+    unsigned count;
+    uint64_t offset;
+    uint32_t left;
+};
+
+/* The next part of a span that is in one buffer; false: none is left, or no buffer. */
+static bool next_part(struct span *s, uint64_t *addr, uint32_t *len)
+{
+    for (; s->count && s->offset >= s->b->len; s->b++, s->count--)
+        s->offset -= s->b->len;
+    if (!s->count || !s->left)
+        return false;
+    *addr = s->b->addr + s->offset;
+    *len = (uint32_t)MIN(s->left, s->b->len - s->offset);
+    s->offset += *len;
+    s->left -= *len;
+    return true;
+}
+
+bool virtq_gather(struct virtio *v, const struct virtq_buffer *b, unsigned count, uint64_t offset,
+                  void *out, uint32_t len)
+{
+    struct span s = {b, count, offset, len};
+    uint8_t *p = out;
+    uint64_t addr;
+
+    for (uint32_t n; next_part(&s, &addr, &n); p += n) {
+        if (!virtio_dma_read(v, addr, p, n))
+            return false;
+    }
+    return !s.left;
+}
+
+bool virtq_scatter(struct virtio *v, const struct virtq_buffer *b, unsigned count, uint64_t offset,
+                   const void *in, uint32_t len)
+{
+    struct span s = {b, count, offset, len};
+    const uint8_t *p = in;
+    uint64_t addr;
+
+    for (uint32_t n; next_part(&s, &addr, &n); p += n) {
+        if (!virtio_dma_write(v, addr, p, n))
+            return false;
+    }
+    return !s.left;
+}
+
 /* ---- pushing --------------------------------------------------------------------------------- */
 
-void virtq_push(struct virtq *q, uint16_t head, uint32_t written)
+void virtq_push_all(struct virtq *q, const struct virtq_used *used, unsigned count)
 {
-    uint64_t at = q->device + USED_RING + USED_ELEMENT * (uint64_t)(q->next_used & (q->size - 1));
     uint8_t element[USED_ELEMENT];
 
     /* A transfer may have reached a register that reset the device. */
-    if (!q->enabled || !q->in_use)
+    if (!q->enabled || q->in_use < count)
         return;
-    q->in_use--;
-    store_le32(element, head);
-    store_le32(element + 4, written);
-    virtio_dma_write(q->v, at, element, sizeof element);
+    q->in_use = (uint16_t)(q->in_use - count);
+    for (unsigned i = 0; i < count; i++) {
+        uint16_t slot = (uint16_t)(q->next_used + i) & (q->size - 1);
+        store_le32(element, used[i].head);
+        store_le32(element + 4, used[i].written);
+        virtio_dma_write(q->v, q->device + USED_RING + USED_ELEMENT * (uint64_t)slot, element,
+                         sizeof element);
+    }
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    write16(q, q->device + USED_INDEX, ++q->next_used);
+    q->next_used = (uint16_t)(q->next_used + count);
+    write16(q, q->device + USED_INDEX, q->next_used);
+}
+
+void virtq_push(struct virtq *q, uint16_t head, uint32_t written)
+{
+    struct virtq_used used = {head, written};
+
+    virtq_push_all(q, &used, 1);
 }
 
 static bool wants_interrupt(struct virtq *q)

@@ -66,13 +66,29 @@ enum virtq_result virtq_pop(struct virtq *q, struct virtq_element *e);
 /* The element that was popped with this head before, for work that is begun again. */
 enum virtq_result virtq_pop_again(struct virtq *q, uint16_t head, struct virtq_element *e);
 bool virtq_is_empty(struct virtq *q);
-/* Gives an element back; written: bytes that its buffers got. */
+/* Gives the last `count` elements that were popped back to the ring: the next pop finds the first
+ * of them again. None of them was pushed. */
+void virtq_unpop(struct virtq *q, unsigned count);
+/* An element that is given back; written: bytes that its buffers got. */
+struct virtq_used {
+    uint16_t head;
+    uint32_t written;
+};
 void virtq_push(struct virtq *q, uint16_t head, uint32_t written);
+/* Several at once: the driver sees all of them or none. */
+void virtq_push_all(struct virtq *q, const struct virtq_used *used, unsigned count);
 /* After pushes: interrupts the driver if it wants to be. */
 void virtq_signal(struct virtq *q);
 /* Asks the driver for notifications, or says that they are not needed. On: look at the queue once
  * more afterwards. */
 void virtq_want_notify(struct virtq *q, bool on);
+
+/* Bytes [offset, offset + len) of `count` buffers. False: there are not so many, or no memory is
+ * there. */
+bool virtq_gather(struct virtio *v, const struct virtq_buffer *b, unsigned count, uint64_t offset,
+                  void *out, uint32_t len);
+bool virtq_scatter(struct virtio *v, const struct virtq_buffer *b, unsigned count, uint64_t offset,
+                   const void *in, uint32_t len);
 
 extern const struct state_field virtq_state[];
 /* A saved queue was loaded; false: it cannot be. */
