@@ -22,6 +22,7 @@
 #include "hw/misc/port92.h"
 #include "hw/misc/post_port.h"
 #include "hw/net/e1000.h"
+#include "hw/net/virtio_net.h"
 #include "hw/pci/host_x86.h"
 #include "hw/pci/ich9.h"
 #include "hw/pci/ich9_smbus.h"
@@ -54,6 +55,10 @@ const struct device_class *const device_classes[] = {
     &virtio_blk_pci_class,
     &virtio_blk_pci_transitional_class,
     &virtio_blk_pci_non_transitional_class,
+    &virtio_net_device_class,
+    &virtio_net_pci_class,
+    &virtio_net_pci_transitional_class,
+    &virtio_net_pci_non_transitional_class,
     &vga_pci_class,
     /* made by boards */
     &apic_bus_class,

@@ -8,6 +8,7 @@
 #include "core/util/error.h"
 #include "core/util/opts.h"
 #include "core/util/range.h"
+#include "hw/board.h"
 #include "libvemu/config.h"
 #include "libvemu/machine.h"
 #include "libvemu/networks.h"
@@ -103,7 +104,11 @@ static bool build_nic(struct lib_machine *lm, const struct config_node *node, un
     bool ok = true;
 
     nic_id(netdev, n);
-    dev = build_new_device(lm, model ? model : "e1000", config_child_value(node, "id"), errp);
+    if (!model)
+        model = lm->board->nic;
+    if (strcmp(model, "virtio") == 0)
+        model = lm->board->virtio_net;
+    dev = build_new_device(lm, model, config_child_value(node, "id"), errp);
     if (!dev)
         return false;
     ok = device_set_prop(dev, "netdev", netdev, errp);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/util/error.h"
+#include "core/util/opts.h"
 #include "libvemu/config.h"
 #include "libvemu/text.h"
 
@@ -59,7 +60,8 @@ const struct option_desc option_table[] = {
     {.system = "vga", .key = "vga"},
     {.system = "monitor", .key = "monitor"},
     {.run = "netdev", .system = "netdev", .key = "netdev"},
-    {.run = "net", .system = "nic", .aliases = "net|nic", .key = "nic"},
+    {.run = "net", .key = "nic", .value = "model=virtio"},
+    {.system = "nic", .key = "nic"},
     {.run = "object", .system = "object", .key = "object"},
     {.system = "parallel", .key = "parallel"},
     {.system = "audio", .key = "audio"},
@@ -214,6 +216,29 @@ static bool unknown_option(const char *written, const char *name, struct vemu_er
 
 /* ---- parsing --------------------------------------------------------------------------------- */
 
+/* Sets a list's new node from an option's argument, with the property that this option adds. */
+static bool set_with(struct vemu_config *cfg, const struct option_desc *o, const char *value,
+                     const char *origin, struct vemu_error **errp)
+{
+    size_t name = strcspn(o->value, "=");
+    struct text t = {0};
+    struct opts opts;
+    bool has = false, ok;
+
+    if (!opts_parse(&opts, origin, "", value, errp))
+        return false;
+    for (unsigned i = 0; i < opts.count; i++)
+        has |= strlen(opts.items[i].key) == name && !memcmp(opts.items[i].key, o->value, name);
+    opts_free(&opts);
+    if (has || strcmp(value, "help") == 0)
+        return config_set(cfg, o->key, value, origin, true, errp);
+    text_add(&t, "%s,%s", value, o->value);
+    ok = t.data ? config_set(cfg, o->key, t.data, origin, true, errp)
+                : error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
+    free(t.data);
+    return ok;
+}
+
 static bool apply(struct vemu_config *cfg, const struct option_desc *o, const char *value,
                   const char *origin, struct vemu_error **errp)
 {
@@ -227,6 +252,9 @@ static bool apply(struct vemu_config *cfg, const struct option_desc *o, const ch
         config_ask(cfg, QUESTION_VERSION, NULL);
         return true;
     case OPTION_SET:
+        if (o->value)
+            return set_with(cfg, o, value, origin, errp);
+        /* fall through */
     case OPTION_FIXED:
         return config_set(cfg, o->key, value, origin,
                           k && (k->shape == CONFIG_LIST || k->shape == CONFIG_PROPS_LIST), errp);

@@ -22,7 +22,7 @@ struct option_desc {
     const char *aliases; /* further spellings, separated by '|'; NULL: none */
     enum option_action action;
     const char *key;     /* of the configuration */
-    const char *value;   /* OPTION_FIXED */
+    const char *value;   /* OPTION_FIXED; OPTION_SET: a property unless the argument has it */
     const char *metavar; /* overrides the key's, in the help */
     const char *help;    /* overrides the key's */
 };

@@ -14,6 +14,7 @@ import time
 import urllib.request
 
 directory = sys.argv[1]
+serving = threading.Event()
 with open(os.path.join(directory, "data"), "rb") as f:
     data = f.read()
 
@@ -28,6 +29,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/data":
             body = data
+        elif self.path == "/serving":
+            body = b"yes"
+            serving.set()
         elif self.path == "/fetched" and os.path.exists(os.path.join(directory, "fetched")):
             body = b"yes"
         else:
@@ -76,6 +80,8 @@ def receive(sink):
 
 
 def fetch(port):
+    """Once the guest says that it serves: a connection before that is answered late."""
+    serving.wait()
     while True:
         try:
             with urllib.request.urlopen("http://127.0.0.1:%d/data" % port, timeout=20) as r:

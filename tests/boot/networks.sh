@@ -56,4 +56,9 @@ try e1000 -device e1000,netdev=n -object "filter-dump,id=f,netdev=n,file=$dir/pc
 [ "$(od -An -tx4 -N4 "$dir/pcap" | tr -d ' ')" = a1b23c4d ] && [ "$(wc -c <"$dir/pcap")" -gt 500000 ]
 ok 'the capture has the frames' $?
 try e1000-q35 -M q35 -device e1000,netdev=n,mac=52:54:00:aa:bb:cc
+try virtio-net -device virtio-net-pci,netdev=n
+# A pair of queues for each processor, drivers of VIRTIO 1.0 only.
+try virtio-net-q35 -M q35 -smp 2 -device virtio-net-pci-non-transitional,netdev=n,mq=on
+try virtio-net-legacy -device virtio-net-pci,netdev=n,disable-modern=on,vectors=0
+try virtio-net-microvm -M microvm -device virtio-net-device,netdev=n
 echo "1..$n"

@@ -103,7 +103,7 @@ static void place_bars(struct vt *t)
     vt_config_write(t, 0x20, (uint32_t)VT_MODERN);
     vt_config_write(t, 0x24, 0);
     vt_config_write(t, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-    for (unsigned n = 0; n < 4; n++) {
+    for (unsigned n = 0; n < 8; n++) {
         write64(&t->m, VT_MSIX + 16 * n, 0xfee00000);
         write32(&t->m, VT_MSIX + 16 * n + 8, 0x40 + n);
         write32(&t->m, VT_MSIX + 16 * n + 12, 0);

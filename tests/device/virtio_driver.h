@@ -37,7 +37,7 @@ struct vt {
     struct line_probe isa[16];
     unsigned messages; /* MSI-X */
     uint32_t last_data;
-    uint16_t avail[4]; /* the driver's next index, by queue */
+    uint16_t avail[8]; /* the driver's next index, by queue */
     char path[64];     /* of the image */
 };
 

@@ -92,19 +92,30 @@ static inline void fuzz_machine_init(struct fuzz_machine *f)
     machine_unlock(&f->m);
 }
 
-/* A PCI device, realized. Machine lock held; before machine_reset. */
-static inline struct pci_device *fuzz_plug(struct fuzz_machine *f, const struct device_class *cls,
-                                           const char *prop, const char *value)
+/* A PCI device, realized, with properties as name and value in turn, ended by NULL. Machine lock
+ * held; before machine_reset. */
+static inline struct pci_device *
+fuzz_plug_with(struct fuzz_machine *f, const struct device_class *cls, const char *const *props)
 {
     struct device *dev = device_new(&f->m, cls, NULL, NULL);
     struct pci_device *pci = (struct pci_device *)dev;
-    if (!dev || (prop && !device_set_prop(dev, prop, value, NULL)))
+    if (!dev)
         fuzz_fail("no device");
+    for (; *props; props += 2) {
+        if (!device_set_prop(dev, props[0], props[1], NULL))
+            fuzz_fail("a property cannot be set");
+    }
     pci->bus = f->bus;
     pci->devfn = FUZZ_DEVFN;
     if (!device_realize(dev, NULL))
         fuzz_fail("the device is not realized");
     return f->pci = pci;
+}
+
+static inline struct pci_device *fuzz_plug(struct fuzz_machine *f, const struct device_class *cls,
+                                           const char *prop, const char *value)
+{
+    return fuzz_plug_with(f, cls, (const char *const[]){prop, value, NULL});
 }
 
 static inline void fuzz_access(struct fuzz_machine *f, struct fuzz_input *in, bool write)

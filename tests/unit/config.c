@@ -63,6 +63,15 @@ Test(config, both_styles_and_both_dashes_write_the_same_keys)
     value_is("-boot dc,once=n,menu=on", "boot", "dc");
 }
 
+Test(config, net_makes_a_virtio_card_unless_it_names_a_model)
+{
+    value_is("--net user", "nic.model", "virtio");
+    value_is("--net user,hostfwd=tcp::2222-:22", "nic.model", "virtio");
+    value_is("--net user,model=e1000", "nic.model", "e1000");
+    value_is("-nic user,model=virtio-net-pci", "nic.model", "virtio-net-pci");
+    value_is("-nic user", "nic.model", NULL);
+}
+
 Test(config, later_settings_win_and_properties_merge)
 {
     value_is("-m 1G -m 2G", "memory", "2G");
