@@ -46,16 +46,17 @@ static void add_pointer(struct script *s, const char *file, uint32_t offset, uin
     e[FILE_NAME + 4] = size;
 }
 
-static void add_checksum(struct script *s, const char *file, uint32_t at, uint32_t start,
-                         uint32_t len)
+static void add_checksum(struct script *s, const char *file, uint8_t *data, uint32_t at,
+                         uint32_t start, uint32_t len)
 {
+    data[at] = 0;
     uint8_t *e = entry(s, CMD_ADD_CHECKSUM, file);
     store_le32(e, at);
     store_le32(e + 4, start);
     store_le32(e + 8, len);
 }
 
-void acpi_loader_script(const struct acpi_tables *t, uint8_t out[ACPI_LOADER_LEN])
+void acpi_loader_script(struct acpi_tables *t, uint8_t out[ACPI_LOADER_LEN])
 {
     struct script s = {.out = out};
     memset(out, 0, ACPI_LOADER_LEN);
@@ -64,10 +65,10 @@ void acpi_loader_script(const struct acpi_tables *t, uint8_t out[ACPI_LOADER_LEN
     for (unsigned n = 0; n < t->pointer_count; n++)
         add_pointer(&s, ACPI_LOADER_TABLES, t->pointers[n].offset, t->pointers[n].size);
     for (unsigned n = 0; n < t->table_count; n++)
-        add_checksum(&s, ACPI_LOADER_TABLES, t->tables[n].offset + TABLE_CHECKSUM,
+        add_checksum(&s, ACPI_LOADER_TABLES, t->data, t->tables[n].offset + TABLE_CHECKSUM,
                      t->tables[n].offset, t->tables[n].len);
     add_pointer(&s, ACPI_LOADER_RSDP, RSDP_RSDT, 4);
     add_pointer(&s, ACPI_LOADER_RSDP, RSDP_XSDT, 8);
-    add_checksum(&s, ACPI_LOADER_RSDP, RSDP_CHECKSUM, 0, RSDP_V1_LEN);
-    add_checksum(&s, ACPI_LOADER_RSDP, RSDP_X_CHECKSUM, 0, sizeof t->rsdp);
+    add_checksum(&s, ACPI_LOADER_RSDP, t->rsdp, RSDP_CHECKSUM, 0, RSDP_V1_LEN);
+    add_checksum(&s, ACPI_LOADER_RSDP, t->rsdp, RSDP_X_CHECKSUM, 0, sizeof t->rsdp);
 }

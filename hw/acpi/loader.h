@@ -19,7 +19,8 @@ enum { ACPI_LOADER_ENTRY = 128, ACPI_LOADER_ENTRIES = 64 };
 
 enum { ACPI_LOADER_LEN = ACPI_LOADER_ENTRIES * ACPI_LOADER_ENTRY };
 
-/* Always of the same length: what is not used is zeros, a command that firmware skips. */
-void acpi_loader_script(const struct acpi_tables *t, uint8_t out[ACPI_LOADER_LEN]);
+/* Always of the same length: what is not used is zeros, a command that firmware skips. The
+ * checksums in t become zero: some firmware sums up what is there when it computes them. */
+void acpi_loader_script(struct acpi_tables *t, uint8_t out[ACPI_LOADER_LEN]);
 
 #endif

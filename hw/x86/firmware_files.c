@@ -66,10 +66,10 @@ static void update(void *opaque)
     if (!build(files, &t, NULL))
         return; /* no memory: the last ones stay */
     if (t.len <= files->tables_len) {
+        acpi_loader_script(&t, files->script);
         memset(files->tables, 0, files->tables_len);
         memcpy(files->tables, t.data, t.len);
         memcpy(files->rsdp, t.rsdp, sizeof files->rsdp);
-        acpi_loader_script(&t, files->script);
     }
     acpi_tables_free(&t);
 }

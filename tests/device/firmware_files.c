@@ -102,7 +102,7 @@ static void load(struct vemu_machine *m, struct loaded *l)
             uint32_t at = load_le32(e + 60), start = load_le32(e + 64), n = load_le32(e + 68);
             uint8_t sum = 0;
             cr_assert(start + n <= room && at >= start && at < start + n);
-            file[at] = 0;
+            /* As OVMF does: what is in the field counts. */
             for (uint32_t i = start; i < start + n; i++)
                 sum = (uint8_t)(sum + file[i]);
             file[at] = (uint8_t)-sum;
