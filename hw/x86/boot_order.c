@@ -119,6 +119,8 @@ static void write_lines(const struct x86_board *b, struct lines *l)
     const char *order = chosen(b);
     uint32_t done = 0;
 
+    if (b->boot_order.first)
+        add_line(l, b->boot_order.first);
     for (uint32_t from = 0; (t = next_index(b->m, from)); from = t->index + 1)
         add_line(l, t->path);
     add_letters(b->m, order, &done, l);
@@ -144,7 +146,7 @@ static void warn_of_missing(const struct x86_board *b)
 
 bool x86_boot_order_write(struct x86_board *b, struct vemu_error **errp)
 {
-    struct lines l = {.room = 16};
+    struct lines l = {.room = 16 + BOOT_PATH_SIZE};
 
     if (b->rtc)
         write_cmos(b);

@@ -17,6 +17,7 @@ struct x86_boot_order {
     char order[BOOT_LETTERS]; /* empty: not chosen */
     char once[BOOT_LETTERS];  /* until the first reset; empty: as order */
     bool strict;              /* nothing else is tried */
+    const char *first;        /* a path that comes before all devices, or NULL */
 };
 
 void x86_boot_order_init(struct x86_board *b, const struct board_config *cfg);

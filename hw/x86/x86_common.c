@@ -27,6 +27,7 @@
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
+#include "hw/x86/kernel_rom.h"
 
 enum { ELCR_BASE = 0x4d0, CPUID_EDX_LM = 1 << 29 };
 #define VGA_START UINT64_C(0xa0000)
@@ -410,6 +411,19 @@ static bool publish_e820(struct x86_board *b, struct vemu_error **errp)
     return fw_cfg_add_file(b->fw_cfg, "etc/e820", map, 20 * b->boot.e820_count, errp);
 }
 
+/* A BIOS starts the kernel by an option ROM, before all else. */
+static bool publish_kernel_rom(struct x86_board *b, size_t setup, const struct board_config *cfg,
+                               struct vemu_error **errp)
+{
+    if (setup > KERNEL_ROM_SETUP_MAX)
+        return error_set(errp, VEMU_ERROR_FORMAT,
+                         "-kernel %s: its setup code has %zu bytes; %d is the most that firmware "
+                         "can start",
+                         cfg->kernel, setup, KERNEL_ROM_SETUP_MAX);
+    b->boot_order.first = KERNEL_ROM_PATH;
+    return kernel_rom_publish(b->fw_cfg, errp);
+}
+
 /* -kernel for firmware that loads it: the pieces as its boot code asks for them. */
 static bool publish_kernel(struct x86_board *b, const struct board_config *cfg,
                            struct vemu_error **errp)
@@ -429,6 +443,8 @@ static bool publish_kernel(struct x86_board *b, const struct board_config *cfg,
                              "the file has %zu",
                              cfg->kernel, setup, kernel_len);
     }
+    if (setup && b->pci && !publish_kernel_rom(b, setup, cfg, errp))
+        return false;
     const char *append = cfg->append ? cfg->append : "";
     if (!fw_cfg_set_u32(fw, FW_CFG_SETUP_ADDR, 0x10000, errp) ||
         !fw_cfg_set_u32(fw, FW_CFG_SETUP_SIZE, (uint32_t)setup, errp) ||

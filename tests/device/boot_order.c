@@ -19,12 +19,12 @@ struct fixture {
     struct boot_target targets[4];
 };
 
-/* order, once, strict as -boot has them. */
-static void set_up(struct fixture *f, const struct board_class *cls, const char *order,
-                   const char *once, bool strict)
+static void set_up_kernel(struct fixture *f, const struct board_class *cls, const char *order,
+                          const char *once, bool strict, const char *kernel)
 {
     static uint8_t rom[65536];
-    struct board_config cfg = {.ram_size = 64 << 20,
+    struct board_config cfg = {.kernel = kernel,
+                               .ram_size = 64 << 20,
                                .cpus = 1,
                                .boot_order = order,
                                .boot_once = once,
@@ -33,6 +33,13 @@ static void set_up(struct fixture *f, const struct board_class *cls, const char 
     cfg.bios = f->rom = temp_file(rom, sizeof rom);
     f->cls = cls;
     board_machine(&f->m, cls, &cfg);
+}
+
+/* order, once, strict as -boot has them. */
+static void set_up(struct fixture *f, const struct board_class *cls, const char *order,
+                   const char *once, bool strict)
+{
+    set_up_kernel(f, cls, order, once, strict, NULL);
 }
 
 static void tear_down(struct fixture *f)
@@ -73,31 +80,38 @@ static void reset(struct fixture *f)
     machine_unlock(&f->m);
 }
 
-/* The file as firmware finds it, "" when there is none, with lines ended by ';'. */
-static const char *order_file(struct fixture *f)
+/* A file as firmware finds it, in at most `room` bytes; its length, 0 when there is none. */
+static uint32_t read_file(struct fixture *f, const char *name, void *data, uint32_t room)
 {
-    static char text[1024];
     uint8_t entry[64], count[4];
-    text[0] = 0;
     out16(&f->m, 0x510, 0x19);
     for (unsigned i = 0; i < 4; i++)
         count[i] = in8(&f->m, 0x511);
     for (unsigned n = 0; n < load_be32(count); n++) {
         for (unsigned i = 0; i < 64; i++)
             entry[i] = in8(&f->m, 0x511);
-        if (strcmp((char *)entry + 8, "bootorder"))
+        if (strcmp((char *)entry + 8, name))
             continue;
         uint32_t len = load_be32(entry);
-        cr_assert_lt(len, sizeof text);
+        cr_assert_lt(len, room);
         out16(&f->m, 0x510, load_be16(entry + 4));
         for (uint32_t i = 0; i < len; i++)
-            text[i] = (char)in8(&f->m, 0x511);
-        cr_expect(!len || (!text[len - 1] && strlen(text) == len - 1), "ended by one zero");
-        for (char *p = text; *p; p++)
-            *p = *p == '\n' ? ';' : *p;
-        return text;
+            ((uint8_t *)data)[i] = in8(&f->m, 0x511);
+        return len;
     }
-    return "";
+    return 0;
+}
+
+/* The order, with lines ended by ';'. */
+static const char *order_file(struct fixture *f)
+{
+    static char text[1024];
+    memset(text, 0, sizeof text);
+    uint32_t len = read_file(f, "bootorder", text, sizeof text);
+    cr_expect(!len || strlen(text) == len - 1, "ended by one zero");
+    for (char *p = text; *p; p++)
+        *p = *p == '\n' ? ';' : *p;
+    return text;
 }
 
 static unsigned cmos(struct fixture *f, uint8_t index)
@@ -223,4 +237,62 @@ Test(boot_order, an_index_is_given_once_and_is_free_again_with_its_device)
     machine_unlock(&f.m);
     cr_expect(plug(&f, &e1000_class, "6", "2", &err));
     tear_down(&f);
+}
+
+static bool sums_to_zero(const uint8_t *p, size_t len)
+{
+    uint8_t sum = 0;
+    while (len--)
+        sum = (uint8_t)(sum + *p++);
+    return !sum;
+}
+
+/* A BIOS runs the option ROM that takes -kernel from fw_cfg, whatever the order of the devices. */
+Test(boot_order, a_kernel_is_started_by_a_rom_that_comes_first)
+{
+    static uint8_t image[8192];
+    struct fixture f;
+    uint8_t rom[4096];
+    image[0x1f1] = 4;
+    store_le16(image + 0x1fe, 0xaa55);
+    memcpy(image + 0x202, "HdrS\x0f\x02", 6);
+    char *kernel = temp_file(image, sizeof image);
+    set_up_kernel(&f, &pc_board_class, "c", NULL, false, kernel);
+    target(&f, 0, BOOT_DISK, "/disk", 0);
+    reset(&f);
+    cr_expect_str_eq(order_file(&f), "/rom@genroms/linuxboot.bin;/disk");
+    uint32_t len = read_file(&f, "genroms/linuxboot.bin", rom, sizeof rom);
+#if defined(__x86_64__) || defined(__i386__)
+    cr_assert_eq(len, rom[2] * 512u);
+    cr_expect_eq(load_le16(rom), 0xaa55);
+    cr_expect(sums_to_zero(rom, len));
+    const uint8_t *pnp = rom + load_le16(rom + 0x1a);
+    cr_expect_eq(memcmp(pnp, "$PnP\1\2", 6), 0);
+    cr_expect(sums_to_zero(pnp, 32));
+    cr_expect_eq(pnp[0x15] & 4, 4, "may be booted from");
+    cr_expect_eq(load_le16(pnp + 0x16), 0, "but is no disk");
+    cr_expect_lt(load_le16(pnp + 0x1a), len);
+#else
+    cr_expect_eq(len, 0);
+#endif
+    tear_down(&f);
+    unlink(kernel);
+    free(kernel);
+}
+
+Test(boot_order, a_kernel_that_a_rom_has_no_room_for_is_refused)
+{
+    static uint8_t image[80 * 512];
+    struct vemu_error *err = NULL;
+    struct vemu_machine m;
+    image[0x1f1] = 64;
+    store_le16(image + 0x1fe, 0xaa55);
+    memcpy(image + 0x202, "HdrS\x0f\x02", 6);
+    char *kernel = temp_file(image, sizeof image);
+    struct board_config cfg = {.ram_size = 64 << 20, .cpus = 1, .kernel = kernel, .bios = kernel};
+    cr_expect_not(board_machine_try(&m, &pc_board_class, &cfg, &err));
+    cr_expect(strstr(vemu_error_message(err), "its setup code has 33280 bytes; 32768 is the most"));
+    vemu_error_free(err);
+    unlink(kernel);
+    free(kernel);
 }
