@@ -35,3 +35,23 @@ debian_with_lists() { # COMMAND ARG...
     sources="-o Dir::Etc::sourcelist=$state/sources.list -o Dir::Etc::sourceparts=-"
     apt apt-get update >"$state/log" 2>&1 && "$@"
 }
+
+# The mirror this host's apt is set up with.
+debian_mirror() {
+    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources \
+        2>/dev/null | sed -n -e 's/^URIs: *\([^ ]*\).*/\1/p' \
+        -e 's/^deb  *\(\[[^]]*\]  *\)\{0,1\}\([^ ]*\)  *bookworm .*/\2/p' | grep '/debian/*$' | head -n 1)
+    echo "${mirror:-http://deb.debian.org/debian}"
+}
+
+# A fresh root's way to the mirror is made this host's; everything else stays as Debian ships it.
+debian_as_host() { # ROOT
+    for f in /etc/apt/apt.conf /etc/apt/apt.conf.d/*; do
+        if grep -Eqi 'proxy|verify' "$f" 2>/dev/null; then cp "$f" "$1$f"; fi
+    done
+    if [ -f /etc/apt/sources.list.d/debian.sources ]; then
+        cp /etc/apt/sources.list.d/debian.sources "$1/etc/apt/sources.list.d/"
+        : >"$1/etc/apt/sources.list"
+    fi
+    cp /etc/resolv.conf /etc/hosts "$1/etc/" 2>/dev/null || true
+}

@@ -1,6 +1,9 @@
 # Stock kernels to their shell and to power-off.
 #   make icount-boots       counted execution, three boots in each tier; likewise
 #   make disk-kill [DISK_KILLS=100 DISK_SEED=1]  the emulator is killed while the guest writes; likewise
+#   make debian-image      an installed Debian 12 on a disk, as root; build/debian/debian.qcow2
+#   make debian-boot [DEBIAN_BOOTS="bios-virtio uefi-virtio"]   it is booted, written to and looked at; likewise
+#   make debian-install [DEBIAN_INSTALLS="bios uefi"]   Debian's installer, unattended, over the network
 #   make boot-loop [BOOT_COUNT=50 BOOT_FEW=5]    the long run; its last result is in docs/status.md
 TESTS_boot += $(srcdir)/tests/boot/boots.sh $(srcdir)/tests/boot/saved_translations.sh
 TESTS_boot += $(srcdir)/tests/boot/quickstart.sh
@@ -14,13 +17,22 @@ BOOT_COUNT ?= 50
 BOOT_FEW ?= 5
 DISK_KILLS ?= 100
 DISK_SEED ?= 1
-.PHONY: boot-loop disk-kill icount-boots
+DEBIAN_BOOTS ?=
+.PHONY: boot-loop disk-kill icount-boots debian-image debian-boot debian-install
+debian-image: all
+	@VEMU_BUILD=$(builddir) sh $(srcdir)/tests/boot/debian_image.sh debian
+debian-boot: debian-image
+	@VEMU_BUILD=$(builddir) python3 $(srcdir)/tests/boot/debian_boot.py debian/debian.qcow2 $(DEBIAN_BOOTS)
 disk-kill: all guests $(GUESTS)/amd64/initrd-disk
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/disk_kill.sh $(DISK_KILLS) $(DISK_SEED)
 icount-boots: all guests
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/icount.sh
+DEBIAN_INSTALLS ?= bios
+debian-install: all
+	@mkdir -p debian
+	@VEMU_BUILD=$(builddir) python3 $(srcdir)/tests/boot/debian_install.py debian $(DEBIAN_INSTALLS)
 boot-loop: all guests
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/loop.sh $(BOOT_COUNT) $(BOOT_FEW)

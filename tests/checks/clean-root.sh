@@ -25,27 +25,18 @@ if [ "${1:-}" = --keep ]; then
     shift
 fi
 src=$(cd "$(dirname "$0")/../.." && pwd)
+. "$src/tests/boot/debian.sh"
 dir=${1:-$(mktemp -d /tmp/clean-root.XXXXXX)}
 [ $# = 0 ] || shift
 [ $# != 0 ] || set -- "sh quickstart.sh" "sh quickstart.sh" "sh quickstart.sh test"
 
 if [ ! -x "$dir/bin/sh" ]; then
-    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources \
-        2>/dev/null | sed -n -e 's/^URIs: *\([^ ]*\).*/\1/p' \
-        -e 's/^deb  *\(\[[^]]*\]  *\)\{0,1\}\([^ ]*\)  *bookworm .*/\2/p' | grep '/debian/*$' | head -n 1)
-    echo "== debootstrap from ${mirror:=http://deb.debian.org/debian}"
+    mirror=$(debian_mirror)
+    echo "== debootstrap from $mirror"
     debootstrap --variant=minbase bookworm "$dir" "$mirror" >"$dir.log" 2>&1 ||
         { tail -n 5 "$dir.log" >&2; exit 1; }
     rm -f "$dir.log"
-    # The way to the mirror is the host's; everything else is as Debian ships it.
-    for f in /etc/apt/apt.conf /etc/apt/apt.conf.d/*; do
-        if grep -Eqi 'proxy|verify' "$f" 2>/dev/null; then cp "$f" "$dir$f"; fi
-    done
-    if [ -f /etc/apt/sources.list.d/debian.sources ]; then
-        cp /etc/apt/sources.list.d/debian.sources "$dir/etc/apt/sources.list.d/"
-        : >"$dir/etc/apt/sources.list"
-    fi
-    cp /etc/resolv.conf /etc/hosts "$dir/etc/" 2>/dev/null || true
+    debian_as_host "$dir"
 fi
 rm -rf --one-file-system "$dir/root/vemu"
 git -c safe.directory='*' clone -q "$src" "$dir/root/vemu"
