@@ -89,11 +89,21 @@ static unsigned alias_of(const struct tcg_block *b)
     return (unsigned)(b->mode >> TCG_MODE_ALIAS_SHIFT) & TCG_ALIAS_MAX;
 }
 
-/* Would contexts that have the link id be led elsewhere than they have seen? */
+/* Would contexts that have the link id be led elsewhere than they have seen? Without code_lock a
+ * guess: another vCPU may be linking the exit. */
 static bool moves(const struct tcg_exit_site *site, const struct tcg_block *to)
 {
     const struct tcg_crossing *x = exit_crossing(site);
-    return x->page && (x->page != to->page || x->alias != alias_of(to));
+    const struct tcg_page *page = __atomic_load_n(&x->page, __ATOMIC_RELAXED);
+    return page &&
+           (page != to->page || __atomic_load_n(&x->alias, __ATOMIC_RELAXED) != alias_of(to));
+}
+
+/* The page that the exit's link id stands for, NULL: none yet. code_lock held. */
+static void set_page(struct tcg_crossing *x, struct tcg_page *page, unsigned alias)
+{
+    __atomic_store_n(&x->alias, (uint8_t)alias, __ATOMIC_RELAXED);
+    __atomic_store_n(&x->page, page, __ATOMIC_RELAXED);
 }
 
 /*
@@ -109,15 +119,15 @@ static bool move_link(struct tcg_cpu *tc, struct tcg_exit_site *site)
     const bool parallel = tm->parallel;
     const uint64_t era = tm->cache.flush_count;
     struct tcg_crossing *x = exit_crossing(site);
-    if (x->moves == MOVES)
+    if (__atomic_load_n(&x->moves, __ATOMIC_RELAXED) == MOVES)
         return false;
     if (parallel)
         tcg_exclusive_begin(tm, tc);
     if (era == tm->cache.flush_count) {
         pthread_mutex_lock(&tm->code_lock);
         cache_link(tm, site, NULL);
-        x->page = NULL;
-        x->moves++;
+        set_page(x, NULL, 0);
+        __atomic_store_n(&x->moves, (uint8_t)(x->moves + 1), __ATOMIC_RELAXED);
         for (unsigned n = 0; n < tm->m->vcpu_count; n++)
             if (tm->m->vcpus[n] && tcg_cpu_of_vcpu(tm->m->vcpus[n]))
                 tlb_forget_link(tcg_cpu_of_vcpu(tm->m->vcpus[n]), x->link_id);
@@ -146,10 +156,8 @@ static void try_link(struct tcg_cpu *tc, const struct tcg_exit *out, struct tcg_
         return;
     pthread_mutex_lock(&tm->code_lock);
     if (!cross || !moves(site, to)) { /* else another vCPU was faster */
-        if (cross) {
-            exit_crossing(site)->page = to->page;
-            exit_crossing(site)->alias = (uint8_t)alias_of(to);
-        }
+        if (cross)
+            set_page(exit_crossing(site), to->page, alias_of(to));
         cache_link(tm, site, to);
         if (cross && cache_linked(&tm->cache, site) == to)
             note_link(tc, out, to);
