@@ -92,7 +92,8 @@ void perfmap_block(struct tcg_machine *tm, const struct tcg_block *b, uint64_t p
     char name[48];
     if (!tm->backend->disassemble) /* what the interpreter runs is no host code */
         return;
-    snprintf(name, sizeof name, "guest_0x%llx", (unsigned long long)pc);
+    snprintf(name, sizeof name, "%s_0x%llx", b->tier > 1 ? "region" : "guest",
+             (unsigned long long)pc);
     perfmap_add(tm, b->code, b->code_size, name);
     tm->perfmap->used = true;
 }

@@ -18,7 +18,8 @@ struct vemu_error;
 
 bool perfmap_open(struct tcg_machine *tm, struct vemu_error **errp);
 void perfmap_close(struct tcg_machine *tm);
-/* The block's host code, named after its guest PC. */
+/* The block's host code, named after its guest PC: guest_0x..., or region_0x... for the second
+ * tier. */
 void perfmap_block(struct tcg_machine *tm, const struct tcg_block *b, uint64_t pc);
 /* Host code that belongs to no block. Nothing without a map. */
 void perfmap_add(struct tcg_machine *tm, const void *code, size_t size, const char *name);
