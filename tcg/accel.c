@@ -206,7 +206,6 @@ static bool machine_init_tcg(struct vemu_machine *m, struct vemu_error **errp)
     tm->cache_size = default_cache_size;
     tm->max_insns = REGION_MAX_INSNS;
     tm->tier2_mode = TIER2_ASYNC;
-    tm->tier2_threshold = 2;
     tm->jump_cache = true;
     tm->verify = CONFIG_DEBUG;
     pthread_mutex_init(&tm->code_lock, NULL);

@@ -101,7 +101,7 @@ struct tcg_machine {
     bool verify;              /* run the IR verifier on every region */
     bool parallel;            /* more than one vCPU */
     unsigned tier2_mode;      /* enum tier2_mode */
-    unsigned tier2_threshold; /* samples (sync: lookups) that make a block hot */
+    unsigned tier2_threshold; /* samples (sync: lookups) that make a block hot; 0: 1 (sync: 2) */
     struct tier2 *tier2;      /* tcg/tier2; NULL: off */
     bool inject;              /* tcg/inject.h: take translations away at random */
     uint64_t inject_seed;

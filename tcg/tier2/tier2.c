@@ -17,7 +17,7 @@ enum {
     QUEUE_SIZE = 32,
     SAMPLE_NS = 1000000,  /* a sample of every vCPU that runs */
     IDLE_SAMPLES = 32,    /* the longest pause between two looks at an idle machine */
-    BUSY_SAMPLES = 8,     /* and at one that runs, while all is found in regions */
+    BUSY_SAMPLES = 4,     /* and at one that runs, while all is found in regions */
     MAX_PAGE_WRITES = 64, /* stores into the code of a page before it is left alone */
 };
 
@@ -162,6 +162,8 @@ bool tier2_start(struct tcg_machine *tm, struct vemu_error **errp)
     pthread_cond_init(&t->idle, NULL);
     pthread_condattr_destroy(&attr);
     tm->tier2 = t;
+    if (!tm->tier2_threshold)
+        tm->tier2_threshold = tm->tier2_mode == TIER2_SYNC ? 2 : 1;
     if (tm->tier2_mode == TIER2_ASYNC && !start_thread(t)) {
         tier2_stop(tm);
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "no thread for the translator");

@@ -1,0 +1,82 @@
+/* The second tier as it finds things by itself, on its own thread. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "core/util/endian.h"
+#include "tests/unit/x86_machine.h"
+
+#if defined(__x86_64__)
+
+enum { CODE = 0x10000, ROUNDS = 50, CALLS = 100000 };
+
+static struct x86_machine t;
+
+struct executed {
+    double insns, tier2;
+};
+
+static struct executed executed(void)
+{
+    static char text[8192];
+    struct executed e = {0};
+    double percent = 0;
+    t.m.accel->info_text(&t.m, text, sizeof text);
+    const char *p = strstr(text, "executed (count=on)");
+    cr_assert_not_null(p);
+    p += strlen("executed (count=on)");
+    cr_assert_eq(sscanf(p, "%lf instructions, %*f state loads and %*f state stores each; %lf%%",
+                        &e.insns, &percent),
+                 2, "%s", p);
+    e.tier2 = e.insns * percent / 100;
+    return e;
+}
+
+/* Flat protected mode from CODE to the first HLT. */
+static void run_code(void)
+{
+    vcpu_reset(t.cpu);
+    t.r->cr0 |= X86_CR0_PE;
+    for (unsigned n = 0; n < 6; n++)
+        t.r->seg[n] =
+            (struct x86_segment){.limit = 0xffffffff,
+                                 .selector = n == X86_CS ? 8 : 16,
+                                 .attr = (uint16_t)(X86_SEG_P | X86_SEG_S | X86_SEG_DB | X86_SEG_G |
+                                                    (n == X86_CS ? 0xb : 0x3))};
+    t.r->rip = CODE;
+    t.r->gpr[4] = CODE;
+    x86_machine_changed(&t);
+    t.cpu->stop_request = false; /* nobody starts it by a thread */
+    enum vcpu_exit why = t.m.accel->vcpu_run(t.cpu);
+    cr_assert_eq(why, VCPU_EXIT_HALT, "%d %s at 0x%" PRIx64, why, t.cpu->error, t.r->rip);
+    t.m.accel->get_state(t.cpu);
+}
+
+/* mov ecx, CALLS; 1: call FUNCTION; dec ecx; jnz 1b; hlt. The function, in a page of its own, is
+ * ten times as long as a region can be, and of what is in it only the ways out of regions look at
+ * events. Where the second tier's thread gets no CPU, a round does not tell. */
+Test(tier2, what_is_much_longer_than_a_region_becomes_several)
+{
+    enum { FUNCTION = CODE + 4096, INCS = 4000 };
+    static const char *const options[] = {"backend", "jit", "count", "on", NULL};
+    x86_machine_init_with(&t, "max", options);
+    uint8_t *code = x86_at(&t, CODE);
+    code[0] = 0xb9;
+    store_le32(code + 1, CALLS);
+    code[5] = 0xe8;
+    store_le32(code + 6, FUNCTION - CODE - 10);
+    memcpy(code + 10, "\x49\x75\xf8\xf4", 4);
+    memset(x86_at(&t, FUNCTION), 0x40, INCS); /* inc eax */
+    *x86_at(&t, FUNCTION + INCS) = 0xc3;
+    double share = 0;
+    for (unsigned n = 0; n < ROUNDS && share < 0.9; n++) {
+        const struct executed before = executed();
+        run_code();
+        cr_assert_eq(t.r->gpr[0], (uint32_t)((uint64_t)CALLS * INCS));
+        const struct executed after = executed();
+        share = (after.tier2 - before.tier2) / (after.insns - before.insns);
+    }
+    cr_assert_geq(share, 0.9, "%.1f %% of the last round", 100 * share);
+    x86_machine_free(&t);
+}
+
+#endif
