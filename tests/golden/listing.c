@@ -146,6 +146,12 @@ static bool thunk_name(const struct x86_backend *be, const uint8_t *target, char
         [C_VECTOR] = "vector",
         [C_CLOCK] = "clock",
     };
+    static const char *const atomics[ATOMIC_OPS] = {
+        [IR_XCHG - IR_XCHG] = "exchange", [IR_FETCH_ADD - IR_XCHG] = "add",
+        [IR_FETCH_AND - IR_XCHG] = "and", [IR_FETCH_OR - IR_XCHG] = "or",
+        [IR_FETCH_XOR - IR_XCHG] = "xor", [IR_CMPXCHG - IR_XCHG] = "compare and exchange",
+    };
+    static const char *const saved[] = {"", ", xmm saved", ", ymm saved"};
     static const struct {
         unsigned first, count;
         const char *how;
@@ -155,13 +161,19 @@ static bool thunk_name(const struct x86_backend *be, const uint8_t *target, char
         {THUNK_C_YMM, C_ENTRIES, ", ymm saved"},
         {THUNK_ROUTINE, THUNK_ROUTINE_XMM - THUNK_ROUTINE, ", for a routine"},
         {THUNK_ROUTINE_XMM, THUNK_ROUTINE_YMM - THUNK_ROUTINE_XMM, ", for a routine, xmm saved"},
-        {THUNK_ROUTINE_YMM, THUNK_COUNT - THUNK_ROUTINE_YMM, ", for a routine, ymm saved"},
+        {THUNK_ROUTINE_YMM, THUNK_ATOMIC - THUNK_ROUTINE_YMM, ", for a routine, ymm saved"},
     };
     for (unsigned t = 0; t < THUNK_COUNT; t++) {
         if (be->thunk[t] != target)
             continue;
         if (t < THUNK_C) {
             snprintf(buf, size, "(%s)", plain[t] ? plain[t] : "?");
+            return true;
+        }
+        if (t >= THUNK_ATOMIC) {
+            const unsigned k = (t - THUNK_ATOMIC) % ATOMICS;
+            snprintf(buf, size, "(atomic %s, %u bits%s)", atomics[k / ATOMIC_WIDTHS],
+                     8u << k % ATOMIC_WIDTHS, saved[(t - THUNK_ATOMIC) / ATOMICS]);
             return true;
         }
         for (unsigned k = 0; k < ARRAY_SIZE(groups); k++)

@@ -82,8 +82,9 @@ static void guest_fail(struct vemu_error *err)
 }
 
 /* backend: interp, jit (the first tier), tier2 (regions of the second at once) or baseline (the
- * first tier without host instructions that not every host has). inject: NULL, or the seed of
- * injected invalidations. cache: NULL, or how it uses the saved translations in cache_dir */
+ * first tier without host instructions that not every host has). The last two have another vCPU,
+ * which never runs: what is locked is atomic. inject: NULL, or the seed of injected
+ * invalidations. cache: NULL, or how it uses the saved translations in cache_dir */
 static void guest_init(struct guest *g, const char *backend, const char *inject, const char *cache,
                        const char *cache_dir)
 {
@@ -108,8 +109,11 @@ static void guest_init(struct guest *g, const char *backend, const char *inject,
         options[n++] = "jit-cache-dir";
         options[n++] = cache_dir;
     }
-    const struct x86_machine_config config = {
-        .ram = GUEST_RAM, .model = "max", .options = options, .arch = &g->arch};
+    const struct x86_machine_config config = {.ram = GUEST_RAM,
+                                              .model = "max",
+                                              .vcpus = tier2 || baseline ? 2 : 1,
+                                              .options = options,
+                                              .arch = &g->arch};
     struct vemu_error *err = NULL;
     memset(g, 0, sizeof *g);
     g->backend = backend;
@@ -117,6 +121,7 @@ static void guest_init(struct guest *g, const char *backend, const char *inject,
     g->arch.deliver_exception = guest_exception;
     if (!x86_machine_create(&g->x, &config, &err))
         guest_fail(err);
+    g->x.cpu->wait_for_sipi = false;
     atomic_store(&g->x.cpu->stop_request, false); /* this thread acts as the vCPU */
     guest_tables(g);
 }

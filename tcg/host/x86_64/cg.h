@@ -357,7 +357,13 @@ enum thunk {
     THUNK_ROUTINE = THUNK_C_YMM + C_ENTRIES, /* + C_LOAD ... C_STORE_VEC, for shared routines */
     THUNK_ROUTINE_XMM = THUNK_ROUTINE + 4,
     THUNK_ROUTINE_YMM = THUNK_ROUTINE_XMM + 4,
-    THUNK_COUNT = THUNK_ROUTINE_YMM + 4,
+    /* Atomic operation `op` (from IR_XCHG on) of a width: operands and result as C_ATOMIC has them,
+     * which is called where the TLB does not know the page. + enum cg_live * ATOMICS */
+    THUNK_ATOMIC = THUNK_ROUTINE_YMM + 4,
+    ATOMIC_OPS = IR_CMPXCHG - IR_XCHG + 1,
+    ATOMIC_WIDTHS = IR_W64 + 1,
+    ATOMICS = ATOMIC_OPS * ATOMIC_WIDTHS,
+    THUNK_COUNT = THUNK_ATOMIC + (LIVE_256 + 1) * ATOMICS,
 };
 
 static inline void cg_fail(struct cg *g, const char *where)

@@ -513,13 +513,14 @@ void select_thunk_call(struct cg *g, enum thunk t, const struct stub *s)
     exit_snapshot(g, s->first, s->count, s->pc, s->rest, s->x87);
 }
 
-/* In line: thunk call with a snapshot of the present state, result from call_arg[0]. */
-static void inline_call(struct cg *g, enum c_entry entry)
+/* In line: call of a thunk, there is one each `stride` for what vector registers hold, with a
+ * snapshot of the present state; result from call_arg[0]. */
+static void inline_call(struct cg *g, unsigned thunk, unsigned stride)
 {
     struct stub s = {.pc = g->pc, .rest = g->rest};
     exit_leave_slot_memory(g, g->home); /* helpers write slots */
     exit_places(g, g->home, &s.first, &s.count);
-    select_thunk_call(g, cg_call_thunk(cg_vec_live(g), entry), &s);
+    select_thunk_call(g, (enum thunk)(thunk + cg_vec_live(g) * stride), &s);
     fl_clobber(g);
 }
 
@@ -557,7 +558,11 @@ static void atomic(struct cg *g, const struct ir_insn *i)
         store_arg(g, 2, i->b);
     emit_store_imm(&g->e, false, cg_attr_mem(), (int32_t)(i->imm | (uint64_t)ops[i->op] << 16));
     x87_call(g, false);
-    inline_call(g, C_ATOMIC);
+    if (i->imm & IR_MEM_IDX) /* not in the TLB of the mode */
+        inline_call(g, THUNK_C + C_ATOMIC, C_ENTRIES);
+    else
+        inline_call(g, THUNK_ATOMIC + (i->op - IR_XCHG) * ATOMIC_WIDTHS + (i->imm & IR_MEM_SIZE),
+                    ATOMICS);
     int dst = cg_dst(g, 0);
     emit_load(&g->e, is_wide(i), dst, cg_arg_mem(0));
 }
@@ -590,7 +595,7 @@ static void call(struct cg *g, const struct ir_insn *i)
         cg_unlock_all(g);
     }
     x87_call(g, h->flags & (HELPER_FP | HELPER_X87));
-    inline_call(g, C_CALL);
+    inline_call(g, THUNK_C + C_CALL, C_ENTRIES);
     cg_for_each_slot(s, writes)
     {
         uint32_t v = g->slot_owner[s];

@@ -7,8 +7,9 @@
  * C + n              saves every register that values live in (of vector registers: none, the low
  *                    halves, or whole), calls thunk_fn[n](env); status set:
  * leaves with TCG_EXIT_STATUS and the return address, from which C finds the snapshot
+ * ATOMIC + n         an atomic operation by the host's own instruction, or else C + C_ATOMIC
  */
-#include "tcg/host/x86_64/cg.h"
+#include "tcg/host/x86_64/access.h"
 
 #include "core/util/error.h"
 
@@ -299,6 +300,77 @@ static void clock_read(struct emit *e, const uint8_t *slow)
 #undef READING
 }
 
+/* ---- atomic operations
+ * -------------------------------------------------------------------------------------- */
+
+/* lock op [m], reg */
+static void locked(struct emit *e, uint32_t op, unsigned width, int reg, struct host_mem m)
+{
+    static const uint32_t size[] = {OPC_BYTE, PP_66, 0, OPC_W};
+    emit_u8(e, 0xf0);
+    emit_rm(e, (op + (width != IR_W8)) | size[width], reg, m);
+}
+
+/* RAX := what was at RCX, which the operation is done to. RDX is used. */
+static void host_atomic(struct emit *e, unsigned op, unsigned width)
+{
+    enum { CMPXCHG = 0xb0 | MAP_0F, XADD = 0xc0 | MAP_0F, XCHG = 0x86 };
+    static const uint32_t alu[ATOMIC_OPS] = {[IR_FETCH_AND - IR_XCHG] = X_AND,
+                                             [IR_FETCH_OR - IR_XCHG] = X_OR,
+                                             [IR_FETCH_XOR - IR_XCHG] = X_XOR};
+    const struct access load = {.attr = (uint16_t)width, .wide = true, .data = RAX};
+    const struct host_mem m = mem_at(RCX, 0), value = cg_arg_mem(1);
+    const bool wide = width == IR_W64;
+    switch ((enum ir_op)(op + IR_XCHG)) {
+    case IR_XCHG:
+    case IR_FETCH_ADD:
+        emit_load(e, wide, RAX, value);
+        locked(e, op + IR_XCHG == IR_XCHG ? XCHG : XADD, width, RAX, m);
+        break;
+    case IR_CMPXCHG:
+        emit_load(e, wide, RAX, cg_arg_mem(2));
+        emit_load(e, wide, RDX, value);
+        locked(e, CMPXCHG, width, RDX, m);
+        break;
+    default:
+        access_move(e, &load, m);
+        const uint8_t *again = e->p;
+        emit_mov(e, wide, RDX, RAX);
+        emit_rm(e, alu[op] | (wide ? OPC_W : 0), RDX, value);
+        locked(e, CMPXCHG, width, RDX, m);
+        emit_patch(emit_jcc(e, CC_NE), again);
+        break;
+    }
+    if (width < IR_W32)
+        emit_rr(e, width == IR_W8 ? X_MOVZX8 : X_MOVZX16, RAX, RAX);
+}
+
+/* Every register is kept. Only what is aligned is done here: a line that is split would stop the
+ * host's bus. */
+static void atomic(struct emit *e, unsigned op, unsigned width, const uint8_t *slow)
+{
+    static const int8_t used[] = {RAX, RCX, RDX};
+    const struct span span = {.hi = 1 << width, .write = true};
+    const struct access a = {.attr = (uint16_t)width, .addr = RCX};
+    for (unsigned k = 0; k < sizeof used; k++)
+        push(e, used[k]);
+    emit_load(e, true, RCX, cg_arg_mem(0));
+    uint8_t *missed = access_tlb_check_span(e, RCX, &span, RDX, RAX);
+    uint8_t *odd = width ? access_alignment_check(e, &a) : NULL;
+    emit_alu(e, 8, X_ADD, RCX, RDX);
+    host_atomic(e, op, width);
+    emit_store(e, 8, RAX, cg_arg_mem(0));
+    for (unsigned k = sizeof used; k-- > 0;)
+        pop(e, used[k]);
+    emit_ret(e);
+    emit_patch(missed, e->p);
+    if (odd)
+        emit_patch(odd, e->p);
+    for (unsigned k = sizeof used; k-- > 0;)
+        pop(e, used[k]);
+    emit_jmp_to(e, slow);
+}
+
 bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be)
 {
     const struct tcg_arch *arch = tm->arch;
@@ -352,6 +424,11 @@ bool thunks_emit(struct tcg_machine *tm, struct x86_backend *be)
         call_c(&e, C_CLOCK, (enum cg_live)live, 1);
         at[THUNK_CLOCK + live] = e.p;
         clock_read(&e, slow);
+    }
+    for (unsigned k = 0; k < (LIVE_256 + 1) * ATOMICS; k++) {
+        at[THUNK_ATOMIC + k] = e.p;
+        atomic(&e, k % ATOMICS / ATOMIC_WIDTHS, k % ATOMIC_WIDTHS,
+               at[cg_call_thunk((enum cg_live)(k / ATOMICS), C_ATOMIC)]);
     }
     for (unsigned k = 0; k < THUNK_COUNT; k++)
         be->thunk[k] = at[k] - be->write + be->exec;
