@@ -177,7 +177,6 @@ static void machine_destroy_tcg(struct vemu_machine *m)
     icount_stop(tm);
     m->rams.block_freed = NULL;
     m->rams.dirty_log_changed = NULL;
-    list_for_each(ram, &m->rams.blocks, struct ram_block, node) cache_ram_freed(tm, ram);
     if (tm->backend_data)
         tm->backend->destroy(tm);
     cache_free(tm);

@@ -464,21 +464,27 @@ void cache_flush(struct tcg_machine *tm)
     }
 }
 
-void cache_ram_freed(struct tcg_machine *tm, struct ram_block *ram)
+static void free_pages(struct ram_block *ram)
 {
     struct tcg_page **table = ram->tcg;
-    if (!table)
-        return;
-    pthread_mutex_lock(&tm->code_lock);
-    cache_invalidate(tm, ram, 0, ram->size);
-    for (uint64_t n = 0; n < ram->size >> MEM_PAGE_BITS; n++)
+    for (uint64_t n = 0; table && n < ram->size >> MEM_PAGE_BITS; n++)
         free(table[n]);
     free(table);
     ram->tcg = NULL;
+}
+
+void cache_ram_freed(struct tcg_machine *tm, struct ram_block *ram)
+{
+    pthread_mutex_lock(&tm->code_lock);
+    if (ram->tcg)
+        cache_invalidate(tm, ram, 0, ram->size);
+    free_pages(ram);
     pthread_mutex_unlock(&tm->code_lock);
 }
 
+/* Block by block nothing is removed: nobody looks for one any more. */
 void cache_free(struct tcg_machine *tm)
 {
+    list_for_each(ram, &tm->m->rams.blocks, struct ram_block, node) free_pages(ram);
     records_free(&tm->cache.records);
 }
