@@ -118,6 +118,12 @@ bool device_realize(struct device *dev, struct vemu_error **errp)
     return true;
 }
 
+void device_unplug(struct device *dev)
+{
+    dev->unplugged = true;
+    device_request(dev, MACHINE_REQUEST_UNPLUG, 0);
+}
+
 void device_free(struct device *dev)
 {
     if (!dev)

@@ -107,6 +107,7 @@ struct device {
     uint32_t instance; /* counts devices of the class in this machine, from 0: the state section's
                           instance */
     bool realized;
+    bool unplugged;  /* off its bus, and to be freed */
     bool dma_active; /* DMA re-entrancy guard */
 };
 
@@ -121,6 +122,9 @@ bool device_get_prop(struct device *dev, const char *name, char *buf, size_t len
 bool device_realize(struct device *dev, struct vemu_error **errp);
 /* Unrealizes when realized, removes from the machine, frees. */
 void device_free(struct device *dev);
+/* The guest has let a device go and cannot reach it any more, but a vCPU may still be on its way
+ * out of it: whoever stops vCPUs frees it, when asked by MACHINE_REQUEST_UNPLUG. */
+void device_unplug(struct device *dev);
 /* new + realize with no wiring: for the user's -device; props as "k=v,k=v" was parsed by
  * core/util/opts. */
 const struct prop_desc *device_class_prop(const struct device_class *cls, const char *name);
@@ -140,7 +144,8 @@ enum machine_request {
      * say where), or with VCPU_EXIT_ERROR (vcpu.error). libvemu pauses the others. */
     MACHINE_REQUEST_DEBUG,
     MACHINE_REQUEST_ERROR,
-    MACHINE_REQUEST_PAUSE, /* a disk cannot go on (core/block/drive.h) */
+    MACHINE_REQUEST_PAUSE,  /* a disk cannot go on (core/block/drive.h) */
+    MACHINE_REQUEST_UNPLUG, /* there are devices to be freed: machine_free_unplugged */
 };
 void device_request(struct device *dev, enum machine_request what, int status);
 

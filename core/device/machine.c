@@ -1,6 +1,7 @@
 /* Making, resetting and ending a machine, and what a device may ask of it. */
 #include "core/device/machine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "core/device/event.h"
 #include "core/net/net.h"
 #include "core/util/error.h"
+#include "core/util/range.h"
 
 /* The largest physical address space of the architectures: 52 bits. */
 #define MEMORY_SPACE_SIZE (UINT64_C(1) << 52)
@@ -107,7 +109,7 @@ bool machine_reset(struct vemu_machine *m, struct vemu_error **errp)
 {
     list_for_each(dev, &m->devices, struct device, node)
     {
-        if (dev->realized && dev->cls->reset)
+        if (dev->realized && !dev->unplugged && dev->cls->reset)
             dev->cls->reset(dev);
     }
     for (unsigned i = 0; i < m->vcpu_count; i++)
@@ -120,6 +122,22 @@ bool machine_reset(struct vemu_machine *m, struct vemu_error **errp)
             m->accel->put_state(m->vcpus[i]);
     }
     return ok;
+}
+
+void machine_free_unplugged(struct vemu_machine *m)
+{
+    char path[128];
+
+    list_for_each_safe(dev, &m->devices, struct device, node)
+    {
+        const struct event_item items[] = {EVENT_TEXT("device", dev->id), EVENT_TEXT("path", path)};
+        if (!dev->unplugged)
+            continue;
+        snprintf(path, sizeof path, "/machine/%s/%.80s", dev->id ? "peripheral" : "unattached",
+                 dev->id ? dev->id : dev->cls->name);
+        machine_event(m, "DEVICE_DELETED", items, ARRAY_SIZE(items));
+        device_free(dev);
+    }
 }
 
 void machine_request(struct vemu_machine *m, enum machine_request what, int status)

@@ -93,6 +93,9 @@ void machine_free_firmware_dirs(struct vemu_machine *m);
 /* Reset every device (creation order), then the vCPUs, then board_reset, which may fail: all else
  * is reset then. Machine lock held, vCPUs paused. */
 bool machine_reset(struct vemu_machine *m, struct vemu_error **errp);
+/* Frees what the guest has let go, and tells of each: DEVICE_DELETED. Machine lock held, vCPUs
+ * paused. */
+void machine_free_unplugged(struct vemu_machine *m);
 /* Records the request (the first EXIT's status counts), wakes the loop, signals state_changed. */
 void machine_request(struct vemu_machine *m, enum machine_request what, int status);
 /* The requests since the last call, a bit (1 << enum machine_request) each; clears them. */

@@ -50,13 +50,22 @@ struct host_function {
 
 /* ---- ports ----------------------------------------------------------------------------------- */
 
+/* The bus that CONFIG_ADDRESS names; NULL: none, or it is not enabled. */
+static struct pci_bus *addressed_bus(struct pci_host *host)
+{
+    if (!(host->config_address & CONFIG_ENABLE))
+        return NULL;
+    return pci_bus_find(&host->bus, host->config_address >> 16 & 0xff);
+}
+
 static uint64_t ports_read(void *opaque, uint64_t offset, unsigned size)
 {
     struct pci_host *host = opaque;
     if (offset >= CONFIG_DATA) {
-        if (!(host->config_address & CONFIG_ENABLE) || (host->config_address >> 16 & 0xff))
+        struct pci_bus *bus = addressed_bus(host);
+        if (!bus)
             return mask_bits(8 * size);
-        return pci_bus_config_read(&host->bus, (uint16_t)(host->config_address >> 8 & 0xff),
+        return pci_bus_config_read(bus, (uint16_t)(host->config_address >> 8 & 0xff),
                                    (host->config_address & 0xfc) + (uint32_t)(offset & 3), size);
     }
     if (offset == RESET_CONTROL && size == 1)
@@ -69,8 +78,9 @@ static void ports_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
 {
     struct pci_host *host = opaque;
     if (offset >= CONFIG_DATA) {
-        if ((host->config_address & CONFIG_ENABLE) && !(host->config_address >> 16 & 0xff))
-            pci_bus_config_write(&host->bus, (uint16_t)(host->config_address >> 8 & 0xff),
+        struct pci_bus *bus = addressed_bus(host);
+        if (bus)
+            pci_bus_config_write(bus, (uint16_t)(host->config_address >> 8 & 0xff),
                                  (host->config_address & 0xfc) + (uint32_t)(offset & 3),
                                  (uint32_t)value, size);
     } else if (offset == RESET_CONTROL && size == 1) {
@@ -90,17 +100,18 @@ static const struct mem_ops ports_ops = {
 static uint64_t ecam_read(void *opaque, uint64_t offset, unsigned size)
 {
     struct pci_host *host = opaque;
-    if (offset >> 20)
+    struct pci_bus *bus = pci_bus_find(&host->bus, (unsigned)(offset >> 20));
+    if (!bus)
         return mask_bits(8 * size);
-    return pci_bus_config_read(&host->bus, (uint16_t)(offset >> 12), offset & 0xfff, size);
+    return pci_bus_config_read(bus, offset >> 12 & 0xff, offset & 0xfff, size);
 }
 
 static void ecam_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     struct pci_host *host = opaque;
-    if (!(offset >> 20))
-        pci_bus_config_write(&host->bus, (uint16_t)(offset >> 12), offset & 0xfff, (uint32_t)value,
-                             size);
+    struct pci_bus *bus = pci_bus_find(&host->bus, (unsigned)(offset >> 20));
+    if (bus)
+        pci_bus_config_write(bus, offset >> 12 & 0xff, offset & 0xfff, (uint32_t)value, size);
 }
 
 static const struct mem_ops ecam_ops = {
@@ -316,6 +327,7 @@ static bool host_realize(struct device *dev, struct vemu_error **errp)
     }
     pci_bus_init(&host->bus, m, &host->mem, &host->io, NULL, NULL);
     host->bus.express = host->cfg.q35;
+    host->bus.name = host->cfg.q35 ? "pcie.0" : "pci.0";
     if (host->cfg.ram && (!pam_init(&host->pam, m, host->cfg.ram, &host->mem, errp) ||
                           !smram_init(&host->smram, m, host->cfg.ram, host->cfg.low_end, errp))) {
         host_unrealize(dev);

@@ -39,7 +39,7 @@ static void send(struct pci_device *pci, uint64_t addr, uint32_t data)
     struct pci_bus *bus = pci->bus;
     uint8_t word[4];
 
-    if (!(pci->config[PCI_COMMAND] & PCI_COMMAND_MASTER)) {
+    if (!pci_may_dma(pci)) {
         guest_error(pci, "%s: interrupt message while bus mastering is off", pci->dev.cls->name);
         return;
     }

@@ -20,7 +20,46 @@ const struct state_field pci_device_state[] = {
 void pci_bus_init(struct pci_bus *bus, struct vemu_machine *m, struct mem_region *mem,
                   struct mem_region *io, const struct pci_bus_ops *ops, void *opaque)
 {
-    *bus = (struct pci_bus){.machine = m, .mem = mem, .io = io, .ops = ops, .opaque = opaque};
+    *bus = (struct pci_bus){
+        .machine = m, .mem = mem, .io = io, .ops = ops, .opaque = opaque, .slots = PCI_SLOTS};
+}
+
+void pci_bus_init_behind(struct pci_bus *bus, struct pci_device *bridge, const char *name,
+                         struct mem_region *mem, struct mem_region *io)
+{
+    *bus = (struct pci_bus){.machine = bridge->dev.machine,
+                            .mem = mem,
+                            .io = io,
+                            .name = name,
+                            .bridge = bridge,
+                            .slots = 1,
+                            .express = bridge->bus->express,
+                            .send_msi = bridge->bus->send_msi,
+                            .msi_opaque = bridge->bus->msi_opaque};
+    bridge->secondary = bus;
+}
+
+struct pci_bus *pci_bus_find(struct pci_bus *root, unsigned number)
+{
+    struct pci_bus *bus = root;
+    unsigned at = 0;
+
+    while (bus && at != number) {
+        struct pci_bus *next = NULL;
+        for (unsigned i = 0; !next && i < ARRAY_SIZE(bus->functions); i++) {
+            const struct pci_device *pci = bus->functions[i];
+            if (!pci || !pci->secondary)
+                continue;
+            unsigned first = pci->config[PCI_SECONDARY_BUS];
+            /* Number 0 is the root's: a bridge that has it was not set up. */
+            if (first && number >= first && number <= pci->config[PCI_SUBORDINATE_BUS]) {
+                next = pci->secondary;
+                at = first;
+            }
+        }
+        bus = next;
+    }
+    return bus;
 }
 
 void pci_bus_set_msi(struct pci_bus *bus, bool (*send)(void *opaque, uint64_t addr, uint32_t data),
@@ -38,20 +77,39 @@ static bool intx_asserted(const struct pci_device *pci)
            !pci_msi_enabled(pci) && !pci_msix_enabled(pci);
 }
 
+/* The line that a function's pin drives. A bridge passes on pins of its slots in turn. */
+static unsigned find_line(const struct pci_bus *root, const struct pci_device *pci)
+{
+    unsigned pin = (pci->config[PCI_INTERRUPT_PIN] - 1) & 3;
+
+    for (; pci->bus->bridge; pci = pci->bus->bridge)
+        pin = (pin + (pci->devfn >> 3)) & 3;
+    return root->ops->map_irq(root->opaque, pci, pin) % PCI_IRQ_LINES;
+}
+
+static void collect_lines(const struct pci_bus *root, const struct pci_bus *bus,
+                          uint8_t level[PCI_IRQ_LINES])
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(bus->functions); i++) {
+        const struct pci_device *pci = bus->functions[i];
+        if (pci && intx_asserted(pci) && pci->config[PCI_INTERRUPT_PIN])
+            level[find_line(root, pci)] = 1;
+        if (pci && pci->secondary)
+            collect_lines(root, pci->secondary, level);
+    }
+}
+
 /* A line is the wired OR of its pins: computed afresh from the functions, so that no counts have to
  * be kept in step over resets, routing changes and loads. */
 void pci_bus_update_irqs(struct pci_bus *bus, bool force)
 {
     uint8_t level[PCI_IRQ_LINES] = {0};
+
+    while (bus->bridge)
+        bus = bus->bridge->bus;
     if (!bus->ops)
         return;
-    for (unsigned i = 0; i < ARRAY_SIZE(bus->functions); i++) {
-        struct pci_device *pci = bus->functions[i];
-        if (!pci || !intx_asserted(pci) || !pci->config[PCI_INTERRUPT_PIN])
-            continue;
-        unsigned pin = (pci->config[PCI_INTERRUPT_PIN] - 1) & 3;
-        level[bus->ops->map_irq(bus->opaque, pci, pin) % PCI_IRQ_LINES] = 1;
-    }
+    collect_lines(bus, bus, level);
     for (unsigned i = 0; i < PCI_IRQ_LINES; i++) {
         if (level[i] != bus->line_level[i] || force) {
             bus->line_level[i] = level[i];
@@ -235,6 +293,9 @@ static bool parse_addr(struct pci_device *pci, struct vemu_error **errp)
         function = strtoul(text, &end, 16);
         ok = end != text && *text != '-';
     }
+    if (ok && !*end && function <= 7 && slot < PCI_SLOTS && slot >= pci->bus->slots)
+        return error_set(errp, VEMU_ERROR_INVALID, "device %s: addr=%s: bus '%s' has slot 0 alone",
+                         pci->dev.cls->name, pci->addr, pci->bus->name ? pci->bus->name : "");
     if (!ok || *end || slot >= PCI_SLOTS || function > 7)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "device %s: addr=%s is not a PCI address; slot (0 to 1f) and function "
@@ -246,7 +307,7 @@ static bool parse_addr(struct pci_device *pci, struct vemu_error **errp)
 
 static bool choose_slot(struct pci_device *pci, struct vemu_error **errp)
 {
-    for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
+    for (unsigned slot = 0; slot < pci->bus->slots; slot++) {
         bool used = false;
         for (unsigned f = 0; f < 8; f++)
             used |= pci->bus->functions[PCI_DEVFN(slot, f)] != NULL;
@@ -255,6 +316,9 @@ static bool choose_slot(struct pci_device *pci, struct vemu_error **errp)
             return true;
         }
     }
+    if (pci->bus->slots == 1)
+        return error_set(errp, VEMU_ERROR_INVALID, "device %s: the slot of bus '%s' is taken",
+                         pci->dev.cls->name, pci->bus->name ? pci->bus->name : "");
     return error_set(errp, VEMU_ERROR_INVALID, "device %s: all %d slots of the PCI bus are taken",
                      pci->dev.cls->name, PCI_SLOTS);
 }
@@ -295,6 +359,8 @@ bool pci_device_init(struct pci_device *pci, const struct pci_ident *ident,
     store_le16(pci->w1c + PCI_STATUS, 0xf900);
     pci->cap_end = 0x40;
 
+    if (pci->multifunction)
+        config[PCI_HEADER_TYPE] |= 0x80;
     bus->functions[pci->devfn] = pci;
     pci->attached = true;
     /* Software looks at functions 1-7 only when function 0 says there are some. */
@@ -317,6 +383,14 @@ void pci_device_exit(struct pci_device *pci)
     pci_set_intx(pci, 0);
     pci->bus->functions[pci->devfn] = NULL;
     pci->attached = false;
+}
+
+void pci_device_unplug(struct pci_device *pci)
+{
+    if (pci->dev.cls->reset)
+        pci->dev.cls->reset(&pci->dev);
+    pci_device_exit(pci);
+    device_unplug(&pci->dev);
 }
 
 void pci_device_reset(struct pci_device *pci)
@@ -362,9 +436,18 @@ bool pci_device_post_load(struct pci_device *pci, struct vemu_error **errp)
 
 /* ---- DMA ------------------------------------------------------------------------------------- */
 
+bool pci_may_dma(const struct pci_device *pci)
+{
+    for (; pci; pci = pci->bus->bridge) {
+        if (!(pci->config[PCI_COMMAND] & PCI_COMMAND_MASTER))
+            return false;
+    }
+    return true;
+}
+
 static bool is_master(struct pci_device *pci)
 {
-    if (pci->config[PCI_COMMAND] & PCI_COMMAND_MASTER)
+    if (pci_may_dma(pci))
         return true;
     guest_error(pci, "%s: DMA while bus mastering is off", pci->dev.cls->name);
     return false;

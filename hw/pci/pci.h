@@ -31,6 +31,9 @@ enum {
     PCI_LATENCY_TIMER = 0x0d,
     PCI_HEADER_TYPE = 0x0e,
     PCI_BASE_ADDRESS_0 = 0x10,
+    PCI_PRIMARY_BUS = 0x18, /* of a bridge */
+    PCI_SECONDARY_BUS = 0x19,
+    PCI_SUBORDINATE_BUS = 0x1a,
     PCI_SUBSYSTEM_VENDOR_ID = 0x2c,
     PCI_SUBSYSTEM_ID = 0x2e,
     PCI_ROM_ADDRESS = 0x30,
@@ -100,14 +103,21 @@ struct pci_bus {
      * the write goes to memory. NULL: there is nobody. */
     bool (*send_msi)(void *opaque, uint64_t addr, uint32_t data);
     void *msi_opaque;
+    const char *name;                  /* as bus= has it; NULL: it cannot be named */
+    struct pci_device *bridge;         /* what it is behind; NULL: the root bus */
+    unsigned slots;                    /* that there are */
     bool express;                      /* functions have 4096 bytes of configuration space */
-    uint8_t number;                    /* 0: below the host bridge */
     uint8_t line_level[PCI_IRQ_LINES]; /* what set_irq was told last */
     struct pci_device *functions[256]; /* by devfn */
 };
 
 void pci_bus_init(struct pci_bus *bus, struct vemu_machine *m, struct mem_region *mem,
                   struct mem_region *io, const struct pci_bus_ops *ops, void *opaque);
+/* The bus behind a bridge: it has a slot, and all that it does not answer is the bus' above. */
+void pci_bus_init_behind(struct pci_bus *bus, struct pci_device *bridge, const char *name,
+                         struct mem_region *mem, struct mem_region *io);
+/* The bus that configuration cycles for that number reach; NULL: none does. */
+struct pci_bus *pci_bus_find(struct pci_bus *root, unsigned number);
 /* Who takes interrupt messages; before the machine runs. */
 void pci_bus_set_msi(struct pci_bus *bus, bool (*send)(void *opaque, uint64_t addr, uint32_t data),
                      void *opaque);
@@ -125,9 +135,12 @@ struct pci_ident {
 
 struct pci_device {
     struct device dev;
-    struct pci_bus *bus; /* wiring: set before realize */
-    uint16_t devfn;      /* wiring: or PCI_DEVFN_ANY */
-    char *addr;          /* property: "5" or "5.1", overrides devfn */
+    struct pci_bus *bus;       /* wiring: set before realize */
+    struct pci_bus *secondary; /* of a bridge: the bus behind it */
+    uint16_t devfn;            /* wiring: or PCI_DEVFN_ANY */
+    char *addr;                /* property: "5" or "5.1", overrides devfn */
+    char *bus_name;            /* property, for the board, which sets `bus` */
+    bool multifunction;        /* property */
     bool attached;
     bool has_reset_config;
     uint8_t intx_level;        /* what the function asserts, before INTX_DISABLE */
@@ -151,7 +164,11 @@ struct pci_device {
 #define PCI_PROPS(type_, member_)                                                                  \
     PROP(PROP_STRING, type_, member_.addr, "addr", NULL,                                           \
          "slot and function on the bus, as 5 or "                                                  \
-         "5.1 (hexadecimal)")
+         "5.1 (hexadecimal)"),                                                                     \
+        PROP(PROP_STRING, type_, member_.bus_name, "bus", NULL,                                    \
+             "bus it is plugged into: pci.0, pcie.0, or the id of a root port"),                   \
+        PROP(PROP_BOOL, type_, member_.multifunction, "multifunction", "off",                      \
+             "other functions of its slot come later")
 extern const struct state_field pci_device_state[];
 #define STATE_PCI(type_, member_)                                                                  \
     {                                                                                              \
@@ -164,6 +181,9 @@ bool pci_device_init(struct pci_device *pci, const struct pci_ident *ident,
                      struct vemu_error **errp);
 /* Unmaps the BARs, lowers the interrupt, frees the slot. */
 void pci_device_exit(struct pci_device *pci);
+/* The guest lets it go: it is reset, so that nothing of it is under way any more, and off its bus.
+ * Its owner frees it when no vCPU can be inside (device_unplug). */
+void pci_device_unplug(struct pci_device *pci);
 void pci_device_reset(struct pci_device *pci);
 bool pci_device_post_load(struct pci_device *pci, struct vemu_error **errp);
 
@@ -185,6 +205,8 @@ uint32_t pci_bus_config_read(struct pci_bus *bus, uint16_t devfn, uint32_t offse
 void pci_bus_config_write(struct pci_bus *bus, uint16_t devfn, uint32_t offset, uint32_t value,
                           unsigned size);
 
+/* May it master the bus? It, and every bridge above. */
+bool pci_may_dma(const struct pci_device *pci);
 /* Bus-master DMA: refused (MEM_ERROR) while the command register's bus-master bit is clear. */
 enum mem_result pci_dma_read(struct pci_device *pci, uint64_t addr, void *buf, uint64_t len);
 enum mem_result pci_dma_write(struct pci_device *pci, uint64_t addr, const void *buf, uint64_t len);

@@ -2,6 +2,7 @@
 #include "hw/pci/pci_boot.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/util/endian.h"
 #include "core/util/range.h"
@@ -29,15 +30,28 @@ static void node_name(const struct pci_device *pci, char *buf, size_t len)
              load_le16(pci->config + PCI_DEVICE_ID));
 }
 
+/* "/NAME@SLOT,FUNCTION" of the function, behind that of the bridge that it is behind. */
+static void add_path(const struct pci_device *pci, const char *name, char *path, size_t len)
+{
+    char function[8] = "";
+    size_t at;
+
+    if (pci->bus->bridge)
+        add_path(pci->bus->bridge, "pci-bridge", path, len);
+    at = strlen(path);
+    if (pci->devfn & 7)
+        snprintf(function, sizeof function, ",%x", pci->devfn & 7u);
+    snprintf(path + at, len - at, "/%s@%x%s", name, pci->devfn >> 3, function);
+}
+
 bool pci_boot_target_add(struct boot_target *t, struct device *dev, const struct pci_device *pci,
                          enum boot_medium kind, const char *unit, struct vemu_error **errp)
 {
-    char name[32], function[8] = "", path[2 * BOOT_PATH_SIZE];
+    /* cf8: the ports of the host bridge. */
+    char name[32], path[2 * BOOT_PATH_SIZE] = "/pci@i0cf8";
 
     node_name(pci, name, sizeof name);
-    if (pci->devfn & 7)
-        snprintf(function, sizeof function, ",%x", pci->devfn & 7u);
-    /* cf8: the ports of the host bridge. */
-    snprintf(path, sizeof path, "/pci@i0cf8/%s@%x%s%s", name, pci->devfn >> 3, function, unit);
+    add_path(pci, name, path, sizeof path);
+    snprintf(path + strlen(path), sizeof path - strlen(path), "%s", unit);
     return boot_target_add(t, dev, kind, path, errp);
 }

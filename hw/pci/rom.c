@@ -32,7 +32,8 @@ static bool load(struct pci_device *pci, struct pci_rom *rom, const char *path,
     uint64_t size = ROM_MIN;
     while (size < len)
         size *= 2;
-    snprintf(name, sizeof name, "%s.%02x.rom", pci->dev.cls->name, pci->devfn);
+    snprintf(name, sizeof name, "%s.%.24s%02x.rom", pci->dev.cls->name,
+             pci->bus->bridge && pci->bus->name ? pci->bus->name : "", pci->devfn);
     rom->block = ram_block_new(rams, name, size, true, errp);
     if (rom->block) {
         memset(rom->block->host, 0xff, size);

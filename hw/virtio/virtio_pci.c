@@ -93,7 +93,7 @@ static void interrupt(struct virtio *v, struct virtq *q)
 
 static bool may_dma(const struct virtio *v)
 {
-    return from_virtio(v)->pci.config[PCI_COMMAND] & PCI_COMMAND_MASTER;
+    return pci_may_dma(&from_virtio(v)->pci);
 }
 
 const struct virtio_transport virtio_pci_transport = {.interrupt = interrupt, .may_dma = may_dma};

@@ -1,0 +1,21 @@
+/*
+ * PCI Express root ports: a PCI-to-PCI bridge on the root bus with one slot behind it. PCI-to-PCI
+ * Bridge Architecture Specification 1.2, chapter 3; PCI Express Base Specification, chapter 7.
+ *
+ * What is behind it is placed in containers of its own, of which the windows that the guest
+ * programs are shown on the bus above. The slot can be filled and emptied while the machine runs,
+ * by ACPI (hw/acpi/pci_hotplug.h): systems are not offered the port's own hot-plug registers.
+ */
+#ifndef HW_PCI_ROOT_PORT_H
+#define HW_PCI_ROOT_PORT_H
+
+#include "hw/pci/pci.h"
+
+extern const struct device_class pcie_root_port_class;
+
+/* The bus behind it. */
+struct pci_bus *pcie_root_port_bus(struct device *dev);
+/* hotplug=on */
+bool pcie_root_port_has_hotplug(const struct device *dev);
+
+#endif
