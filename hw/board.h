@@ -73,6 +73,11 @@ struct board_class {
     /* Add a device from the command line after create; finds bus and lines by class. NULL: dev is
      * realized as is. */
     bool (*plug)(struct vemu_machine *m, struct device *dev, struct vemu_error **errp);
+    /* The same while the machine runs: the device is reset, and the guest told. On failure the
+     * caller frees it. NULL: nothing can be added. */
+    bool (*hotplug)(struct vemu_machine *m, struct device *dev, struct vemu_error **errp);
+    /* Asks the guest to let a device go, which then calls device_unplug. NULL as well. */
+    bool (*unplug)(struct vemu_machine *m, struct device *dev, struct vemu_error **errp);
     /* Press the power button; false: the machine has none. Machine lock held. */
     bool (*power_button)(struct vemu_machine *m);
 };

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include "hw/acpi/ged.h"
+#include "hw/acpi/pci_hotplug.h"
 #include "hw/block/nvme.h"
 #include "hw/block/virtio_blk.h"
 #include "hw/char/uart16550.h"
@@ -28,6 +29,7 @@
 #include "hw/pci/ich9_smbus.h"
 #include "hw/pci/pci_testdev.h"
 #include "hw/pci/piix.h"
+#include "hw/pci/root_port.h"
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
@@ -50,6 +52,7 @@ const struct device_class *const device_classes[] = {
     &pci_testdev_class,
     &e1000_class,
     &nvme_class,
+    &pcie_root_port_class,
     &uart16550_class,
     &virtio_blk_device_class,
     &virtio_blk_pci_class,
@@ -61,6 +64,7 @@ const struct device_class *const device_classes[] = {
     &virtio_net_pci_non_transitional_class,
     &vga_pci_class,
     /* made by boards */
+    &acpi_pci_hotplug_class,
     &apic_bus_class,
     &ferr_class,
     &fw_cfg_class,

@@ -22,6 +22,9 @@ enum {
     OP_EXT = 0x5b,
     OP_IF = 0xa0,
     OP_ELSE = 0xa1,
+    EXT_MUTEX = 0x01,
+    EXT_ACQUIRE = 0x23,
+    EXT_RELEASE = 0x27,
     EXT_OP_REGION = 0x80,
     EXT_FIELD = 0x81,
     EXT_DEVICE = 0x82,
@@ -259,6 +262,29 @@ void aml_package(struct aml *a, uint8_t elements)
     put8(a, OP_PACKAGE);
     open_package(a);
     put8(a, elements);
+}
+
+void aml_mutex(struct aml *a, const char *name)
+{
+    put8(a, OP_EXT);
+    put8(a, EXT_MUTEX);
+    aml_path(a, name);
+    put8(a, 0); /* SyncLevel */
+}
+
+void aml_acquire(struct aml *a, const char *name)
+{
+    put8(a, OP_EXT);
+    put8(a, EXT_ACQUIRE);
+    aml_path(a, name);
+    put_le(a, UINT16_MAX, 2);
+}
+
+void aml_release(struct aml *a, const char *name)
+{
+    put8(a, OP_EXT);
+    put8(a, EXT_RELEASE);
+    aml_path(a, name);
 }
 
 void aml_op_region(struct aml *a, const char *name, enum aml_region_space space, uint64_t offset,

@@ -36,6 +36,7 @@ enum aml_op {
     AML_LOCAL0 = 0x60,
     AML_LOCAL1 = 0x61,
     AML_ARG0 = 0x68,
+    AML_ARG1 = 0x69,
     AML_STORE = 0x70,              /* source, target */
     AML_AND = 0x7b,                /* a, b, target */
     AML_OR = 0x7d,                 /* a, b, target */
@@ -64,6 +65,10 @@ void aml_if(struct aml *a); /* the predicate follows */
 void aml_else(struct aml *a);
 void aml_package(struct aml *a, uint8_t elements);
 void aml_end(struct aml *a);
+
+void aml_mutex(struct aml *a, const char *name);
+void aml_acquire(struct aml *a, const char *name); /* waits for ever */
+void aml_release(struct aml *a, const char *name);
 
 enum aml_region_space {
     AML_SYSTEM_MEMORY = 0,

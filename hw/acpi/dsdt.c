@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include "hw/acpi/aml.h"
 #include "hw/acpi/ged.h"
+#include "hw/acpi/pci_hotplug.h"
 #include "hw/acpi/tables.h"
 #include "hw/virtio/virtio_mmio.h"
 
@@ -288,6 +289,8 @@ static void pci_root(struct aml *a, const struct acpi_config *cfg)
     aml_resources(a);
     if (cfg->pm_size)
         aml_res_io(a, cfg->pm_base, (uint8_t)cfg->pm_size);
+    if (cfg->hotplug)
+        aml_res_io(a, cfg->hotplug->base, ACPI_HOTPLUG_SIZE);
     if (cfg->ecam_base)
         aml_res_memory32(a, (uint32_t)cfg->ecam_base, UINT32_C(256) << 20, true);
     aml_resources_end(a);
@@ -391,6 +394,8 @@ void acpi_build_dsdt(struct aml *a, const struct acpi_config *cfg)
     aml_path(a, "\\PICM");
     aml_end(a);
     pci_root(a, cfg);
+    if (cfg->hotplug)
+        acpi_build_pci_hotplug(a, cfg->hotplug);
     if (cfg->hpet_base)
         hpet_device(a, cfg);
     sleep_states(a, cfg->s5_type);

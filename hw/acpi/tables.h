@@ -23,6 +23,15 @@ struct acpi_override {
     bool level; /* level triggered, active high; else as the ISA bus has it */
 };
 
+/* Slots that can be filled and emptied while the machine runs (pci_hotplug.h). */
+enum { ACPI_HOTPLUG_PORTS = 240 };
+struct acpi_hotplug {
+    uint16_t base;  /* of the registers */
+    uint32_t slots; /* of the root bus, whose number is 0 */
+    unsigned port_count;
+    uint8_t ports[ACPI_HOTPLUG_PORTS]; /* devfn on the root bus; number n + 1 */
+};
+
 struct acpi_config {
     enum acpi_platform platform;
     unsigned cpus;
@@ -47,6 +56,7 @@ struct acpi_config {
     /* PCI windows, inclusive; mem64 empty when first is 0 */
     uint64_t pci_mem_first, pci_mem_last, pci_mem64_first, pci_mem64_last;
     uint64_t pci_mem2_first, pci_mem2_last; /* another one below 4 GiB; empty when last is 0 */
+    const struct acpi_hotplug *hotplug;     /* NULL: none */
     bool vga;
     bool smi_command; /* ACPI mode is entered through the APM ports; else it is always on */
 };
@@ -77,5 +87,7 @@ void acpi_tables_free(struct acpi_tables *t);
 /* dsdt.c: the definition block's AML, without the table header. */
 struct aml;
 void acpi_build_dsdt(struct aml *a, const struct acpi_config *cfg);
+/* dsdt_hotplug.c: a part of it. */
+void acpi_build_pci_hotplug(struct aml *a, const struct acpi_hotplug *h);
 
 #endif

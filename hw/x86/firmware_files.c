@@ -16,7 +16,7 @@
 
 /* Keys of the architecture. */
 enum { KEY_IRQ0_OVERRIDE = FW_CFG_ARCH_FIRST + 2 };
-enum { TABLES_SLACK = 4096, TABLES_MAX = 1 << 20 };
+enum { TABLES_SLACK = 32768, TABLES_MAX = 1 << 20 };
 enum { MIB_SHIFT = 20 };
 
 /* ---- ACPI ------------------------------------------------------------------------------------ */
@@ -83,7 +83,7 @@ static bool publish_acpi(struct x86_board *b, const struct acpi_config *acpi,
     files->config = *acpi;
     if (!build(files, &t, errp))
         return false;
-    /* Other addresses are other numbers, of other lengths in AML. */
+    /* Other addresses are other numbers, of other lengths in AML, and root ports come later. */
     files->tables_len = (uint32_t)align_up(t.len + TABLES_SLACK, 4096);
     acpi_tables_free(&t);
     files->tables = calloc(1, files->tables_len);

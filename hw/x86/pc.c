@@ -3,6 +3,7 @@
 #include "core/cpu/cpu.h"
 #include "core/device/machine.h"
 #include "core/util/range.h"
+#include "hw/acpi/pci_hotplug.h"
 #include "hw/pci/host_x86.h"
 #include "hw/pci/ich9.h"
 #include "hw/pci/ich9_smbus.h"
@@ -10,6 +11,7 @@
 #include "hw/intc/apic_bus.h"
 #include "hw/intc/ioapic.h"
 #include "hw/x86/boards.h"
+#include "hw/x86/hotplug.h"
 #include "hw/x86/x86_common.h"
 
 enum { PC_HPET_ROUTES = 1 << 2, Q35_HPET_ROUTES = 1 << 2 | 1 << 8, PCI_FIRST_IO = 0xc000 };
@@ -193,6 +195,11 @@ static bool create(struct vemu_machine *m, const struct board_class *cls,
                                        .hpet_routes = q35 ? Q35_HPET_ROUTES : PC_HPET_ROUTES};
     if (!x86_create_legacy(b, cfg, &legacy, errp) || !x86_create_fw_cfg(b, cfg, errp))
         return false;
+    /* What is not a slot for cards: the host and south bridges, and the VGA. */
+    uint32_t slots = q35 ? 0 : UINT32_MAX & ~(UINT32_C(3) | (b->vga ? 1u << (PC_VGA >> 3) : 0));
+    if (opt->acpi &&
+        !x86_create_hotplug(b, q35 ? ACPI_HOTPLUG_BASE_Q35 : ACPI_HOTPLUG_BASE_PC, slots, errp))
+        return false;
     describe(b, cfg, opt, q35, &acpi);
     struct mptable_config mp = {.pci = true,
                                 .pci_pin = q35 ? q35_pci_pin : pc_pci_pin,
@@ -229,6 +236,8 @@ const struct board_class pc_board_class = {
     .props = pc_props,
     .create = pc_create,
     .plug = x86_plug,
+    .hotplug = x86_hotplug,
+    .unplug = x86_unplug,
     .power_button = x86_power_button,
 };
 
@@ -248,5 +257,7 @@ const struct board_class q35_board_class = {
     .props = pc_props,
     .create = q35_create,
     .plug = x86_plug,
+    .hotplug = x86_hotplug,
+    .unplug = x86_unplug,
     .power_button = x86_power_button,
 };

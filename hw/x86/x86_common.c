@@ -24,9 +24,11 @@
 #include "hw/misc/ferr.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/post_port.h"
+#include "hw/pci/root_port.h"
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
+#include "hw/x86/hotplug.h"
 #include "hw/x86/kernel_rom.h"
 
 enum { ELCR_BASE = 0x4d0, CPUID_EDX_LM = 1 << 29 };
@@ -477,6 +479,7 @@ static void complete_acpi(const struct x86_board *b, struct acpi_config *acpi)
     acpi->ioapic_id = X86_IOAPIC_ID;
     acpi->pic = b->pic != NULL;
     acpi->vga = b->vga != NULL;
+    acpi->hotplug = b->pci_hotplug ? &b->hotplug : NULL;
 }
 
 /* A system that was never started by firmware still looks for what firmware leaves in low memory.
@@ -525,6 +528,9 @@ static bool board_reset(struct vemu_machine *m, struct vemu_error **errp)
 {
     struct x86_board *b = board_of(m);
     bool ok = true;
+    if (b->acpi_address && !b->acpi.data &&
+        !acpi_tables_build(&b->acpi, &b->acpi_config, b->acpi_address, X86_ACPI_ROOM, errp))
+        return false;
     for (unsigned i = 0; i < m->vcpu_count; i++) {
         struct vcpu *cpu = m->vcpus[i];
         ((struct x86_regs *)cpu->regs)->a20_off = 0;
@@ -588,8 +594,7 @@ bool x86_finish(struct x86_board *b, const struct board_config *cfg, struct acpi
         b->mptable_len = mptable_build(b->mptable, &table, (uint32_t)MPTABLE_ADDRESS);
     }
     if (b->acpi_address) {
-        if (!acpi_tables_build(&b->acpi, acpi, b->acpi_address, X86_ACPI_ROOM, errp))
-            return false;
+        b->acpi_config = *acpi;
         b->boot.rsdp = RSDP_ADDRESS;
         b->boot.rsdp_copy = b->acpi.rsdp;
     }
@@ -604,8 +609,10 @@ bool x86_plug(struct vemu_machine *m, struct device *dev, struct vemu_error **er
     struct x86_board *b = board_of(m);
     if (dev->cls->bus && !strcmp(dev->cls->bus, "pci")) {
         struct pci_device *pci = (struct pci_device *)dev;
-        pci->bus = b->pci;
+        pci->bus = x86_find_pci_bus(b, pci->bus_name, errp);
         pci->devfn = PCI_DEVFN_ANY;
+        if (!pci->bus && b->pci)
+            return false;
     } else if (dev->cls->bus && !strcmp(dev->cls->bus, "virtio-mmio")) {
         ((struct virtio_mmio *)dev)->slots = &b->virtio_mmio;
     } else if (dev->cls == &uart16550_class) {
@@ -616,7 +623,8 @@ bool x86_plug(struct vemu_machine *m, struct device *dev, struct vemu_error **er
                                n < ISA_IRQS ? x86_isa_irq(b, X86_IRQ_TEST, n)
                                             : ioapic_input(b->ioapic, n));
     }
-    return device_realize(dev, errp);
+    return device_realize(dev, errp) &&
+           (dev->cls != &pcie_root_port_class || x86_add_root_port(b, dev, errp));
 }
 
 static size_t screen_text(struct vemu_machine *m, char *buf, size_t len)

@@ -50,6 +50,8 @@ struct x86_board {
     struct device *apic_bus, *ioapic, *pic, *irqs, *hpet, *rtc, *fw_cfg, *ged;
     struct device *lapics[X86_MAX_CPUS];
     struct device *pci_host;
+    struct device *pci_hotplug; /* NULL: none */
+    struct acpi_hotplug hotplug;
     struct pci_bus *pci;                  /* NULL: none */
     struct virtio_mmio_slots virtio_mmio; /* base 0: none */
     struct device *vga;                   /* NULL: none */
@@ -59,6 +61,7 @@ struct x86_board {
 
     /* direct boot */
     struct x86_boot boot;
+    struct acpi_config acpi_config; /* direct boot builds its tables when all devices are there */
     struct acpi_tables acpi;
     uint64_t acpi_address; /* 0: no ACPI */
     uint8_t mptable[MPTABLE_ROOM];

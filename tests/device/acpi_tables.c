@@ -12,6 +12,9 @@
 enum { BASE = 0x7fe0000, ROOM = 0x20000 };
 
 static uint32_t apic_ids[64];
+static const struct acpi_hotplug pc_slots = {.base = 0xae00, .slots = 0xfffffff8};
+static const struct acpi_hotplug q35_slots = {
+    .base = 0xcc0, .port_count = 3, .ports = {0x10, 0x11, 0x80}};
 
 static struct acpi_config config_for(enum acpi_platform platform)
 {
@@ -45,6 +48,7 @@ static struct acpi_config config_for(enum acpi_platform platform)
     cfg.pci_mem64_last = UINT64_C(0x8ffffffff);
     if (platform == ACPI_Q35)
         cfg.ecam_base = 0xb0000000;
+    cfg.hotplug = platform == ACPI_Q35 ? &q35_slots : &pc_slots;
     return cfg;
 }
 
