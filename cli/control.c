@@ -153,6 +153,36 @@ json_t *control_ask(struct control *c, const char *command, json_t *arguments)
     return value;
 }
 
+static bool is_event(const json_t *message, const char *event, const char *key, const char *text)
+{
+    const char *name = json_string_value(json_object_get(message, "event"));
+    const char *value = json_string_value(json_object_get(json_object_get(message, "data"), key));
+
+    return name && value && strcmp(name, event) == 0 && strcmp(value, text) == 0;
+}
+
+bool control_wait_event(struct control *c, const char *event, const char *key, const char *text,
+                        int seconds)
+{
+    time_t end = time(NULL) + seconds;
+    bool found = false;
+
+    while (!found && !c->ended) {
+        struct pollfd p = {.fd = c->fd, .events = POLLIN};
+        time_t left = end - time(NULL);
+        json_t *message;
+        if (left < 0 ||
+            (!(c->len && memchr(c->buf, '\n', c->len)) && poll(&p, 1, (int)left * 1000) <= 0))
+            break;
+        message = receive(c);
+        if (!message)
+            break;
+        found = is_event(message, event, key, text);
+        json_decref(message);
+    }
+    return found;
+}
+
 bool control_wait_end(struct control *c)
 {
     json_t *more;

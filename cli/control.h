@@ -25,6 +25,10 @@ json_t *control_send(struct control *c, const json_t *message);
 /* What a command returns; NULL with `why` set. Takes the reference to arguments, which may be NULL.
  */
 json_t *control_ask(struct control *c, const char *command, json_t *arguments);
+/* Waits for an event whose data has this text; false: it did not come within so many seconds, or
+ * the machine hung up. */
+bool control_wait_event(struct control *c, const char *event, const char *key, const char *text,
+                        int seconds);
 /* Waits until the machine hangs up; false: it does not. */
 bool control_wait_end(struct control *c);
 

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #if CONFIG_JANSSON
 #include "cli/control.h"
+#include "cli/ctl_parts.h"
 
 enum { PATIENCE_MS = 30000 };
 
@@ -132,6 +133,8 @@ static const struct {
     {"reset", run_reset, 0, 0, "reset", "start it anew, as by a reset button"},
     {"powerdown", run_powerdown, 0, 0, "powerdown", "press the power button"},
     {"quit", run_quit, 0, 0, "quit", "end it at once"},
+    {"disk", ctl_disk, 1, 2, CTL_DISK_USAGE, "disks of the running machine"},
+    {"net", ctl_net, 2, 2, CTL_NET_USAGE, "its network devices, and their cables"},
     {"qmp", run_qmp, 1, 2, "qmp JSON|COMMAND [ARGUMENTS]", "any command of docs/qmp.md"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -158,7 +161,7 @@ static int help(void)
     printf("Usage: vemu ctl NAME COMMAND\n\nNAME is one of `vemu list`, or the path of a control "
            "socket.\n\n");
     for (int i = 0; i < COMMANDS; i++)
-        printf("  %-32s %s\n", commands[i].usage, commands[i].help);
+        printf("  %-54s %s\n", commands[i].usage, commands[i].help);
     return 0;
 }
 
@@ -178,7 +181,7 @@ int cli_ctl(int argc, const char *const *argv)
         i++;
     if (i == COMMANDS)
         return cli_fail("'%s' is not a command of ctl; there are status, stop, cont, reset, "
-                        "powerdown, quit and qmp",
+                        "powerdown, quit, disk, net and qmp",
                         word);
     if (argc - 2 < commands[i].least || argc - 2 > commands[i].most)
         return cli_fail("use it as: vemu ctl %s %s", name, commands[i].usage);

@@ -240,8 +240,17 @@ bool build_plug(struct lib_machine *lm, struct device *dev, struct vemu_error **
     return lm->board->plug ? lm->board->plug(&lm->m, dev, errp) : device_realize(dev, errp);
 }
 
-static bool build_device(struct lib_machine *lm, const struct config_node *node,
-                         struct vemu_error **errp)
+static bool plug_hot(struct lib_machine *lm, struct device *dev, struct vemu_error **errp)
+{
+    return lm->board->hotplug
+               ? lm->board->hotplug(&lm->m, dev, errp)
+               : error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                           "machine type '%s' takes and gives no devices while it runs",
+                           lm->board->name);
+}
+
+bool build_described(struct lib_machine *lm, const struct config_node *node, bool hot,
+                     struct vemu_error **errp)
 {
     struct device *dev = build_new_device(lm, config_child_value(node, "driver"),
                                           config_child_value(node, "id"), errp);
@@ -254,7 +263,7 @@ static bool build_device(struct lib_machine *lm, const struct config_node *node,
         if (ok && strcmp(opt->key, "driver") != 0 && strcmp(opt->key, "id") != 0)
             ok = device_set_prop(dev, opt->key, opt->value, errp);
     }
-    ok = ok && build_plug(lm, dev, errp);
+    ok = ok && (hot ? plug_hot(lm, dev, errp) : build_plug(lm, dev, errp));
     if (!ok)
         device_free(dev);
     return ok;
@@ -267,7 +276,7 @@ static bool build_devices(struct lib_machine *lm, struct vemu_error **errp)
         bool ok;
 
         machine_lock(&lm->m);
-        ok = build_device(lm, node, errp);
+        ok = build_described(lm, node, false, errp);
         machine_unlock(&lm->m);
         if (!ok) {
             error_prefix(errp, "%s: ", node->origin);

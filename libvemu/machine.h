@@ -81,6 +81,9 @@ bool build_machine(struct lib_machine *lm, struct vemu_error **errp);
 struct device *build_new_device(struct lib_machine *lm, const char *cls, const char *id,
                                 struct vemu_error **errp);
 bool build_plug(struct lib_machine *lm, struct device *dev, struct vemu_error **errp);
+/* A device with its properties; hot: while the machine runs. Machine lock held. */
+bool build_described(struct lib_machine *lm, const struct config_node *node, bool hot,
+                     struct vemu_error **errp);
 
 /* run.c; all with `control` held but run_step */
 /* Threads, then running or (start=off) paused. with_loop: the main loop gets a thread as well. */

@@ -130,7 +130,8 @@ void run_resume(struct lib_machine *lm)
 /* Requests that were made before the machine stood still and that a reset makes void. */
 static uint32_t take_after_reset(struct lib_machine *lm)
 {
-    return machine_take_requests(&lm->m) & ~(1u << MACHINE_REQUEST_RESET);
+    return machine_take_requests(&lm->m) &
+           ~(1u << MACHINE_REQUEST_RESET | 1u << MACHINE_REQUEST_UNPLUG);
 }
 
 void run_loaded(struct lib_machine *lm)
@@ -187,6 +188,7 @@ static bool reset_stopped(struct lib_machine *lm, uint32_t *requests, struct vem
 
     machine_lock(&lm->m);
     bool ok = machine_reset(&lm->m, &why);
+    machine_free_unplugged(&lm->m);
     machine_unlock(&lm->m);
     *requests = take_after_reset(lm);
     if (ok)
@@ -222,6 +224,19 @@ static bool asked(uint32_t requests, enum machine_request what)
 }
 
 static void guest_reset(struct lib_machine *lm);
+
+/* What the guest let go is freed while no vCPU can be inside of it. */
+static void free_unplugged(struct lib_machine *lm)
+{
+    bool running =
+        run_halt(lm, run_state(lm) == RUN_STATE_RUNNING ? RUN_STATE_PAUSED : run_state(lm));
+
+    machine_lock(&lm->m);
+    machine_free_unplugged(&lm->m);
+    machine_unlock(&lm->m);
+    if (running)
+        run_go(lm);
+}
 
 /* The strongest request decides; `control` held, loop's thread. */
 static void handle(struct lib_machine *lm, uint32_t requests)
@@ -298,6 +313,8 @@ bool run_step(struct lib_machine *lm, int64_t timeout_ns)
         control_process(lm);
         if (lm->qtest)
             qtest_server_process(lm->qtest);
+        if (asked(requests, MACHINE_REQUEST_UNPLUG))
+            free_unplugged(lm);
         if (!is_done(lm))
             handle(lm, requests);
         pthread_mutex_unlock(&lm->control);

@@ -65,6 +65,10 @@ QMP_COMMAND(qmp_query_block);
 QMP_COMMAND(qmp_query_named_block_nodes);
 QMP_COMMAND(qmp_query_blockstats);
 
+/* device.c */
+QMP_COMMAND(qmp_device_add);
+QMP_COMMAND(qmp_device_del);
+
 /* net.c */
 QMP_COMMAND(qmp_getfd);
 QMP_COMMAND(qmp_closefd);

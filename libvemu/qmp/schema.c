@@ -272,6 +272,23 @@ OBJECT(set_link_arg, "q_obj_set_link-arg", NULL,
        MEMBER("name", qmp_str, "of the device, or of the back end"),
        MEMBER("up", qmp_bool, "whether the cable is in"));
 
+/* ---- devices that come and go ---------------------------------------------------------------- */
+
+static const struct qmp_member device_members[] = {
+    MEMBER("driver", qmp_str, "one of qom-list-types"),
+    OPTIONAL("bus", qmp_str, "the bus it is plugged into; without: one with a free slot"),
+    OPTIONAL("id", qmp_str, "a name for it, which removing it needs"),
+    {.name = NULL}};
+static const struct qmp_type device_options = {.name = "q_obj_device_add-arg",
+                                               .kind = QMP_KIND_OBJECT,
+                                               .members = device_members,
+                                               .open = true,
+                                               .doc = "And the properties of the device."};
+static const char *const device_add_features[] = {"json-cli", "json-cli-hotplug", NULL};
+OBJECT(device_id_arg, "q_obj_device_del-arg", NULL, MEMBER("id", qmp_str, "or the device's path"));
+OBJECT(device_deleted_data, "q_obj_DEVICE_DELETED-arg", NULL,
+       OPTIONAL("device", qmp_str, "its id, if it had one"), MEMBER("path", qmp_str, NULL));
+
 /* ---- memory, texts --------------------------------------------------------------------------- */
 
 OBJECT(memsave_arg, "q_obj_memsave-arg", NULL, MEMBER("val", qmp_int, "address of the first byte"),
@@ -389,6 +406,17 @@ static const struct qmp_command commands[] = {
      .arguments = &blockstats_arg,
      .returns = &block_stats_list},
 
+    {.name = "device_add",
+     .run = qmp_device_add,
+     .arguments = &device_options,
+     .features = device_add_features,
+     .doc = "Plug a device in. On pc it may be any PCI slot, on q35 one of a root port's."},
+    {.name = "device_del",
+     .run = qmp_device_del,
+     .arguments = &device_id_arg,
+     .doc = "Ask the guest to let a device go. It may take its time, or not; with the event "
+            "DEVICE_DELETED the device is gone."},
+
     {.name = "getfd",
      .run = qmp_getfd,
      .arguments = &fdname_arg,
@@ -441,6 +469,9 @@ static const struct qmp_event events[] = {
     {.name = "GUEST_PANICKED",
      .data = &panic_data,
      .doc = "The guest reported that it cannot go on."},
+    {.name = "DEVICE_DELETED",
+     .data = &device_deleted_data,
+     .doc = "The guest let a device go: what it used is free, and so is its id."},
     {.name = "BLOCK_IO_ERROR",
      .data = &io_error_data,
      .doc = "A disk's request failed. STOP follows where the action is to stop."},

@@ -73,6 +73,22 @@ says 'ctl qmp with a name' '*"name": "a"*' "$vemu" ctl a qmp query-name
 says 'ctl qmp with arguments' '*"type": "child<container>"*' "$vemu" ctl a qmp qom-list '{"path": "/machine"}'
 says 'ctl qmp with a whole message' '*"status": "running"*' "$vemu" ctl a qmp '{"execute": "query-status"}'
 says 'ctl by the path of a socket' running "$vemu" ctl run/vemu/b.sock status
+truncate -s 1M one.img two.img
+says 'ctl disk add prints the id' 'disk0' "$vemu" ctl a disk add one.img,serial=s1
+says 'ctl disk add with an id' 'extra' "$vemu" ctl a disk add two.img,id=extra,read-only=on
+says 'ctl disk list' "disk0 *raw *1048576 $dir/one.img
+extra *raw *1048576 $dir/two.img" "$vemu" ctl a disk list
+fails 'ctl disk add: no such file' "'nowhere' is not there*" "$vemu" ctl a disk add nowhere
+truncate -s 1M three.img
+fails 'ctl disk add: no such bus' "machine 'a': device_add: *pci.7*" "$vemu" ctl a disk add three.img,id=x,bus=pci.7
+fails 'ctl disk add: nothing of that stayed' "machine 'a': there is no block node 'x'" \
+    "$vemu" ctl a qmp blockdev-del '{"node-name": "x"}'
+fails 'ctl disk remove: no such disk' "machine 'a': there is no device 'disk9'" "$vemu" ctl a disk remove disk9
+says 'ctl net add prints the id' 'net0' "$vemu" ctl a net add socket,listen=127.0.0.1:0,mac=52:54:00:00:00:99
+says 'ctl net off' '' "$vemu" ctl a net off net0
+says 'ctl net on' '' "$vemu" ctl a net on net0
+fails 'ctl net add: no such back end' "machine 'a': *pigeon*" "$vemu" ctl a net add pigeon
+fails 'ctl net: no such command' 'use it as: vemu ctl a net add *' "$vemu" ctl a net frob x
 fails 'ctl qmp: what the machine says of a mistake' "machine 'a': there is no command 'nothing'" "$vemu" ctl a qmp nothing
 fails 'ctl qmp: no JSON' 'the second word is not a JSON object: *' "$vemu" ctl a qmp qom-list '{path'
 fails 'ctl: no such machine' "there is no machine 'c'; these run: a, b" "$vemu" ctl c status

@@ -150,6 +150,58 @@ def images_get_another_size():
     assert b"8 MiB" in info, info
 
 
+# ---- devices -------------------------------------------------------------------------------------
+
+def everything(c):
+    return [c.ask("qom-list", path="/machine/" + p) for p in ("unattached", "peripheral")]
+
+
+def a_device_goes_when_the_guest_lets_it_go():
+    with Machine(*QMP) as m:
+        c = Client("m.sock")
+        before = everything(c)
+        c.ask("blockdev-add", **storage("s", image("g.raw", format="raw")))
+        c.ask("device_add", driver="virtio-blk-pci", drive="s", id="disk1", addr="0x7")
+        assert c.ask("query-block")[0]["qdev"] == "/machine/peripheral/disk1/virtio-backend"
+        assert not is_free("g.raw")
+        assert c.refused("device_add", driver="pci-testdev", id="disk1") == "GenericError"
+        # This guest answers nothing, but a reset is one.
+        for id in ("disk1", "/machine/peripheral/disk1"):
+            c.ask("device_del", id=id)
+        assert c.ask("qom-list", path="/machine/peripheral")
+        assert c.refused("blockdev-del", **{"node-name": "s"}) == "GenericError"
+        c.ask("system_reset")
+        assert c.event("DEVICE_DELETED")["data"] == \
+            {"device": "disk1", "path": "/machine/peripheral/disk1"}
+        c.ask("blockdev-del", **{"node-name": "s"})
+        assert everything(c) == before and is_free("g.raw")
+        assert c.refused("device_del", id="disk1") == "DeviceNotFound"
+
+
+def a_device_that_cannot_be_leaves_nothing():
+    image("h.raw", format="raw")
+    for options in (("-M", "pc"), ("-M", "pc,acpi=off"), ("-M", "q35"), ("-M", "microvm")):
+        with Machine(*QMP, *options) as m:
+            c = Client("m.sock")
+            c.ask("blockdev-add", **storage("s", "h.raw"))
+            before = everything(c)
+            wrong = [{"driver": "no-such-device"}, {"driver": "mch"}, {},
+                     {"driver": "isa-debug-exit"}, {"driver": "pci-testdev", "no-such": 1},
+                     {"driver": "pci-testdev", "bus": "nowhere"},
+                     {"driver": "virtio-blk-pci", "drive": "nothing"},
+                     {"driver": "virtio-blk-pci", "drive": "s", "num-queues": 0},
+                     {"driver": "e1000", "netdev": "nothing"},
+                     {"driver": "pci-testdev", "addr": "0"}]
+            if options[1] != "pc":
+                wrong += [{"driver": "pci-testdev"},
+                          {"driver": "virtio-blk-pci", "drive": "s", "id": "d"}]
+            for w in wrong:
+                assert c.refused("device_add", **w) == "GenericError", w
+                assert everything(c) == before, w
+            assert is_free("h.raw")
+            c.ask("blockdev-del", **{"node-name": "s"})
+
+
 # ---- networks ------------------------------------------------------------------------------------
 
 def send_with_fd(c, name, fd, **arguments):
@@ -222,4 +274,5 @@ def forwarded_ports_are_an_array():
 
 
 run("parts", [f for n, f in list(globals().items()) if getattr(f, "__module__", "") == "__main__"
-              and n not in ("image", "storage", "nodes", "is_free", "send_with_fd")])
+              and n not in ("image", "storage", "nodes", "is_free", "send_with_fd",
+                        "everything")])

@@ -101,6 +101,8 @@ def every_reply_and_event_is_as_the_schema_says():
             "netdev_add": {"type": "socket", "id": "net", "listen": "127.0.0.1:0"},
             "set_link": {"name": "net", "up": False},
             "netdev_del": {"id": "net"},
+            "device_add": {"driver": "pci-testdev", "id": "td"},
+            "device_del": {"id": "td"},
         }
         open("disk.img", "wb").truncate(1 << 20)
         # What takes away comes last.
@@ -122,7 +124,7 @@ def every_reply_and_event_is_as_the_schema_says():
         for e in seen:
             schema.event(e)
         assert [e["event"] for e in seen] == \
-            ["STOP", "RESUME", "POWERDOWN", "RESET", "SHUTDOWN"], seen
+            ["STOP", "RESUME", "POWERDOWN", "RESET", "DEVICE_DELETED", "SHUTDOWN"], seen
 
 
 def stop_and_cont_stop_and_continue():

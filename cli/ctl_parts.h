@@ -1,0 +1,13 @@
+/* `vemu ctl NAME disk ...` and `vemu ctl NAME net ...`: parts of a running machine. */
+#ifndef CLI_CTL_PARTS_H
+#define CLI_CTL_PARTS_H
+
+struct control;
+
+#define CTL_DISK_USAGE "disk add FILE[,KEY=VALUE...] | remove ID | list"
+#define CTL_NET_USAGE "net add TYPE[,KEY=VALUE...] | remove ID | on ID | off ID"
+
+int ctl_disk(struct control *c, const char *name, int argc, const char *const *argv);
+int ctl_net(struct control *c, const char *name, int argc, const char *const *argv);
+
+#endif
