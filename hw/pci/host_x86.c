@@ -27,7 +27,14 @@ enum {
     MCH_PAM0 = 0x90,
     MCH_SMRAM = 0x9d,
     MCH_ESMRAMC = 0x9e,
+    MCH_GBSM = 0xa4,   /* graphics memory */
+    MCH_BGSM = 0xa8,   /* its translation table */
+    MCH_TSEGMB = 0xac, /* TSEG */
+    MCH_TOLUD = 0xb0,  /* end of RAM below 4 GiB, 16 bits */
 };
+/* Where firmware says that the map has what; in MiB, and 64 KiB. */
+#define MCH_BASE_WMASK UINT32_C(0xfff00000)
+#define MCH_TOLUD_WMASK 0xfff0
 #define ISA_ROM_END UINT64_C(0x100000)
 #define ISA_ROM_MAX UINT64_C(0x20000)
 enum { EXT_TSEG_MBYTES = 16, EXT_TSEG_QUERY = 0xffff };
@@ -160,6 +167,16 @@ static uint64_t tseg_bytes(const struct pci_device *pci)
     return (uint64_t)mib[(esmramc & ESMRAM_TSEG_SIZE) >> ESMRAM_TSEG_SIZE_SHIFT] << 20;
 }
 
+/* RAM and TSEG are where this machine has them; firmware keeps its notes of it here, and reads
+ * TSEG's place from them. D_LCK locks them. */
+static void set_base_masks(struct pci_device *pci, bool locked)
+{
+    static const uint8_t regs[] = {MCH_GBSM, MCH_BGSM, MCH_TSEGMB};
+    for (unsigned i = 0; i < ARRAY_SIZE(regs); i++)
+        store_le32(pci->wmask + regs[i], locked ? 0 : MCH_BASE_WMASK);
+    store_le16(pci->wmask + MCH_TOLUD, locked ? 0 : MCH_TOLUD_WMASK);
+}
+
 static void q35_smram_written(struct pci_device *pci, uint32_t offset, uint32_t size)
 {
     struct pci_host *host = ((struct host_function *)pci)->host;
@@ -174,6 +191,7 @@ static void q35_smram_written(struct pci_device *pci, uint32_t offset, uint32_t 
         bool locked = pci->config[MCH_SMRAM] & SMRAM_LOCK;
         pci->wmask[MCH_ESMRAMC] = locked ? 0 : ESMRAM_WMASK;
         store_le16(pci->wmask + MCH_EXT_TSEG_MBYTES, locked ? 0 : 0xffff);
+        set_base_masks(pci, locked);
     }
 }
 
@@ -240,6 +258,7 @@ static bool q35_realize(struct device *dev, struct vemu_error **errp)
         f->pci.config[MCH_ESMRAMC] = ESMRAM_CACHE;
         f->pci.wmask[MCH_ESMRAMC] = ESMRAM_WMASK;
         store_le16(f->pci.wmask + MCH_EXT_TSEG_MBYTES, 0xffff);
+        set_base_masks(&f->pci, false);
     }
     f->pci.config_written = q35_config_written;
     return true;

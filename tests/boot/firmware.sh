@@ -21,6 +21,9 @@ cp $vars "$dir/vars" &&
 ok "OVMF in flash on q35 reaches the UEFI shell" $?
 ! cmp -s "$dir/vars" $vars && grep -qa 'B.o.o.t.O.r.d.e.r' "$dir/vars"
 ok "and its variables are in the image" $?
+cp $vars "$dir/vars" && until_shown 'Shell>' 120 -M q35 -m 256M -no-reboot -smp 2 \
+    -pflash file=OVMF_CODE_4M.secboot.fd,readonly=on -pflash "$dir/vars"
+ok "OVMF that keeps its variables in system management mode reaches the UEFI shell" $?
 
 # -kernel and firmware: a BIOS takes it by an option ROM, UEFI firmware by itself; the guest finds the
 # tables that firmware placed, and switches off by them.

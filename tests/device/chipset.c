@@ -196,10 +196,20 @@ Test(chipset, tseg_is_hidden_from_all_but_smm_in_each_size)
         set_config8(m, HOST, 0x9e, 0);
         cr_expect_eq(read32(m, at), 0x1000 + n);
     }
+    /* Firmware's notes of where it is. OVMF finds TSEG by the byte at AFH. */
+    for (unsigned reg = 0xa7; reg <= 0xaf; reg += 4)
+        set_config8(m, HOST, reg, (uint8_t)reg);
+    set_config8(m, HOST, 0xb1, 0xf0);
     set_config8(m, HOST, 0x9e, 1);
     set_config8(m, HOST, 0x9d, 0x1a);
     set_config8(m, HOST, 0x9e, 0);
     cr_expect_eq(config8(m, HOST, 0x9e), 0x39, "locked");
+    for (unsigned reg = 0xa7; reg <= 0xaf; reg += 4) {
+        set_config8(m, HOST, reg, 0);
+        cr_expect_eq(config8(m, HOST, reg), reg);
+    }
+    set_config8(m, HOST, 0xb1, 0);
+    cr_expect_eq(config8(m, HOST, 0xb1), 0xf0);
     tear_down(&f);
 }
 
