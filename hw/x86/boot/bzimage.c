@@ -79,7 +79,8 @@ static bool check(const struct x86_boot *boot, size_t *setup_len, struct vemu_er
                          "2.02 or later is expected",
                          boot->kernel_path, version >> 8, version & 0xff);
     *setup_len = (sects + 1) * SECTOR;
-    if (boot->kernel_len < need || boot->kernel_len <= *setup_len + ENTRY64_OFFSET)
+    /* The header counts paragraphs of 16 bytes; not every file is filled up to the last one. */
+    if (boot->kernel_len + 15 < need || boot->kernel_len <= *setup_len + ENTRY64_OFFSET)
         return error_set(errp, VEMU_ERROR_FORMAT,
                          "-kernel %s is truncated: its header speaks of %llu bytes, the file has "
                          "%zu",
