@@ -15,7 +15,7 @@ emulator = os.environ.get("EMULATOR", build + "/vemu-system-x86_64")
 img = build + "/vemu-img"
 patience = int(os.environ.get("PATIENCE", "600"))
 
-DISKS = {"virtio": "-device virtio-blk-pci,drive=d"}
+DISKS = {"virtio": "-device virtio-blk-pci,drive=d", "nvme": "-device nvme,drive=d,serial=debian"}
 FIRMWARE = {"bios": "-M pc", "bios35": "-M q35", "uefi": "-M q35 -bios OVMF.fd", "uefipc": "-M pc -bios OVMF.fd"}
 READ = "cat boot/vmlinuz-* boot/initrd.img-* usr/bin/*grep usr/lib/x86_64-linux-gnu/libc.so.6 | sha256sum"
 PARTITION_3 = 135168 * 512

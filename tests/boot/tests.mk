@@ -3,7 +3,7 @@
 #   make disk-kill [DISK_KILLS=100 DISK_SEED=1]  the emulator is killed while the guest writes; likewise
 #   make debian-image      an installed Debian 12 on a disk, as root; build/debian/debian.qcow2
 #   make debian-boot [DEBIAN_BOOTS="bios-virtio uefi-virtio"]   it is booted, written to and looked at; likewise
-#   make debian-install [DEBIAN_INSTALLS="bios uefi"]   Debian's installer, unattended, over the network
+#   make debian-install [DEBIAN_INSTALLS="bios uefi"]   a guest installs Debian over the network; likewise
 #   make boot-loop [BOOT_COUNT=50 BOOT_FEW=5]    the long run; its last result is in docs/status.md
 TESTS_boot += $(srcdir)/tests/boot/boots.sh $(srcdir)/tests/boot/saved_translations.sh
 TESTS_boot += $(srcdir)/tests/boot/quickstart.sh
@@ -30,9 +30,8 @@ icount-boots: all guests
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/icount.sh
 DEBIAN_INSTALLS ?= bios
-debian-install: all
-	@mkdir -p debian
-	@VEMU_BUILD=$(builddir) python3 $(srcdir)/tests/boot/debian_install.py debian $(DEBIAN_INSTALLS)
+debian-install: debian-image
+	@VEMU_BUILD=$(builddir) python3 $(srcdir)/tests/boot/debian_install.py debian/debian.qcow2 debian $(DEBIAN_INSTALLS)
 boot-loop: all guests
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/loop.sh $(BOOT_COUNT) $(BOOT_FEW)
