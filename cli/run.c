@@ -71,8 +71,12 @@ static bool is_on(const struct vemu_config *cfg, const char *key)
     return value && strcmp(value, "on") == 0;
 }
 
+/* An installed system needs more than the library's default, which a kernel with an initrd of its
+ * own does with; what the guest does not touch costs nothing. */
+#define RUN_MEMORY "1G"
+
 /* What only a command, and not the library, supplies or asks for. */
-static int complete(struct vemu_config *cfg)
+static int complete(struct vemu_config *cfg, enum vemu_config_style style)
 {
     const char *defaults = vemu_config_get(cfg, "defaults");
     bool bare = defaults && strcmp(defaults, "off") == 0;
@@ -80,6 +84,9 @@ static int complete(struct vemu_config *cfg)
 
     if (vemu_config_count(cfg, "serial") == 0 && !bare &&
         !vemu_config_add(cfg, "serial", is_on(cfg, "daemonize") ? "null" : "mon:stdio", &err))
+        return fail_with(err);
+    if (style == VEMU_CONFIG_RUN && !vemu_config_get(cfg, "memory") &&
+        !vemu_config_get(cfg, "kernel") && !vemu_config_set(cfg, "memory", RUN_MEMORY, &err))
         return fail_with(err);
     if (!cache_directory(cfg, &err))
         return fail_with(err);
@@ -226,7 +233,7 @@ int cli_run(enum vemu_config_style style, int argc, const char *const *argv)
         vemu_config_free(cfg);
         return 0;
     }
-    status = complete(cfg);
+    status = complete(cfg, style);
     if (status == 0)
         status = start(cfg, style);
     vemu_config_free(cfg);

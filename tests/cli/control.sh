@@ -57,6 +57,11 @@ kill -0 "$(cat a.pid)" 2>>log
 ok '-pidfile has the number of the process that stays' $?
 [ "$(stat -c %a run/vemu run/vemu/a.sock | tr '\n' ' ')" = '700 600 ' ]
 ok 'the directory and the socket are for the user alone' $?
+# Without a kernel there is room for an installed system.
+"$vemu" run --bios rom --name big --daemonize >log 2>&1
+says 'a machine that starts firmware has 1G unless told otherwise' '*"base-memory": 1073741824*' \
+    "$vemu" ctl big qmp query-memory-size-summary
+"$vemu" ctl big quit >log 2>&1
 start b
 says 'list: names, states' "NAME*a *running *tcg *:*
 b *running *tcg *:*" "$vemu" list
