@@ -179,7 +179,7 @@ static inline uint64_t looked_at(const struct ir_region *r, const struct ir_insn
 
 static void use(struct ir_insn *insns, ir_ref v)
 {
-    insns[v].uses = (uint8_t)(insns[v].uses + (insns[v].uses != UINT8_MAX));
+    insns[v].uses++; /* 4 times IR_MAX_INSNS fit */
 }
 
 void ir_finish(struct ir_region *r)

@@ -402,8 +402,8 @@ struct ir_insn {
     uint8_t op;   /* enum ir_op */
     uint8_t type; /* enum ir_type of the result */
     uint8_t aux;
-    uint8_t uses; /* saturating count of value uses, by the builder's finish pass */
     ir_ref a, b, c, d;
+    uint16_t uses; /* of the value, counted by the builder's finish pass */
     uint64_t imm;
 };
 _Static_assert(IR_OP_COUNT < 256, "ops fit a byte");
@@ -504,7 +504,7 @@ void ir_region_init(struct ir_region *r, struct ir_insn *storage, const struct i
  * written field by field, and wider loads would wait for those stores.
  */
 struct ir_words {
-    uint64_t head, rest, imm; /* op, type, aux, uses (0), a, b; c, d; imm */
+    uint64_t head, rest, imm; /* op, type, aux, a, b; c, d, uses (0); imm */
 };
 _Static_assert(sizeof(struct ir_words) == sizeof(struct ir_insn), "as it lies in memory");
 _Static_assert(offsetof(struct ir_insn, a) == 4 && offsetof(struct ir_insn, c) == 8 &&

@@ -245,12 +245,18 @@ INLINE void read_ea32(struct x86_insn *n, struct cursor *c, bool code64)
     n->seg = n->base == X86_RSP || n->base == X86_RBP ? X86_SS : X86_DS;
 }
 
+/* MOV to and from control and debug registers. */
+INLINE bool is_control_move(const struct x86_insn *n)
+{
+    return n->map == MAP_0F && (n->op & 0xfc) == 0x20;
+}
+
 INLINE void read_modrm(struct x86_insn *n, struct cursor *c, bool code64)
 {
     n->has_modrm = true;
     n->modrm = take_byte(c);
     n->mod = n->modrm >> 6;
-    if (n->map == MAP_0F && n->op >= 0x20 && n->op <= 0x23)
+    if (is_control_move(n))
         n->mod = 3; /* MOV to and from control and debug registers take no memory operand */
     n->reg = (uint8_t)((n->modrm >> 3 & 7) | (n->rex & 4) << 1);
     n->rm = (uint8_t)((n->modrm & 7) | (n->rex & 1) << 3);
@@ -308,21 +314,12 @@ static const struct x86_row *find_row(const struct x86_insn *n, uint64_t mode,
 
 /* ---- immediates ----------------------------------------------------------------------------- */
 
-/* Operands that have bytes of their own behind ModRM. */
-static const bool has_bytes[256] = {
-    [OP_Ib] = true, [OP_Lx] = true, [OP_Ldq] = true, [OP_Ibs] = true,
-    [OP_Jb] = true, [OP_Iw] = true, [OP_Iz] = true,  [OP_Jz] = true,
-    [OP_Iv] = true, [OP_Ap] = true, [OP_Ob] = true,  [OP_Ov] = true,
-};
-
 INLINE void read_immediates(struct x86_insn *n, struct cursor *c)
 {
     bool have = false;
     unsigned z = n->opsize == IR_W16 ? 2 : 4;
     for (unsigned k = 0; k < 4 && n->row->ops[k]; k++) {
         int64_t v;
-        if (!has_bytes[n->row->ops[k]])
-            continue;
         switch (n->row->ops[k]) {
         case OP_Ib:
         case OP_Lx:
@@ -366,6 +363,8 @@ INLINE void read_immediates(struct x86_insn *n, struct cursor *c)
 static void row_opsize(struct x86_insn *n, uint64_t mode)
 {
     unsigned f = n->row->flags;
+    if (!(f & (I_BYTE | I_W64 | I_LIG | I_FORCE64 | I_DEF64)))
+        return;
     if (f & I_BYTE)
         n->opsize = IR_W8;
     if (f & I_W64)
@@ -410,12 +409,12 @@ static bool legal(struct x86_insn *n, uint64_t mode)
         return false;
     if (n->row->flags & I_PROT && (!(mode & MODE_PROTECTED) || mode & MODE_V86))
         return false;
+    if (!is_control_move(n))
+        return true;
     /* CR0, 2, 3, 4, 8 and DR0 to 7; the others are undefined at any privilege level. */
     if (n->row->ops[0] == OP_Cr || n->row->ops[1] == OP_Cr)
         return n->reg < 16 && (0x11du >> n->reg & 1);
-    if (n->row->ops[0] == OP_Dr || n->row->ops[1] == OP_Dr)
-        return n->reg < 8;
-    return true;
+    return n->reg < 8;
 }
 
 INLINE void read_opcode(struct x86_insn *n, struct cursor *c, uint8_t b)
@@ -472,7 +471,8 @@ enum x86_decode_status x86_decode(struct x86_insn *n, const uint8_t *buf, size_t
             return X86_DECODE_UD;
         }
         row_opsize(n, mode);
-        read_immediates(n, &c);
+        if (n->row->bytes)
+            read_immediates(n, &c);
     }
     n->len = (uint8_t)c.pos;
     if (c.status != X86_DECODE_OK)

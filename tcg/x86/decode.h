@@ -220,6 +220,7 @@ struct x86_row {
     uint16_t fl_read, fl_write,
         fl_undef; /* arithmetic flags (FL_*); undefined ones are not in fl_write */
     uint32_t arg2;
+    bool bytes; /* some operand has bytes of its own behind ModRM */
 };
 
 /*
@@ -244,10 +245,15 @@ struct x86_row {
      __VA_ARGS__},
 #define R_INDEX(map_, op_, last_, ...)                                                             \
     [(map_) << 8 | (op_)...(map_) << 8 | (last_)] = __COUNTER__ - ROW_COUNTER_BASE,
-#define OPS1_(a) .ops = {OP_##a}
-#define OPS2_(a, b) .ops = {OP_##a, OP_##b}
-#define OPS3_(a, b, c) .ops = {OP_##a, OP_##b, OP_##c}
-#define OPS4_(a, b, c, d) .ops = {OP_##a, OP_##b, OP_##c, OP_##d}
+#define HAS_BYTES(a)                                                                               \
+    ((OP_##a >= OP_Ib && OP_##a <= OP_Ov && OP_##a != OP_I1) || OP_##a == OP_Lx || OP_##a == OP_Ldq)
+#define OPS1_(a) .ops = {OP_##a}, .bytes = HAS_BYTES(a)
+#define OPS2_(a, b) .ops = {OP_##a, OP_##b}, .bytes = HAS_BYTES(a) || HAS_BYTES(b)
+#define OPS3_(a, b, c)                                                                             \
+    .ops = {OP_##a, OP_##b, OP_##c}, .bytes = HAS_BYTES(a) || HAS_BYTES(b) || HAS_BYTES(c)
+#define OPS4_(a, b, c, d)                                                                          \
+    .ops = {OP_##a, OP_##b, OP_##c, OP_##d},                                                       \
+    .bytes = HAS_BYTES(a) || HAS_BYTES(b) || HAS_BYTES(c) || HAS_BYTES(d)
 #define OPS_PICK_(a, b, c, d, m, ...) m
 #define OPS(...) OPS_PICK_(__VA_ARGS__, OPS4_, OPS3_, OPS2_, OPS1_, )(__VA_ARGS__)
 #define NO_OPS .ops = {OP_NONE}

@@ -477,6 +477,7 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
     fill(g->recipe + from, to - from, 0);
     fill(g->fused + from, (to - from) * sizeof g->fused[0], 0);
     fill(g->deferred + from, to - from, 0);
+    fill(g->partner + from, to - from, 0);
     g->segment_end = to;
     start_values(g, g->home);
 

@@ -223,6 +223,7 @@ struct cg {
     uint8_t recipe[IR_MAX_INSNS]; /* FL: snapshots say how to compute it */
     uint16_t
         fused[IR_MAX_INSNS]; /* FL: the integer insn whose host instruction sets these flags too */
+    uint8_t partner[IR_MAX_INSNS];  /* the reverse, how far behind it the FL is; 0: there is none */
     uint8_t deferred[IR_MAX_INSNS]; /* value not computed: folded into its only user */
 
     uint16_t gpr[16], xmm[16]; /* value in a register; 0: free */

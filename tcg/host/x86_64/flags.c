@@ -94,6 +94,7 @@ void fl_find_fused(struct cg *g, uint32_t n)
         if (f->type == IR_FL && f->op != IR_GET) {
             if (partners(g, i, (ir_ref)n, f)) {
                 g->fused[m] = (uint16_t)n;
+                g->partner[n] = (uint8_t)(m - n);
                 /* old flags that go in are wanted when the integer insn is computed */
                 if (f->op == IR_FL_INC || f->op == IR_FL_DEC)
                     fl_need_carry(g, f, f->b, n);
@@ -198,10 +199,8 @@ bool fl_recipe(struct cg *g, uint32_t n, uint32_t until)
 
 ir_ref fl_partner(struct cg *g, uint32_t n)
 {
-    for (uint32_t m = n + 1; m < g->r->count && m < n + 6; m++)
-        if (g->fused[m] == n)
-            return g->packed[m] || g->direct[m] ? (ir_ref)m : 0;
-    return 0;
+    const uint32_t m = g->partner[n] ? n + g->partner[n] : 0;
+    return g->packed[m] || g->direct[m] ? (ir_ref)m : 0;
 }
 
 /* EFLAGS -> packed form in the register of insn n. */

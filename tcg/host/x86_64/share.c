@@ -148,10 +148,7 @@ static bool folds(const struct cg *g, uint32_t n, uint32_t users)
     const struct ir_insn *i = &g->r->insns[n];
     if (i->op != IR_ADD || i->type != IR_I64 || !users || users != i->uses)
         return false;
-    for (uint32_t m = n + 1; m < g->r->count && m < n + 6; m++)
-        if (g->fused[m] == n)
-            return false;
-    return true;
+    return !g->partner[n];
 }
 
 static void fold_addresses(struct cg *g, uint32_t from, uint32_t to)
