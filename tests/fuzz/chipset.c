@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include <vemu/block.h>
 
+#include "core/chardev/chardev.h"
+#include "core/cpu/cpu.h"
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
@@ -19,14 +21,14 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/still_accel.h"
 
-enum { RAM = 32 << 20, FLASH = 64 << 10, RECORD = 8, RECORDS_MOST = 2000 };
+enum { RAM = 32 << 20, FLASH = 64 << 10, RECORD = 8, RECORDS_MOST = 4000 };
 
 /* ---- records --------------------------------------------------------------------------------- */
 
 /* Where there is something: the record's address is an offset from one of these. */
-static const uint16_t ports[] = {0x000, 0x020, 0x040, 0x060, 0x070, 0x080, 0x092,
-                                 0x0a0, 0x0b2, 0x0c0, 0x1ce, 0x3b0, 0x3c0, 0x3d0,
-                                 0x4d0, 0x510, 0x600, 0x620, 0x660, 0xcf8};
+static const uint16_t ports[] = {0x000, 0x020, 0x040, 0x060, 0x070, 0x080, 0x092, 0x0a0,
+                                 0x0b2, 0x0c0, 0x1ce, 0x3b0, 0x3c0, 0x3d0, 0x4d0, 0x510,
+                                 0x600, 0x620, 0x660, 0xcf8, 0x0f0, 0x3f8, 0xb100};
 static const uint32_t places[] = {0x00000000, 0x000a0000, 0x000b8000, 0x000c0000, 0x000f0000,
                                   0x01000000, 0xb0000000, 0xfd000000, 0xfebf0000, 0xfec00000,
                                   0xfed00000, 0xfed1c000, 0xfee00000, 0xffff0000};
@@ -47,7 +49,41 @@ static void step(struct vemu_machine *m, const uint8_t *r)
     machine_take_requests(m);
 }
 
-static void run(struct vemu_machine *m, const uint8_t *r)
+/* What a processor does with its interrupt controller, without the machine lock. */
+static void as_cpu(struct vemu_machine *m, const uint8_t *r)
+{
+    struct vcpu *cpu = m->vcpus[r[2] & 1];
+    uint32_t msr = r[3] == 0 ? 0x1b : r[3] == 1 ? 0x6e0 : 0x800 + r[3];
+    uint64_t value;
+
+    vcpu_set_current(cpu);
+    if (r[2] & 2)
+        cpu->intc_ops->acknowledge(cpu->intc);
+    if (r[2] & 4)
+        cpu->intc_ops->set_tpr(cpu->intc, cpu->intc_ops->get_tpr(cpu->intc) ^ r[4]);
+    if (r[2] & 8)
+        cpu->intc_ops->write_msr(cpu->intc, msr, load_le32(r + 4) | (uint64_t)(r[2] & 0xf0) << 28);
+    else
+        cpu->intc_ops->read_msr(cpu->intc, msr, &value);
+    if (r[1] & 0x80)
+        cpu->intc_ops->init(cpu->intc);
+}
+
+static void others(struct vemu_machine *m, struct chardev *serial, const uint8_t *r)
+{
+    machine_lock(m);
+    if (r[1] & 1)
+        machine_reset(m, NULL);
+    if (r[1] & 4)
+        chardev_inject(serial, r + 2, 1 + (r[1] >> 4) % 6);
+    machine_unlock(m);
+    if (r[1] & 2)
+        as_cpu(m, r);
+    if (r[1] & 8)
+        loop_iterate(m->loop, 0);
+}
+
+static void run(struct vemu_machine *m, struct chardev *serial, const uint8_t *r)
 {
     static const uint8_t sizes[] = {1, 2, 4, 8};
     unsigned size = sizes[r[0] >> 4 & 3];
@@ -83,10 +119,7 @@ static void run(struct vemu_machine *m, const uint8_t *r)
         machine_unlock(m);
         break;
     default:
-        machine_lock(m);
-        if (r[1] & 1)
-            machine_reset(m, NULL);
-        machine_unlock(m);
+        others(m, serial, r);
         break;
     }
 }
@@ -115,6 +148,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                .rtc_virtual = true,
                                .rtc_start = 1};
 
+    struct chardev *serial;
+
     cfg.pflash[0] = (struct board_pflash){.block = flash, .origin = "flash"};
     if (!flash || !machine_init(m, NULL))
         fuzz_fail("no memory for a machine");
@@ -122,13 +157,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     m->ram_size = RAM;
     clock_set_manual(m->clocks, true);
     clock_set_running(m->clocks, true);
+    cfg.serial[0] = serial = chardev_new(m, NULL, "ringbuf,size=4K", NULL);
+    if (!serial)
+        fuzz_fail("no serial port");
     machine_lock(m);
     if (!cls->create(m, cls, &cfg, NULL))
         fuzz_fail("the board could not be made: are seabios' files installed?");
     machine_reset(m, NULL);
     machine_unlock(m);
     for (size_t at = 1, n = 0; at + RECORD <= size && n < RECORDS_MOST; at += RECORD, n++)
-        run(m, data + at);
+        run(m, serial, data + at);
+    vcpu_set_current(NULL);
     machine_destroy(m);
     vemu_block_close(flash, NULL);
     vemu_block_context_free(ctx);

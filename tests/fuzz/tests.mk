@@ -1,6 +1,7 @@
 # Each .c file here but driver.c is a fuzz target, NAME.c with its corpus in corpus/NAME. In CI the
 # driver runs the corpus and mutations by fixed seeds; `make fuzz-NAME` runs libFuzzer (clang) with
 # ASan and UBSan, FUZZ_SECONDS long, and puts what it finds new into the build directory.
+# `make fuzz-coverage`, in a build with --enable-coverage, prints which lines the corpora by themselves reach.
 fuzz_targets := $(filter-out driver,$(patsubst tests/fuzz/%.c,%,$(call find,tests/fuzz/*.c)))
 fuzz_programs := $(addprefix tests/fuzz/,$(fuzz_targets))
 FUZZ_CC ?= clang
@@ -33,3 +34,10 @@ $(addprefix fuzz-,$(fuzz_targets)): fuzz-%: fuzz/%
 	@mkdir -p fuzz/found-$*
 	cd fuzz && ./$* -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=20 -max_len=131072 \
 	    found-$* $(abspath $(srcdir))/tests/fuzz/corpus/$*
+
+.PHONY: fuzz-coverage
+fuzz-coverage: $(fuzz_programs)
+	@find obj -name '*.gcda' -delete
+	@for t in $(fuzz_programs); do \
+	    VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_TEST_MUTATIONS=0 ./$$t >/dev/null || exit 1; done
+	@sh $(srcdir)/tests/coverage.sh . | grep -v '  0\.0%'
