@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include "hw/acpi/ged.h"
 #include "hw/acpi/pci_hotplug.h"
+#include "hw/ata/ahci.h"
+#include "hw/ata/ata.h"
+#include "hw/ata/piix_ide.h"
 #include "hw/block/nvme.h"
 #include "hw/block/virtio_blk.h"
 #include "hw/char/uart16550.h"
@@ -50,9 +53,15 @@ const struct device_class *const device_classes[] = {
     &debugcon_class,
     &pc_testdev_class,
     &pci_testdev_class,
+    &ahci_class,
     &e1000_class,
+    &ich9_ahci_class,
+    &ide_cd_class,
+    &ide_hd_class,
     &nvme_class,
     &pcie_root_port_class,
+    &piix3_ide_class,
+    &piix4_ide_class,
     &uart16550_class,
     &virtio_blk_device_class,
     &virtio_blk_pci_class,

@@ -13,6 +13,10 @@ enum mc146818_base { MC146818_UTC, MC146818_LOCALTIME };
 /* CMOS RAM as PC firmware knows it. */
 enum {
     CMOS_FLOPPY = 0x10,
+    CMOS_HARD_DISKS = 0x12,       /* a nibble each: 0 none, 15 see CMOS_HARD_DISK_TYPE */
+    CMOS_HARD_DISK_TYPE = 0x19,   /* 2 bytes: 47, geometry by the user */
+    CMOS_HARD_DISK_0 = 0x1b,      /* 9 bytes of geometry; of disk 1 at 0x24 */
+    CMOS_DISK_TRANSLATION = 0x39, /* 2 bits for each IDE disk */
     CMOS_EQUIPMENT = 0x14,
     CMOS_BASE_KB = 0x15,     /* 2 bytes: memory below 640K in KiB */
     CMOS_EXT_KB = 0x17,      /* 2 bytes: memory above 1 MiB in KiB, at most 63 MiB; again at 0x30 */

@@ -4,6 +4,8 @@
 #include "core/device/machine.h"
 #include "core/util/range.h"
 #include "hw/acpi/pci_hotplug.h"
+#include "hw/ata/ahci.h"
+#include "hw/ata/piix_ide.h"
 #include "hw/pci/host_x86.h"
 #include "hw/pci/ich9.h"
 #include "hw/pci/ich9_smbus.h"
@@ -66,6 +68,10 @@ static bool create_piix(struct x86_board *b, struct device *host, struct acpi_co
     connect_pirqs(b, piix3.isa);
     if (!piix3_create(b->m, &piix3, errp))
         return false;
+    const struct irq ide[PIIX_IDE_CHANNELS] = {x86_isa_irq(b, X86_IRQ_ISA, 14),
+                                               x86_isa_irq(b, X86_IRQ_ISA, 15)};
+    if (!piix3_ide_create(b->m, b->pci, PCI_DEVFN(1, 1), ide, errp))
+        return false;
     struct piix4_pm_config pm = {.host = host,
                                  .sci = x86_isa_irq(b, X86_IRQ_SCI, X86_SCI_IRQ),
                                  .smi = {.fn = raise_smi, .opaque = b->m},
@@ -102,7 +108,8 @@ static bool create_ich9(struct x86_board *b, struct device *host, struct acpi_co
     if (!dev)
         return false;
     b->pm = ich9_lpc_acpi(dev);
-    if (!ich9_smbus_create(b->m, b->pci, !b->firmware, errp))
+    if (!ich9_ahci_create(b->m, b->pci, PCI_DEVFN(0x1f, 2), errp) ||
+        !ich9_smbus_create(b->m, b->pci, !b->firmware, errp))
         return false;
     b->level_irqs = 1 << X86_SCI_IRQ;
 
@@ -232,6 +239,7 @@ const struct board_class pc_board_class = {
     .virtio_blk = "virtio-blk-pci",
     .nic = "e1000",
     .virtio_net = "virtio-net-pci",
+    .ide_units = 2,
     .firmware = "bios-256k.bin",
     .props = pc_props,
     .create = pc_create,
@@ -253,6 +261,7 @@ const struct board_class q35_board_class = {
     .virtio_blk = "virtio-blk-pci",
     .nic = "e1000",
     .virtio_net = "virtio-net-pci",
+    .ide_units = 1,
     .firmware = "bios-256k.bin",
     .props = pc_props,
     .create = q35_create,

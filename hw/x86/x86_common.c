@@ -10,6 +10,8 @@
 #include "core/util/range.h"
 #include "hw/acpi/ged.h"
 #include "hw/acpi/pm.h"
+#include "hw/ata/ata.h"
+#include "hw/ata/piix_ide.h"
 #include "hw/char/uart16550.h"
 #include "hw/display/vga_pci.h"
 #include "hw/firmware/fw_cfg.h"
@@ -604,6 +606,33 @@ bool x86_finish(struct x86_board *b, const struct board_config *cfg, struct acpi
 
 /* ---- plug and buttons ------------------------------------------------------------------------ */
 
+/* What a BIOS looks up of a hard disk on the board's own IDE channels. */
+static void publish_disk(struct x86_board *b, struct device *dev)
+{
+    enum { USER_TYPE = 47, MANY_HEADS = 8, GEOMETRY_BYTES = 9 };
+    const struct ata_slot *slot = ata_slot_of(dev);
+    struct ata_geometry g;
+
+    if (!b->rtc || slot->queues || slot->index > 3 || !ata_geometry(dev, &g))
+        return;
+    uint8_t translation = mc146818_get_cmos(b->rtc, CMOS_DISK_TRANSLATION);
+    if (g.lba_translation)
+        mc146818_set_cmos(b->rtc, CMOS_DISK_TRANSLATION,
+                          (uint8_t)(translation | 1u << 2 * slot->index));
+    if (slot->index > 1)
+        return;
+    uint8_t disks = mc146818_get_cmos(b->rtc, CMOS_HARD_DISKS);
+    uint8_t control = (uint8_t)(0xc0 | (g.heads > MANY_HEADS ? 8 : 0));
+    uint8_t bytes[GEOMETRY_BYTES] = {
+        (uint8_t)g.cylinders, (uint8_t)(g.cylinders >> 8), (uint8_t)g.heads,  0xff, 0xff, control,
+        (uint8_t)g.cylinders, (uint8_t)(g.cylinders >> 8), (uint8_t)g.sectors};
+    mc146818_set_cmos(b->rtc, CMOS_HARD_DISKS, (uint8_t)(disks | (slot->index ? 0x0f : 0xf0)));
+    mc146818_set_cmos(b->rtc, (uint8_t)(CMOS_HARD_DISK_TYPE + slot->index), USER_TYPE);
+    for (unsigned i = 0; i < GEOMETRY_BYTES; i++)
+        mc146818_set_cmos(b->rtc, (uint8_t)(CMOS_HARD_DISK_0 + GEOMETRY_BYTES * slot->index + i),
+                          bytes[i]);
+}
+
 bool x86_plug(struct vemu_machine *m, struct device *dev, struct vemu_error **errp)
 {
     struct x86_board *b = board_of(m);
@@ -612,6 +641,14 @@ bool x86_plug(struct vemu_machine *m, struct device *dev, struct vemu_error **er
         pci->bus = x86_find_pci_bus(b, pci->bus_name, errp);
         pci->devfn = PCI_DEVFN_ANY;
         if (!pci->bus && b->pci)
+            return false;
+        if (dev->cls == &piix3_ide_class || dev->cls == &piix4_ide_class) {
+            const struct irq irq[PIIX_IDE_CHANNELS] = {x86_isa_irq(b, X86_IRQ_PLUGGED, 14),
+                                                       x86_isa_irq(b, X86_IRQ_PLUGGED, 15)};
+            piix_ide_connect(dev, irq);
+        }
+    } else if (ata_is_device(dev)) {
+        if (!ata_plug(m, dev, errp))
             return false;
     } else if (dev->cls->bus && !strcmp(dev->cls->bus, "virtio-mmio")) {
         ((struct virtio_mmio *)dev)->slots = &b->virtio_mmio;
@@ -623,8 +660,11 @@ bool x86_plug(struct vemu_machine *m, struct device *dev, struct vemu_error **er
                                n < ISA_IRQS ? x86_isa_irq(b, X86_IRQ_TEST, n)
                                             : ioapic_input(b->ioapic, n));
     }
-    return device_realize(dev, errp) &&
-           (dev->cls != &pcie_root_port_class || x86_add_root_port(b, dev, errp));
+    if (!device_realize(dev, errp))
+        return false;
+    if (ata_is_device(dev))
+        publish_disk(b, dev);
+    return dev->cls != &pcie_root_port_class || x86_add_root_port(b, dev, errp);
 }
 
 static size_t screen_text(struct vemu_machine *m, char *buf, size_t len)
