@@ -38,7 +38,7 @@ static bool cache_directory(struct vemu_config *cfg, struct vemu_error **errp)
 /* The file that a machine without a name is called after; NULL: there is none. */
 static const char *started_from(const struct vemu_config *cfg)
 {
-    static const char *const keys[] = {"kernel", "disk.file", "drive.file"};
+    static const char *const keys[] = {"kernel", "disk.file", "drive.file", "hda", "cdrom"};
     const char *file = NULL;
 
     for (size_t i = 0; !file && i < sizeof keys / sizeof *keys; i++)

@@ -326,7 +326,7 @@ bool build_machine(struct lib_machine *lm, struct vemu_error **errp)
     lm->m.no_shutdown = !config_flag(lm->config, "shutdown", true);
     if (!build_accel(lm, errp) || !build_chardevs(lm, errp) || !build_serials(lm, &cfg, errp) ||
         !disks_build(lm, errp) || !networks_build(lm, errp) || !flash_open(lm, &cfg, errp) ||
-        !build_board(lm, &cfg, errp) || !build_devices(lm, errp) ||
+        !build_board(lm, &cfg, errp) || !disks_build_ide(lm, errp) || !build_devices(lm, errp) ||
         !disks_build_devices(lm, errp) || !networks_build_devices(lm, errp) ||
         !build_gdb(lm, errp) || !build_qtest(lm, errp) || !control_build(lm, errp))
         return false;

@@ -12,6 +12,7 @@
 #include "core/util/range.h"
 #include "hw/board.h"
 #include "libvemu/config.h"
+#include "libvemu/drive_kind.h"
 #include "libvemu/flash.h"
 #include "libvemu/machine.h"
 
@@ -20,7 +21,7 @@ enum { QUOTE_MAX = 80, ID_MAX = 64 };
 const char *const disks_drive_props[] = {
     "file",      "if",        "id",     "format", "cache", "discard", "readonly", "read-only",
     "snapshot",  "aio",       "rerror", "werror", "media", "index",   "serial",   "detect-zeroes",
-    "node-name", "bootindex", "unit",   NULL};
+    "node-name", "bootindex", "unit",   "bus",    NULL};
 const char *const disks_disk_props[] = {"file",      "size",     "format",   "cache",
                                         "discard",   "readonly", "snapshot", "serial",
                                         "bootindex", "backing",  NULL};
@@ -39,10 +40,9 @@ static const char *const caches[] = {"writeback",  "writethrough", "none",
 static const char *const discards[] = {"ignore", "off", "unmap", "on", NULL};
 static const char *const formats[] = {"raw", "qcow2", NULL};
 static const char *const aios[] = {"threads", "native", "io_uring", NULL};
-static const char *const interfaces[] = {"virtio", "none", "pflash", NULL};
-static const char *const later_interfaces[] = {"ide", "scsi", "floppy", "sd", "mtd", "xen", NULL};
-static const char *const medias[] = {"disk", NULL};
-static const char *const later_medias[] = {"cdrom", NULL};
+static const char *const interfaces[] = {"ide", "virtio", "none", "pflash", NULL};
+static const char *const later_interfaces[] = {"scsi", "floppy", "sd", "mtd", "xen", NULL};
+static const char *const medias[] = {"disk", "cdrom", NULL};
 static const char *const only_off[] = {"off", NULL};
 static const char *const read_errors[] = {"report", "ignore", "stop", NULL};
 static const char *const write_errors[] = {"enospc", "report", "ignore", "stop", NULL};
@@ -53,7 +53,7 @@ static const struct choice choices[] = {
     {"format", formats, NULL},
     {"aio", aios, NULL},
     {"if", interfaces, later_interfaces},
-    {"media", medias, later_medias},
+    {"media", medias, NULL},
     {"detect-zeroes", only_off, NULL},
     {"rerror", read_errors, NULL},
     {"werror", write_errors, NULL},
@@ -113,9 +113,14 @@ static bool need(const char *origin, struct opts *props, const char *key, const 
 bool disks_check_drive(const char *origin, const char *text, struct opts *props,
                        struct vemu_error **errp)
 {
+    const char *media = opts_get(props, "media");
+
     (void)text;
-    return check_choices(origin, props, errp) &&
-           need(origin, props, "file", "file=disk.qcow2,if=virtio", errp);
+    if (!check_choices(origin, props, errp))
+        return false;
+    if (media && strcmp(media, "cdrom") == 0) /* the drive may be empty */
+        return true;
+    return need(origin, props, "file", "file=disk.qcow2,if=virtio", errp);
 }
 
 bool disks_check_disk(const char *origin, const char *text, struct opts *props,
@@ -225,6 +230,8 @@ static void drive_id(const struct config_node *node, unsigned n, char id[ID_MAX]
         given = config_child_value(node, "node-name");
     if (given)
         snprintf(id, ID_MAX, "%s", given);
+    else if (node->value) /* -hda, -cdrom */
+        snprintf(id, ID_MAX, "%s", node->key);
     else
         snprintf(id, ID_MAX, "%s%u", node->key, n);
 }
@@ -235,9 +242,10 @@ static void describe(const struct config_node *node, const char *id, struct driv
 
     *cfg = (struct drive_config){
         .id = id,
-        .filename = config_child_value(node, "file"),
+        .filename = drive_kind_file(node),
         .format = config_child_value(node, "format"),
-        .read_only = get_flag(node, "", "readonly") || get_flag(node, "", "read-only"),
+        .read_only = get_flag(node, "", "readonly") || get_flag(node, "", "read-only") ||
+                     drive_kind_is_cd(node),
         .snapshot = get_flag(node, "", "snapshot"),
         .discard = is_on(config_child_value(node, "discard")),
         .rerror = on_error(config_child_value(node, "rerror"), DRIVE_REPORT),
@@ -254,7 +262,7 @@ static bool build_drive(struct lib_machine *lm, const struct config_node *node, 
     struct drive_config cfg;
     char id[ID_MAX];
 
-    if (flash_is_drive(node)) /* flash.c opens it */
+    if (flash_is_drive(node) || !drive_kind_file(node)) /* flash.c opens it; there is none */
         return true;
 
     drive_id(node, n, id);
@@ -550,25 +558,46 @@ static bool build_each(struct lib_machine *lm, const char *key,
 
 bool disks_build(struct lib_machine *lm, struct vemu_error **errp)
 {
+    for (const char *const *key = drive_kind_short_keys; *key; key++) {
+        if (!build_each(lm, *key, build_drive, errp))
+            return false;
+    }
     return build_each(lm, "blockdev", build_blockdev, errp) &&
            build_each(lm, "drive", build_drive, errp) && build_each(lm, "disk", build_disk, errp);
+}
+
+/* The device's class, and where it goes if that is to be said. */
+static struct device *new_device(struct lib_machine *lm, const struct config_node *node,
+                                 struct vemu_error **errp)
+{
+    char bus[DRIVE_PLACE_TEXT], unit[DRIVE_PLACE_TEXT];
+    struct device *dev;
+
+    if (strcmp(drive_kind_interface(lm, node), "ide") != 0)
+        return build_new_device(lm, lm->board->virtio_blk, NULL, errp);
+    if (!drive_kind_place(lm, node, bus, unit, errp))
+        return NULL;
+    dev = build_new_device(lm, drive_kind_is_cd(node) ? "ide-cd" : "ide-hd", NULL, errp);
+    if (dev &&
+        (!device_set_prop(dev, "bus", bus, errp) || !device_set_prop(dev, "unit", unit, errp))) {
+        device_free(dev);
+        dev = NULL;
+    }
+    return dev;
 }
 
 static bool build_device(struct lib_machine *lm, const struct config_node *node, unsigned n,
                          struct vemu_error **errp)
 {
     static const char *const passed_on[] = {"serial", "bootindex"};
-    const char *interface = config_child_value(node, "if");
     struct device *dev;
     char id[ID_MAX];
     bool ok;
 
-    if (interface && (strcmp(interface, "none") == 0 || strcmp(interface, "pflash") == 0))
-        return true;
     drive_id(node, n, id);
     machine_lock(&lm->m);
-    dev = build_new_device(lm, lm->board->virtio_blk, NULL, errp);
-    ok = dev && device_set_prop(dev, "drive", id, errp);
+    dev = new_device(lm, node, errp);
+    ok = dev && (!drive_kind_file(node) || device_set_prop(dev, "drive", id, errp));
     for (unsigned i = 0; i < ARRAY_SIZE(passed_on); i++) {
         const char *value = config_child_value(node, passed_on[i]);
         ok = ok && (!value || device_set_prop(dev, passed_on[i], value, errp));
@@ -582,8 +611,29 @@ static bool build_device(struct lib_machine *lm, const struct config_node *node,
     return ok;
 }
 
+static bool build_ide(struct lib_machine *lm, const struct config_node *node, unsigned n,
+                      struct vemu_error **errp)
+{
+    return strcmp(drive_kind_interface(lm, node), "ide") != 0 || build_device(lm, node, n, errp);
+}
+
+static bool build_virtio(struct lib_machine *lm, const struct config_node *node, unsigned n,
+                         struct vemu_error **errp)
+{
+    return strcmp(drive_kind_interface(lm, node), "virtio") != 0 || build_device(lm, node, n, errp);
+}
+
+bool disks_build_ide(struct lib_machine *lm, struct vemu_error **errp)
+{
+    for (const char *const *key = drive_kind_short_keys; *key; key++) {
+        if (!build_each(lm, *key, build_ide, errp))
+            return false;
+    }
+    return build_each(lm, "drive", build_ide, errp);
+}
+
 bool disks_build_devices(struct lib_machine *lm, struct vemu_error **errp)
 {
-    return build_each(lm, "disk", build_device, errp) &&
-           build_each(lm, "drive", build_device, errp);
+    return build_each(lm, "disk", build_virtio, errp) &&
+           build_each(lm, "drive", build_virtio, errp);
 }

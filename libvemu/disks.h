@@ -31,7 +31,9 @@ bool disks_add_blockdev(struct lib_machine *lm, const char *text, struct vemu_er
 bool disks_remove_blockdev(struct lib_machine *lm, const char *name, struct vemu_error **errp);
 /* The driver of a block node; NULL: there is no such node. */
 const char *disks_node_driver(const struct lib_machine *lm, const char *name);
-/* The devices of drives and disks that name none. */
+/* The devices of drives and disks that name none. Those on the board's own IDE or SATA controller
+ * come before what -device adds: their places are fixed. */
+bool disks_build_ide(struct lib_machine *lm, struct vemu_error **errp);
 bool disks_build_devices(struct lib_machine *lm, struct vemu_error **errp);
 
 #endif

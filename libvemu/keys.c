@@ -357,6 +357,12 @@ static const char *const name_props[] = {"guest", "process", "debug-threads", NU
         .name = (name_), .shape = CONFIG_SCALAR, .metavar = "none", .example = "none",             \
         .check = check_none, .help = (help_)                                                       \
     }
+/* A disk that needs nothing but its file. */
+#define SHORT_DRIVE_KEY(name_, example_, help_)                                                    \
+    {                                                                                              \
+        .name = (name_), .shape = CONFIG_SCALAR, .metavar = "FILE", .example = (example_),         \
+        .help = (help_)                                                                            \
+    }
 
 const struct config_key config_keys[] = {
     {.name = "machine",
@@ -462,9 +468,14 @@ const struct config_key config_keys[] = {
      .shape = CONFIG_PROPS_LIST,
      .props = disks_drive_props,
      .check = disks_check_drive,
-     .metavar = "file=FILE[,if=virtio|none][,KEY=VALUE...]",
+     .metavar = "file=FILE[,if=ide|virtio|none][,media=cdrom][,KEY=VALUE...]",
      .example = "file=disk.qcow2,if=virtio",
      .help = "disk image; with if=none for a device to refer to by id=ID"},
+    SHORT_DRIVE_KEY("cdrom", "debian.iso", "image of a CD or DVD, in a drive with index 2"),
+    SHORT_DRIVE_KEY("hda", "disk.qcow2", "disk with IDE or SATA, as -drive index=0"),
+    SHORT_DRIVE_KEY("hdb", "disk.qcow2", "the same with index=1"),
+    SHORT_DRIVE_KEY("hdc", "disk.qcow2", "the same with index=2"),
+    SHORT_DRIVE_KEY("hdd", "disk.qcow2", "the same with index=3"),
     {.name = "blockdev",
      .shape = CONFIG_PROPS_LIST,
      .implied = "driver",

@@ -39,6 +39,11 @@ const struct option_desc option_table[] = {
     GROUP("Disks"),
     {.run = "disk", .system = "disk", .key = "disk"},
     {.run = "drive", .system = "drive", .key = "drive"},
+    {.run = "cdrom", .system = "cdrom", .key = "cdrom"},
+    {.run = "hda", .system = "hda", .key = "hda"},
+    {.run = "hdb", .system = "hdb", .key = "hdb"},
+    {.run = "hdc", .system = "hdc", .key = "hdc"},
+    {.run = "hdd", .system = "hdd", .key = "hdd"},
     {.run = "blockdev", .system = "blockdev", .key = "blockdev"},
     GROUP("Devices and consoles"),
     {.run = "device", .system = "device", .key = "device"},
@@ -133,8 +138,8 @@ const struct option_desc option_table[] = {
 };
 
 const struct option_missing option_missing_table[] = {
-    {"hda|hdb|hdc|hdd|cdrom|fda|fdb|sd|mtdblock|snapshot|no-fd-bootchk",
-     "disks are virtio-blk so far: use -drive file=FILE,if=virtio"},
+    {"fda|fdb|no-fd-bootchk", "there is no floppy drive so far"},
+    {"sd|mtdblock|snapshot", "use -drive file=FILE"},
     {"net-bridge|smb|tftp|redir", "see -netdev help for what replaces it"},
     {"usb|usbdevice", "there is no USB so far"},
     {"vnc|spice|sdl|gtk|curses|full-screen|g|alt-grab|ctrl-grab|no-frame|no-quit|show-cursor|"

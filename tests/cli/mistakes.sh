@@ -95,8 +95,8 @@ refuses 'too many vCPUs' "--cpus: cpus is '65', but must be a number from 1 to 6
 refuses 'an unknown option' '-kernl is not an option; did you mean -kernel?' "$system" -kernl text
 refuses 'an unknown option (run)' '--memmory is not an option; did you mean --memory?' \
     "$vemu" run --memmory=1G
-refuses 'an option that comes later' '-hda is not available yet: disks are virtio-blk so far: *' \
-    "$system" -hda text
+refuses 'an option that comes later' '-fda is not available yet: there is no floppy drive so far' \
+    "$system" -fda text
 refuses 'an option without its value' '-kernel needs a value: FILE, such as *' "$system" -kernel
 refuses 'an unknown device' "-device: 'isa-debug-exi' is not a device; did you mean 'isa-debug-exit'?" \
     "$system" -kernel text -device isa-debug-exi

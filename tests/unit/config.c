@@ -209,10 +209,10 @@ Test(config, mistakes_name_option_value_and_what_would_be_right)
         {"-zzzzzz", "-zzzzzz is not an option; -help lists what there is"},
         {"-", "'-' is neither an option nor a disk image: options begin with a dash and have a "
               "name"},
-        {"-hda x", "-hda is not available yet: disks are virtio-blk so far: use -drive "
-                   "file=FILE,if=virtio"},
+        {"-fda x", "-fda is not available yet: there is no floppy drive so far"},
         {"-drive if=none", "-drive needs file=, as in file=disk.qcow2,if=virtio"},
-        {"-drive file=x,if=ide", "-drive: if=ide is not available yet; use virtio, none, pflash"},
+        {"-drive file=x,if=scsi",
+         "-drive: if=scsi is not available yet; use ide, virtio, none, pflash"},
         {"-drive file=x,format=vmdk", "-drive: format is 'vmdk', but must be one of raw, qcow2"},
         {"-drive file=x,cache=yes", "-drive: cache is 'yes', but must be one of writeback, "
                                     "writethrough, none, directsync, unsafe"},
