@@ -20,7 +20,7 @@ void dma_list_init(struct dma_list *l, struct device *dev, bool to_guest)
 void dma_list_free(struct dma_list *l)
 {
     for (unsigned i = 0; l->bounce_bytes && i < l->count; i++) {
-        if (l->pieces[i].bounce_addr != UINT64_MAX)
+        if (!l->pieces[i].map.ram)
             free(l->iov[i].iov_base);
     }
     if (l->iov != l->small_iov) {
@@ -59,7 +59,7 @@ static bool extend_last(struct dma_list *l, const struct dma_piece *map)
     struct dma_list_piece *last = l->count ? &l->pieces[l->count - 1] : NULL;
     struct iovec *iov = l->count ? &l->iov[l->count - 1] : NULL;
 
-    if (!last || last->bounce_addr != UINT64_MAX || last->map.ram != map->ram ||
+    if (!last || !last->map.ram || last->map.ram != map->ram ||
         (uint8_t *)iov->iov_base + iov->iov_len != map->host)
         return false;
     last->map.len += map->len;
@@ -99,7 +99,7 @@ bool dma_list_add(struct dma_list *l, uint64_t addr, uint64_t len)
             if (!ram && !bounce(l, addr, &map))
                 return false;
             l->iov[l->count] = (struct iovec){map.host, map.len};
-            l->pieces[l->count++] = (struct dma_list_piece){map, ram ? UINT64_MAX : addr};
+            l->pieces[l->count++] = (struct dma_list_piece){map, addr};
         }
         l->bytes += map.len;
         addr += map.len;
@@ -115,10 +115,10 @@ bool dma_list_deliver(struct dma_list *l)
 
     for (unsigned i = 0; i < l->count; i++) {
         const struct dma_list_piece *p = &l->pieces[i];
-        if (p->bounce_addr == UINT64_MAX)
+        if (p->map.ram)
             dma_written(memory, &p->map);
         else
-            ok &= dma_write(memory, l->dev, p->bounce_addr, p->map.host, p->map.len) == MEM_OK;
+            ok &= dma_write(memory, l->dev, p->addr, p->map.host, p->map.len) == MEM_OK;
     }
     return ok;
 }

@@ -21,8 +21,8 @@ enum {
 };
 
 struct dma_list_piece {
-    struct dma_piece map;
-    uint64_t bounce_addr; /* where the guest has it; UINT64_MAX: it is RAM, used in place */
+    struct dma_piece map; /* ram NULL: not RAM, host is memory of the list's own */
+    uint64_t addr;        /* where the guest has it */
 };
 
 struct dma_list {

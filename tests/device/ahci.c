@@ -446,6 +446,37 @@ Test(ahci, tables_that_are_too_short_or_nowhere_are_errors)
     vt_free(&t);
 }
 
+Test(ahci, last_byte_of_the_address_space_is_no_memory)
+{
+    struct vt t;
+    struct dma_list list;
+    set_up(&t, "drive=disk");
+    machine_lock(&t.m);
+    dma_list_init(&list, t.dev, true);
+    cr_assert(dma_list_add(&list, UINT64_MAX, 1));
+    cr_expect(!dma_list_deliver(&list));
+    dma_list_free(&list);
+    machine_unlock(&t.m);
+    vt_free(&t);
+}
+
+Test(ahci, disk_survives_its_controller)
+{
+    struct vt t;
+    struct device *disk = set_up(&t, "drive=disk");
+    struct ah_command c = dma(ATA_CMD_READ_DMA_EXT, 0, 8);
+    ah_prepare(&t, 0, &c);
+    ah_write(&t, AH_CI, 1);
+    machine_lock(&t.m);
+    device_free(t.dev);
+    cr_expect_null(ata_slot_of(disk));
+    cr_assert(machine_reset(&t.m, NULL));
+    drive_resume_all(&t.m);
+    device_free(disk);
+    machine_unlock(&t.m);
+    vt_free(&t);
+}
+
 Test(ahci, frames_that_are_none_are_dropped)
 {
     struct vt t;
