@@ -86,6 +86,7 @@ struct fifo {
 struct uart {
     struct device dev;
     struct uart16550_config cfg;
+    uint8_t index;       /* property */
     uint64_t iobase;     /* property */
     uint8_t irq_number;  /* property */
     struct chardev *chr; /* property */
@@ -469,9 +470,18 @@ static void uart_unrealize(struct device *dev)
     s->attached = false;
 }
 
+/* Where a PC has its serial ports. */
+static const struct {
+    uint16_t port;
+    uint8_t irq;
+} com[] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}};
+
 static bool uart_realize(struct device *dev, struct vemu_error **errp)
 {
     struct uart *s = container_of(dev, struct uart, dev);
+
+    if (!s->iobase && !s->cfg.mmio)
+        s->iobase = com[s->index].port;
     uint64_t size = (uint64_t)REGISTERS << s->cfg.shift;
 
     timer_init(&s->timeout, device_clocks(dev), VCLOCK_VIRTUAL, timeout_expired, s);
@@ -504,7 +514,9 @@ static bool uart_post_load(struct device *dev, struct vemu_error **errp)
 
 unsigned uart16550_irq_number(const struct device *dev)
 {
-    return container_of(dev, const struct uart, dev)->irq_number;
+    const struct uart *s = container_of(dev, const struct uart, dev);
+
+    return s->irq_number ? s->irq_number : com[s->index].irq;
 }
 
 void uart16550_connect_irq(struct device *dev, struct irq irq)
@@ -513,8 +525,11 @@ void uart16550_connect_irq(struct device *dev, struct irq irq)
 }
 
 static const struct prop_desc uart_props[] = {
-    PROP(PROP_U64, struct uart, iobase, "iobase", "0x3f8", "first I/O port"),
-    PROP(PROP_U8, struct uart, irq_number, "irq", "4", "ISA interrupt", .min = 0, .max = 15),
+    PROP(PROP_U8, struct uart, index, "index", "0", "which of COM1 to COM4 it is", .min = 0,
+         .max = 3),
+    PROP(PROP_U64, struct uart, iobase, "iobase", "0", "first I/O port; 0: that of its index"),
+    PROP(PROP_U8, struct uart, irq_number, "irq", "0", "ISA interrupt; 0: that of its index",
+         .min = 0, .max = 15),
     PROP(PROP_CHARDEV, struct uart, chr, "chardev", NULL, "character device it talks to"),
     {0},
 };
