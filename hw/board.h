@@ -56,11 +56,15 @@ struct board_config {
 
 struct board_class {
     const char *name; /* "pc" */
+    /* Another name of it that stays what it is when this one comes to mean something newer, as
+     * management programs write it down; NULL: none. */
+    const char *versioned;
     const char *help;
     enum cpu_arch arch;
     unsigned max_cpus;
     uint64_t min_ram, max_ram; /* bytes */
-    const char *default_cpu;
+    const char *default_cpu;   /* NULL: it has no vCPUs */
+    bool empty;                /* there is nothing to start in it */
     bool has_serial;
     const char *virtio_blk; /* the class of a disk that names none */
     const char *nic;        /* the class of a network device that names none */

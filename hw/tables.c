@@ -27,6 +27,7 @@
 #include "hw/misc/post_port.h"
 #include "hw/net/e1000.h"
 #include "hw/net/virtio_net.h"
+#include "hw/none_board.h"
 #include "hw/pci/host_x86.h"
 #include "hw/pci/ich9.h"
 #include "hw/pci/ich9_smbus.h"
@@ -41,10 +42,7 @@
 
 /* The first is the default. */
 const struct board_class *const board_classes[] = {
-    &pc_board_class,
-    &q35_board_class,
-    &microvm_board_class,
-    NULL,
+    &pc_board_class, &q35_board_class, &microvm_board_class, &none_board_class, NULL,
 };
 
 const struct device_class *const device_classes[] = {

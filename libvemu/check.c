@@ -13,8 +13,10 @@
 #include "core/util/size.h"
 #include "hw/board.h"
 #include "libvemu/config.h"
+#include "libvemu/flash.h"
 #include "libvemu/machine.h"
 #include "libvemu/networks.h"
+#include "libvemu/objects.h"
 #include "libvemu/text.h"
 #include "tcg/tcg.h"
 
@@ -31,7 +33,8 @@ static bool check_board(struct lib_machine *lm, struct vemu_error **errp)
 
     text_closest_init(&closest, name);
     for (const struct board_class *const *b = board_classes; *b; b++) {
-        if (strcmp((*b)->name, name) == 0) {
+        if (strcmp((*b)->name, name) == 0 ||
+            ((*b)->versioned && strcmp((*b)->versioned, name) == 0)) {
             lm->board = *b;
             return true;
         }
@@ -71,7 +74,8 @@ static bool check_board_props(struct lib_machine *lm, struct vemu_error **errp)
         struct text_closest closest;
 
         if (strcmp(opt->key, "type") == 0 || is_harmless(opt->key, opt->value) ||
-            prop_find(lm->board->props, opt->key))
+            (lm->board->firmware && flash_is_unit(opt->key)) ||
+            strcmp(opt->key, "memory-backend") == 0 || prop_find(lm->board->props, opt->key))
             continue;
         text_closest_init(&closest, opt->key);
         for (const struct prop_desc *p = lm->board->props; p && p->name; p++)
@@ -102,12 +106,20 @@ static bool check_memory(struct lib_machine *lm, struct vemu_error **errp)
 {
     const char *text = config_value(lm->config, "memory.size", NULL);
     const char *origin = config_origin(lm->config, "memory.size");
-    unsigned long long size = DEFAULT_RAM;
+    unsigned long long size = DEFAULT_RAM, backend = 0;
     char seen[SIZE_TEXT], limit[SIZE_TEXT];
     struct sysinfo host;
 
     if (text && !config_memory_parse(text, &size))
         return error_set(errp, VEMU_ERROR_INVALID, "%s: '%s' is not a memory size", origin, text);
+    if (!objects_memory(lm->config, &backend, errp))
+        return false;
+    if (backend && text && backend != size)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: '%s' is not the size of the memory backend, which has %llu bytes",
+                         origin, text, backend);
+    if (backend)
+        size = backend;
     size_format(size, seen);
     if (size < lm->board->min_ram) {
         size_format(lm->board->min_ram, limit);
@@ -338,7 +350,8 @@ static bool check_devices(struct lib_machine *lm, struct vemu_error **errp)
                          "%s is given %u times, but a machine has at most %d serial ports",
                          config_origin(lm->config, "serial"), serials, BOARD_MAX_SERIAL);
     return check_ids(lm->config, "device", errp) && check_ids(lm->config, "chardev", errp) &&
-           check_ids(lm->config, "netdev", errp) && networks_check(lm->config, errp);
+           check_ids(lm->config, "netdev", errp) && check_ids(lm->config, "object", errp) &&
+           objects_check(lm->config, errp) && networks_check(lm->config, errp);
 }
 
 /* Counted time has nothing of the host's, not even the date. */

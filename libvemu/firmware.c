@@ -39,7 +39,7 @@ bool check_firmware(struct lib_machine *lm, struct vemu_error **errp)
         return false;
     if (!flash_check(lm->config, errp))
         return false;
-    if (flash_wanted(lm->config))
+    if (flash_wanted(lm->config) || lm->board->empty)
         return true;
     if (name) {
         origin = config_origin(lm->config, "bios");

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <vemu/block.h>
 
+#include "core/block/drive.h"
 #include "core/util/error.h"
 #include "core/util/firmware.h"
 #include "core/util/opts.h"
@@ -18,6 +19,11 @@ bool flash_is_drive(const struct config_node *node)
 {
     const char *interface = config_child_value(node, "if");
     return strcmp(node->key, "drive") == 0 && interface && strcmp(interface, "pflash") == 0;
+}
+
+bool flash_is_unit(const char *key)
+{
+    return strcmp(key, "pflash0") == 0 || strcmp(key, "pflash1") == 0;
 }
 
 static bool is_flash(const struct config_node *node)
@@ -49,6 +55,15 @@ static bool find_units(const struct vemu_config *cfg, const struct config_node *
         unit[n] = node;
         next = (unsigned)n + 1;
     }
+    for (unsigned n = 0; n < BOARD_PFLASH; n++) {
+        const struct config_node *node =
+            config_find(cfg, n ? "machine.pflash1" : "machine.pflash0");
+        if (node && unit[n])
+            return error_set(errp, VEMU_ERROR_INVALID, "%s: flash unit %u is that of %s already",
+                             node->origin, n, unit[n]->origin);
+        if (node)
+            unit[n] = node;
+    }
     return true;
 }
 
@@ -59,7 +74,7 @@ bool flash_wanted(const struct vemu_config *cfg)
         if (is_flash(node))
             return true;
     }
-    return false;
+    return config_find(cfg, "machine.pflash0") || config_find(cfg, "machine.pflash1");
 }
 
 bool flash_check(const struct vemu_config *cfg, struct vemu_error **errp)
@@ -68,7 +83,7 @@ bool flash_check(const struct vemu_config *cfg, struct vemu_error **errp)
     if (!find_units(cfg, unit, errp))
         return false;
     for (unsigned n = 0; n < BOARD_PFLASH; n++) {
-        if (unit[n] && !config_child_value(unit[n], "file"))
+        if (unit[n] && !unit[n]->value && !config_child_value(unit[n], "file"))
             return error_set(errp, VEMU_ERROR_INVALID, "%s needs an image: file=FILE",
                              unit[n]->origin);
     }
@@ -83,9 +98,36 @@ bool flash_check(const struct vemu_config *cfg, struct vemu_error **errp)
     return true;
 }
 
+/* A block node: the image is opened for the flash alone, as its node says. */
+static bool open_node(struct lib_machine *lm, const struct config_node *node, unsigned n,
+                      struct board_pflash *out, struct vemu_error **errp)
+{
+    machine_lock(&lm->m);
+    struct drive *d = drive_find(&lm->m, node->value);
+    bool ok =
+        d ? drive_lend(d, errp)
+          : error_set(errp, VEMU_ERROR_NOT_FOUND, "there is no block node '%.80s'", node->value);
+    machine_unlock(&lm->m);
+    struct vemu_block_options options = {.size = sizeof options};
+    if (ok) {
+        options.format = d->config.format;
+        options.writable = !d->config.read_only;
+        lm->flash[n] = vemu_block_open(lm->flash_context, d->config.filename, &options, errp);
+    }
+    if (!lm->flash[n]) {
+        error_prefix(errp, "%s: %s: ", node->origin, node->key);
+        return false;
+    }
+    *out = (struct board_pflash){
+        .block = lm->flash[n], .read_only = d->config.read_only, .origin = node->origin};
+    return true;
+}
+
 static bool open_unit(struct lib_machine *lm, const struct config_node *node, unsigned n,
                       struct board_pflash *out, struct vemu_error **errp)
 {
+    if (node->value)
+        return open_node(lm, node, n, out, errp);
     bool read_only = false;
     const char *text = config_child_value(node, "readonly");
     if (!text)

@@ -66,6 +66,10 @@ static void add_machines(struct text *t)
     text_add(t, "Machine types:\n");
     for (const struct board_class *const *b = board_classes; *b; b++)
         add_row(t, (*b)->name, (*b)->help);
+    for (const struct board_class *const *b = board_classes; *b; b++) {
+        if ((*b)->versioned)
+            text_add(t, "%s is %s by a name that stays.\n", (*b)->versioned, (*b)->name);
+    }
     text_add(t, "The default is pc. -machine TYPE,help lists a type's properties.\n");
 }
 

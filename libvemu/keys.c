@@ -265,6 +265,68 @@ static bool check_object(const char *origin, const char *text, struct opts *prop
                      "%s: maxlen is '%.*s', but must be a number of bytes", origin, QUOTE_MAX, len);
 }
 
+static const char *const overcommit_props[] = {"mem-lock", "cpu-pm", NULL};
+
+/* Properties that are switches; those in `off` cannot be on. */
+static bool check_switches(const char *origin, const struct opts *props, const char *const *off,
+                           struct vemu_error **errp)
+{
+    for (unsigned i = 0; i < props->count; i++) {
+        const struct opt *o = &props->items[i];
+        bool on, refused = false;
+        if (strcmp(o->key, "id") == 0 || strcmp(o->key, "driver") == 0)
+            continue;
+        if (!bool_parse(o->value, &on))
+            return error_set(errp, VEMU_ERROR_INVALID, "%s: %s '%.*s' is neither on nor off",
+                             origin, o->key, QUOTE_MAX, o->value);
+        for (unsigned k = 0; off[k]; k++)
+            refused |= on && strcmp(off[k], o->key) == 0;
+        if (refused)
+            return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                             "%s: %s=on is not available yet; use off", origin, o->key);
+    }
+    return true;
+}
+
+static bool check_overcommit(const char *origin, const char *text, struct opts *props,
+                             struct vemu_error **errp)
+{
+    (void)text;
+    return check_switches(origin, props, overcommit_props, errp);
+}
+
+static bool check_msg(const char *origin, const char *text, struct opts *props,
+                      struct vemu_error **errp)
+{
+    static const char *const none[] = {NULL};
+
+    (void)text;
+    return check_switches(origin, props, none, errp);
+}
+
+/* Who asks for protection and gets none should know. */
+static bool check_sandbox(const char *origin, const char *text, struct opts *props,
+                          struct vemu_error **errp)
+{
+    (void)props;
+    return strcmp(text, "off") == 0 ||
+           error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                     "%s %.*s is not available yet: system calls are not filtered; use off", origin,
+                     QUOTE_MAX, text);
+}
+
+static bool check_audiodev(const char *origin, const char *text, struct opts *props,
+                           struct vemu_error **errp)
+{
+    const char *driver = opts_get(props, "driver");
+
+    (void)text;
+    return (driver && strcmp(driver, "none") == 0) ||
+           error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                     "%s: driver '%.*s' is not available yet; the only one so far is none", origin,
+                     QUOTE_MAX, driver ? driver : "");
+}
+
 static bool check_vga(const char *origin, const char *text, struct opts *props,
                       struct vemu_error **errp)
 {
@@ -346,7 +408,11 @@ static const char *const smp_props[] = {"cpus",     "maxcpus", "sockets", "cores
 static const char *const icount_props[] = {"shift",  "sleep",      "align", "rr",
                                            "rrfile", "rrsnapshot", NULL};
 static const char *const netdev_repeated[] = {"hostfwd", "guestfwd", "dnssearch", NULL};
-static const char *const object_props[] = {"qom-type", "id", "netdev", "file", "maxlen", NULL};
+static const char *const object_props[] = {
+    "qom-type", "id",       "netdev", "file",  "maxlen", "data", "format", "keyid",
+    "iv",       "prealloc", "size",   "share", "merge",  "dump", "seal",   NULL};
+static const char *const msg_props[] = {"timestamp", "guest-name", NULL};
+static const char *const audiodev_props[] = {"driver", "id", NULL};
 static const char *const rtc_props[] = {"base", "clock", "driftfix", NULL};
 static const char *const mon_props[] = {"chardev", "mode", "pretty", "id", NULL};
 static const char *const pflash_props[] = {"file", "format", "readonly", "unit", NULL};
@@ -504,9 +570,38 @@ const struct config_key config_keys[] = {
      .implied = "qom-type",
      .props = object_props,
      .check = check_object,
-     .metavar = "filter-dump,id=ID,netdev=ID,file=FILE",
+     .metavar = "TYPE,id=ID[,KEY=VALUE...]",
      .example = "filter-dump,id=dump0,netdev=net0,file=net0.pcap",
-     .help = "capture a network's frames into a pcap file"},
+     .help = "filter-dump: capture a network's frames into a pcap file; memory-backend-ram: memory "
+             "for -machine memory-backend=; secret"},
+    {.name = "overcommit",
+     .shape = CONFIG_PROPS,
+     .props = overcommit_props,
+     .check = check_overcommit,
+     .metavar = "mem-lock=off,cpu-pm=off",
+     .example = "mem-lock=off",
+     .help = "accepted: guest memory is not locked, and idle vCPUs sleep"},
+    {.name = "sandbox",
+     .shape = CONFIG_SCALAR,
+     .check = check_sandbox,
+     .metavar = "off",
+     .example = "off",
+     .help = "accepted: system calls are not filtered yet"},
+    {.name = "msg",
+     .shape = CONFIG_PROPS,
+     .props = msg_props,
+     .check = check_msg,
+     .metavar = "timestamp=on|off",
+     .example = "timestamp=on",
+     .help = "accepted: sentences carry no time"},
+    {.name = "audiodev",
+     .shape = CONFIG_PROPS_LIST,
+     .implied = "driver",
+     .props = audiodev_props,
+     .check = check_audiodev,
+     .metavar = "none,id=ID",
+     .example = "none,id=audio1",
+     .help = "none: there is no sound yet"},
     {.name = "reboot",
      .shape = CONFIG_FLAG,
      .metavar = "on|off",

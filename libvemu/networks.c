@@ -12,6 +12,7 @@
 #include "libvemu/config.h"
 #include "libvemu/machine.h"
 #include "libvemu/networks.h"
+#include "libvemu/objects.h"
 
 enum { QUOTE_MAX = 80, SNAP_LEN = 65536 };
 
@@ -89,7 +90,7 @@ bool networks_build(struct lib_machine *lm, struct vemu_error **errp)
     }
     config_for_each(node, lm->config, "object")
     {
-        if (!build_filter(lm, node, errp))
+        if (objects_is(node, "filter-dump") && !build_filter(lm, node, errp))
             return false;
     }
     return true;
@@ -223,11 +224,8 @@ bool networks_check(const struct vemu_config *cfg, struct vemu_error **errp)
     }
     config_for_each(node, cfg, "object")
     {
-        const char *type = config_child_value(node, "qom-type");
-        if (!type || strcmp(type, "filter-dump") != 0)
-            return error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                             "%s: '%.*s' is not known; the only object so far is filter-dump",
-                             node->origin, QUOTE_MAX, type ? type : "");
+        if (!objects_is(node, "filter-dump"))
+            continue;
         if (!config_child_value(node, "netdev") || !config_child_value(node, "file"))
             return error_set(errp, VEMU_ERROR_INVALID,
                              "%s: filter-dump needs netdev=ID and file=FILE", node->origin);

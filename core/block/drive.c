@@ -105,7 +105,7 @@ static struct drive *find_below(struct drive *d, struct vemu_error **errp)
 {
     struct drive *below = drive_find(d->machine, d->config.backing);
 
-    if (!below || below == d || below->above || below->dev) {
+    if (!below || below == d || below->above || below->dev || below->lent) {
         error_set(errp, VEMU_ERROR_NOT_FOUND,
                   "backing '%s' must be a block node that nothing uses yet", d->config.backing);
         return NULL;
@@ -253,8 +253,22 @@ static void release_below(struct vemu_machine *m, const struct drive *gone)
     }
 }
 
+bool drive_lend(struct drive *d, struct vemu_error **errp)
+{
+    if (d->dev || d->above || d->lent || d->config.backing || d->config.snapshot)
+        return error_set(errp, VEMU_ERROR_STATE, "node '%s' is in use already, or no plain image",
+                         d->id);
+    close_image(d);
+    if (!drive_open(d, true, errp))
+        return false;
+    d->lent = true;
+    return true;
+}
+
 bool drive_delete(struct drive *d, struct vemu_error **errp)
 {
+    if (d->lent)
+        return error_set(errp, VEMU_ERROR_STATE, "node '%s' is in use as flash", d->id);
     if (d->dev)
         return error_set(errp, VEMU_ERROR_STATE, "node '%s' is in use by device %s%s%s", d->id,
                          d->dev->cls->name, d->dev->id ? " " : "", d->dev->id ? d->dev->id : "");
@@ -275,6 +289,8 @@ bool drive_attach(struct drive *d, struct device *dev, const struct drive_ops *o
     if (d->above)
         return error_set(errp, VEMU_ERROR_STATE, "drive '%s' is the backing file of another one",
                          d->id);
+    if (d->lent)
+        return error_set(errp, VEMU_ERROR_STATE, "drive '%s' is used as flash already", d->id);
     if (d->dev)
         return error_set(errp, VEMU_ERROR_STATE,
                          "drive '%s' is used by a %s already: each device needs its own", d->id,
@@ -296,9 +312,9 @@ void drive_detach(struct drive *d)
 
 bool drive_resize(struct drive *d, uint64_t size, struct vemu_error **errp)
 {
-    if (d->above)
-        return error_set(errp, VEMU_ERROR_STATE, "drive '%s' is the backing file of another one",
-                         d->id);
+    if (d->above || d->lent)
+        return error_set(errp, VEMU_ERROR_STATE,
+                         "drive '%s' is the backing file of another one, or flash", d->id);
     if (!make_ready(d, errp))
         return false;
     vemu_block_drain(d->block);

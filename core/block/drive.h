@@ -65,6 +65,7 @@ struct drive {
     struct drive *above;        /* has `block` as its backing file, and owns it; NULL: none */
     bool parked;                /* `block` is for looking at; see drive_config */
     bool is_node;               /* known by its node name */
+    bool lent;                  /* somebody opened the image for itself: no device may have it */
     struct drive_config config; /* as it was made, with strings of its own */
     enum drive_status status;
     bool read_only;
@@ -85,6 +86,8 @@ struct drive *drive_find(struct vemu_machine *m, const char *id);
 bool drive_attach(struct drive *d, struct device *dev, const struct drive_ops *ops, void *opaque,
                   struct vemu_error **errp);
 void drive_detach(struct drive *d);
+/* Somebody opens the image for itself, as `config` says, and has it until the machine ends. */
+bool drive_lend(struct drive *d, struct vemu_error **errp);
 /* Closes it. Fails while a device uses it, or a drive above it. */
 bool drive_delete(struct drive *d, struct vemu_error **errp);
 /* Gives the image another size, and tells the device. */

@@ -229,6 +229,7 @@ static bool q35_create(struct vemu_machine *m, const struct board_class *cls,
 
 const struct board_class pc_board_class = {
     .name = "pc",
+    .versioned = "pc-i440fx-7.2",
     .help = "PC with i440FX and PIIX3",
     .arch = ARCH_X86,
     .max_cpus = X86_MAX_CPUS,
@@ -251,6 +252,7 @@ const struct board_class pc_board_class = {
 
 const struct board_class q35_board_class = {
     .name = "q35",
+    .versioned = "pc-q35-7.2",
     .help = "PC with Q35 and ICH9 (PCI Express)",
     .arch = ARCH_X86,
     .max_cpus = X86_MAX_CPUS,

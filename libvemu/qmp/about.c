@@ -84,13 +84,17 @@ QMP_COMMAND(qmp_query_machines)
 
     (void)opaque, (void)args, (void)err;
     for (const struct board_class *const *b = board_classes; *b; b++) {
+        const char *name = (*b)->versioned ? (*b)->versioned : (*b)->name;
         json_t *entry =
-            json_pack("{s:s,s:i,s:b,s:b,s:b}", "name", (*b)->name, "cpu-max", (int)(*b)->max_cpus,
+            json_pack("{s:s,s:i,s:b,s:b,s:b}", "name", name, "cpu-max", (int)(*b)->max_cpus,
                       "hotpluggable-cpus", 0, "numa-mem-supported", 0, "deprecated", 0);
         char type[64];
 
+        if ((*b)->versioned)
+            json_object_set_new(entry, "alias", json_string((*b)->name));
         snprintf(type, sizeof type, "%s-x86_64-cpu", (*b)->default_cpu);
-        json_object_set_new(entry, "default-cpu-type", json_string(type));
+        if ((*b)->default_cpu)
+            json_object_set_new(entry, "default-cpu-type", json_string(type));
         if (b == board_classes)
             json_object_set_new(entry, "is-default", json_true());
         json_array_append_new(list, entry);

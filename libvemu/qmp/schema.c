@@ -100,7 +100,8 @@ static const struct qmp_type target = {
     .name = "SysEmuTarget", .kind = QMP_KIND_ENUM, .values = targets};
 OBJECT(target_info, "TargetInfo", NULL, MEMBER("arch", target, NULL));
 
-OBJECT(machine_info, "MachineInfo", NULL, MEMBER("name", qmp_str, "for -machine"),
+OBJECT(machine_info, "MachineInfo", NULL, MEMBER("name", qmp_str, "for -machine; it stays"),
+       OPTIONAL("alias", qmp_str, "a shorter name, of the newest of its kind"),
        OPTIONAL("is-default", qmp_bool, "it is the one without -machine"),
        MEMBER("cpu-max", qmp_int, "the most vCPUs"), MEMBER("hotpluggable-cpus", qmp_bool, NULL),
        MEMBER("numa-mem-supported", qmp_bool, NULL), MEMBER("deprecated", qmp_bool, NULL),

@@ -1,12 +1,13 @@
 """Parts of a running machine that come and go, as management programs do it, and what stays behind
 when they cannot: nothing."""
 import array
+import json
 import os
 import socket
 import subprocess
 
 from qmp_client import Client
-from qmp_machine import QMP, Machine, run, vemu
+from qmp_machine import QMP, SPIN, Machine, rom, run, vemu
 
 img = os.path.join(os.path.dirname(vemu), "vemu-img")
 
@@ -133,6 +134,37 @@ def a_disk_of_the_machine_is_told_and_kept():
         assert all(s["stats"]["rd_bytes"] == 0 for s in stats)
         assert {s["node-name"] for s in c.ask("query-blockstats", **{"query-nodes": True})} == \
             {"d-storage", "d", "#spare"}
+
+
+def firmware_is_in_block_nodes():
+    rom("code.fd", SPIN)
+    image("vars.fd", size="64K", format="raw")
+    flash = []
+    for n, (file, ro) in enumerate((("code.fd", True), ("vars.fd", False))):
+        flash += ["-blockdev", json.dumps(storage("pflash%d-storage" % n, file)), "-blockdev",
+                  json.dumps({"node-name": "pflash%d-format" % n, "read-only": ro,
+                              "driver": "raw", "file": "pflash%d-storage" % n})]
+    units = "pflash0=pflash0-format,pflash1=pflash1-format"
+    with Machine(*QMP, *flash, "-machine", "pc," + units, start=("-nodefaults", "-m", "4M")) as m:
+        c = Client("m.sock")
+        assert c.ask("query-status")["running"]
+        c.ask("pmemsave", val=0xffff0000, size=65536, filename="top")
+        assert open("top", "rb").read() == open("code.fd", "rb").read()
+        for node in ("pflash1-format", "pflash1-storage"):
+            assert c.refused("blockdev-del", **{"node-name": node}) == "GenericError"
+        assert c.refused("device_add", driver="virtio-blk-pci", drive="pflash1-format") == \
+            "GenericError"
+        assert c.refused("block_resize", **{"node-name": "pflash1-format", "size": 1 << 20}) == \
+            "GenericError"
+        assert not is_free("vars.fd") and nodes(c)["pflash0-format"]["ro"]
+    for units, said in (("pflash0=nowhere", "there is no block node 'nowhere'"),
+                        ("pflash1=pflash1-format", "flash unit 1 is below unit 0"),
+                        ("pflash0=pflash0-format,pflash1=pflash0-format", "in use already")):
+        with Machine(*flash, "-machine", "pc," + units, wait="",
+                     start=("-nodefaults", "-m", "4M")) as m:
+            assert m.status() == 1
+            text = m.process.stderr.read().decode()
+            assert said in text and text.count("\n") == 1, text
 
 
 def images_get_another_size():

@@ -1,10 +1,11 @@
 """The control socket as management programs use it: order, classes of errors, shapes, events."""
 import os
 import socket
+import subprocess
 import time
 
 from qmp_client import Client, Closed, Schema
-from qmp_machine import QMP, Machine, run
+from qmp_machine import QMP, SPIN, Machine, rom, run, vemu
 
 # PIIX4's PM registers to 0x600, as firmware does, then SLP_EN into PM1_CNT.
 POWER_OFF = bytes.fromhex(
@@ -34,7 +35,9 @@ def probes_in_the_order_of_management_programs():
         assert {"name": "iobase", "type": "uint64"}.items() <= props[0].items(), props
         for t in ("memory-backend-file", "none-machine", "max-x86_64-cpu"):
             assert isinstance(c.ask("qom-list-properties", typename=t), list)
-        machines = {x["name"]: x for x in c.ask("query-machines")}
+        machines = {x.get("alias", x["name"]): x for x in c.ask("query-machines")}
+        assert machines["pc"]["name"].startswith("pc-i440fx-")
+        assert machines["q35"]["name"].startswith("pc-q35-")
         assert machines["pc"]["is-default"] and "is-default" not in machines["q35"]
         cpus = {x["typename"] for x in c.ask("query-cpu-definitions")}
         assert machines["pc"]["default-cpu-type"] in cpus
@@ -43,6 +46,53 @@ def probes_in_the_order_of_management_programs():
         assert "hpet" in [p["name"] for p in options["machine"]]
         assert c.ask("query-migrate-capabilities") == []
         c.close()
+
+
+def the_machine_none_answers_what_is_asked_before_there_is_one():
+    if os.path.exists("m.sock"):
+        os.unlink("m.sock")
+    r = subprocess.run([vemu, "-S", "-no-user-config", "-nodefaults", "-nographic", "-machine",
+                        "none,accel=kvm:tcg", *QMP, "-pidfile", "m.pid", "-daemonize"],
+                       stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    assert r.returncode == 0, r
+    # It listens and has written its number by the time the first process has ended.
+    pid = int(open("m.pid").read())
+    c = Client("m.sock")
+    try:
+        assert c.ask("query-cpus-fast") == [] and c.ask("query-block") == []
+        assert c.ask("query-status") == {"running": False, "status": "prelaunch"}
+        assert c.ask("qom-get", path="/machine", property="type") == "none-machine"
+        names = [m["name"] for m in c.ask("query-machines")]
+        assert len(set(names)) == len(names) and "none" in names
+        assert c.refused("device_add", driver="pci-testdev") == "GenericError"
+        assert c.refused("system_powerdown") == "GenericError"
+        for name in ("cont", "stop", "system_reset"):
+            c.ask(name)
+    finally:
+        os.kill(pid, 9)
+    c.until_closed()
+
+
+def machines_have_names_that_stay():
+    for name, kind in (("pc-i440fx-7.2", "pc"), ("pc-q35-7.2", "q35")):
+        with Machine(*QMP, "-S", "-M", name + ",usb=off,dump-guest-core=off", "-no-hpet",
+                     "-overcommit", "mem-lock=off", "-msg", "timestamp=on", "-audiodev",
+                     '{"id":"audio1","driver":"none"}', "-no-shutdown") as m:
+            c = Client("m.sock")
+            assert c.ask("qom-get", path="/machine", property="type") == kind + "-machine"
+            devices = c.ask("qom-list", path="/machine/unattached")
+            assert "child<hpet>" not in [d["type"] for d in devices]
+
+
+def memory_and_secrets_are_objects():
+    with open("key", "wb") as f:
+        f.write(bytes(32))
+    with Machine(*QMP, "-S", "-machine", "memory-backend=pc.ram", "-object",
+                 '{"qom-type":"memory-backend-ram","id":"pc.ram","size":16777216}', "-object",
+                 '{"qom-type":"secret","id":"masterKey0","format":"raw","file":"key"}',
+                 start=("-bios", rom("rom", SPIN))) as m:
+        c = Client("m.sock")
+        assert c.ask("query-memory-size-summary")["base-memory"] == 16 << 20
 
 
 def starts_in_the_order_of_management_programs():
@@ -295,7 +345,20 @@ def monitors_need_a_sentence_when_they_are_wrong():
             (("-chardev", "null,id=a", "-mon", "chardev=a,mode=readline"), "mode 'readline'"),
             (("-chardev", "null,id=a", "-serial", "chardev:a", "-mon", "chardev=a,mode=control"),
              "in use already"),
-            (("-control", "/no/where/sock"), "cannot listen there")):
+            (("-control", "/no/where/sock"), "cannot listen there"),
+            (("-sandbox", "on,obsolete=deny"), "system calls are not filtered"),
+            (("-overcommit", "mem-lock=on"), "mem-lock=on is not available"),
+            (("-msg", "timestamp=maybe"), "neither on nor off"),
+            (("-audiodev", "alsa,id=a"), "the only one so far is none"),
+            (("-object", "secret,id=s,file=nowhere"), "cannot read 'nowhere'"),
+            (("-object", "secret,id=s"), "a secret needs file=FILE"),
+            (("-object", "rose,id=s"), "'rose' is not known"),
+            (("-object", "memory-backend-ram,id=r,size=0"), "is not a size"),
+            (("-object", "memory-backend-ram,size=1M"), "has no id"),
+            (("-M", "memory-backend=r"), "memory-backend-ram with id=r"),
+            (("-M", "memory-backend=r", "-object", "memory-backend-ram,id=r,size=8M"),
+             "is not the size of the memory backend"),
+            (("-M", "none", "-device", "isa-debug-exit"), "takes no devices")):
         with Machine(*options, wait="") as m:
             assert m.status() == 1
             said = m.process.stderr.read().decode()

@@ -22,11 +22,11 @@ def rom(name, code):
 
 
 class Machine:
-    def __init__(self, *options, code=SPIN, wait="m.sock", pass_fds=()):
+    def __init__(self, *options, code=SPIN, wait="m.sock", pass_fds=(), start=None):
         if wait == "m.sock" and os.path.exists(wait):
             os.unlink(wait)
         self.process = subprocess.Popen(
-            [vemu, "-bios", rom("rom", code), "-m", "4M", "-serial", "null", *options],
+            [vemu, *(start or ("-bios", rom("rom", code), "-m", "4M", "-serial", "null")), *options],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=pass_fds)
         for _ in range(600):
             if not wait or os.path.exists(wait) or self.process.poll() is not None:
