@@ -4,6 +4,7 @@
 #   make debian-image      an installed Debian 12 on a disk, as root; build/debian/debian.qcow2
 #   make debian-boot [DEBIAN_BOOTS="bios-virtio uefi-virtio"]   it is booted, written to and looked at; likewise
 #   make debian-install [DEBIAN_INSTALLS="bios uefi"]   a guest installs Debian over the network; likewise
+#   make network-proofs     1 GiB through either card, and all of links.py; likewise
 #   make boot-loop [BOOT_COUNT=50 BOOT_FEW=5]    the long run; its last result is in docs/status.md
 TESTS_boot += $(srcdir)/tests/boot/boots.sh $(srcdir)/tests/boot/saved_translations.sh
 TESTS_boot += $(srcdir)/tests/boot/quickstart.sh
@@ -11,6 +12,7 @@ TESTS_boot += $(srcdir)/tests/boot/disks.sh tests/boot/saved_state
 TESTS_boot += $(srcdir)/tests/boot/firmware.sh $(srcdir)/tests/boot/boot_order.sh
 TESTS_boot += tests/boot/screen $(srcdir)/tests/boot/networks.sh $(srcdir)/tests/boot/hotplug.sh
 TESTS_boot += $(srcdir)/tests/boot/ide.sh
+TESTS_boot += $(srcdir)/tests/boot/links.sh
 TIMEOUT_boot := 600
 check-boot check-programs: guests $(GUESTS)/amd64/initrd-disk $(GUESTS)/amd64/initrd-network
 
@@ -19,7 +21,7 @@ BOOT_FEW ?= 5
 DISK_KILLS ?= 100
 DISK_SEED ?= 1
 DEBIAN_BOOTS ?=
-.PHONY: boot-loop disk-kill icount-boots debian-image debian-boot debian-install
+.PHONY: boot-loop disk-kill icount-boots network-proofs debian-image debian-boot debian-install
 debian-image: all
 	@VEMU_BUILD=$(builddir) sh $(srcdir)/tests/boot/debian_image.sh debian
 debian-boot: debian-image
@@ -27,6 +29,12 @@ debian-boot: debian-image
 disk-kill: all guests $(GUESTS)/amd64/initrd-disk
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/disk_kill.sh $(DISK_KILLS) $(DISK_SEED)
+network-proofs: all guests $(GUESTS)/amd64/initrd-network
+	@sh $(srcdir)/tests/boot/fetch-ssh.sh $(GUESTS) amd64
+	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) NETWORK_BYTES=1073741824 BOOT_TIMEOUT=600 \
+	    sh $(srcdir)/tests/boot/networks.sh
+	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
+	    sh $(srcdir)/tests/boot/links.sh user tap stream peer ssh
 icount-boots: all guests
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/icount.sh
