@@ -13,10 +13,13 @@
 #include "core/util/endian.h"
 #include "core/util/range.h"
 #include "hw/net/virtio_net_internal.h"
+#include "hw/pci/pci_boot.h"
+#include "hw/pci/rom.h"
 #include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
 
 enum { CONTROL_QUEUE_SIZE = 64, CONTROL_WITHOUT_MQ = 2 };
+#define BOOT_ROM "efi-virtio.rom"
 
 /* A feature, and the one that it makes no sense without (itself: none). */
 static const struct {
@@ -347,8 +350,7 @@ static const char *const duplex_names[] = {"half", "full", NULL};
              "speed that is shown, Mb/s; 4294967295: none"),                                       \
         PROP(PROP_ENUM, type_, m_.props.duplex, "duplex", "full", "duplex that is shown",          \
              .enum_names = duplex_names),                                                          \
-        PROP(PROP_U32, type_, m_.props.bootindex, "bootindex", "4294967295",                       \
-             "place in the boot order; 4294967295: none")
+        BOOT_PROPS(type_, m_.props.boot)
 
 static const struct state_field addresses_state[] = {
     STATE_INT(struct net_addresses, count, .max = MAC_TABLE_MAX),
@@ -371,11 +373,23 @@ static const struct state_field addresses_state[] = {
 struct virtio_net_pci {
     struct virtio_pci pci;
     struct virtio_net net;
+    struct pci_rom rom;
+    char *romfile; /* property */
 };
 
 static struct virtio_net_pci *from_dev(struct device *dev)
 {
     return container_of(dev, struct virtio_net_pci, pci.pci.dev);
+}
+
+static void net_pci_unrealize(struct device *dev)
+{
+    struct virtio_net_pci *s = from_dev(dev);
+
+    boot_target_remove(&s->net.props.boot);
+    net_exit(&s->net);
+    virtio_pci_exit(&s->pci);
+    pci_rom_free(&s->pci.pci, &s->rom);
 }
 
 static bool net_pci_realize(struct device *dev, struct vemu_error **errp)
@@ -389,18 +403,16 @@ static bool net_pci_realize(struct device *dev, struct vemu_error **errp)
         s->pci.disable_legacy = VIRTIO_PCI_ON;
     if (!net_init(&s->net, dev, errp))
         return false;
-    if (virtio_pci_init(&s->pci, &s->net.v, &ident, errp))
+    if (!virtio_pci_init(&s->pci, &s->net.v, &ident, errp)) {
+        net_exit(&s->net);
+        return false;
+    }
+    struct boot_target *boot = &s->net.props.boot;
+    if (pci_rom_add_usual(&s->pci.pci, &s->rom, s->romfile, BOOT_ROM, &boot->missing, errp) &&
+        pci_boot_target_add(boot, dev, &s->pci.pci, BOOT_NETWORK, "/ethernet-phy@0", errp))
         return true;
-    net_exit(&s->net);
+    net_pci_unrealize(dev);
     return false;
-}
-
-static void net_pci_unrealize(struct device *dev)
-{
-    struct virtio_net_pci *s = from_dev(dev);
-
-    net_exit(&s->net);
-    virtio_pci_exit(&s->pci);
 }
 
 static void net_pci_reset(struct device *dev)
@@ -418,6 +430,8 @@ static bool net_pci_post_load(struct device *dev, struct vemu_error **errp)
 static const struct prop_desc net_pci_props[] = {
     VIRTIO_PCI_PROPS(struct virtio_net_pci, pci),
     NET_PROPS(struct virtio_net_pci, net),
+    PROP(PROP_STRING, struct virtio_net_pci, romfile, "romfile", NULL,
+         "boot ROM that firmware runs (" BOOT_ROM " if it is installed); empty: none"),
     {0},
 };
 static const struct state_field net_pci_state[] = {

@@ -6,6 +6,7 @@
 #define HW_NET_VIRTIO_NET_INTERNAL_H
 
 #include "core/clock/clock.h"
+#include "core/device/boot_target.h"
 #include "core/net/net.h"
 #include "core/util/bitmap.h"
 #include "hw/virtio/virtio.h"
@@ -101,8 +102,9 @@ struct net_props {
     bool mq;
     bool offer[OFFERS];
     uint16_t rx_queue_size, tx_queue_size, host_mtu;
-    uint32_t speed, bootindex;
+    uint32_t speed;
     int duplex;
+    struct boot_target boot;
 };
 
 enum { UNICAST, MULTICAST };
