@@ -5,8 +5,8 @@
 #   debian_image.sh DIR     as root (debootstrap); DIR/debian.qcow2 is left alone when it is there
 #
 # GPT: a BIOS boot partition with GRUB's core, an EFI system partition, ext4. Everything a user would
-# change by hand is as Debian leaves it but for a serial console, DHCP on every Ethernet card and the
-# password of root, "vemu". The tree DIR/root is kept, so that making the image again is quick.
+# change by hand is as Debian leaves it but for a serial console, DHCP on every Ethernet card, patience
+# and the password of root, "vemu". The tree DIR/root is kept, so that making the image again is quick.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 img=${VEMU_BUILD:-.}/vemu-img
@@ -45,6 +45,10 @@ printf 'LABEL=system / ext4 errors=remount-ro 0 1\nLABEL=ESP /boot/efi vfat umas
 mkdir -p "$root/boot/efi" "$root/boot/grub"
 printf '[Match]\nName=en* eth*\n[Network]\nDHCP=yes\n' >"$root/etc/systemd/network/80-dhcp.network"
 chroot "$root" systemctl -q enable systemd-networkd
+# A host that is busy with other things makes a slow machine, not a broken one.
+mkdir -p "$root/etc/systemd/system.conf.d"
+printf '[Manager]\nDefaultTimeoutStartSec=infinity\nDefaultDeviceTimeoutSec=infinity\n' \
+    >"$root/etc/systemd/system.conf.d/patience.conf"
 
 # ---- GRUB ----------------------------------------------------------------------------------------
 # Both cores find their files on the ext4 by its label. Modules are of this system's own GRUB.
@@ -57,7 +61,7 @@ terminal_output console serial
 set timeout=2
 menuentry 'Debian GNU/Linux' {
     search --no-floppy --label --set=root system
-    linux /boot/$kernel root=LABEL=system ro console=ttyS0
+    linux /boot/$kernel root=LABEL=system ro console=ttyS0 systemd.service_watchdogs=0
     initrd /boot/initrd.img-${kernel#vmlinuz-}
 }
 menuentry 'GRUB resets the machine' {
