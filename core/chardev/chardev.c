@@ -56,7 +56,9 @@ static void deliver(struct chardev *chr)
     tell_events(chr);
     while (chr->input_len && chr->fe) {
         uint8_t piece[256];
-        size_t n = MIN(MIN(chr->fe->can_receive(chr->fe_opaque), chr->input_len), sizeof piece);
+        /* Asked once: a guest that adds buffers meanwhile changes the answer. */
+        size_t room = chr->fe->can_receive(chr->fe_opaque);
+        size_t n = MIN(MIN(room, chr->input_len), sizeof piece);
         if (!n)
             break;
         /* Taken out before the call: the front end may write, which may come back as input. */

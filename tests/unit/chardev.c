@@ -791,3 +791,42 @@ Test(chardev, a_front_end_that_waits_goes_on_when_the_peer_leaves)
     wait_until(f.writable == 1 && f.closed == 1);
     cr_assert_eq(chardev_write(chr, much, sizeof much), sizeof much);
 }
+
+/* ---- a front end whose answers change -------------------------------------------------------- */
+
+struct growing {
+    size_t room, most;
+};
+
+/* As with buffers that a guest adds at any time. */
+static size_t growing_can_receive(void *opaque)
+{
+    struct growing *g = opaque;
+
+    g->room = g->room == 1 ? 4096 : 1;
+    return g->room;
+}
+
+static void growing_receive(void *opaque, const uint8_t *data, size_t len)
+{
+    struct growing *g = opaque;
+
+    (void)data;
+    cr_assert_leq(len, g->room);
+    cr_assert_leq(len, 256);
+    g->most = len > g->most ? len : g->most;
+}
+
+Test(chardev, room_that_grows_while_it_is_asked_for_does_no_harm)
+{
+    static const struct chardev_frontend ops = {.can_receive = growing_can_receive,
+                                                .receive = growing_receive};
+    static const uint8_t data[4000];
+    struct chardev *chr = make("ringbuf");
+    struct growing g = {0, 0};
+
+    cr_assert(chardev_attach(chr, &ops, &g, NULL));
+    cr_assert_eq(chardev_inject(chr, data, sizeof data), sizeof data);
+    rounds(2);
+    cr_expect_eq(g.most, 256, "bytes that are handed on at once");
+}
