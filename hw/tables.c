@@ -25,6 +25,7 @@
 #include "hw/misc/ferr.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/post_port.h"
+#include "hw/misc/virtio_rng.h"
 #include "hw/net/e1000.h"
 #include "hw/net/virtio_net.h"
 #include "hw/none_board.h"
@@ -69,6 +70,10 @@ const struct device_class *const device_classes[] = {
     &virtio_net_pci_class,
     &virtio_net_pci_transitional_class,
     &virtio_net_pci_non_transitional_class,
+    &virtio_rng_device_class.device,
+    &virtio_rng_pci_class.device,
+    &virtio_rng_pci_transitional_class.device,
+    &virtio_rng_pci_non_transitional_class.device,
     &vga_pci_class,
     /* made by boards */
     &acpi_pci_hotplug_class,

@@ -5,11 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/device/rng.h"
 #include "core/util/error.h"
 #include "core/util/opts.h"
 #include "core/util/range.h"
 #include "core/util/size.h"
 #include "libvemu/config.h"
+#include "libvemu/machine.h"
 
 enum { QUOTE_MAX = 80 };
 
@@ -51,6 +53,13 @@ static bool check_memory(const struct config_node *node, struct vemu_error **err
                      node->origin, QUOTE_MAX, prealloc);
 }
 
+static bool check_rng(const struct config_node *node, struct vemu_error **errp)
+{
+    return objects_is(node, "rng-random") || !config_child_value(node, "filename") ||
+           error_set(errp, VEMU_ERROR_INVALID,
+                     "%s: rng-builtin reads no file; use rng-random for filename=", node->origin);
+}
+
 static const struct {
     const char *type;
     bool (*check)(const struct config_node *node, struct vemu_error **errp);
@@ -59,6 +68,8 @@ static const struct {
     {"secret", check_secret},
     {"memory-backend-ram", check_memory},
     {"memory-backend-memfd", check_memory},
+    {"rng-random", check_rng},
+    {"rng-builtin", check_rng},
 };
 
 static bool check_object(const struct config_node *node, struct vemu_error **errp)
@@ -78,7 +89,7 @@ static bool check_object(const struct config_node *node, struct vemu_error **err
     }
     return error_set(errp, VEMU_ERROR_UNSUPPORTED,
                      "%s: '%.*s' is not known; there are filter-dump, memory-backend-ram, "
-                     "memory-backend-memfd and secret",
+                     "memory-backend-memfd, rng-random, rng-builtin and secret",
                      node->origin, QUOTE_MAX, type ? type : "");
 }
 
@@ -88,6 +99,24 @@ bool objects_check(const struct vemu_config *cfg, struct vemu_error **errp)
     {
         if (!check_object(node, errp))
             return false;
+    }
+    return true;
+}
+
+bool objects_build(struct lib_machine *lm, struct vemu_error **errp)
+{
+    config_for_each(node, lm->config, "object")
+    {
+        bool file = objects_is(node, "rng-random");
+        const char *filename = config_child_value(node, "filename");
+        if (!file && !objects_is(node, "rng-builtin"))
+            continue;
+        if (file && !filename)
+            filename = "/dev/urandom";
+        if (!rng_new(&lm->m, config_child_value(node, "id"), filename, errp)) {
+            error_prefix(errp, "%s: ", node->origin);
+            return false;
+        }
     }
     return true;
 }

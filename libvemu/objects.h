@@ -8,10 +8,13 @@
 #include <stdbool.h>
 
 struct config_node;
+struct lib_machine;
 struct vemu_config;
 struct vemu_error;
 
 bool objects_check(const struct vemu_config *cfg, struct vemu_error **errp);
+/* Makes those that devices refer to; before the devices. */
+bool objects_build(struct lib_machine *lm, struct vemu_error **errp);
 /* Is this node an object of that type? */
 bool objects_is(const struct config_node *node, const char *type);
 /* Bytes of the object that -machine memory-backend= names; 0: none is named. */

@@ -9,6 +9,7 @@
 #include "core/chardev/chardev.h"
 #include "core/cpu/cpu.h"
 #include "core/device/event.h"
+#include "core/device/rng.h"
 #include "core/net/net.h"
 #include "core/util/error.h"
 #include "core/util/range.h"
@@ -27,6 +28,7 @@ bool machine_init(struct vemu_machine *m, struct vemu_error **errp)
     list_init(&m->drives);
     list_init(&m->netdevs);
     list_init(&m->boot_targets);
+    list_init(&m->rngs);
     list_init(&m->events);
     ram_list_init(&m->rams);
     m->run_state = RUN_STATE_PRELAUNCH;
@@ -78,6 +80,7 @@ void machine_destroy(struct vemu_machine *m)
     if (m->board_free)
         m->board_free(m);
     drive_free_all(m);
+    rng_free_all(m);
     machine_unlock(m);
     /* After the devices: one that lowers its line on the way out still reaches a vCPU. */
     vcpus_free(m);

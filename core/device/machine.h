@@ -51,6 +51,7 @@ struct vemu_machine {
     struct list chardevs;
     struct list drives;               /* core/block/drive.h */
     struct vemu_block_context *block; /* what they run on; NULL: there are none */
+    struct list rngs;                 /* core/device/rng.h */
     struct list netdevs;              /* struct netdev: network back ends */
     struct list boot_targets;         /* core/device/boot_target.h */
     unsigned net_addresses;           /* given out by net_address_default */

@@ -24,6 +24,8 @@
 enum {
     VIRTIO_ID_NET = 1,
     VIRTIO_ID_BLOCK = 2,
+    VIRTIO_ID_CONSOLE = 3,
+    VIRTIO_ID_ENTROPY = 4,
 };
 /* Device status. */
 enum {

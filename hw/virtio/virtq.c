@@ -220,6 +220,17 @@ enum virtq_result virtq_pop(struct virtq *q, struct virtq_element *e)
     return VIRTQ_POPPED;
 }
 
+enum virtq_result virtq_pop_or_ask(struct virtq *q, struct virtq_element *e)
+{
+    enum virtq_result result = virtq_pop(q, e);
+
+    if (result != VIRTQ_EMPTY)
+        return result;
+    /* What came before the driver saw the wish is found here. */
+    virtq_want_notify(q, true);
+    return virtq_pop(q, e);
+}
+
 enum virtq_result virtq_pop_again(struct virtq *q, uint16_t head, struct virtq_element *e)
 {
     if (!q->enabled || q->v->broken || head >= q->size)

@@ -63,6 +63,9 @@ void virtq_enable(struct virtq *q);
 void virtq_set_legacy(struct virtq *q, uint64_t desc, uint32_t align);
 /* VIRTQ_BROKEN: the device is, and nothing was popped. */
 enum virtq_result virtq_pop(struct virtq *q, struct virtq_element *e);
+/* Likewise; where nothing is there, the driver is asked to notify of what it makes available next.
+ */
+enum virtq_result virtq_pop_or_ask(struct virtq *q, struct virtq_element *e);
 /* The element that was popped with this head before, for work that is begun again. */
 enum virtq_result virtq_pop_again(struct virtq *q, uint16_t head, struct virtq_element *e);
 bool virtq_is_empty(struct virtq *q);
