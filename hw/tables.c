@@ -10,6 +10,7 @@
 #include "hw/block/nvme.h"
 #include "hw/block/virtio_blk.h"
 #include "hw/char/uart16550.h"
+#include "hw/char/virtio_serial.h"
 #include "hw/display/vga_pci.h"
 #include "hw/firmware/fw_cfg.h"
 #include "hw/firmware/pflash.h"
@@ -70,6 +71,12 @@ const struct device_class *const device_classes[] = {
     &virtio_net_pci_class,
     &virtio_net_pci_transitional_class,
     &virtio_net_pci_non_transitional_class,
+    &virtconsole_class,
+    &virtserialport_class,
+    &virtio_serial_device_class.device,
+    &virtio_serial_pci_class.device,
+    &virtio_serial_pci_transitional_class.device,
+    &virtio_serial_pci_non_transitional_class.device,
     &virtio_rng_device_class.device,
     &virtio_rng_pci_class.device,
     &virtio_rng_pci_transitional_class.device,

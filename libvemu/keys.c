@@ -409,8 +409,8 @@ static const char *const icount_props[] = {"shift",  "sleep",      "align", "rr"
                                            "rrfile", "rrsnapshot", NULL};
 static const char *const netdev_repeated[] = {"hostfwd", "guestfwd", "dnssearch", NULL};
 static const char *const object_props[] = {
-    "qom-type", "id",       "netdev", "file",  "maxlen", "data", "format", "keyid",
-    "iv",       "prealloc", "size",   "share", "merge",  "dump", "seal",   "filename", NULL};
+    "qom-type", "id",   "netdev", "file",  "maxlen", "data", "format",   "keyid", "iv",
+    "prealloc", "size", "share",  "merge", "dump",   "seal", "filename", NULL};
 static const char *const msg_props[] = {"timestamp", "guest-name", NULL};
 static const char *const audiodev_props[] = {"driver", "id", NULL};
 static const char *const rtc_props[] = {"base", "clock", "driftfix", NULL};
@@ -572,9 +572,10 @@ const struct config_key config_keys[] = {
      .check = check_object,
      .metavar = "TYPE,id=ID[,KEY=VALUE...]",
      .example = "filter-dump,id=dump0,netdev=net0,file=net0.pcap",
-     .help = "filter-dump: capture a network's frames into a pcap file; memory-backend-ram: memory "
-             "for -machine memory-backend=; secret; rng-random,filename=FILE and rng-builtin: random "
-             "numbers for virtio-rng-pci,rng=ID"},
+     .help =
+         "filter-dump: capture a network's frames into a pcap file; memory-backend-ram: memory "
+         "for -machine memory-backend=; secret; rng-random,filename=FILE and rng-builtin: random "
+         "numbers for virtio-rng-pci,rng=ID"},
     {.name = "overcommit",
      .shape = CONFIG_PROPS,
      .props = overcommit_props,

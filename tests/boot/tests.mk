@@ -11,10 +11,10 @@ TESTS_boot += $(srcdir)/tests/boot/quickstart.sh
 TESTS_boot += $(srcdir)/tests/boot/disks.sh tests/boot/saved_state
 TESTS_boot += $(srcdir)/tests/boot/firmware.sh $(srcdir)/tests/boot/boot_order.sh
 TESTS_boot += tests/boot/screen $(srcdir)/tests/boot/networks.sh $(srcdir)/tests/boot/hotplug.sh
-TESTS_boot += $(srcdir)/tests/boot/ide.sh
+TESTS_boot += $(srcdir)/tests/boot/ide.sh $(srcdir)/tests/boot/virtio.sh
 TESTS_boot += $(srcdir)/tests/boot/links.sh
 TIMEOUT_boot := 600
-check-boot check-programs: guests $(GUESTS)/amd64/initrd-disk $(GUESTS)/amd64/initrd-network
+check-boot check-programs: guests $(GUESTS)/amd64/initrd-disk $(GUESTS)/amd64/initrd-network $(GUESTS)/amd64/initrd-virtio
 
 BOOT_COUNT ?= 50
 BOOT_FEW ?= 5

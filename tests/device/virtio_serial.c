@@ -1,0 +1,367 @@
+/* virtio-serial without a vCPU: control messages, data both ways, flow control, hostile drivers. */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "core/chardev/chardev.h"
+#include "core/util/range.h"
+#include "hw/char/virtio_serial.h"
+#include "hw/char/virtio_serial_internal.h"
+#include "tests/device/virtio_driver.h"
+
+#define V1 VIRTIO_BIT(VIRTIO_F_VERSION_1)
+#define MULTIPORT VIRTIO_BIT(1)
+enum { RX0, TX0, CONTROL_RX, CONTROL_TX, RX1, TX1, QUEUES };
+enum { BUFFER = VT_BUFFERS };
+enum { READY, ADD, REMOVE, PORT_READY, CONSOLE, RESIZE, OPEN, NAME };
+
+struct port_spec {
+    const struct device_class *cls;
+    const char *id; /* of the back end */
+    const char *props[5];
+};
+
+static int peer; /* the other end of the back end "c1" */
+
+static struct device *plug_port(struct vt *t, const struct port_spec *spec,
+                                struct vemu_error **errp)
+{
+    struct device *dev = device_new(&t->m, spec->cls, NULL, errp);
+    cr_assert(dev);
+    if (spec->id)
+        cr_assert(device_set_prop(dev, "chardev", spec->id, errp));
+    for (const char *const *p = spec->props; *p; p += 2)
+        cr_assert(device_set_prop(dev, p[0], p[1], errp));
+    if (device_realize(dev, errp))
+        return dev;
+    device_free(dev);
+    return NULL;
+}
+
+static const struct port_spec console = {&virtconsole_class, "c0", {NULL}};
+static const struct port_spec channel = {&virtserialport_class, "c1", {"name", "test.port"}};
+
+/* A device with a console on a ring buffer and a channel on a socket pair. */
+static void set_up(struct vt *t)
+{
+    struct vemu_error *err = NULL;
+    char spec[32];
+    int fds[2];
+    vt_machine(t, NULL, 0);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    peer = fds[1];
+    snprintf(spec, sizeof spec, "fd:%d", fds[0]);
+    machine_lock(&t->m);
+    cr_assert(chardev_new(&t->m, "c0", "ringbuf", &err));
+    cr_assert(chardev_new(&t->m, "c1", spec, &err), "%s", err ? vemu_error_message(err) : "");
+    machine_unlock(&t->m);
+    close(fds[0]);
+    vt_plug(t, &virtio_serial_pci_class.device, "");
+    machine_lock(&t->m);
+    cr_assert(plug_port(t, &console, &err), "%s", err ? vemu_error_message(err) : "");
+    cr_assert(plug_port(t, &channel, &err), "%s", err ? vemu_error_message(err) : "");
+    machine_unlock(&t->m);
+    loop_iterate(t->m.loop, 0); /* the back ends say that they are open */
+}
+
+static void tear_down(struct vt *t)
+{
+    close(peer);
+    vt_free(t);
+}
+
+static uint64_t buffer(unsigned q, unsigned n)
+{
+    return BUFFER + 0x10000 * (q * VT_QUEUE_SIZE + n) / 4;
+}
+/* Buffers to receive into, descriptors 0 to count - 1. */
+static void offer(struct vt *t, unsigned q, unsigned count, uint32_t len)
+{
+    for (unsigned n = 0; n < count; n++) {
+        vt_desc(t, q, n, buffer(q, n), len, VT_WRITE, 0);
+        vt_avail(t, q, (uint16_t)n);
+    }
+    vt_kick(t, q);
+}
+static void transmit(struct vt *t, unsigned q, unsigned n, uint32_t len)
+{
+    vt_desc(t, q, n, buffer(q, n), len, 0, 0);
+    vt_avail(t, q, (uint16_t)n);
+    vt_kick(t, q);
+}
+static void control(struct vt *t, uint32_t id, uint16_t event, uint16_t value)
+{
+    write32(&t->m, buffer(CONTROL_TX, 0), id);
+    write32(&t->m, buffer(CONTROL_TX, 0) + 4, event | (uint32_t)value << 16);
+    transmit(t, CONTROL_TX, 0, 8);
+}
+static void expect_message(struct vt *t, unsigned n, uint32_t id, uint32_t event, uint32_t value)
+{
+    cr_assert_gt(vt_used_index(t, CONTROL_RX), n, "message %u", n);
+    cr_expect_eq(read32(&t->m, buffer(CONTROL_RX, n)), id, "message %u", n);
+    cr_expect_eq(read32(&t->m, buffer(CONTROL_RX, n) + 4), event | value << 16, "message %u", n);
+}
+static void start(struct vt *t)
+{
+    cr_assert(vt_start(t, V1 | MULTIPORT, QUEUES, true));
+    offer(t, CONTROL_RX, 12, 64);
+    control(t, UINT32_MAX, READY, 1);
+    control(t, 0, PORT_READY, 1);
+    control(t, 1, PORT_READY, 1);
+    control(t, 1, OPEN, 1);
+}
+static void rounds(struct vt *t)
+{
+    for (unsigned i = 0; i < 4; i++)
+        loop_iterate(t->m.loop, 0);
+}
+
+Test(virtio_serial, ports_are_announced)
+{
+    struct vt t;
+    set_up(&t);
+    cr_expect_eq(vt_config_read(&t, 0), 0x10031af4);
+    cr_expect_eq(read32(&t.m, VT_CONFIG + 4), 31);
+    cr_expect_eq(read16(&t.m, VT_COMMON + 0x12), 64);
+    start(&t);
+    cr_expect_eq(vt_used_index(&t, CONTROL_RX), 6);
+    expect_message(&t, 0, 0, ADD, 1);
+    expect_message(&t, 1, 1, ADD, 1);
+    expect_message(&t, 2, 0, CONSOLE, 1);
+    expect_message(&t, 3, 0, OPEN, 1);
+    expect_message(&t, 4, 1, NAME, 1);
+    cr_expect_eq(read32(&t.m, VT_USED(CONTROL_RX) + 4 + 8 * 4 + 4), 8 + 9, "the name's length");
+    cr_expect_eq(read64(&t.m, buffer(CONTROL_RX, 4) + 8), UINT64_C(0x726f702e74736574));
+    expect_message(&t, 5, 1, OPEN, 1);
+    tear_down(&t);
+}
+
+Test(virtio_serial, messages_wait_for_buffers)
+{
+    struct vt t;
+    set_up(&t);
+    cr_assert(vt_start(&t, V1 | MULTIPORT, QUEUES, true));
+    control(&t, UINT32_MAX, READY, 1);
+    control(&t, 1, PORT_READY, 1);
+    cr_expect_eq(vt_used_index(&t, CONTROL_RX), 0);
+    offer(&t, CONTROL_RX, 1, 64);
+    cr_expect_eq(vt_used_index(&t, CONTROL_RX), 1);
+    offer(&t, CONTROL_RX, 12, 64);
+    cr_expect_eq(vt_used_index(&t, CONTROL_RX), 4);
+    close(peer);
+    rounds(&t);
+    cr_expect_eq(vt_used_index(&t, CONTROL_RX), 5, "the other end is gone");
+    tear_down(&t);
+}
+
+Test(virtio_serial, a_driver_with_the_event_index_is_asked_to_notify)
+{
+    static const unsigned queues[] = {CONTROL_TX, TX1, RX1, CONTROL_RX};
+    static const unsigned expected[] = {7, 2, 0, 12};
+    struct vt t;
+    set_up(&t);
+    cr_assert(vt_start(&t, V1 | MULTIPORT | VIRTIO_BIT(VIRTIO_F_EVENT_IDX), QUEUES, true));
+    offer(&t, CONTROL_RX, 12, 64);
+    control(&t, UINT32_MAX, READY, 1);
+    for (unsigned i = 0; i < 3; i++)
+        control(&t, 1, PORT_READY, 1);
+    for (unsigned i = 0; i < 3; i++)
+        control(&t, 0, PORT_READY, 1); /* twelve messages, and one without a buffer */
+    transmit(&t, TX1, 0, 2);
+    transmit(&t, TX1, 1, 2);
+    for (unsigned i = 0; i < ARRAY_SIZE(queues); i++) {
+        cr_expect_eq(read16(&t.m, VT_USED(queues[i]) + 4 + 8 * VT_QUEUE_SIZE), expected[i],
+                     "queue %u", queues[i]);
+    }
+    tear_down(&t);
+}
+
+Test(virtio_serial, bytes_go_both_ways)
+{
+    struct vt t;
+    char got[16] = "";
+    set_up(&t);
+    start(&t);
+    write64(&t.m, buffer(TX1, 3), UINT64_C(0x6f6c6c6568)); /* hello */
+    transmit(&t, TX1, 3, 5);
+    cr_expect_eq(read(peer, got, sizeof got), 5);
+    cr_expect_str_eq(got, "hello");
+    cr_expect_eq(vt_used_index(&t, TX1), 1);
+    cr_assert_eq(write(peer, "0123456789", 10), 10);
+    rounds(&t);
+    cr_expect_eq(vt_used_index(&t, RX1), 0, "no buffer yet");
+    offer(&t, RX1, 3, 4);
+    rounds(&t);
+    cr_expect_eq(vt_used_index(&t, RX1), 3, "split over buffers");
+    cr_expect_eq(read32(&t.m, buffer(RX1, 0)), 0x33323130);
+    cr_expect_eq(read16(&t.m, buffer(RX1, 2)), 0x3938);
+    cr_expect_eq(read32(&t.m, VT_USED(RX1) + 4 + 8 * 2 + 4), 2);
+    /* The console writes to its ring buffer. */
+    write16(&t.m, buffer(TX0, 0), 0x6968);
+    transmit(&t, TX0, 0, 2);
+    cr_expect_eq(chardev_ring_read(chardev_find(&t.m, "c0"), (uint8_t *)got, sizeof got), 2);
+    cr_expect_eq(got[0], 'h');
+    /* One character before there are queues. */
+    write32(&t.m, VT_CONFIG + 8, '!');
+    cr_expect_eq(chardev_ring_read(chardev_find(&t.m, "c0"), (uint8_t *)got, sizeof got), 1);
+    cr_expect_eq(got[0], '!');
+    tear_down(&t);
+}
+
+Test(virtio_serial, nothing_is_lost_when_the_other_end_is_slow)
+{
+    enum { ALL = 15 * 65536 };
+    static uint8_t got[ALL];
+    struct vt t;
+    size_t sum = 0;
+    set_up(&t);
+    start(&t);
+    for (unsigned n = 0; n < 15; n++) {
+        for (unsigned i = 0; i < 65536; i += 4)
+            write32(&t.m, BUFFER + 0x10000 * n + i, n * 65536 + i);
+        vt_desc(&t, TX1, n, BUFFER + 0x10000 * n, 65536, 0, 0);
+        vt_avail(&t, TX1, (uint16_t)n);
+    }
+    vt_kick(&t, TX1);
+    cr_expect_lt(vt_used_index(&t, TX1), 15, "held back");
+    for (unsigned tries = 0; sum < ALL && tries < 10000; tries++) {
+        ssize_t n = read(peer, got + sum, 10000);
+        sum += n > 0 ? (size_t)n : 0;
+        loop_iterate(t.m.loop, 0);
+    }
+    cr_expect_eq(sum, ALL);
+    cr_expect_eq(vt_used_index(&t, TX1), 15);
+    for (uint32_t i = 0; i < ALL; i += 4)
+        cr_assert_eq(memcmp(got + i, &i, 4), 0, "at %u", i);
+    tear_down(&t);
+}
+
+Test(virtio_serial, a_closed_port_holds_input_back)
+{
+    struct vt t;
+    set_up(&t);
+    start(&t);
+    control(&t, 1, OPEN, 0);
+    offer(&t, RX1, 4, 64);
+    cr_assert_eq(write(peer, "abcd", 4), 4);
+    rounds(&t);
+    cr_expect_eq(vt_used_index(&t, RX1), 0);
+    control(&t, 1, OPEN, 1);
+    rounds(&t);
+    cr_expect_eq(vt_used_index(&t, RX1), 1);
+    tear_down(&t);
+}
+
+Test(virtio_serial, a_driver_of_one_port_has_the_first)
+{
+    struct vt t;
+    set_up(&t);
+    cr_assert(vt_start(&t, V1, 2, true));
+    offer(&t, RX0, 2, 16);
+    machine_lock(&t.m);
+    chardev_inject(chardev_find(&t.m, "c0"), (const uint8_t *)"xy", 2);
+    machine_unlock(&t.m);
+    rounds(&t);
+    cr_expect_eq(vt_used_index(&t, RX0), 1);
+    cr_expect_eq(read16(&t.m, buffer(RX0, 0)), 0x7978);
+    tear_down(&t);
+}
+
+Test(virtio_serial, ports_come_and_go)
+{
+    struct vt t;
+    struct vemu_error *err = NULL;
+    static const struct port_spec more = {&virtserialport_class, NULL, {"nr", "7"}};
+    set_up(&t);
+    start(&t);
+    machine_lock(&t.m);
+    struct device *dev = plug_port(&t, &more, &err);
+    cr_assert(dev);
+    machine_unlock(&t.m);
+    expect_message(&t, 6, 7, ADD, 1);
+    machine_lock(&t.m);
+    device_free(dev);
+    machine_unlock(&t.m);
+    expect_message(&t, 7, 7, REMOVE, 1);
+    tear_down(&t);
+}
+
+Test(virtio_serial, ports_that_cannot_be_are_one_sentence)
+{
+    static const struct {
+        struct port_spec spec;
+        const char *text;
+    } bad[] = {
+        {{&virtserialport_class, NULL, {"nr", "31"}}, "below max_ports=31"},
+        {{&virtserialport_class, NULL, {"nr", "1"}}, "free port number"},
+        {{&virtserialport_class, NULL, {"nr", "0"}}, "free port number"},
+        {{&virtserialport_class, "c0", {NULL}}, "in use"},
+        {{&virtserialport_class, NULL, {"bus", "other.0"}}, "no virtio-serial device with the bus"},
+    };
+    struct vt t;
+    struct vemu_error *err = NULL;
+    set_up(&t);
+    machine_lock(&t.m);
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        cr_expect_not(plug_port(&t, &bad[i].spec, &err), "case %u", i);
+        cr_expect(err && strstr(vemu_error_message(err), bad[i].text), "%s",
+                  err ? vemu_error_message(err) : "");
+        vemu_error_free(err);
+        err = NULL;
+    }
+    machine_unlock(&t.m);
+    tear_down(&t);
+    vt_machine(&t, NULL, 0);
+    machine_lock(&t.m);
+    static const struct port_spec lone = {&virtserialport_class, NULL, {NULL}};
+    cr_expect_not(plug_port(&t, &lone, &err));
+    cr_expect(err && strstr(vemu_error_message(err), "-device virtio-serial-pci before it"));
+    vemu_error_free(err);
+    machine_unlock(&t.m);
+    vt_free(&t);
+}
+
+Test(virtio_serial, hostile_messages_do_no_harm)
+{
+    static const uint32_t ids[] = {0, 1, 2, 30, 31, 32, 0x7fffffff, UINT32_MAX};
+    struct vt t;
+    set_up(&t);
+    start(&t);
+    for (unsigned i = 0; i < ARRAY_SIZE(ids); i++) {
+        for (uint16_t event = 0; event < 10; event++)
+            control(&t, ids[i], event, 1);
+    }
+    transmit(&t, CONTROL_TX, 1, 7); /* too short */
+    transmit(&t, CONTROL_TX, 1, 0x7fffffff);
+    vt_desc(&t, TX1, 0, VT_COMMON, 64, 0, 0); /* the own registers, as data */
+    vt_avail(&t, TX1, 0);
+    vt_kick(&t, TX1);
+    cr_expect_eq(vt_used_index(&t, TX1), 1);
+    vt_desc(&t, TX1, 1, BUFFER, 0xffffffff, 0, 0);
+    vt_avail(&t, TX1, 1);
+    vt_kick(&t, TX1);
+    offer(&t, RX1, 2, 0); /* buffers without room */
+    cr_expect_eq(read8(&t.m, VT_COMMON + 0x14) & 15, 15);
+    tear_down(&t);
+}
+
+static void poke(struct vemu_machine *m)
+{
+    for (unsigned q = 0; q < QUEUES; q++)
+        write16(m, VT_NOTIFY + 4 * q, (uint16_t)q);
+}
+
+Test(virtio_serial, state_survives_a_round_trip_and_damage)
+{
+    struct vt f, g;
+    set_up(&g);
+    close(peer);
+    set_up(&f);
+    start(&f);
+    assert_round_trip(f.dev, g.dev);
+    fuzz_state(f.dev, g.dev, 300, poke);
+    vt_free(&g);
+    tear_down(&f);
+}
