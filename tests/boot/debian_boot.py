@@ -15,7 +15,9 @@ emulator = os.environ.get("EMULATOR", build + "/vemu-system-x86_64")
 img = build + "/vemu-img"
 patience = int(os.environ.get("PATIENCE", "600"))
 
-DISKS = {"virtio": "-device virtio-blk-pci,drive=d", "nvme": "-device nvme,drive=d,serial=debian"}
+# ata: IDE on pc, AHCI on q35.
+DISKS = {"virtio": "-device virtio-blk-pci,drive=d", "nvme": "-device nvme,drive=d,serial=debian",
+         "ata": "-device ide-hd,drive=d"}
 FIRMWARE = {"bios": "-M pc", "bios35": "-M q35", "uefi": "-M q35 -bios OVMF.fd", "uefipc": "-M pc -bios OVMF.fd"}
 READ = "cat boot/vmlinuz-* boot/initrd.img-* usr/bin/*grep usr/lib/x86_64-linux-gnu/libc.so.6 | sha256sum"
 PARTITION_3 = 135168 * 512

@@ -161,8 +161,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!serial)
         fuzz_fail("no serial port");
     machine_lock(m);
-    if (!cls->create(m, cls, &cfg, NULL))
-        fuzz_fail("the board could not be made: are seabios' files installed?");
+    struct vemu_error *err = NULL;
+    if (!cls->create(m, cls, &cfg, &err))
+        fuzz_fail(vemu_error_message(err));
     machine_reset(m, NULL);
     machine_unlock(m);
     for (size_t at = 1, n = 0; at + RECORD <= size && n < RECORDS_MOST; at += RECORD, n++)

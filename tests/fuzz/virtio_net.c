@@ -241,7 +241,7 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
         break;
     case 2:
     case 3:
-        transmit(t, in, q | 1);
+        transmit(t, in, (q & 2) | 1);
         break;
     case 4:
     case 5: /* receive buffers */
