@@ -50,11 +50,11 @@ static void add_options(struct text *t, enum vemu_config_style style)
 static void add_general(struct text *t, enum vemu_config_style style)
 {
     if (style == VEMU_CONFIG_RUN)
-        text_add(t, "Usage: vemu run --kernel FILE [option...]\n\n"
+        text_add(t, "Usage: vemu run [IMAGE...] [option...]\n\n"
                     "Starts a machine and connects its first serial port to this terminal.\n"
                     "Ctrl-A x leaves, Ctrl-A h shows the other keys.\n");
     else
-        text_add(t, "Usage: vemu-system-ARCH -kernel FILE [option...]\n\n"
+        text_add(t, "Usage: vemu-system-ARCH [option...] [IMAGE]\n\n"
                     "Starts a machine with the options that users of other emulators know.\n"
                     "Ctrl-A x leaves, Ctrl-A h shows the other keys.\n");
     add_options(t, style);
