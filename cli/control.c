@@ -1,4 +1,5 @@
 /* The command as a client of a machine's control socket. */
+#define _GNU_SOURCE
 #include <config.h>
 #if CONFIG_JANSSON
 #include <errno.h>
@@ -122,9 +123,13 @@ void control_close(struct control *c)
 
 json_t *control_send(struct control *c, const json_t *message)
 {
-    char *text = json_dumps(message, JSON_COMPACT);
-    bool sent = text && send_all(c, text, strlen(text)) && send_all(c, "\r\n", 2);
+    char *text = json_dumps(message, JSON_COMPACT), *line = NULL;
+    /* In one piece: the command is carried out at its last brace, and `quit` leaves nobody who
+     * would take the end of the line. */
+    int len = text ? asprintf(&line, "%s\r\n", text) : -1;
+    bool sent = len >= 0 && send_all(c, line, (size_t)len);
 
+    free(len >= 0 ? line : NULL);
     free(text);
     while (sent) {
         json_t *reply = receive(c);
