@@ -213,8 +213,8 @@ static bool ata_post_load(struct device *dev, struct vemu_error **errp)
         (d->phase == ATA_AGAIN) != (d->step != ATA_STEP_NONE) || (block && d->pos == d->drq_end) ||
         (d->phase != ATA_IDLE && !d->block) ||
         (!ata_is_packet(d) && (d->phase == ATA_PACKET || d->raw_header)) ||
-        (d->again & ~d->queued) || d->again != d->queued ||
-        (d->from_disk && d->left && !range_fits(d->lba, d->left, size)) ||
+        (d->raw_header && !atapi_block_bytes(d)) || (d->again & ~d->queued) ||
+        d->again != d->queued || (d->from_disk && d->left && !range_fits(d->lba, d->left, size)) ||
         (d->step == ATA_STEP_DMA && !d->dma)) {
         ata_abort(d);
         return error_set(errp, VEMU_ERROR_FORMAT, "saved state of %s: a command that cannot be",

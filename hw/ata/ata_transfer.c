@@ -253,7 +253,8 @@ void ata_submit(struct ata_device *d, enum vemu_block_op op, uint64_t offset, ui
 
 static void read_block(struct ata_device *d)
 {
-    uint32_t room = d->raw_header ? ATA_BUFFER / atapi_block_bytes(d)
+    /* The buffer has blocks as they are read first, then as they are sent. */
+    uint32_t room = d->raw_header ? ATA_BUFFER / MAX(atapi_block_bytes(d), unit_bytes(d))
                                   : MAX(MIN(d->block, ATA_BUFFER) / unit_bytes(d), 1u);
     uint32_t n = MIN(room, d->left);
 

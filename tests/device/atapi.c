@@ -161,6 +161,7 @@ Test(atapi, raw_sectors_have_their_headers)
     static const uint8_t data_only[12] = {0xbe, 0, 0, 0, 0, 30, 0, 0, 4, 0x10};
     static const uint8_t nothing[12] = {0xbe, 0, 0, 0, 0, 30, 0, 0, 4, 0};
     static const uint8_t channel[12] = {0xbe, 0, 0, 0, 0, 30, 0, 0, 4, 0x10, 1};
+    static const uint8_t headers[12] = {0xbe, 0, 0, 0, 0, 30, 0, 0, 100, 0x20};
     static const uint8_t msf[12] = {0xb9, 0, 0, 0, 2, 30, 0, 2, 32, 0x10};
     static uint8_t buf[4 * 2352];
     struct vt t;
@@ -179,6 +180,10 @@ Test(atapi, raw_sectors_have_their_headers)
     cr_expect_eq(ide_packet(&t, channel, 0, 0), 0x41);
     cr_expect_eq(fetch(&t, msf, 0, buf, sizeof buf), 2 * 2048);
     expect_block(buf, 30);
+    /* Headers alone: what is read is larger than what is sent. */
+    cr_expect_eq(fetch(&t, headers, 4000, buf, sizeof buf), 100 * 4);
+    for (unsigned n = 0; n < 100; n += 33)
+        cr_expect_eq(buf[4 * n + 2], (30 + n) % 75 / 10 << 4 | (30 + n) % 75 % 10, "block %u", n);
     /* By DMA, in as many pieces as it takes. */
     write32(&t.m, PRDT, BUF);
     write32(&t.m, PRDT + 4, (4 * 2352) | 1u << 31);
