@@ -123,11 +123,10 @@ uint64_t virtio_offered(const struct virtio *v, bool legacy)
 
 void virtio_set_features(struct virtio *v, unsigned half, uint32_t value, bool legacy)
 {
-    unsigned shift = 32 * half;
-    uint64_t mask = UINT64_C(0xffffffff) << shift;
-
     if (half > 1)
         return;
+    unsigned shift = 32 * half;
+    uint64_t mask = UINT64_C(0xffffffff) << shift;
     if (v->status & VIRTIO_STATUS_FEATURES_OK) {
         log_msg(device_log(v->dev), LOG_GUEST_ERROR, "%s: features are settled already",
                 v->dev->cls->name);
