@@ -46,7 +46,7 @@ while [ $k -lt "$kills" ]; do
         -drive "file=$dir/disk.qcow2,if=virtio,format=qcow2" </dev/null >"$dir/out" 2>"$dir/log" &
     child=$!
     tries=0
-    until grep -q '^FLUSHED' "$dir/out" 2>/dev/null; do
+    until grep -q "^FLUSHED [0-9]*$(printf '\r')" "$dir/out" 2>/dev/null; do
         tries=$((tries + 1))
         [ $tries -lt 1200 ] && kill -0 $child 2>/dev/null || break
         sleep 0.1
