@@ -2,6 +2,7 @@
 vemu: the wire format as clients of the protocol expect it (one object a line, CR and LF)."""
 import json
 import socket
+import time
 
 
 class Closed(Exception):
@@ -12,7 +13,14 @@ class Client:
     def __init__(self, path, negotiate=True):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(60)
-        self.sock.connect(path)
+        for tries in range(100):
+            try:
+                self.sock.connect(path)
+                break
+            except ConnectionRefusedError:  # its name is there, nobody listens yet
+                if tries == 99:
+                    raise
+                time.sleep(0.02)
         self.buffer = b""
         self.events = []
         self.count = 0
