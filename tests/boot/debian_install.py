@@ -36,7 +36,8 @@ STEPS = {
                          "echo 'GRUB_CMDLINE_LINUX=console=ttyS0' >>/mnt/etc/default/grub && "
                          "echo 'GRUB_TERMINAL=serial' >>/mnt/etc/default/grub && "
                          "chroot /mnt grub-install --target=@TARGET@ && chroot /mnt update-grub",
-    "it is written out": "sync && umount -R /mnt",
+    # What is mounted below (/sys, in use by the system that installs) goes when nobody uses it.
+    "it is written out": "sync && umount -R --lazy /mnt && sync",
 }
 TYPE = {"bios": "21686148-6449-6E6F-744E-656564454649", "uefi": "uefi"}
 
