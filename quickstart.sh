@@ -25,7 +25,7 @@ die() {
 # whose kernel and busybox are downloaded without being installed.
 need_build="gcc libc6-dev make pkg-config zlib1g-dev libzstd-dev liburing-dev libjansson-dev libslirp-dev"
 need_test="libcriterion-dev libcapstone-dev clang-format gdb python3 acpica-tools
-    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-utils seabios ovmf ipxe-qemu"
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-utils seabios ovmf ipxe-qemu xorriso iproute2"
 need_peers="qemu-system-x86 qemu-user python3 gcc-i686-linux-gnu libc6-dev-i386-cross"
 
 # install PACKAGE...: those that are missing; sets "installed" when there were any.
