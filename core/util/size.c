@@ -5,18 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
-static const char suffixes[] = "BKMGTPE";
+#include "core/util/hex.h"
 
-static int digit_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return 255;
-}
+static const char suffixes[] = "BKMGTPE";
 
 /* The number at *text, which is moved past it. */
 static bool scan_number(const char **text, uint64_t *value, bool *hex)
@@ -29,11 +20,11 @@ static bool scan_number(const char **text, uint64_t *value, bool *hex)
         base = 16;
         p += 2;
     }
-    if ((unsigned)digit_value(*p) >= base)
+    if ((unsigned)hex_digit(*p) >= base)
         return false;
-    for (; (unsigned)digit_value(*p) < base; p++) {
+    for (; (unsigned)hex_digit(*p) < base; p++) {
         if (__builtin_mul_overflow(v, base, &v) ||
-            __builtin_add_overflow(v, (uint64_t)digit_value(*p), &v))
+            __builtin_add_overflow(v, (uint64_t)hex_digit(*p), &v))
             return false;
     }
     *text = p;
@@ -60,12 +51,12 @@ static bool scan_fraction(const char **text, uint64_t *numerator, uint64_t *deno
 
     *numerator = 0;
     *denominator = 1;
-    if (digit_value(*p) > 9)
+    if ((unsigned)hex_digit(*p) > 9)
         return false;
-    for (; digit_value(*p) <= 9; p++) {
+    for (; (unsigned)hex_digit(*p) <= 9; p++) {
         if (*denominator > UINT64_C(1000000000000000))
             return false;
-        *numerator = *numerator * 10 + (uint64_t)digit_value(*p);
+        *numerator = *numerator * 10 + (uint64_t)hex_digit(*p);
         *denominator *= 10;
     }
     *text = p;

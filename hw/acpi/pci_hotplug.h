@@ -1,7 +1,7 @@
 /*
  * Hot plug of PCI functions by ACPI, as the systems of PC guests know it: I/O registers that say
  * which slots of a bus were filled or are to be emptied, general-purpose event 1 when that changes,
- * and methods in the DSDT (dsdt.c) that read them and eject. The bus is chosen by a selector: 0 is
+ * and methods in the DSDT (dsdt_hotplug.c) that read them and eject. The bus is chosen by a selector: 0 is
  * the root bus of `pc`; on `q35` each root port has its own number.
  *
  * A function that is plugged has been realized and reset. One that is to be unplugged stays until
