@@ -25,7 +25,7 @@ static bool ring_open(struct chardev *chr, struct opts *opts, const char *what,
     uint64_t size = RING_DEFAULT;
     if (!opts_get_size(opts, what, "size", 1, &size, errp))
         return false;
-    if (size < RING_MIN || size > RING_MAX || (size & (size - 1)))
+    if (size < RING_MIN || size > RING_MAX || !is_power_of_two(size))
         return error_set(errp, VEMU_ERROR_INVALID,
                          "%s: size=%s must be a power of two from 16 to 64M", what,
                          opts_get(opts, "size"));

@@ -27,6 +27,10 @@ static inline uint64_t align_up(uint64_t v, uint64_t align)
 {
     return (v + align - 1) & ~(align - 1);
 }
+static inline bool is_power_of_two(uint64_t v)
+{
+    return v && !(v & (v - 1));
+}
 static inline uint64_t mask_bits(unsigned bits)
 {
     return bits >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << bits) - 1;

@@ -1,8 +1,8 @@
 /*
  * Hot plug of PCI functions by ACPI, as the systems of PC guests know it: I/O registers that say
  * which slots of a bus were filled or are to be emptied, general-purpose event 1 when that changes,
- * and methods in the DSDT (dsdt_hotplug.c) that read them and eject. The bus is chosen by a selector: 0 is
- * the root bus of `pc`; on `q35` each root port has its own number.
+ * and methods in the DSDT (dsdt_hotplug.c) that read them and eject. The bus is chosen by a
+ * selector: 0 is the root bus of `pc`; on `q35` each root port has its own number.
  *
  * A function that is plugged has been realized and reset. One that is to be unplugged stays until
  * the guest ejects its slot; then it is off the bus at once, and freed by the machine's owner

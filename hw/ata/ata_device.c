@@ -93,11 +93,6 @@ void ata_disconnect(struct ata_slot *slot)
 
 static const struct drive_ops drive_ops = {.resume = ata_resume};
 
-static bool power_of_two(uint32_t v)
-{
-    return v && !(v & (v - 1));
-}
-
 static bool check_props(struct ata_device *d, struct vemu_error **errp)
 {
     struct ata_props *p = &d->p;
@@ -113,7 +108,7 @@ static bool check_props(struct ata_device *d, struct vemu_error **errp)
             return error_set(errp, VEMU_ERROR_INVALID, "%s=%.80s is longer than %zu characters",
                              texts[i].name, texts[i].text, texts[i].max);
     }
-    if (p->logical_block_size != ATA_SECTOR || !power_of_two(p->physical_block_size) ||
+    if (p->logical_block_size != ATA_SECTOR || !is_power_of_two(p->physical_block_size) ||
         p->physical_block_size < ATA_SECTOR)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "logical_block_size=%u must be 512 for this device, and "

@@ -386,11 +386,6 @@ static void resized(void *opaque)
 
 static const struct drive_ops drive_ops = {.resume = nvme_resume, .resized = resized};
 
-static bool power_of_two(uint32_t v)
-{
-    return v && !(v & (v - 1));
-}
-
 static bool check_props(struct nvme_props *p, struct vemu_error **errp)
 {
     if (!p->drive)
@@ -404,7 +399,7 @@ static bool check_props(struct nvme_props *p, struct vemu_error **errp)
                          p->serial ? p->serial : "", SERIAL_MAX);
     if (!p->physical_block_size)
         p->physical_block_size = p->logical_block_size;
-    if (!power_of_two(p->logical_block_size) || !power_of_two(p->physical_block_size) ||
+    if (!is_power_of_two(p->logical_block_size) || !is_power_of_two(p->physical_block_size) ||
         p->logical_block_size > p->physical_block_size)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "logical_block_size=%u and physical_block_size=%u must be powers of two, "

@@ -482,24 +482,19 @@ static const struct virtio_class blk_virtio_class = {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static bool power_of_two(uint32_t v)
-{
-    return v && !(v & (v - 1));
-}
-
 static bool check_props(struct blk_props *p, struct vemu_error **errp)
 {
     if (!p->drive)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "property 'drive' is missing: give the id of a -drive or the node name of "
                          "a -blockdev, as in drive=disk0");
-    if (!power_of_two(p->queue_size) || p->queue_size < 4)
+    if (!is_power_of_two(p->queue_size) || p->queue_size < 4)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "queue-size=%u must be a power of two from 4 to %d", p->queue_size,
                          VIRTQ_SIZE_MAX);
     if (!p->physical_block_size)
         p->physical_block_size = p->logical_block_size;
-    if (!power_of_two(p->logical_block_size) || !power_of_two(p->physical_block_size) ||
+    if (!is_power_of_two(p->logical_block_size) || !is_power_of_two(p->physical_block_size) ||
         p->logical_block_size > p->physical_block_size)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "logical_block_size=%u and physical_block_size=%u must be powers of two, "

@@ -252,7 +252,7 @@ static void offer_features(struct virtio_net *s)
 
 static bool check_size(const char *name, uint16_t size, struct vemu_error **errp)
 {
-    return (size >= 64 && !(size & (size - 1))) ||
+    return (size >= 64 && is_power_of_two(size)) ||
            error_set(errp, VEMU_ERROR_INVALID, "%s=%u must be a power of two from 64 to %d", name,
                      size, VIRTQ_SIZE_MAX);
 }

@@ -409,7 +409,7 @@ const struct state_field virtq_state[] = {
 
 bool virtq_check(const struct virtq *q)
 {
-    bool sized = q->size && q->size <= q->size_max && !(q->size & (q->size - 1));
+    bool sized = q->size <= q->size_max && is_power_of_two(q->size);
 
     return q->size_max ? sized && q->in_use <= q->size : !q->enabled && !q->in_use;
 }
