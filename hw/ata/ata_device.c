@@ -5,6 +5,7 @@
 #include "core/device/machine.h"
 #include "core/util/range.h"
 #include "hw/ata/ata_internal.h"
+#include "hw/block/disk_props.h"
 #include "hw/pci/pci_boot.h"
 
 enum { AUTO, ON, OFF };
@@ -122,10 +123,7 @@ static bool attach(struct ata_device *d, struct vemu_error **errp)
     struct drive *drive = d->p.drive;
 
     if (!drive)
-        return ata_is_packet(d) ||
-               error_set(errp, VEMU_ERROR_INVALID,
-                         "property 'drive' is missing: give the id of a -drive or the node name "
-                         "of a -blockdev, as in drive=disk0");
+        return ata_is_packet(d) || disk_has_drive(drive, errp);
     d->sectors = drive->block ? vemu_block_size(drive->block) / ATA_SECTOR : 0;
     if (drive->block && !d->sectors && !ata_is_packet(d))
         return error_set(errp, VEMU_ERROR_INVALID, "drive '%s' has no sectors", drive->id);

@@ -61,7 +61,6 @@ struct ata_props {
     int write_cache; /* auto, on, off */
     int rerror, werror;
     uint32_t logical_block_size, physical_block_size;
-    uint32_t discard_granularity;
     uint16_t rotation_rate;
     struct boot_target boot;
 };

@@ -10,6 +10,7 @@
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
+#include "hw/block/disk_props.h"
 #include "hw/block/nvme_internal.h"
 #include "hw/pci/pci_boot.h"
 
@@ -388,24 +389,14 @@ static const struct drive_ops drive_ops = {.resume = nvme_resume, .resized = res
 
 static bool check_props(struct nvme_props *p, struct vemu_error **errp)
 {
-    if (!p->drive)
-        return error_set(errp, VEMU_ERROR_INVALID,
-                         "property 'drive' is missing: give the id of a -drive or the node name of "
-                         "a -blockdev, as in drive=disk0");
+    if (!disk_has_drive(p->drive, errp))
+        return false;
     if (!p->serial || !*p->serial || strlen(p->serial) > SERIAL_MAX)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "serial=%.80s: a serial number of 1 to %d characters is needed, as in "
                          "serial=disk0",
                          p->serial ? p->serial : "", SERIAL_MAX);
-    if (!p->physical_block_size)
-        p->physical_block_size = p->logical_block_size;
-    if (!is_power_of_two(p->logical_block_size) || !is_power_of_two(p->physical_block_size) ||
-        p->logical_block_size > p->physical_block_size)
-        return error_set(errp, VEMU_ERROR_INVALID,
-                         "logical_block_size=%u and physical_block_size=%u must be powers of two, "
-                         "and the second not smaller",
-                         p->logical_block_size, p->physical_block_size);
-    return true;
+    return disk_check_blocks(p->logical_block_size, &p->physical_block_size, errp);
 }
 
 static bool add_pci_parts(struct nvme *s, struct vemu_error **errp)

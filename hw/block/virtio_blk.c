@@ -17,6 +17,7 @@
 #include "core/memory/dma_list.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
+#include "hw/block/disk_props.h"
 #include "hw/pci/pci_boot.h"
 #include "hw/virtio/virtio.h"
 #include "hw/virtio/virtio_mmio.h"
@@ -484,22 +485,14 @@ static const struct virtio_class blk_virtio_class = {
 
 static bool check_props(struct blk_props *p, struct vemu_error **errp)
 {
-    if (!p->drive)
-        return error_set(errp, VEMU_ERROR_INVALID,
-                         "property 'drive' is missing: give the id of a -drive or the node name of "
-                         "a -blockdev, as in drive=disk0");
+    if (!disk_has_drive(p->drive, errp))
+        return false;
     if (!is_power_of_two(p->queue_size) || p->queue_size < 4)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "queue-size=%u must be a power of two from 4 to %d", p->queue_size,
                          VIRTQ_SIZE_MAX);
-    if (!p->physical_block_size)
-        p->physical_block_size = p->logical_block_size;
-    if (!is_power_of_two(p->logical_block_size) || !is_power_of_two(p->physical_block_size) ||
-        p->logical_block_size > p->physical_block_size)
-        return error_set(errp, VEMU_ERROR_INVALID,
-                         "logical_block_size=%u and physical_block_size=%u must be powers of two, "
-                         "and the second not smaller",
-                         p->logical_block_size, p->physical_block_size);
+    if (!disk_check_blocks(p->logical_block_size, &p->physical_block_size, errp))
+        return false;
     if (p->min_io_size % p->logical_block_size || p->opt_io_size % p->logical_block_size ||
         p->min_io_size / p->logical_block_size > UINT16_MAX)
         return error_set(errp, VEMU_ERROR_INVALID,
