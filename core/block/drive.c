@@ -369,8 +369,10 @@ static void tell_of_error(struct drive *d, enum drive_on_error policy, bool writ
     machine_event(d->machine, "BLOCK_IO_ERROR", items, ARRAY_SIZE(items));
 }
 
-enum drive_on_error drive_error(struct drive *d, enum drive_on_error policy, bool write, int error)
+enum drive_on_error drive_error(struct drive *d, int rerror, int werror, bool write, int error)
 {
+    enum drive_on_error policy = (enum drive_on_error)(write ? werror : rerror);
+
     if (policy == DRIVE_AUTO)
         policy = write ? d->werror : d->rerror;
     if (policy == DRIVE_ENOSPC)

@@ -99,8 +99,9 @@ void drive_resume_all(struct vemu_machine *m);
 /* For machine_destroy, after the devices. */
 void drive_free_all(struct vemu_machine *m);
 
-/* What the policy says about `error` of a read or write (writes: also flushes and the like).
- * DRIVE_STOP: the machine was asked to pause. */
-enum drive_on_error drive_error(struct drive *d, enum drive_on_error policy, bool write, int error);
+/* What is to be done about `error` of a read or write (writes: also flushes and the like). rerror,
+ * werror: the device's properties, enum drive_on_error. DRIVE_STOP: the machine was asked to pause;
+ * DRIVE_REPORT and DRIVE_IGNORE are the others that are returned. */
+enum drive_on_error drive_error(struct drive *d, int rerror, int werror, bool write, int error);
 
 #endif

@@ -45,9 +45,7 @@ static void request_done(struct vemu_block_request *req)
     if (d->aborting || !(d->queued & 1u << r->tag))
         return;
     if (error) {
-        int policy = write ? d->p.werror : d->p.rerror;
-        enum drive_on_error what =
-            drive_error(d->p.drive, (enum drive_on_error)policy, write, error);
+        enum drive_on_error what = drive_error(d->p.drive, d->p.rerror, d->p.werror, write, error);
         if (what == DRIVE_STOP) {
             d->again |= 1u << r->tag;
             return;

@@ -64,11 +64,11 @@ static unsigned compare(struct nvme_slot *slot)
 static unsigned ended_badly(struct nvme_slot *slot, bool write)
 {
     struct nvme *s = slot->s;
-    int policy = write ? s->props.werror : s->props.rerror, error = slot->req.error;
+    int error = slot->req.error;
 
     if (slot->aborted)
         return NVME_ABORT_REQUESTED | NVME_DNR;
-    switch (drive_error(s->props.drive, (enum drive_on_error)policy, write, error)) {
+    switch (drive_error(s->props.drive, s->props.rerror, s->props.werror, write, error)) {
     case DRIVE_STOP:
         return NVME_UNDER_WAY;
     case DRIVE_IGNORE:
@@ -149,9 +149,14 @@ static bool extent(const struct nvme *s, const struct nvme_cmd *cmd, struct exte
     return true;
 }
 
-static bool too_long(const struct nvme *s, uint64_t bytes)
+/* The blocks of a command that carries data, and its memory in slot->data. */
+static unsigned map_extent(struct nvme *s, struct nvme_slot *slot, struct extent *e)
 {
-    return bytes > (uint64_t)NVME_PAGE_MIN << s->props.mdts;
+    if (!extent(s, &slot->cmd, e))
+        return NVME_LBA_OUT_OF_RANGE | NVME_DNR;
+    if (e->bytes > (uint64_t)NVME_PAGE_MIN << s->props.mdts)
+        return NVME_INVALID_FIELD | NVME_DNR;
+    return nvme_map(s, &slot->cmd, e->bytes, &slot->data);
 }
 
 static unsigned transfer(struct nvme *s, struct nvme_slot *slot)
@@ -159,13 +164,8 @@ static unsigned transfer(struct nvme *s, struct nvme_slot *slot)
     const struct nvme_cmd *cmd = &slot->cmd;
     bool read = cmd->opcode == NVME_READ;
     struct extent e;
-    unsigned status;
+    unsigned status = map_extent(s, slot, &e);
 
-    if (!extent(s, cmd, &e))
-        return NVME_LBA_OUT_OF_RANGE | NVME_DNR;
-    if (too_long(s, e.bytes))
-        return NVME_INVALID_FIELD | NVME_DNR;
-    status = nvme_map(s, cmd, e.bytes, &slot->data);
     if (status)
         return status;
     return submit(slot, read ? VEMU_BLOCK_READ : VEMU_BLOCK_WRITE, e.offset, e.bytes,
@@ -193,15 +193,9 @@ static unsigned write_zeroes(struct nvme *s, struct nvme_slot *slot)
 
 static unsigned start_compare(struct nvme *s, struct nvme_slot *slot)
 {
-    const struct nvme_cmd *cmd = &slot->cmd;
     struct extent e;
-    unsigned status;
+    unsigned status = map_extent(s, slot, &e);
 
-    if (!extent(s, cmd, &e))
-        return NVME_LBA_OUT_OF_RANGE | NVME_DNR;
-    if (too_long(s, e.bytes))
-        return NVME_INVALID_FIELD | NVME_DNR;
-    status = nvme_map(s, cmd, e.bytes, &slot->data);
     if (status)
         return status;
     slot->buf = malloc(e.bytes);

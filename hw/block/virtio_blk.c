@@ -154,9 +154,8 @@ static void request_done(struct vemu_block_request *req)
     if (!write)
         dma_list_deliver(&r->data); /* what has nowhere to go is lost, as on a bus */
     if (req->error && !s->resetting) {
-        int policy = write ? s->props.werror : s->props.rerror;
         enum drive_on_error what =
-            drive_error(s->props.drive, (enum drive_on_error)policy, write, req->error);
+            drive_error(s->props.drive, s->props.rerror, s->props.werror, write, req->error);
         if (what == DRIVE_STOP) {
             s->again[r->q->index][r->head / 8] |= (uint8_t)(1u << r->head % 8);
             s->any_again = true;
