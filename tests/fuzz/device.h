@@ -17,8 +17,10 @@
 #ifndef TESTS_FUZZ_DEVICE_H
 #define TESTS_FUZZ_DEVICE_H
 
+#include <stdlib.h>
 #include <string.h>
 #include "core/device/machine.h"
+#include "core/state/state.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
 #include "hw/pci/host_x86.h"
@@ -142,6 +144,42 @@ static inline void fuzz_step(struct fuzz_machine *f, int64_t ns)
 {
     machine_lock(&f->m);
     clock_step(f->m.clocks, ns);
+    machine_unlock(&f->m);
+}
+
+/* The device's state, saved, damaged at some places, loaded. What is refused leaves a machine that
+ * is reset. */
+static inline void fuzz_reload(struct fuzz_machine *f, struct device *dev, struct fuzz_input *in)
+{
+    const struct device_class *cls = dev->cls;
+    struct state_writer *w = state_writer_new();
+    struct state_section section;
+    struct state_reader *reader;
+    const void *data;
+    size_t len;
+
+    machine_lock(&f->m);
+    if (w && state_save_section(w, cls->name, 0, cls->state_version, cls->state, dev) &&
+        state_writer_finish(w, &data, &len)) {
+        reader = state_reader_new(data, len, NULL);
+        if (reader && state_reader_next(reader, &section, NULL)) {
+            uint8_t *copy = malloc(section.len);
+            if (!copy)
+                fuzz_fail("no memory");
+            memcpy(copy, section.data, section.len);
+            for (unsigned n = (unsigned)fuzz_take(in, 1) % 4; n; n--) {
+                size_t at = fuzz_take(in, 2) % section.len;
+                copy[at] = (uint8_t)fuzz_take(in, 1);
+            }
+            section.data = copy;
+            if (!state_load_section(&section, cls->state_version, cls->state, dev, NULL) ||
+                !cls->post_load(dev, NULL))
+                machine_reset(&f->m, NULL);
+            free(copy);
+        }
+        state_reader_free(reader);
+    }
+    state_writer_free(w);
     machine_unlock(&f->m);
 }
 

@@ -1,6 +1,6 @@
 /*
- * What fuzz targets of disks share, on top of device.h: images that can be cut, the machine going
- * on after errors, and a device's state that is saved, damaged and loaded.
+ * What fuzz targets of disks share, on top of device.h: images that can be cut, and the machine
+ * going on after errors.
  */
 #ifndef TESTS_FUZZ_DISK_H
 #define TESTS_FUZZ_DISK_H
@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "core/block/drive.h"
-#include "core/state/state.h"
 #include "tests/fuzz/device.h"
 
 enum { FUZZ_IMAGE = 256 << 10 };
@@ -55,40 +54,12 @@ static inline void fuzz_disk_settle(struct fuzz_machine *f, bool resume)
     machine_unlock(&f->m);
 }
 
-/* What is refused leaves a machine that is reset. */
-static inline void fuzz_reload(struct fuzz_machine *f, struct device *dev, struct fuzz_input *in)
+/* The device at rest; see fuzz_reload. */
+static inline void fuzz_disk_reload(struct fuzz_machine *f, struct device *dev,
+                                    struct fuzz_input *in)
 {
-    const struct device_class *cls = dev->cls;
-    struct state_writer *w = state_writer_new();
-    struct state_section section;
-    struct state_reader *reader;
-    const void *data;
-    size_t len;
-
     fuzz_disk_settle(f, false);
-    machine_lock(&f->m);
-    if (w && state_save_section(w, cls->name, 0, cls->state_version, cls->state, dev) &&
-        state_writer_finish(w, &data, &len)) {
-        reader = state_reader_new(data, len, NULL);
-        if (reader && state_reader_next(reader, &section, NULL)) {
-            uint8_t *copy = malloc(section.len);
-            if (!copy)
-                fuzz_fail("no memory");
-            memcpy(copy, section.data, section.len);
-            for (unsigned n = (unsigned)fuzz_take(in, 1) % 4; n; n--) {
-                size_t at = fuzz_take(in, 2) % section.len;
-                copy[at] = (uint8_t)fuzz_take(in, 1);
-            }
-            section.data = copy;
-            if (!state_load_section(&section, cls->state_version, cls->state, dev, NULL) ||
-                !cls->post_load(dev, NULL))
-                machine_reset(&f->m, NULL);
-            free(copy);
-        }
-        state_reader_free(reader);
-    }
-    state_writer_free(w);
-    machine_unlock(&f->m);
+    fuzz_reload(f, dev, in);
 }
 
 #endif

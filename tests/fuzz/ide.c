@@ -118,7 +118,7 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
         fuzz_disk_settle(f, fuzz_take(in, 1) & 1);
         break;
     case RELOAD:
-        fuzz_reload(f, r->devices[fuzz_take(in, 1) % ARRAY_SIZE(r->devices)], in);
+        fuzz_disk_reload(f, r->devices[fuzz_take(in, 1) % ARRAY_SIZE(r->devices)], in);
         break;
     case CUT: {
         unsigned how = (unsigned)fuzz_take(in, 1);

@@ -216,7 +216,7 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
         fuzz_disk_cut(t->fd, !(arg & 1));
         break;
     case 10:
-        fuzz_reload(f, &f->pci->dev, in);
+        fuzz_disk_reload(f, &f->pci->dev, in);
         place(t);
         break;
     case 11:

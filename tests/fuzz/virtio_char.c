@@ -83,6 +83,8 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
     unsigned op = (unsigned)fuzz_take(in, 1), arg = op >> 4, q = arg % t->v.queues;
     uint8_t bytes[64];
 
+    if (fv_own(&t->v, in, op & 15, q))
+        return;
     switch (op & 15) {
     case 0:
     case 1:
@@ -124,24 +126,11 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
         drain(t);
         loop_iterate(f->m.loop, 0);
         break;
-    case 10:
-        fv_desc(&t->v, q, (unsigned)fuzz_take(in, 1), fv_address(in), (uint32_t)fuzz_take(in, 2),
-                (unsigned)fuzz_take(in, 1) & 7, (unsigned)fuzz_take(in, 1) % (FV_QUEUE_SIZE + 2));
-        break;
-    case 11:
-        fv_available(&t->v, q, (uint16_t)fuzz_take(in, 1) % (FV_QUEUE_SIZE + 1));
-        break;
-    case 12:
-        fv_kick(&t->v, q);
-        break;
     case 13:
         machine_lock(&f->m);
         machine_reset(&f->m, NULL);
         machine_unlock(&f->m);
         fv_place(&t->v);
-        break;
-    case 14:
-        fv_reload(&t->v, in);
         break;
     default: /* emergency write, and the configuration's other fields */
         fv_put(&t->v, FV_MODERN + 0x2000 + (arg & 15), fuzz_take(in, 1), 1 + (arg & 1) * 3);

@@ -107,6 +107,8 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
     struct target *t = (struct target *)f;
     unsigned op = (unsigned)fuzz_take(in, 1), arg = op >> 4, q = arg % QUEUES;
 
+    if (fv_own(&t->v, in, op & 15, q))
+        return;
     switch (op & 15) {
     case 0:
     case 1:
@@ -134,16 +136,6 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
     case 9:
         command(t, in, arg & 1 ? 4 : 2);
         break;
-    case 10:
-        fv_desc(&t->v, q, (unsigned)fuzz_take(in, 1), fv_address(in), (uint32_t)fuzz_take(in, 2),
-                (unsigned)fuzz_take(in, 1) & 7, (unsigned)fuzz_take(in, 1) % (FV_QUEUE_SIZE + 2));
-        break;
-    case 11:
-        fv_available(&t->v, q, (uint16_t)fuzz_take(in, 1) % (FV_QUEUE_SIZE + 1));
-        break;
-    case 12:
-        fv_kick(&t->v, q);
-        break;
     case 13:
         machine_lock(&f->m);
         if (arg & 1)
@@ -153,9 +145,6 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
         machine_unlock(&f->m);
         fv_place(&t->v);
         loop_iterate(f->m.loop, 0);
-        break;
-    case 14:
-        fv_reload(&t->v, in);
         break;
     case 15:
         drain(t->peer);
