@@ -1,8 +1,6 @@
 /* AHCI without a vCPU: registers, commands by PIO, DMA and queues, errors, hostile lists. */
 #include <criterion/criterion.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "hw/pci/msi.h"
@@ -337,21 +335,12 @@ Test(ahci, error_in_a_queue_is_told_by_the_log)
     vt_free(&t);
 }
 
-static void limit_file_size(rlim_t bytes)
-{
-    struct rlimit limit;
-    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    signal(SIGXFSZ, SIG_IGN);
-}
-
 Test(ahci, queued_commands_that_stopped_the_machine_are_saved_and_made_again)
 {
     struct vt t, other;
     struct device *disk = set_up(&t, "drive=disk,werror=stop");
     struct device *copy = set_up(&other, "drive=disk,werror=stop");
-    limit_file_size(64 << 10);
+    vt_limit_file_size(64 << 10);
     for (unsigned slot = 0; slot < 3; slot++) {
         struct ah_command c = fpdma(ATA_CMD_WRITE_FPDMA, 126 + slot, 1, slot);
         write32(&t.m, AH_DATA + 4096 * slot, 9000 + slot);
@@ -366,11 +355,8 @@ Test(ahci, queued_commands_that_stopped_the_machine_are_saved_and_made_again)
     assert_round_trip(t.dev, other.dev);
     for (unsigned at = AH_LIST; at < AH_DATA + 3 * 4096; at += 8)
         write64(&other.m, at, read64(&t.m, at));
-    limit_file_size(RLIM_INFINITY);
-    machine_lock(&other.m);
-    drive_resume_all(&other.m);
-    machine_unlock(&other.m);
-    vt_wait(&other);
+    vt_limit_file_size(RLIM_INFINITY);
+    vt_resume(&other);
     cr_expect_eq(ah_read(&other, AH_SACT), 0);
     struct ah_command c = dma(ATA_CMD_READ_DMA_EXT, 128, 1);
     cr_expect_eq(ah_run(&other, &c), 0x50);

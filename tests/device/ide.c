@@ -1,9 +1,7 @@
 /* IDE without a vCPU: registers, PIO, the bus-master engine, what hostile software does. */
 #include <criterion/criterion.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "tests/device/ata_driver.h"
@@ -495,23 +493,6 @@ Test(ide, smart_is_healthy_and_wants_its_key)
 
 /* ---- errors, trim ---------------------------------------------------------------------------- */
 
-static void limit_file_size(rlim_t bytes)
-{
-    struct rlimit limit;
-    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    signal(SIGXFSZ, SIG_IGN);
-}
-
-static void resume(struct vt *t)
-{
-    machine_lock(&t->m);
-    drive_resume_all(&t->m);
-    machine_unlock(&t->m);
-    vt_wait(t);
-}
-
 Test(ide, write_error_is_reported_or_ignored_as_the_policy_says)
 {
     static const char *const props[] = {"drive=disk,werror=report", "drive=disk,werror=ignore"};
@@ -519,7 +500,7 @@ Test(ide, write_error_is_reported_or_ignored_as_the_policy_says)
         struct vt t;
         uint8_t buf[512] = {0};
         set_up(&t, props[i]);
-        limit_file_size(64 << 10);
+        vt_limit_file_size(64 << 10);
         ide_command(&t, 0, ATA_CMD_WRITE, 300, 1);
         ide_write_data(&t, buf, 512);
         cr_expect_eq(ide_status(&t), i ? 0x50 : 0x51);
@@ -529,7 +510,7 @@ Test(ide, write_error_is_reported_or_ignored_as_the_policy_says)
         ide_command(&t, 0, ATA_CMD_WRITE_DMA, 300, 1);
         cr_expect_eq(run_dma(&t, true) & 7, i ? 4 : 6);
         cr_expect_eq(ide_status(&t), i ? 0x50 : 0x51);
-        limit_file_size(RLIM_INFINITY);
+        vt_limit_file_size(RLIM_INFINITY);
         vt_free(&t);
     }
 }
@@ -540,7 +521,7 @@ Test(ide, command_that_stopped_the_machine_goes_on_where_it_was)
     uint8_t buf[512];
     struct device *disk = set_up(&t, "drive=disk,werror=stop");
     struct device *copy = set_up(&other, "drive=disk,werror=stop");
-    limit_file_size(64 << 10);
+    vt_limit_file_size(64 << 10);
     /* In the middle of a PIO write. */
     ide_command(&t, 0, ATA_CMD_WRITE, 127, 2);
     put_sector(buf, 5001);
@@ -550,33 +531,33 @@ Test(ide, command_that_stopped_the_machine_goes_on_where_it_was)
     ide_write_data(&t, buf, 512);
     cr_expect_eq(ide_status(&t), 0x80);
     cr_expect(machine_take_requests(&t.m) & 1u << MACHINE_REQUEST_PAUSE);
-    resume(&t);
+    vt_resume(&t);
     cr_expect_eq(ide_status(&t), 0x80, "it failed again");
     /* The saved state has the command, and its data. */
     assert_round_trip(disk, copy);
-    limit_file_size(RLIM_INFINITY);
-    resume(&t);
+    vt_limit_file_size(RLIM_INFINITY);
+    vt_resume(&t);
     cr_expect_eq(ide_status(&t), 0x50);
     expect_on_disk(&t, 127, 5001);
     expect_on_disk(&t, 128, 5002);
-    resume(&other);
+    vt_resume(&other);
     cr_expect_eq(ide_status(&other), 0x50);
     expect_on_disk(&other, 128, 5002);
     vt_free(&other);
     /* A DMA write. */
-    limit_file_size(64 << 10);
+    vt_limit_file_size(64 << 10);
     put_prd(&t, 0, BUF, 1024, true);
     write32(&t.m, BUF, 77);
     ide_command(&t, 0, ATA_CMD_WRITE_DMA, 200, 2);
     cr_expect_eq(run_dma(&t, true) & 5, 1, "still active");
-    limit_file_size(RLIM_INFINITY);
-    resume(&t);
+    vt_limit_file_size(RLIM_INFINITY);
+    vt_resume(&t);
     cr_expect_eq(in8(&t.m, AT_BUS_MASTER + 2), 4);
     ide_command(&t, 0, ATA_CMD_READ, 200, 1);
     cr_assert_eq(ide_status(&t), 0x58);
     cr_expect_eq(in32(&t.m, 0x1f0), 77);
     /* A reset forgets it. */
-    limit_file_size(64 << 10);
+    vt_limit_file_size(64 << 10);
     out8(&t.m, 0x3f6, 4);
     out8(&t.m, 0x3f6, 0);
     ide_command(&t, 0, ATA_CMD_WRITE, 300, 1);
@@ -584,8 +565,8 @@ Test(ide, command_that_stopped_the_machine_goes_on_where_it_was)
     cr_expect_eq(ide_status(&t), 0x80);
     out8(&t.m, 0x3f6, 4);
     out8(&t.m, 0x3f6, 0);
-    limit_file_size(RLIM_INFINITY);
-    resume(&t);
+    vt_limit_file_size(RLIM_INFINITY);
+    vt_resume(&t);
     cr_expect_eq(ide_status(&t), 0x50);
     vt_free(&t);
 }

@@ -1,9 +1,7 @@
 /* nvme without a vCPU: registers, queues, admin and I/O commands, interrupts, hostile drivers,
  * errors of the host. */
 #include <criterion/criterion.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include "core/device/machine.h"
 #include "core/util/range.h"
 #include "hw/block/nvme.h"
@@ -902,31 +900,14 @@ Test(nvme, a_reset_waits_for_what_is_under_way_and_leaves_memory_alone)
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-static void limit_file_size(rlim_t bytes)
-{
-    struct rlimit limit;
-    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    signal(SIGXFSZ, SIG_IGN);
-}
-
-static void resume(struct nt *n)
-{
-    machine_lock(&n->t.m);
-    drive_resume_all(&n->t.m);
-    machine_unlock(&n->t.m);
-    vt_wait(&n->t);
-}
-
 /* A controller whose write to block 4096 fails, and stops the machine. */
 static void stop_at_write(struct nt *n)
 {
-    limit_file_size(RLIM_INFINITY);
+    vt_limit_file_size(RLIM_INFINITY);
     nt_plug(n, "raw", 4 * MIB, "drive=disk,serial=s,werror=stop");
     nt_start(n);
     fill(n, DATA, 512, 9);
-    limit_file_size(MIB);
+    vt_limit_file_size(MIB);
     nt_put(n, 1, NVME_WRITE, blocks(4096, 1, DATA, 0));
     nt_ring(n, 1);
     cr_expect_eq(nt_poll(n, 1), NT_NONE, "not answered");
@@ -938,16 +919,16 @@ Test(nvme, a_failed_write_is_reported_or_ignored)
     struct nt n;
     nt_plug(&n, "raw", 4 * MIB, "drive=disk,serial=s,werror=report");
     nt_start(&n);
-    limit_file_size(MIB);
+    vt_limit_file_size(MIB);
     cr_expect_eq(nt_do(&n, 1, NVME_WRITE, blocks(4096, 1, DATA, 0)), 0x280);
     cr_expect_eq(nt_do(&n, 1, NVME_WRITE, blocks(0, 1, DATA, 0)), 0);
     get_log(&n, 2, 128, 0, 0);
     cr_expect_eq(read64(&n.t.m, NT_PAGE + 160), 1, "a media error");
     nt_free(&n);
-    limit_file_size(RLIM_INFINITY);
+    vt_limit_file_size(RLIM_INFINITY);
     nt_plug(&n, "raw", 4 * MIB, "drive=disk,serial=s,werror=ignore");
     nt_start(&n);
-    limit_file_size(MIB);
+    vt_limit_file_size(MIB);
     cr_expect_eq(nt_do(&n, 1, NVME_WRITE, blocks(4096, 1, DATA, 0)), 0);
     nt_free(&n);
 }
@@ -956,13 +937,13 @@ Test(nvme, a_failed_write_is_repeated_when_the_machine_goes_on)
 {
     struct nt n;
     stop_at_write(&n);
-    resume(&n);
+    vt_resume(&n.t);
     cr_expect_eq(nt_poll(&n, 1), NT_NONE, "it fails again");
     /* The driver may use its place in the queue for something else. */
     for (unsigned i = 0; i < 20; i++)
         cr_expect_eq(nt_do(&n, 1, NVME_READ, blocks(0, 1, DATA + 0x1000, 0)), 0);
-    limit_file_size(RLIM_INFINITY);
-    resume(&n);
+    vt_limit_file_size(RLIM_INFINITY);
+    vt_resume(&n.t);
     cr_expect_eq(nt_poll(&n, 1), 0);
     cr_expect_eq(nt_do(&n, 1, NVME_READ, blocks(4096, 1, BACK, 0)), 0);
     expect_filled(&n, BACK, 512, 9);
@@ -983,8 +964,8 @@ Test(nvme, what_is_to_be_repeated_can_be_aborted_deleted_and_forgotten)
     nt_free(&n);
     stop_at_write(&n);
     nt_start(&n);
-    limit_file_size(RLIM_INFINITY);
-    resume(&n);
+    vt_limit_file_size(RLIM_INFINITY);
+    vt_resume(&n.t);
     cr_expect_eq(nt_poll(&n, 1), NT_NONE);
     cr_expect_eq(nt_do(&n, 1, NVME_READ, blocks(4096, 1, BACK, 0)), 0);
     cr_expect_eq(read32(&n.t.m, BACK), 0, "it was not written");
@@ -1084,8 +1065,8 @@ Test(nvme, state_survives_a_round_trip_and_damage)
     g.t = saved;
     for (unsigned at = 0x10000; at < DATA + 0x2000; at += 8)
         write64(&g.t.m, at, read64(&f.t.m, at));
-    limit_file_size(RLIM_INFINITY);
-    resume(&g);
+    vt_limit_file_size(RLIM_INFINITY);
+    vt_resume(&g.t);
     cr_expect_eq(nt_poll(&g, 1), 0, "what had failed in the other machine");
     nt_ring(&g, 1);
     cr_expect_eq(nt_poll(&g, 1), 0);

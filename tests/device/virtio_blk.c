@@ -1,9 +1,7 @@
 /* virtio-blk over PCI, without a vCPU: identity, both interfaces, requests, hostile rings, errors.
  */
 #include <criterion/criterion.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include "core/device/event.h"
 #include "core/util/endian.h"
 #include "hw/block/virtio_blk.h"
@@ -752,15 +750,6 @@ Test(virtio_blk, a_reset_waits_for_what_is_under_way_and_leaves_memory_alone)
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-static void limit_file_size(rlim_t bytes)
-{
-    struct rlimit limit;
-    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    signal(SIGXFSZ, SIG_IGN);
-}
-
 static const char *item_text(const struct machine_event *e, const char *key)
 {
     for (unsigned i = 0; i < e->count; i++) {
@@ -832,7 +821,7 @@ Test(virtio_blk, a_failed_write_is_reported_ignored_or_repeated_later)
     vt_plug(&t, &virtio_blk_pci_class, "drive=disk,werror=report");
     cr_assert(vt_start(&t, V1, 1, true));
     fill(&t, DATA, 512, 9);
-    limit_file_size(MIB);
+    vt_limit_file_size(MIB);
     cr_expect_eq(request(&t, OUT, 4096, DATA, 512), 1);
     expect_io_error(&t.m, "report");
     cr_expect_eq(request(&t, OUT, 0, DATA, 512), 0);
@@ -846,20 +835,20 @@ Test(virtio_blk, a_failed_write_is_reported_ignored_or_repeated_later)
     cr_expect_eq(s->rd_bytes, 1024);
     vt_free(&t);
 
-    limit_file_size(RLIM_INFINITY);
+    vt_limit_file_size(RLIM_INFINITY);
     vt_machine(&t, "raw", 4 * MIB);
     vt_plug(&t, &virtio_blk_pci_class, "drive=disk,werror=ignore");
     cr_assert(vt_start(&t, V1, 1, true));
-    limit_file_size(MIB);
+    vt_limit_file_size(MIB);
     cr_expect_eq(request(&t, OUT, 4096, DATA, 512), 0);
     vt_free(&t);
 
-    limit_file_size(RLIM_INFINITY);
+    vt_limit_file_size(RLIM_INFINITY);
     vt_machine(&t, "raw", 4 * MIB);
     vt_plug(&t, &virtio_blk_pci_class, "drive=disk,werror=stop");
     cr_assert(vt_start(&t, V1, 1, true));
     fill(&t, DATA, 512, 9);
-    limit_file_size(MIB);
+    vt_limit_file_size(MIB);
     chain(&t, OUT, 4096, DATA, 512);
     vt_avail(&t, 0, 0);
     vt_kick(&t, 0);
@@ -870,16 +859,10 @@ Test(virtio_blk, a_failed_write_is_reported_ignored_or_repeated_later)
     expect_io_error(&t.m, "stop");
     cr_expect_eq(drive_find(&t.m, "disk")->status, DRIVE_FAILED);
     /* A second try fails as well. */
-    machine_lock(&t.m);
-    drive_resume_all(&t.m);
-    machine_unlock(&t.m);
-    vt_wait(&t);
+    vt_resume(&t);
     cr_expect_eq(vt_used_index(&t, 0), 0);
-    limit_file_size(RLIM_INFINITY);
-    machine_lock(&t.m);
-    drive_resume_all(&t.m);
-    machine_unlock(&t.m);
-    vt_wait(&t);
+    vt_limit_file_size(RLIM_INFINITY);
+    vt_resume(&t);
     cr_expect_eq(vt_used_index(&t, 0), 1);
     cr_expect_eq(drive_find(&t.m, "disk")->status, DRIVE_FINE);
     cr_expect_eq(read8(&t.m, STATUS), 0);

@@ -1,6 +1,7 @@
 #include "tests/device/virtio_driver.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +219,23 @@ void vt_wait(struct vt *t)
     machine_lock(&t->m);
     drive_drain_all(&t->m);
     machine_unlock(&t->m);
+}
+
+void vt_resume(struct vt *t)
+{
+    machine_lock(&t->m);
+    drive_resume_all(&t->m);
+    machine_unlock(&t->m);
+    vt_wait(t);
+}
+
+void vt_limit_file_size(rlim_t bytes)
+{
+    struct rlimit limit;
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 uint16_t vt_used_index(struct vt *t, unsigned queue)

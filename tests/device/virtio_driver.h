@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include "core/block/drive.h"
 #include "hw/pci/pci.h"
 #include "tests/device/device_test.h"
@@ -67,6 +68,10 @@ void vt_avail(struct vt *t, unsigned queue, uint16_t head);
 void vt_kick(struct vt *t, unsigned queue);
 /* Until nothing is under way. */
 void vt_wait(struct vt *t);
+/* Requests that stopped the machine are made again, until nothing is under way. */
+void vt_resume(struct vt *t);
+/* The host writes no file beyond: what is written there fails, until another limit. */
+void vt_limit_file_size(rlim_t bytes);
 uint16_t vt_used_index(struct vt *t, unsigned queue);
 
 #endif
