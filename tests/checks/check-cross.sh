@@ -15,7 +15,10 @@ failed() {
 }
 
 echo "1..3"
-if sh "$VEMU_SRC/configure" --host=$triplet --disable-capstone --enable-debug >configure.out 2>&1 &&
+libs=$PWD/libraries
+if sh "$VEMU_SRC/tests/checks/fetch-cross.sh" "$libs" arm64 >configure.out 2>&1 &&
+    CFLAGS=-I$libs/usr/include/pixman-1 LDFLAGS=-L$libs/usr/lib/$triplet PKG_CONFIG=false \
+        sh "$VEMU_SRC/configure" --host=$triplet --disable-capstone --enable-debug >>configure.out 2>&1 &&
     make -s -j "$(nproc)" all test-programs >make.out 2>&1; then
     echo "ok 1 - cross build for $triplet"
 else
@@ -31,7 +34,7 @@ fi
 image=${VEMU_BUILD:-.}/tests/guest/fpu.img
 if ! command -v qemu-aarch64 >/dev/null || [ ! -f "$image" ]; then
     echo "ok 3 - its interpreter runs the guest test fpu # SKIP no qemu-aarch64, or the image is not built"
-elif timeout -k 5 120 qemu-aarch64 -L /usr/$triplet ./vemu-system-x86_64 -M pc -cpu max -m 128 \
+elif timeout -k 5 120 qemu-aarch64 -L /usr/$triplet -E LD_LIBRARY_PATH="$libs/usr/lib/$triplet" ./vemu-system-x86_64 -M pc -cpu max -m 128 \
     -display none -nodefaults -serial stdio -device isa-debug-exit,iobase=0x501,iosize=2 -no-reboot \
     -kernel "$image" </dev/null >guest.out 2>&1
     ! grep -q '^ok' guest.out || grep -q '^not ok' guest.out; then

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Includes follow the arrows  cli, ui -> libvemu -> hw, tcg, accel -> core  (docs/ARCHITECTURE.md).
+# Includes follow the arrows  cli -> libvemu -> ui, hw, tcg, accel -> core  (docs/ARCHITECTURE.md).
 # usage: check-includes.sh [TREE]; prints TAP, one test for each layer.
 set -u
 cd "${1:-${VEMU_SRC:-.}}" || exit 1
@@ -14,9 +14,9 @@ awk '
         may["tcg"] = "tcg/ core/"
         may["accel"] = "accel/ tcg/ core/"
         may["hw"] = "hw/ core/"
-        may["libvemu"] = "libvemu/ hw/ tcg/ accel/ core/"
+        may["libvemu"] = "libvemu/ ui/ hw/ tcg/ accel/ core/"
         may["public"] = "libvemu/include/vemu/"
-        may["ui"] = "ui/ libvemu/ core/"
+        may["ui"] = "ui/ core/"
         may["cli"] = "cli/ libvemu/include/vemu/"
         may["examples"] = "libvemu/include/vemu/"
         n_layers = split("core tcg accel hw libvemu public ui cli examples", layers)

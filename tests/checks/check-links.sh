@@ -5,7 +5,7 @@
 set -u
 cd "${1:-${VEMU_BUILD:-.}/lib}" || { echo "Bail out! no archives"; exit 1; }
 
-for layer in core tcg accel hw libvemu; do
+for layer in core tcg accel hw ui libvemu; do
     [ -f $layer.a ] || continue
     nm -A $layer.a 2>/dev/null | sed "s/^/$layer /"
 done | awk '
@@ -14,8 +14,9 @@ done | awk '
         may["tcg"] = " core tcg "
         may["accel"] = " core tcg accel "
         may["hw"] = " core hw "
-        may["libvemu"] = " core tcg accel hw libvemu "
-        n = split("core tcg accel hw libvemu", layers)
+        may["ui"] = " core ui "
+        may["libvemu"] = " core tcg accel hw ui libvemu "
+        n = split("core tcg accel hw ui libvemu", layers)
     }
     {
         layer = $1; object = $2; sub(/^[^:]*:/, "", object); sub(/:.*/, "", object)
