@@ -23,6 +23,7 @@
 struct vcpu;
 struct accel;
 struct chardev;
+struct clipboard_peer;
 struct irq_taps;
 struct vemu_block_context;
 
@@ -55,6 +56,9 @@ struct vemu_machine {
     struct list netdevs;              /* struct netdev: network back ends */
     struct list boot_targets;         /* core/device/boot_target.h */
     unsigned net_addresses;           /* given out by net_address_default */
+
+    struct list clipboard_peers;            /* core/display/clipboard.h */
+    struct clipboard_peer *clipboard_owner; /* NULL: there is no text */
 
     struct vcpu **vcpus;
     unsigned vcpu_count;
