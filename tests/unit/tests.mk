@@ -1,5 +1,7 @@
 # The criterion programs come from Makefile.in; the project's checks on itself run with this layer.
 TESTS_unit += $(addprefix $(srcdir)/,$(call find,tests/checks/check-*.sh))
+# The viewer's side of TLS and of passwords is the libraries' own.
+tests/vemu-unit-tests: LIBS += $(if $(filter yes,$(GNUTLS)),-lgnutls) $(if $(filter yes,$(NETTLE)),-lnettle)
 check-unit check-programs: libvemu.so.0 tools/coverage-x86
 
 # 1,000 machines created, run and destroyed in one process; in a build with --enable-sanitizer=address
