@@ -10,6 +10,7 @@
 #include "core/cpu/cpu.h"
 #include "core/device/event.h"
 #include "core/device/rng.h"
+#include "core/input/input.h"
 #include "core/net/net.h"
 #include "core/util/error.h"
 #include "core/util/range.h"
@@ -40,6 +41,8 @@ bool machine_init(struct vemu_machine *m, struct vemu_error **errp)
     }
     m->loop = loop_new(m->clocks, &m->lock, errp);
     if (m->loop)
+        m->input = input_router_new(m, errp);
+    if (m->input)
         m->memory = mem_space_new("memory", MEMORY_SPACE_SIZE, &m->lock, errp);
     if (!m->memory) {
         machine_destroy(m);
@@ -95,6 +98,7 @@ void machine_destroy(struct vemu_machine *m)
     mem_space_free(m->memory);
     while (!list_empty(&m->rams.blocks))
         ram_block_free(&m->rams, list_entry(m->rams.blocks.next, struct ram_block, node));
+    input_router_free(m->input);
     if (m->loop)
         loop_free(m->loop);
     if (m->clocks)

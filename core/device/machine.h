@@ -24,6 +24,7 @@ struct vcpu;
 struct accel;
 struct chardev;
 struct clipboard_peer;
+struct input_router;
 struct irq_taps;
 struct vemu_block_context;
 
@@ -55,6 +56,7 @@ struct vemu_machine {
     struct list rngs;                 /* core/device/rng.h */
     struct list netdevs;              /* struct netdev: network back ends */
     struct list boot_targets;         /* core/device/boot_target.h */
+    struct input_router *input;       /* core/input/input.h */
     unsigned net_addresses;           /* given out by net_address_default */
 
     struct list clipboard_peers;            /* core/display/clipboard.h */

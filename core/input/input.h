@@ -6,7 +6,9 @@
  *
  * Senders hand in groups of events from any thread, with any lock: they are queued, bounded, and
  * given to devices on the machine's loop. Of several sinks that take a kind of event, the one that
- * was made or activated last gets it; a key or button goes up at the sink where it went down.
+ * was made or activated last gets it; a key or button goes up at the sink where it went down, and
+ * wheels go where buttons go. A device whose guest has to start it adds its sink when that
+ * happened, and removes it when the guest resets it: until then keys are for the one before.
  * Absolute motion on a machine whose pointer is relative becomes the difference to the last one.
  *
  * Locks: functions marked M with the machine lock held.
@@ -29,8 +31,12 @@ enum { INPUT_ABS_MAX = 0x7fff };
 
 struct input_event {
     uint16_t type, code; /* EV_KEY, EV_REL, EV_ABS */
-    int32_t value;       /* EV_KEY: 1 down, 0 up, 2 repeated; EV_REL: counts; EV_ABS: position */
+    int32_t value;       /* EV_KEY: 1 down, 0 up; EV_REL: counts; EV_ABS: position */
 };
+
+/* The machine's own; on a machine that was made, never NULL. */
+struct input_router *input_router_new(struct vemu_machine *m, struct vemu_error **errp);
+void input_router_free(struct input_router *r);
 
 /* ---- devices --------------------------------------------------------------------------------- */
 
@@ -38,7 +44,8 @@ enum { INPUT_TAKES_KEYS = 1, INPUT_TAKES_BUTTONS = 2, INPUT_TAKES_REL = 4, INPUT
 enum { INPUT_LED_NUM = 1, INPUT_LED_CAPS = 2, INPUT_LED_SCROLL = 4 };
 
 struct input_sink_ops {
-    /* M. Events of one group, then sync. */
+    /* M. Events of one group, then sync. Keys and buttons only ever change: devices or guests
+     * repeat by themselves. Neither adds nor removes sinks. */
     void (*event)(void *opaque, const struct input_event *e);
     void (*sync)(void *opaque);
 };
