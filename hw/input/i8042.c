@@ -1,10 +1,8 @@
 /*
- * 8042 keyboard controller of the PS/2 kind (two serial ports), with a keyboard and a mouse that
- * answer their commands, so that guests find what they look for.
+ * 8042 keyboard controller of the PS/2 kind: two serial ports, with a keyboard and a mouse.
  *
- * Specification: IBM PS/2 Hardware Interface Technical Reference, chapters "Keyboard and Auxiliary
- * Device Controller", "Keyboards" and the mouse's command set. Serial transfer times are not
- * modelled: an answer stands in the output buffer at once.
+ * Specification: IBM PS/2 Hardware Interface Technical Reference, chapter "Keyboard and Auxiliary
+ * Device Controller". The devices are in ps2_keyboard.c and ps2_mouse.c.
  */
 #include "hw/input/i8042.h"
 
@@ -12,6 +10,7 @@
 #include "core/state/state.h"
 #include "core/util/range.h"
 #include "hw/create.h"
+#include "hw/input/ps2.h"
 #include "hw/misc/isa_port.h"
 
 enum {
@@ -56,39 +55,7 @@ enum {
     NO_PASSWORD = 0xf1,
     SELF_TEST_OK = 0x55,
 };
-/* Device answers and commands. */
-enum {
-    DEV_ACK = 0xfa,
-    DEV_RESEND = 0xfe,
-    DEV_BAT_OK = 0xaa,
-    KBD_SET_LEDS = 0xed,
-    KBD_ECHO = 0xee,
-    KBD_SCAN_SET = 0xf0,
-    MOUSE_SCALE_1 = 0xe6,
-    MOUSE_SCALE_2 = 0xe7,
-    MOUSE_RESOLUTION = 0xe8,
-    MOUSE_STATUS = 0xe9,
-    MOUSE_STREAM = 0xea,
-    MOUSE_READ = 0xeb,
-    MOUSE_WRAP_OFF = 0xec,
-    MOUSE_WRAP = 0xee,
-    MOUSE_REMOTE = 0xf0,
-    DEV_IDENTIFY = 0xf2,
-    DEV_RATE = 0xf3,
-    DEV_ENABLE = 0xf4,
-    DEV_DISABLE = 0xf5,
-    DEV_DEFAULTS = 0xf6,
-    DEV_RESET = 0xff,
-};
-enum { QUEUE_SIZE = 32 };
-enum source { FROM_CONTROLLER, FROM_KEYBOARD, FROM_AUX, SOURCES };
-
-struct queue {
-    uint8_t data[QUEUE_SIZE];
-    uint8_t aux; /* the controller's: what it puts in the buffer is marked as from the mouse */
-    uint8_t head, count;
-};
-
+enum { SET2_BREAK = 0xf0 };
 struct i8042 {
     struct device dev;
     struct i8042_config cfg;
@@ -98,48 +65,73 @@ struct i8042 {
     uint8_t pending; /* controller command that waits for its data byte, or 0 */
     uint8_t buffer;  /* the output buffer */
     bool full, from_aux;
+    uint8_t answer; /* of a controller command */
+    bool answered, answer_from_aux;
+    bool released; /* translation: a break code's first byte came */
     bool keyboard_irq_level, aux_irq_level;
-    struct queue queue[SOURCES];
-
-    uint8_t kbd_command; /* keyboard command that waits for its argument, or 0 */
-    uint8_t kbd_leds, kbd_scan_set, kbd_rate, kbd_last;
-    bool kbd_enabled;
-    uint8_t mouse_command;
-    uint8_t mouse_rate, mouse_resolution, mouse_last;
-    bool mouse_enabled, mouse_scale_2, mouse_remote, mouse_wrap;
+    struct ps2_keyboard keyboard;
+    struct ps2_mouse mouse;
 
     struct mem_region data_region, command_region;
 };
 
 /* ---- output buffer --------------------------------------------------------------------------- */
 
-static bool put(struct i8042 *s, enum source from, uint8_t byte)
+/* What a key's code of set 2 is in set 1. */
+static uint8_t translated(uint8_t code)
 {
-    struct queue *q = &s->queue[from];
-    if (q->count == QUEUE_SIZE)
-        return false;
-    q->data[(q->head + q->count++) % QUEUE_SIZE] = byte;
-    return true;
+    static const uint8_t table[] = {
+        0xff, 0x43, 0x41, 0x3f, 0x3d, 0x3b, 0x3c, 0x58, 0x64, 0x44, 0x42, 0x40, 0x3e, 0x0f, 0x29,
+        0x59, 0x65, 0x38, 0x2a, 0x70, 0x1d, 0x10, 0x02, 0x5a, 0x66, 0x71, 0x2c, 0x1f, 0x1e, 0x11,
+        0x03, 0x5b, 0x67, 0x2e, 0x2d, 0x20, 0x12, 0x05, 0x04, 0x5c, 0x68, 0x39, 0x2f, 0x21, 0x14,
+        0x13, 0x06, 0x5d, 0x69, 0x31, 0x30, 0x23, 0x22, 0x15, 0x07, 0x5e, 0x6a, 0x72, 0x32, 0x24,
+        0x16, 0x08, 0x09, 0x5f, 0x6b, 0x33, 0x25, 0x17, 0x18, 0x0b, 0x0a, 0x60, 0x6c, 0x34, 0x35,
+        0x26, 0x27, 0x19, 0x0c, 0x61, 0x6d, 0x73, 0x28, 0x74, 0x1a, 0x0d, 0x62, 0x6e, 0x3a, 0x36,
+        0x1c, 0x1b, 0x75, 0x2b, 0x63, 0x76, 0x55, 0x56, 0x77, 0x78, 0x79, 0x7a, 0x0e, 0x7b, 0x7c,
+        0x4f, 0x7d, 0x4b, 0x47, 0x7e, 0x7f, 0x6f, 0x52, 0x53, 0x50, 0x4c, 0x4d, 0x48, 0x01, 0x45,
+        0x57, 0x4e, 0x51, 0x4a, 0x37, 0x49, 0x46, 0x54, 0x80, 0x81, 0x82, 0x41, 0x54};
+    return code < ARRAY_SIZE(table) ? table[code] : code;
+}
+
+/* Everything that comes from the keyboard is translated, answers too. */
+static bool take_keyboard(struct i8042 *s, uint8_t *byte)
+{
+    while (ps2_keyboard_read(&s->keyboard, byte)) {
+        if (!(s->ram[0] & CB_TRANSLATE)) {
+            s->released = false;
+            return true;
+        }
+        if (*byte == SET2_BREAK) {
+            s->released = true;
+            continue;
+        }
+        *byte = (uint8_t)(translated(*byte) | (s->released ? 0x80 : 0));
+        s->released = false;
+        return true;
+    }
+    return false;
+}
+
+static void fill(struct i8042 *s)
+{
+    s->full = true;
+    if (s->answered) {
+        s->buffer = s->answer;
+        s->from_aux = s->answer_from_aux;
+        s->answered = false;
+    } else if (!(s->ram[0] & CB_KEYBOARD_OFF) && take_keyboard(s, &s->buffer)) {
+        s->from_aux = false;
+    } else if (!(s->ram[0] & CB_AUX_OFF) && ps2_mouse_read(&s->mouse, &s->buffer)) {
+        s->from_aux = true;
+    } else {
+        s->full = false;
+    }
 }
 
 static void update(struct i8042 *s)
 {
-    if (!s->full) {
-        static const uint8_t off[SOURCES] = {0, CB_KEYBOARD_OFF, CB_AUX_OFF};
-        for (unsigned from = 0; from < SOURCES; from++) {
-            struct queue *q = &s->queue[from];
-            if (!q->count || s->ram[0] & off[from])
-                continue;
-            s->buffer = q->data[q->head];
-            q->head = (q->head + 1) % QUEUE_SIZE;
-            q->count--;
-            s->full = true;
-            s->from_aux = from == FROM_AUX || (from == FROM_CONTROLLER && q->aux);
-            if (!q->count)
-                q->aux = 0;
-            break;
-        }
-    }
+    if (!s->full)
+        fill(s);
     bool keyboard = s->full && !s->from_aux && s->ram[0] & CB_KEYBOARD_IRQ;
     bool aux = s->full && s->from_aux && s->ram[0] & CB_AUX_IRQ;
     if (keyboard != s->keyboard_irq_level) {
@@ -152,203 +144,17 @@ static void update(struct i8042 *s)
     }
 }
 
+static void port_filled(void *dev)
+{
+    update(container_of(dev, struct i8042, dev));
+}
+
+/* A controller command throws away what its own earlier ones left. */
 static void answer(struct i8042 *s, uint8_t byte)
 {
-    /* A controller command throws away what its own earlier ones left. */
-    s->queue[FROM_CONTROLLER] = (struct queue){0};
-    put(s, FROM_CONTROLLER, byte);
-}
-
-/* ---- keyboard -------------------------------------------------------------------------------- */
-
-static void keyboard_defaults(struct i8042 *s)
-{
-    s->kbd_command = s->kbd_leds = 0;
-    s->kbd_scan_set = 2;
-    s->kbd_rate = 0x2b;
-    s->kbd_enabled = true;
-}
-
-static void keyboard_send(struct i8042 *s, uint8_t byte)
-{
-    if (put(s, FROM_KEYBOARD, byte))
-        s->kbd_last = byte;
-}
-
-static void keyboard_argument(struct i8042 *s, uint8_t value)
-{
-    uint8_t command = s->kbd_command;
-
-    s->kbd_command = 0;
-    keyboard_send(s, DEV_ACK);
-    if (command == KBD_SET_LEDS)
-        s->kbd_leds = value & 7;
-    else if (command == DEV_RATE)
-        s->kbd_rate = value & 0x7f;
-    else if (value == 0)
-        keyboard_send(s, s->kbd_scan_set);
-    else if (value <= 3)
-        s->kbd_scan_set = value;
-}
-
-static void keyboard_write(struct i8042 *s, uint8_t value)
-{
-    if (s->kbd_command && value < KBD_SET_LEDS) {
-        keyboard_argument(s, value);
-        return;
-    }
-    s->kbd_command = 0;
-    switch (value) {
-    case KBD_SET_LEDS:
-    case KBD_SCAN_SET:
-    case DEV_RATE:
-        s->kbd_command = value;
-        keyboard_send(s, DEV_ACK);
-        break;
-    case KBD_ECHO:
-        keyboard_send(s, KBD_ECHO);
-        break;
-    case DEV_IDENTIFY:
-        keyboard_send(s, DEV_ACK);
-        keyboard_send(s, 0xab);
-        /* 0x83; the controller translates it like a scan code. */
-        keyboard_send(s, s->ram[0] & CB_TRANSLATE ? 0x41 : 0x83);
-        break;
-    case DEV_ENABLE:
-        s->kbd_enabled = true;
-        keyboard_send(s, DEV_ACK);
-        break;
-    case DEV_DISABLE:
-        keyboard_defaults(s);
-        s->kbd_enabled = false;
-        keyboard_send(s, DEV_ACK);
-        break;
-    case DEV_DEFAULTS:
-        keyboard_defaults(s);
-        keyboard_send(s, DEV_ACK);
-        break;
-    case DEV_RESEND:
-        put(s, FROM_KEYBOARD, s->kbd_last);
-        break;
-    case DEV_RESET:
-        keyboard_defaults(s);
-        s->queue[FROM_KEYBOARD] = (struct queue){0};
-        keyboard_send(s, DEV_ACK);
-        keyboard_send(s, DEV_BAT_OK);
-        break;
-    default: /* 0xf7-0xfd set key types of scan set 3, which only changes what keys send */
-        keyboard_send(s, value >= 0xf7 ? DEV_ACK : DEV_RESEND);
-    }
-}
-
-unsigned i8042_put_keyboard(struct device *dev, const uint8_t *codes, unsigned count)
-{
-    struct i8042 *s = container_of(dev, struct i8042, dev);
-    unsigned taken = 0;
-
-    if (!s->kbd_enabled)
-        return count; /* a disabled keyboard does not scan */
-    /* All or nothing: half a key's codes would be another key. */
-    if (count <= (unsigned)(QUEUE_SIZE - s->queue[FROM_KEYBOARD].count))
-        while (taken < count)
-            keyboard_send(s, codes[taken++]);
-    update(s);
-    return taken;
-}
-
-/* ---- mouse ----------------------------------------------------------------------------------- */
-
-static void mouse_defaults(struct i8042 *s)
-{
-    s->mouse_command = 0;
-    s->mouse_rate = 100;
-    s->mouse_resolution = 2;
-    s->mouse_enabled = s->mouse_scale_2 = s->mouse_remote = s->mouse_wrap = false;
-}
-
-static void mouse_send(struct i8042 *s, uint8_t byte)
-{
-    if (put(s, FROM_AUX, byte))
-        s->mouse_last = byte;
-}
-
-static void mouse_reset(struct i8042 *s)
-{
-    mouse_defaults(s);
-    s->queue[FROM_AUX] = (struct queue){0};
-    mouse_send(s, DEV_ACK);
-    mouse_send(s, DEV_BAT_OK);
-    mouse_send(s, 0x00); /* device ID: a plain mouse */
-}
-
-static void mouse_write(struct i8042 *s, uint8_t value)
-{
-    if (s->mouse_command) {
-        if (s->mouse_command == DEV_RATE)
-            s->mouse_rate = value;
-        else
-            s->mouse_resolution = value & 3;
-        s->mouse_command = 0;
-        mouse_send(s, DEV_ACK);
-        return;
-    }
-    if (s->mouse_wrap && value != MOUSE_WRAP_OFF && value != DEV_RESET) {
-        mouse_send(s, value);
-        return;
-    }
-    if (value == DEV_RESET) {
-        mouse_reset(s);
-        return;
-    }
-    if (value == DEV_RESEND) {
-        put(s, FROM_AUX, s->mouse_last);
-        return;
-    }
-    if ((value < MOUSE_SCALE_1 || value > DEV_DEFAULTS) || value == 0xed || value == 0xef ||
-        value == 0xf1) {
-        mouse_send(s, DEV_RESEND);
-        return;
-    }
-    mouse_send(s, DEV_ACK);
-    switch (value) {
-    case MOUSE_SCALE_1:
-    case MOUSE_SCALE_2:
-        s->mouse_scale_2 = value == MOUSE_SCALE_2;
-        break;
-    case MOUSE_RESOLUTION:
-    case DEV_RATE:
-        s->mouse_command = value;
-        break;
-    case MOUSE_STATUS:
-        mouse_send(s,
-                   (uint8_t)(s->mouse_remote << 6 | s->mouse_enabled << 5 | s->mouse_scale_2 << 4));
-        mouse_send(s, s->mouse_resolution);
-        mouse_send(s, s->mouse_rate);
-        break;
-    case MOUSE_READ: /* a packet without movement */
-        mouse_send(s, 0x08);
-        mouse_send(s, 0);
-        mouse_send(s, 0);
-        break;
-    case MOUSE_STREAM:
-    case MOUSE_REMOTE:
-        s->mouse_remote = value == MOUSE_REMOTE;
-        break;
-    case MOUSE_WRAP_OFF:
-    case MOUSE_WRAP:
-        s->mouse_wrap = value == MOUSE_WRAP;
-        break;
-    case DEV_IDENTIFY:
-        mouse_send(s, 0x00);
-        break;
-    case DEV_ENABLE:
-    case DEV_DISABLE:
-        s->mouse_enabled = value == DEV_ENABLE;
-        break;
-    case DEV_DEFAULTS:
-        mouse_defaults(s);
-        break;
-    }
+    s->answer = byte;
+    s->answered = true;
+    s->answer_from_aux = false;
 }
 
 /* ---- controller ------------------------------------------------------------------------------ */
@@ -450,15 +256,15 @@ static void write_data(struct i8042 *s, uint8_t value)
         break;
     case CMD_WRITE_AUX_BUFFER:
         answer(s, value);
-        s->queue[FROM_CONTROLLER].aux = 1;
+        s->answer_from_aux = true;
         break;
     case CMD_WRITE_AUX:
-        mouse_write(s, value);
+        ps2_mouse_write(&s->mouse, value);
         break;
     default:
         /* Talking to the keyboard enables its interface. */
         s->ram[0] &= (uint8_t)~CB_KEYBOARD_OFF;
-        keyboard_write(s, value);
+        ps2_keyboard_write(&s->keyboard, value);
     }
 }
 
@@ -517,17 +323,15 @@ static void i8042_reset(struct device *dev)
 {
     struct i8042 *s = container_of(dev, struct i8042, dev);
 
-    for (unsigned i = 0; i < SOURCES; i++)
-        s->queue[i] = (struct queue){0};
     for (unsigned i = 0; i < RAM_SIZE; i++)
         s->ram[i] = 0;
     s->ram[0] = CB_KEYBOARD_IRQ | CB_AUX_IRQ;
-    s->status = s->pending = s->buffer = 0;
+    s->status = s->pending = s->buffer = s->answer = 0;
     s->full = s->from_aux = s->keyboard_irq_level = s->aux_irq_level = false;
+    s->answered = s->answer_from_aux = s->released = false;
     s->output_port = OUTPUT_NOT_RESET | OUTPUT_A20;
-    s->kbd_last = s->mouse_last = 0;
-    keyboard_defaults(s);
-    mouse_defaults(s);
+    ps2_keyboard_reset(&s->keyboard);
+    ps2_mouse_reset(&s->mouse);
     irq_set(&s->cfg.keyboard_irq, 0);
     irq_set(&s->cfg.aux_irq, 0);
     irq_set(&s->cfg.a20, 1);
@@ -536,6 +340,8 @@ static void i8042_reset(struct device *dev)
 static void i8042_unrealize(struct device *dev)
 {
     struct i8042 *s = container_of(dev, struct i8042, dev);
+    ps2_keyboard_end(&s->keyboard);
+    ps2_mouse_end(&s->mouse);
     mem_region_remove(&s->data_region);
     mem_region_remove(&s->command_region);
 }
@@ -547,12 +353,22 @@ static bool i8042_realize(struct device *dev, struct vemu_error **errp)
     if (!isa_port_add(dev, &s->data_region, "i8042-data", s->cfg.data_port, 1, &data_ops, s, errp))
         return false;
     if (!isa_port_add(dev, &s->command_region, "i8042-command", s->cfg.command_port, 1,
-                      &command_ops, s, errp)) {
-        mem_region_remove(&s->data_region);
-        return false;
-    }
+                      &command_ops, s, errp))
+        goto no_command;
+    if (!ps2_keyboard_init(&s->keyboard, dev, port_filled, errp))
+        goto no_keyboard;
+    if (!ps2_mouse_init(&s->mouse, dev, port_filled, errp))
+        goto no_mouse;
     i8042_reset(dev);
     return true;
+
+no_mouse:
+    ps2_keyboard_end(&s->keyboard);
+no_keyboard:
+    mem_region_remove(&s->command_region);
+no_command:
+    mem_region_remove(&s->data_region);
+    return false;
 }
 
 static bool i8042_post_load(struct device *dev, struct vemu_error **errp)
@@ -561,16 +377,10 @@ static bool i8042_post_load(struct device *dev, struct vemu_error **errp)
     (void)errp;
     irq_set(&s->cfg.keyboard_irq, s->keyboard_irq_level);
     irq_set(&s->cfg.aux_irq, s->aux_irq_level);
+    ps2_keyboard_loaded(&s->keyboard);
     return true;
 }
 
-static const struct state_field queue_state[] = {
-    STATE_BUFFER(struct queue, data),
-    STATE_INT(struct queue, aux, .max = 1),
-    STATE_INT(struct queue, head, .max = QUEUE_SIZE - 1),
-    STATE_INT(struct queue, count, .max = QUEUE_SIZE),
-    STATE_FIELDS_END,
-};
 static const struct state_field i8042_state[] = {
     STATE_INT(struct i8042, status),
     STATE_BUFFER(struct i8042, ram),
@@ -581,21 +391,12 @@ static const struct state_field i8042_state[] = {
     STATE_FLAG(struct i8042, from_aux),
     STATE_FLAG(struct i8042, keyboard_irq_level),
     STATE_FLAG(struct i8042, aux_irq_level),
-    STATE_ARRAY_OF(struct i8042, queue, queue_state),
-    STATE_INT(struct i8042, kbd_command),
-    STATE_INT(struct i8042, kbd_leds, .max = 7),
-    STATE_INT(struct i8042, kbd_scan_set, .max = 3),
-    STATE_INT(struct i8042, kbd_rate, .max = 0x7f),
-    STATE_INT(struct i8042, kbd_last),
-    STATE_FLAG(struct i8042, kbd_enabled),
-    STATE_INT(struct i8042, mouse_command),
-    STATE_INT(struct i8042, mouse_rate),
-    STATE_INT(struct i8042, mouse_resolution, .max = 3),
-    STATE_INT(struct i8042, mouse_last),
-    STATE_FLAG(struct i8042, mouse_enabled),
-    STATE_FLAG(struct i8042, mouse_scale_2),
-    STATE_FLAG(struct i8042, mouse_remote),
-    STATE_FLAG(struct i8042, mouse_wrap),
+    STATE_INT(struct i8042, answer),
+    STATE_FLAG(struct i8042, answered),
+    STATE_FLAG(struct i8042, answer_from_aux),
+    STATE_FLAG(struct i8042, released),
+    STATE_NESTED(struct i8042, keyboard, ps2_keyboard_state),
+    STATE_NESTED(struct i8042, mouse, ps2_mouse_state),
     STATE_FIELDS_END,
 };
 
@@ -604,7 +405,7 @@ const struct device_class i8042_class = {
     .help = "PS/2 keyboard controller with keyboard and mouse",
     .size = sizeof(struct i8042),
     .state = i8042_state,
-    .state_version = 1,
+    .state_version = 2,
     .realize = i8042_realize,
     .unrealize = i8042_unrealize,
     .reset = i8042_reset,

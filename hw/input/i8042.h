@@ -1,6 +1,6 @@
 /*
- * 8042 keyboard controller with a keyboard that answers: ports 0x60 and 0x64. Everything here with
- * the machine lock held.
+ * 8042 keyboard controller with a PS/2 keyboard and mouse: ports 0x60 and 0x64. Everything here
+ * with the machine lock held.
  */
 #ifndef HW_INPUT_I8042_H
 #define HW_INPUT_I8042_H
@@ -20,8 +20,5 @@ extern const struct device_class i8042_class;
 
 struct device *i8042_create(struct vemu_machine *m, const struct i8042_config *cfg,
                             struct vemu_error **errp);
-/* Scan code bytes (set 1 after translation, as the guest reads them) from the keyboard; returns how
- * many were taken. */
-unsigned i8042_put_keyboard(struct device *dev, const uint8_t *codes, unsigned count);
 
 #endif

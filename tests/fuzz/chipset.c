@@ -14,6 +14,7 @@
 #include "core/chardev/chardev.h"
 #include "core/cpu/cpu.h"
 #include "core/device/machine.h"
+#include "core/input/input.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
 #include "hw/board.h"
@@ -77,6 +78,11 @@ static void others(struct vemu_machine *m, struct chardev *serial, const uint8_t
     if (r[1] & 4)
         chardev_inject(serial, r + 2, 1 + (r[1] >> 4) % 6);
     machine_unlock(m);
+    if (r[7] & 0x80) {
+        const struct input_event e = {
+            .type = r[7] & 3, .code = load_le16(r + 2), .value = r[4] - 1};
+        input_send(m, NULL, &e, 1);
+    }
     if (r[1] & 2)
         as_cpu(m, r);
     if (r[1] & 8)
