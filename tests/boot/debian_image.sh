@@ -2,7 +2,9 @@
 # An installed Debian 12 on a disk image that SeaBIOS and OVMF both start, made without a virtual
 # machine and without loop devices.
 #
-#   debian_image.sh DIR     as root (debootstrap); DIR/debian.qcow2 is left alone when it is there
+#   debian_image.sh DIR [desktop]     as root (debootstrap); DIR/debian.qcow2 is left alone when it is there
+#
+# desktop: with Xfce, which a user "user" with the password "vemu" finds logged in, and the spice agent.
 #
 # GPT: a BIOS boot partition with GRUB's core, an EFI system partition, ext4. Everything a user would
 # change by hand is as Debian leaves it but for a serial console, DHCP on every Ethernet card, patience
@@ -10,6 +12,8 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 img=${VEMU_BUILD:-.}/vemu-img
+kind=${2:-system}
+case $kind in system | desktop) ;; *) echo "debian_image.sh: no kind \"$kind\"; there is \"desktop\"" >&2; exit 1 ;; esac
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
@@ -35,6 +39,16 @@ if [ ! -e "$dir/installed" ]; then
     debootstrap --variant=minbase --include=$packages bookworm "$root" "$(debian_mirror)" \
         >"$dir/debootstrap.log" 2>&1 || { tail -n 5 "$dir/debootstrap.log" >&2; exit 1; }
     debian_as_host "$root"
+    if [ $kind = desktop ]; then
+        echo "Installing Xfce"
+        packages="xserver-xorg-core xserver-xorg-input-libinput x11-xserver-utils x11-utils xclip lightdm
+            lightdm-gtk-greeter xfce4-session xfwm4 xfdesktop4 xfce4-panel xfce4-settings xfce4-terminal thunar
+            mousepad adwaita-icon-theme fonts-dejavu-core dbus-x11 spice-vdagent libpam-systemd"
+        # shellcheck disable=SC2086
+        chroot "$root" sh -c 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+            -o Dpkg::Use-Pty=0 install --no-install-recommends "$@"' sh $packages \
+            >"$dir/desktop.log" 2>&1 </dev/null || { tail -n 5 "$dir/desktop.log" >&2; exit 1; }
+    fi
     rm -f "$root"/var/cache/apt/archives/*.deb
     touch "$dir/installed"
 fi
@@ -49,6 +63,12 @@ chroot "$root" systemctl -q enable systemd-networkd
 mkdir -p "$root/etc/systemd/system.conf.d"
 printf '[Manager]\nDefaultTimeoutStartSec=infinity\nDefaultDeviceTimeoutSec=infinity\n' \
     >"$root/etc/systemd/system.conf.d/patience.conf"
+if [ $kind = desktop ]; then
+    chroot "$root" id user >/dev/null 2>&1 || chroot "$root" useradd -m -s /bin/bash user
+    echo 'user:vemu' | chroot "$root" chpasswd
+    mkdir -p "$root/etc/lightdm/lightdm.conf.d"
+    printf '[Seat:*]\nautologin-user=user\nautologin-session=xfce\n' >"$root/etc/lightdm/lightdm.conf.d/autologin.conf"
+fi
 
 # ---- GRUB ----------------------------------------------------------------------------------------
 # Both cores find their files on the ext4 by its label. Modules are of this system's own GRUB.
@@ -87,6 +107,7 @@ rm "$root/tmp/core.cfg"
 # ---- the disk ------------------------------------------------------------------------------------
 # In sectors. The core fits the first partition by far.
 bios=2048 esp=4096 system=135168 end=5242880
+[ $kind = system ] || end=10485760
 disk=$work/disk.raw
 truncate -s $((end * 512 + 1048576)) "$disk"
 sfdisk -q "$disk" <<TABLE
