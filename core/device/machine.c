@@ -10,6 +10,7 @@
 #include "core/cpu/cpu.h"
 #include "core/device/event.h"
 #include "core/device/rng.h"
+#include "core/display/display.h"
 #include "core/input/input.h"
 #include "core/net/net.h"
 #include "core/util/error.h"
@@ -29,6 +30,7 @@ bool machine_init(struct vemu_machine *m, struct vemu_error **errp)
     list_init(&m->drives);
     list_init(&m->netdevs);
     list_init(&m->boot_targets);
+    list_init(&m->displays);
     list_init(&m->rngs);
     list_init(&m->events);
     list_init(&m->clipboard_peers);
@@ -81,6 +83,8 @@ void machine_destroy(struct vemu_machine *m)
     if (m->io)
         mem_transaction_begin(m->io);
     free_devices(m);
+    for (struct display *d; (d = display_nth(m, 0));)
+        display_free(d);
     if (m->board_free)
         m->board_free(m);
     drive_free_all(m);

@@ -57,6 +57,7 @@ struct vemu_machine {
     struct list netdevs;              /* struct netdev: network back ends */
     struct list boot_targets;         /* core/device/boot_target.h */
     struct input_router *input;       /* core/input/input.h */
+    struct list displays;             /* core/display/display.h */
     unsigned net_addresses;           /* given out by net_address_default */
 
     struct list clipboard_peers;            /* core/display/clipboard.h */

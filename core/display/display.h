@@ -102,7 +102,7 @@ struct display_watcher {
     struct display *display;
     struct list node;
     pixman_region32_t damage;
-    bool wants, resized, cursor_changed, cursor_moved;
+    bool wants, due, resized, cursor_changed, cursor_moved;
 };
 
 /* What changed since the last take. */

@@ -1,0 +1,37 @@
+/*
+ * How often a display is looked at while somebody wants news of it: every PACE_QUICK_NS as long as
+ * something changes, then half as often each time, down to every PACE_IDLE_NS. Drawing never takes
+ * more than half of the time. Pure arithmetic; times are nanoseconds of one clock.
+ */
+#ifndef CORE_DISPLAY_PACE_H
+#define CORE_DISPLAY_PACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/util/range.h"
+
+#define PACE_QUICK_NS INT64_C(4000000)
+#define PACE_IDLE_NS INT64_C(100000000)
+
+struct pace {
+    int64_t interval; /* 0: it was never looked at */
+    int64_t last;     /* when it was looked at */
+    int64_t next;     /* when to look again */
+};
+
+/* Looked at from start to end. */
+static inline void pace_looked(struct pace *p, int64_t start, int64_t end, bool changed)
+{
+    p->interval = changed || !p->interval ? PACE_QUICK_NS : MIN(2 * p->interval, PACE_IDLE_NS);
+    p->last = start;
+    p->next = start + MAX(p->interval, 2 * (end - start));
+}
+
+/* Something is likely to change. */
+static inline void pace_hurry(struct pace *p, int64_t now)
+{
+    p->interval = PACE_QUICK_NS;
+    p->next = MIN(p->next, MAX(now, p->last + PACE_QUICK_NS));
+}
+
+#endif
