@@ -1,9 +1,12 @@
 /* ui/vnc/encode: pixel formats and encodings, read back by decoders of the test's own. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/util/buffer.h"
 #include "core/util/range.h"
+#include "tests/unit/vnc_viewer.h"
+#include "ui/vnc/encode/deflate.h"
 #include "ui/vnc/encode/encode.h"
 
 /* ---- a small random source: fixed seeds, the same everywhere --------------------------------- */
@@ -269,18 +272,312 @@ Test(vnc_encode, copy_names_where_it_comes_from)
 
 Test(vnc_encode, the_first_encoding_that_can_be_sent_is_taken)
 {
-    static const int32_t list[] = {1, 5000, -247, -32 + 6, 0, 7};
+    static const int32_t list[] = {1, 5000, -247, -32 + 6, 16, 0, 7};
     struct vnc_libraries *libs = vnc_libraries_new();
     struct vnc_encoder *e = vnc_encoder_new(libs);
 
     cr_assert(!vnc_encoder_can_copy(e));
     vnc_encoder_set_encodings(e, list, ARRAY_SIZE(list));
     cr_assert(vnc_encoder_can_copy(e));
-    cr_assert_eq(vnc_encoder_encoding(e), VNC_RAW);
+    cr_assert_eq(vnc_encoder_encoding(e), VNC_ZRLE);
     cr_assert_eq(vnc_encoder_client_level(e), 9);
+    cr_assert_eq(vnc_encoder_client_quality(e),
+                 vnc_libraries_offer_jpeg(libs, NULL) ? 79 : VNC_LOSSLESS);
     vnc_encoder_set_encodings(e, NULL, 0);
+    cr_assert_eq(vnc_encoder_encoding(e), VNC_RAW);
     cr_assert_eq(vnc_encoder_client_level(e), -1);
     cr_assert_eq(vnc_encoder_client_quality(e), VNC_LOSSLESS);
     vnc_encoder_free(e);
     vnc_libraries_free(libs);
+}
+
+/* ---- what every encoding has to keep --------------------------------------------------------- */
+
+static const int32_t lossless[] = {VNC_RAW,  VNC_HEXTILE, VNC_ZLIB,
+                                   VNC_ZRLE, VNC_TIGHT,   VNC_TIGHT_PNG};
+
+/* An encoder and a viewer that should show the same. */
+struct pair {
+    struct vnc_libraries *libs;
+    struct vnc_encoder *e;
+    struct viewer *viewer;
+    struct vnc_picture picture;
+    uint32_t *pixels;
+    struct vnc_converter convert;
+    struct buffer out;
+    uint64_t lossy;
+};
+
+static void pair_format(struct pair *p, const struct vnc_pixel_format *format)
+{
+    vnc_converter_init(&p->convert, format);
+    vnc_encoder_set_format(p->e, format);
+    viewer_set_format(p->viewer, format);
+}
+
+static void pair_open(struct pair *p, unsigned w, unsigned h)
+{
+    *p = (struct pair){.out.limit = 64 << 20};
+    p->libs = vnc_libraries_new();
+    p->e = vnc_encoder_new(p->libs);
+    p->viewer = viewer_new(w, h, &vnc_pixel_format_native);
+    if (!p->viewer)
+        cr_skip_test("no zlib");
+    p->pixels = calloc((size_t)w * h, 4);
+    p->picture = (struct vnc_picture){p->pixels, w * (size_t)4, w, h};
+    pair_format(p, &vnc_pixel_format_native);
+}
+
+static void pair_close(struct pair *p)
+{
+    viewer_free(p->viewer);
+    vnc_encoder_free(p->e);
+    vnc_libraries_free(p->libs);
+    buffer_free(&p->out);
+    free(p->pixels);
+}
+
+static void pair_send(struct pair *p, struct display_rect rect)
+{
+    struct vnc_encoded done;
+    const char *why = NULL;
+
+    buffer_clear(&p->out);
+    cr_assert(vnc_encode_rect(p->e, &p->out, &p->picture, &rect, &done));
+    p->lossy += done.lossy;
+    cr_assert(viewer_take(p->viewer, p->out.data, p->out.len, done.rects, &why), "encoding %d: %s",
+              vnc_encoder_encoding(p->e), why);
+}
+
+/* The rectangle, as the client sees it, is the machine's to the bit. */
+static void pair_check(struct pair *p, struct display_rect rect)
+{
+    static uint8_t want[4096 * 4];
+    unsigned bytes = p->convert.bytes;
+
+    for (uint32_t y = rect.y; y < rect.y + rect.height; y++) {
+        const uint8_t *got =
+            viewer_pixels(p->viewer) + ((size_t)y * p->picture.width + rect.x) * bytes;
+
+        vnc_convert(&p->convert, want, p->pixels + (size_t)y * p->picture.width + rect.x,
+                    rect.width);
+        for (uint32_t x = 0; x < rect.width; x++) {
+            uint32_t a = (uint32_t)load_le(want + x * bytes, bytes);
+            uint32_t b = (uint32_t)load_le(got + x * bytes, bytes);
+
+            /* The byte of a PIXEL without colours in it may be anything. */
+            if (p->convert.same)
+                a &= 0xffffff, b &= 0xffffff;
+            cr_assert_eq(a, b, "encoding %d, %u bits: %u,%u of %ux%u is %x, not %x",
+                         vnc_encoder_encoding(p->e), p->convert.format.bits_per_pixel, x, y,
+                         rect.width, rect.height, b, a);
+        }
+    }
+}
+
+/* Draws something of a random kind: noise, flat colours, text, few colours, slopes. */
+static void draw(struct pair *p, struct display_rect r, uint64_t *seed)
+{
+    unsigned kind = rnd(seed) % 7, colours = kind == 2 ? 2 : 1 + rnd(seed) % 300;
+    uint32_t base = rnd(seed), step = rnd(seed) & 0x030303;
+
+    for (uint32_t y = r.y; y < r.y + r.height; y++) {
+        uint32_t *row = p->pixels + (size_t)y * p->picture.width;
+
+        for (uint32_t x = r.x; x < r.x + r.width; x++) {
+            switch (kind) {
+            case 0:
+                row[x] = rnd(seed);
+                break;
+            case 1:
+                row[x] = base;
+                break;
+            case 2:
+            case 3:
+                row[x] = base + rnd(seed) % colours * 0x010203;
+                break;
+            case 4: /* like letters */
+                row[x] = (x * 7 + y * 13) % 16 < 4 ? base : ~base;
+                break;
+            case 5: /* runs */
+                row[x] = base + x / 20 * 0x40201;
+                break;
+            default:
+                row[x] = base + (x + y) * step + rnd(seed) % 2;
+            }
+        }
+    }
+}
+
+static struct display_rect random_rect(const struct pair *p, uint64_t *seed)
+{
+    struct display_rect r = {rnd(seed) % p->picture.width, rnd(seed) % p->picture.height, 0, 0};
+    unsigned w = rnd(seed) % 4 ? 200 : 4096, h = rnd(seed) % 4 ? 100 : 4096;
+
+    r.width = 1 + rnd(seed) % MIN(w, p->picture.width - r.x);
+    r.height = 1 + rnd(seed) % MIN(h, p->picture.height - r.y);
+    return r;
+}
+
+/* Are all 8 bits of each colour there? */
+static bool exact(const struct vnc_pixel_format *f)
+{
+    return f->true_colour && f->red_max == 255 && f->green_max == 255 && f->blue_max == 255;
+}
+
+Test(vnc_encode, lossless_encodings_show_the_picture_in_every_format, .timeout = 120)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(lossless); i++) {
+        uint64_t seed = 100 + i;
+        struct pair p;
+
+        pair_open(&p, 1300, 200);
+        for (unsigned f = 0; f < ARRAY_SIZE(formats); f++) {
+            int32_t list[] = {VNC_COMPRESSION_LEVEL_0 + (int32_t)(rnd(&seed) % 10), lossless[i]};
+
+            /* PNG has no way to show a colour map's pixels, and browsers use none. */
+            if (lossless[i] == VNC_TIGHT_PNG && !exact(&formats[f]))
+                continue;
+            pair_format(&p, &formats[f]);
+            vnc_encoder_set_encodings(p.e, list, ARRAY_SIZE(list));
+            cr_assert_eq(vnc_encoder_encoding(p.e), lossless[i]);
+            for (unsigned k = 0; k < 12; k++) {
+                struct display_rect r = random_rect(&p, &seed);
+
+                draw(&p, r, &seed);
+                draw(&p, random_rect(&p, &seed), &seed);
+                pair_send(&p, r);
+                pair_check(&p, r);
+            }
+        }
+        cr_assert_eq(p.lossy, 0);
+        pair_close(&p);
+    }
+}
+
+Test(vnc_encode, edges_of_tiles_and_counts_of_colours, .timeout = 120)
+{
+    static const unsigned sides[] = {1, 2, 7, 8, 9, 15, 16, 17, 63, 64, 65, 127, 128, 129};
+    static const unsigned colours[] = {1, 2, 3, 4, 5, 16, 17, 127, 128, 255, 256, 257, 300};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(lossless); i++) {
+        uint64_t seed = 200 + i;
+        struct pair p;
+
+        pair_open(&p, 130, 130);
+        vnc_encoder_set_encodings(p.e, &lossless[i], 1);
+        for (unsigned a = 0; a < ARRAY_SIZE(sides); a++) {
+            for (unsigned b = 0; b < ARRAY_SIZE(sides); b++) {
+                struct display_rect r = {0, 0, sides[a], sides[b]};
+                unsigned n = colours[(a + b) % ARRAY_SIZE(colours)];
+
+                for (unsigned k = 0; k < 130 * 130; k++)
+                    p.pixels[k] = k % 130 % n == 0 ? rnd(&seed) % n * 0x10305 : k % n * 0x10305;
+                pair_send(&p, r);
+                pair_check(&p, r);
+            }
+        }
+        pair_close(&p);
+    }
+}
+
+Test(vnc_encode, large_pictures_and_long_runs)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(lossless); i++) {
+        struct display_rect all = {0, 0, 2500, 700};
+        struct pair p;
+
+        pair_open(&p, all.width, all.height);
+        vnc_encoder_set_encodings(p.e, &lossless[i], 1);
+        for (unsigned round = 0; round < 3; round++) {
+            for (unsigned k = 0; k < all.width * all.height; k++)
+                p.pixels[k] = round * 0x123456 + (k > all.width * 333 ? 0x808080 : 0);
+            pair_send(&p, all);
+            pair_check(&p, all);
+            if (lossless[i] != VNC_RAW)
+                cr_assert_lt(p.out.len, 30000, "encoding %d: %zu", lossless[i], p.out.len);
+        }
+        pair_close(&p);
+    }
+}
+
+/* A photograph, as far as arithmetic makes one. */
+static void photograph(struct pair *p)
+{
+    uint64_t seed = 5;
+
+    for (uint32_t y = 0; y < p->picture.height; y++) {
+        for (uint32_t x = 0; x < p->picture.width; x++) {
+            uint32_t r = (x * 3 + y) / 5 + rnd(&seed) % 4, g = (x + y * 2) / 4 + rnd(&seed) % 4;
+
+            p->pixels[y * p->picture.width + x] =
+                (r & 255) << 16 | (g & 255) << 8 | ((x * x + y * y) / 700 & 255);
+        }
+    }
+}
+
+Test(vnc_encode, tight_sends_photographs_as_jpeg_where_they_are_asked_for)
+{
+    static const int32_t list[] = {VNC_TIGHT, VNC_QUALITY_LEVEL_0 + 8};
+    struct display_rect all = {0, 0, 600, 300}, text = {600, 0, 200, 300};
+    struct pair p;
+    double error = 0;
+
+    pair_open(&p, 800, 300);
+    if (!vnc_libraries_offer_jpeg(p.libs, NULL)) {
+        pair_close(&p);
+        cr_skip_test("no libturbojpeg");
+    }
+    photograph(&p);
+    for (unsigned i = 0; i < 800 * 300; i++) {
+        if (i % 800 >= 600)
+            p.pixels[i] = (i % 800 * 3 + i / 800 * 5) % 11 < 3 ? 0 : 0xffffff;
+    }
+    vnc_encoder_set_encodings(p.e, list, ARRAY_SIZE(list));
+    pair_send(&p, (struct display_rect){0, 0, 800, 300});
+    pair_check(&p, (struct display_rect){640, 0, 160, 300}); /* letters stay as they are */
+    cr_assert_gt(viewer_count(p.viewer, VIEWER_JPEG), 0);
+    cr_assert_gt(p.lossy, 500 * 300);
+    for (unsigned i = 0; i < 800 * 300; i++) {
+        int d = (int)(p.pixels[i] >> 8 & 255) - viewer_pixels(p.viewer)[i * 4 + 1];
+
+        error += d * d;
+    }
+    cr_assert_lt(error / (800 * 300), 60, "%f", error / (800 * 300));
+    /* Lossless from here on, and then the client does not want JPEG any more. */
+    vnc_encoder_set_levels(p.e, VNC_LOSSLESS, 9);
+    p.lossy = 0;
+    pair_send(&p, all);
+    pair_check(&p, all);
+    vnc_encoder_set_encodings(p.e, list, 1);
+    vnc_encoder_set_levels(p.e, 50, 9);
+    pair_send(&p, all);
+    pair_check(&p, all);
+    pair_send(&p, text);
+    pair_check(&p, text);
+    cr_assert_eq(p.lossy, 0);
+    cr_assert_gt(viewer_count(p.viewer, VIEWER_GRADIENT), 0);
+    pair_close(&p);
+}
+
+Test(vnc_encode, an_output_limit_ends_every_encoding)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(lossless); i++) {
+        struct pair p;
+        uint64_t seed = 1;
+        struct vnc_encoded done;
+
+        pair_open(&p, 300, 300);
+        vnc_encoder_set_encodings(p.e, &lossless[i], 1);
+        random_picture(p.pixels, 300 * 300, rnd(&seed));
+        for (size_t limit = 0; limit < 3000; limit += 1 + limit / 8) {
+            buffer_free(&p.out);
+            p.out.limit = limit;
+            cr_assert(!vnc_encode_rect(p.e, &p.out, &p.picture,
+                                       &(struct display_rect){0, 0, 300, 300}, &done));
+            cr_assert(p.out.failed);
+            cr_assert_leq(p.out.len, limit);
+        }
+        pair_close(&p);
+    }
 }

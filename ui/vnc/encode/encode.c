@@ -4,15 +4,26 @@
 #include <stdlib.h>
 #include "core/util/range.h"
 
-/* Rectangles are cut along these, which suits ZRLE's tiles. */
-enum { PIECE_WIDTH = 1024, PIECE_ALIGN = 64 };
+enum { LEVEL_DEFAULT = 6 };
 
 static const struct {
     enum vnc_encoding encoding;
     vnc_encode_fn *rect;
 } encoders[] = {
-    {VNC_RAW, vnc_encode_raw},
+    {VNC_RAW, vnc_encode_raw},     {VNC_HEXTILE, vnc_encode_hextile},
+    {VNC_ZLIB, vnc_encode_zlib},   {VNC_ZRLE, vnc_encode_zrle},
+    {VNC_TIGHT, vnc_encode_tight}, {VNC_TIGHT_PNG, vnc_encode_tight},
 };
+
+/* NULL: rectangles cannot be sent so. */
+static vnc_encode_fn *encoder_for(int32_t encoding)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(encoders); i++) {
+        if ((int32_t)encoders[i].encoding == encoding)
+            return encoders[i].rect;
+    }
+    return NULL;
+}
 
 struct vnc_encoder *vnc_encoder_new(struct vnc_libraries *libs)
 {
@@ -28,7 +39,23 @@ struct vnc_encoder *vnc_encoder_new(struct vnc_libraries *libs)
 
 void vnc_encoder_free(struct vnc_encoder *e)
 {
+    if (!e)
+        return;
+    for (unsigned i = 0; i < STREAMS; i++)
+        vnc_deflate_free(e->streams[i]);
+    vnc_deflate_work_free(e->work);
+    vnc_jpeg_free(e);
+    buffer_free(&e->compressed);
     free(e);
+}
+
+struct vnc_deflate *vnc_encoder_stream(struct vnc_encoder *e, enum vnc_stream number)
+{
+    if (!e->work)
+        e->work = vnc_deflate_work_new();
+    if (e->work && !e->streams[number])
+        e->streams[number] = vnc_deflate_new();
+    return e->work ? e->streams[number] : NULL;
 }
 
 void vnc_encoder_set_format(struct vnc_encoder *e, const struct vnc_pixel_format *format)
@@ -64,7 +91,7 @@ void vnc_encoder_set_encodings(struct vnc_encoder *e, const int32_t *encodings, 
             e->client_quality = MAX(v - VNC_FINE_QUALITY_0, 1);
         } else if (in_levels(v, VNC_COMPRESSION_LEVEL_0, VNC_COMPRESSION_LEVELS)) {
             e->client_level = v - VNC_COMPRESSION_LEVEL_0;
-        } else if (!found && vnc_libraries_offer(e->libs, v, NULL)) {
+        } else if (!found && encoder_for(v)) {
             e->encoding = (enum vnc_encoding)v;
             found = true;
         }
@@ -97,21 +124,17 @@ int vnc_encoder_client_level(const struct vnc_encoder *e)
 void vnc_encoder_set_levels(struct vnc_encoder *e, int quality, int level)
 {
     e->quality = e->client_quality == VNC_LOSSLESS ? VNC_LOSSLESS : quality;
-    e->level = level;
+    e->level = level < 0 ? LEVEL_DEFAULT : MIN(level, VNC_COMPRESSION_LEVELS - 1);
 }
 
 bool vnc_encode_rect(struct vnc_encoder *e, struct buffer *out, const struct vnc_picture *picture,
                      const struct display_rect *rect, struct vnc_encoded *done)
 {
-    vnc_encode_fn *encode = vnc_encode_raw;
-    uint32_t width = MIN(rect->width, (uint32_t)PIECE_WIDTH);
-    uint32_t height = (uint32_t)align_down(VNC_RECT_PIXELS_MAX / width, PIECE_ALIGN);
+    vnc_encode_fn *encode = encoder_for(e->encoding);
+    uint32_t width = MIN(rect->width, (uint32_t)VNC_PIECE_WIDTH);
+    uint32_t height = (uint32_t)align_down(VNC_RECT_PIXELS_MAX / width, VNC_TILE);
 
     *done = (struct vnc_encoded){0};
-    for (size_t i = 0; i < ARRAY_SIZE(encoders); i++) {
-        if (encoders[i].encoding == e->encoding)
-            encode = encoders[i].rect;
-    }
     for (uint32_t y = 0; y < rect->height; y += height) {
         for (uint32_t x = 0; x < rect->width; x += width) {
             struct display_rect piece = {rect->x + x, rect->y + y, MIN(width, rect->width - x),

@@ -9,8 +9,9 @@
  * Pictures are x8r8g8b8 in host order; the top byte of a pixel may be anything. The encoder only
  * reads them, during the call: copy out of a display first, encode without its lock.
  *
- * Compression libraries are opened when an encoding first needs them, and shared by all encoders of
- * a server; an encoding whose library is missing is not offered.
+ * Compression to zlib streams is our own (deflate.h), so that all encodings are always there.
+ * libturbojpeg is opened when a client first asks for JPEG, and shared by all encoders of a server;
+ * without it tight stays lossless.
  *
  * Thread contract: an encoder is used by one thread at a time, whichever; different encoders at the
  * same time. vnc_libraries may be used by all of them.
@@ -67,10 +68,8 @@ struct vnc_encoded {
 /* NULL when memory is short. The library outlives all encoders that use it. */
 struct vnc_libraries *vnc_libraries_new(void);
 void vnc_libraries_free(struct vnc_libraries *libs);
-/* Can rectangles be sent so? Opens the library. Else *why (NULL allowed) is a constant sentence
- * that names the missing package, or NULL for an encoding that the server does not know. */
-bool vnc_libraries_offer(struct vnc_libraries *libs, int32_t encoding, const char **why);
-/* The same for JPEG within tight. */
+/* Can tight have JPEG in it? Opens the library. Else *why (NULL allowed) is a constant sentence
+ * that names what is missing. */
 bool vnc_libraries_offer_jpeg(struct vnc_libraries *libs, const char **why);
 
 /* Begins with x8r8g8b8 and raw. NULL when memory is short. */

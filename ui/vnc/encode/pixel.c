@@ -191,7 +191,7 @@ void vnc_converter_init(struct vnc_converter *c, const struct vnc_pixel_format *
            (uint32_t)f->blue_max << f->blue_shift;
     if (f->depth <= 24 && (!(used & 0xff000000) || !(used & 0xff))) {
         c->cpixel_bytes = 3;
-        c->cpixel_shift = used & 0xff000000 ? 8 : 0;
+        c->cpixel_shift = ((used & 0xff000000) != 0) != f->big_endian ? 8 : 0;
     }
 }
 
@@ -211,11 +211,9 @@ static uint32_t convert_one(const struct vnc_converter *c, uint32_t pixel)
            scaled(pixel & 0xff, &c->blue);
 }
 
-static void store_one(const struct vnc_converter *c, uint8_t *out, uint32_t v)
+static uint32_t wire_order(const struct vnc_converter *c, uint32_t v)
 {
-    if (c->format.big_endian)
-        v = __builtin_bswap32(v) >> (32 - c->format.bits_per_pixel);
-    store_le(out, v, c->bytes);
+    return c->format.big_endian ? __builtin_bswap32(v) >> (32 - c->format.bits_per_pixel) : v;
 }
 
 /* The same for LANES at a time; colours have 8 bits at most. */
@@ -228,6 +226,12 @@ static inline void convert_lanes(const struct vnc_converter *c, const uint32_t *
            (p >> (8u - c->blue.bits) & ((1u << c->blue.bits) - 1)) << c->blue.shift;
 }
 
+static inline void reverse_lanes(pixels_t *p)
+{
+    *p = *p >> 16 | *p << 16;
+    *p = (*p >> 8 & 0x00ff00ff) | (*p & 0x00ff00ff) << 8;
+}
+
 static size_t convert_32(const struct vnc_converter *c, uint8_t *out, const uint32_t *pixels,
                          size_t n)
 {
@@ -237,10 +241,8 @@ static size_t convert_32(const struct vnc_converter *c, uint8_t *out, const uint
         pixels_t p;
 
         convert_lanes(c, pixels + i, &p);
-        if (c->format.big_endian) {
-            p = p >> 16 | p << 16;
-            p = (p >> 8 & 0x00ff00ff) | (p & 0x00ff00ff) << 8;
-        }
+        if (c->format.big_endian)
+            reverse_lanes(&p);
         *(out_pixels_t *)(out + i * 4) = p;
     }
     return i;
@@ -291,5 +293,37 @@ void vnc_convert(const struct vnc_converter *c, uint8_t *out, const uint32_t *pi
             : c->bytes == 2 ? convert_16(c, out, pixels, n)
                             : convert_8(c, out, pixels, n);
     for (; i < n; i++)
-        store_one(c, out + i * c->bytes, convert_one(c, pixels[i]));
+        store_le(out + i * c->bytes, wire_order(c, convert_one(c, pixels[i])), c->bytes);
+}
+
+void vnc_convert_wire(const struct vnc_converter *c, uint32_t *out, const uint32_t *pixels,
+                      size_t n)
+{
+    size_t i = 0;
+
+    if (!c->wide && (!c->format.big_endian || c->bytes == 4)) {
+        for (; i + LANES <= n; i += LANES) {
+            pixels_t p;
+
+            if (c->same)
+                p = *(const pixels_t *)(pixels + i) & 0xffffff;
+            else
+                convert_lanes(c, pixels + i, &p);
+            if (c->format.big_endian)
+                reverse_lanes(&p);
+            *(pixels_t *)(out + i) = p;
+        }
+    }
+    for (; i < n; i++)
+        out[i] = wire_order(c, convert_one(c, pixels[i]));
+}
+
+void vnc_mask_pixels(uint32_t *out, const uint32_t *pixels, size_t n)
+{
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        *(pixels_t *)(out + i) = *(const pixels_t *)(pixels + i) & 0xffffff;
+    for (; i < n; i++)
+        out[i] = pixels[i] & 0xffffff;
 }

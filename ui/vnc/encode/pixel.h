@@ -38,7 +38,7 @@ struct vnc_converter {
     unsigned bytes; /* of a PIXEL: 1, 2 or 4 */
     bool same;      /* x8r8g8b8 as it is but for the top byte, which clients ignore */
     bool wide;      /* a colour has more than 8 bits */
-    /* ZRLE's CPIXEL: its bytes, and how far down a PIXEL has to be shifted first. */
+    /* ZRLE's CPIXEL: its bytes, and how far down a wire pixel has to be shifted first. */
     unsigned cpixel_bytes, cpixel_shift;
     bool tpixel_rgb; /* tight's TPIXEL is three bytes: red, green, blue */
 };
@@ -61,5 +61,11 @@ size_t vnc_colour_map_message(const struct vnc_pixel_format *format,
 void vnc_converter_init(struct vnc_converter *c, const struct vnc_pixel_format *format);
 /* n pixels, of c->bytes each; out need not be aligned. Also for cursors. */
 void vnc_convert(const struct vnc_converter *c, uint8_t *out, const uint32_t *pixels, size_t n);
+/* n pixels as numbers whose low bytes, the lowest first, are what goes out ("wire pixels"): pixels
+ * that the client cannot tell apart are equal. */
+void vnc_convert_wire(const struct vnc_converter *c, uint32_t *out, const uint32_t *pixels,
+                      size_t n);
+/* n pixels without their top bytes: 0x00rrggbb. */
+void vnc_mask_pixels(uint32_t *out, const uint32_t *pixels, size_t n);
 
 #endif
