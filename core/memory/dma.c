@@ -205,6 +205,33 @@ void dma_written(struct mem_space *space, const struct dma_piece *piece)
                           piece->len);
 }
 
+uint64_t dma_discard(struct mem_space *space, uint64_t addr, uint64_t len)
+{
+    uint64_t end = addr + MIN(len, UINT64_MAX - addr), done = 0;
+    const struct mem_view *view;
+    unsigned token;
+
+    view = mem_view_enter(space, &token);
+    for (uint32_t i = mem_view_index(view, addr); i < view->count; i++) {
+        const struct mem_range *range = &view->ranges[i];
+        const struct mem_region *r = range->region;
+        uint64_t from = MAX(addr, range->start), to = MIN(end, range->start + range->size), n;
+
+        if (from >= to)
+            break;
+        if (r->kind != MEM_RAM)
+            continue;
+        from += r->ram_offset + range->region_offset - range->start;
+        to += r->ram_offset + range->region_offset - range->start;
+        n = ram_block_discard(r->ram, from, to - from);
+        if (n)
+            mem_space_ram_written(space, r->ram, from, to - from);
+        done += n;
+    }
+    mem_view_leave(space, token);
+    return done;
+}
+
 enum mem_result mem_write_rom(struct mem_space *space, uint64_t addr, const void *buf, uint64_t len)
 {
     struct dma dma = {.op = DMA_WRITE_ROM, .space = space, .in = buf};

@@ -75,6 +75,10 @@ struct ram_block *ram_block_find(struct ram_list *rams, const char *name);
  */
 bool ram_block_in_use(const struct ram_block *block, uint64_t offset);
 bool ram_block_make_huge(const struct ram_block *block, uint64_t offset, uint64_t len);
+/* Gives the host's pages that lie wholly in [offset, offset+len) back to the host; they read as
+ * zeros from then on, and take memory again when they are touched. Returns how many bytes that is.
+ * Whoever calls this tells of it as of any other write (dma_discard does). */
+uint64_t ram_block_discard(struct ram_block *block, uint64_t offset, uint64_t len);
 void ram_block_mark_dirty(struct ram_block *block, uint64_t offset, uint64_t len);
 /* Switch a client's dirty log on (every page starts dirty: nothing is known yet) or off, by one
  * thread at a time. Waits for a safe point of running vCPUs, so without the machine lock. */
@@ -217,6 +221,10 @@ struct dma_piece {
 bool dma_map(struct mem_space *space, uint64_t addr, uint64_t len, bool write,
              struct dma_piece *piece);
 void dma_written(struct mem_space *space, const struct dma_piece *piece);
+/* The guest does without what is in [addr, addr+len) of its RAM: the memory goes back to the host
+ * (ram_block_discard) and reads as zeros. What is not RAM stays as it is. Returns how many bytes
+ * went back. */
+uint64_t dma_discard(struct mem_space *space, uint64_t addr, uint64_t len);
 /* Write that also reaches ROM, for loaders and debuggers. */
 enum mem_result mem_write_rom(struct mem_space *space, uint64_t addr, const void *buf,
                               uint64_t len);

@@ -160,6 +160,20 @@ bool ram_block_make_huge(const struct ram_block *block, uint64_t offset, uint64_
            !madvise(block->host + offset, len, MADV_COLLAPSE);
 }
 
+uint64_t ram_block_discard(struct ram_block *block, uint64_t offset, uint64_t len)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), start, end;
+
+    if (block->read_only || !range_fits(offset, len, block->size))
+        return 0;
+    start = align_up(offset, page);
+    end = align_down(offset + len, page);
+    /* The block is a file, so that "don't need" would keep it: a hole is what frees memory. */
+    if (start >= end || madvise(block->host + start, end - start, MADV_REMOVE))
+        return 0;
+    return end - start;
+}
+
 static void page_span(uint64_t offset, uint64_t len, uint64_t *first, uint64_t *count)
 {
     *first = offset >> MEM_PAGE_BITS;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "core/device/device.h"
@@ -336,6 +337,62 @@ Test(memory_access, dma_writes_mark_dirty_and_tell_the_accelerator)
     cr_assert(ram_block_log_dirty(&rams, block, MEM_DIRTY_DISPLAY, false, NULL));
     cr_assert_null(block->dirty[MEM_DIRTY_DISPLAY]);
     dma_read(space, NULL, 0, buf, sizeof buf);
+}
+
+/* Pages of the block that take memory of the host. */
+static unsigned resident(void)
+{
+    unsigned char used[16];
+    unsigned n = 0;
+
+    cr_assert_eq(mincore(block->host, block->size, used), 0);
+    for (unsigned i = 0; i < block->size / 4096; i++)
+        n += used[i] & 1;
+    return n;
+}
+
+Test(memory_access, discarded_memory_goes_back_to_the_host)
+{
+    uint64_t value;
+
+    if (sysconf(_SC_PAGESIZE) != 4096)
+        cr_skip_test("pages of the host are larger");
+    dma_fill(space, NULL, 0, 0x55, 0x10000);
+    mem_write_rom(space, 0x10000, "rom", 4);
+    cr_assert_eq(resident(), 16);
+    mem_space_set_ram_written(space, note_written, &block);
+    cr_assert(ram_block_log_dirty(&rams, block, MEM_DIRTY_DISPLAY, true, NULL));
+    ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0, block->size);
+    /* Whole pages only, */
+    cr_assert_eq(dma_discard(space, 0x1fff, 0x2002), UINT64_C(0x2000));
+    cr_assert_eq(resident(), 14);
+    cr_assert_eq(mem_read(space, 0x1ff8, 8, &value), MEM_OK);
+    cr_assert_eq(value, UINT64_C(0x5555555555555555));
+    mem_read(space, 0x2000, 8, &value);
+    cr_assert_eq(value, 0);
+    mem_read(space, 0x4000, 1, &value);
+    cr_assert_eq(value, 0x55);
+    /* and whoever keeps track of contents is told. */
+    cr_assert_leq(written_offset, UINT64_C(0x2000));
+    cr_assert_geq(written_offset + written_len, UINT64_C(0x4000));
+    cr_assert(ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0x2000, 0x1000));
+    /* Nothing but RAM: registers, ROM, holes, the end of addresses. */
+    struct mem_region r;
+    map_at(&r, 0x8000, 0x1000, &default_ops);
+    seen[0] = 0;
+    cr_assert_eq(dma_discard(space, 0x7000, UINT64_MAX), UINT64_C(0x8000));
+    cr_assert_str_eq(seen, "");
+    mem_read(space, 0x10000, 4, &value);
+    cr_assert_eq(value, 0x6d6f72);
+    mem_region_remove(&r);
+    mem_read(space, 0x8000, 1, &value);
+    cr_assert_eq(value, 0x55);
+    cr_assert_eq(dma_discard(space, UINT64_MAX, UINT64_MAX), 0);
+    cr_assert_eq(dma_discard(space, 0x1000, 0), 0);
+    cr_assert_eq(dma_discard(space, 0x1001, 0x1ffe), 0);
+    cr_assert_eq(dma_discard(space, UINT64_C(1) << 40, 0x1000), 0);
+    cr_assert_eq(ram_block_discard(rom_block, 0, 0x1000), 0);
+    cr_assert_eq(ram_block_discard(block, 0xf000, 0x2000), 0);
 }
 
 Test(memory_access, loaders_write_rom_and_nothing_else_but_memory)
