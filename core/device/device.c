@@ -77,13 +77,17 @@ bool device_set_prop(struct device *dev, const char *name, const char *value,
 
     if (!desc)
         return prop_unknown(dev->cls->props, dev->cls->name, name, errp);
-    if (dev->realized) {
+    if (dev->realized && !desc->live) {
         return error_set(errp, VEMU_ERROR_STATE,
                          "%s: property '%s' cannot be set to '%.80s' any more: the device is in "
                          "use",
                          dev->cls->name, name, value);
     }
-    return prop_set(desc, dev->machine, dev->cls->name, dev, value, errp);
+    if (!prop_set(desc, dev->machine, dev->cls->name, dev, value, errp))
+        return false;
+    if (dev->realized && dev->cls->prop_changed)
+        dev->cls->prop_changed(dev);
+    return true;
 }
 
 bool device_get_prop(struct device *dev, const char *name, char *buf, size_t len,

@@ -72,6 +72,7 @@ struct prop_desc {
     const char *help;
     uint64_t min, max; /* integer kinds; both 0: no limit */
     const char *const *enum_names;
+    bool live; /* may also be set while the device is in use */
 };
 #define PROP(type_, struct_, member, name_, def, help_, ...)                                       \
     {                                                                                              \
@@ -97,6 +98,8 @@ struct device_class {
      * spans fields. */
     bool (*post_load)(struct device *dev, struct vemu_error **errp);
     void (*pre_save)(struct device *dev);
+    /* A `live` property was set while the device is in use. */
+    void (*prop_changed)(struct device *dev);
 };
 
 struct device {

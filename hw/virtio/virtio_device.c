@@ -28,6 +28,14 @@ static bool post_load(struct device *dev, struct vemu_error **errp)
     return !kind->post_load || kind->post_load(virtio_of(dev), errp);
 }
 
+void virtio_device_prop_changed(struct device *dev)
+{
+    const struct virtio_kind *kind = class_of(dev)->kind;
+
+    if (kind->prop_changed)
+        kind->prop_changed(virtio_of(dev));
+}
+
 /* ---- over PCI -------------------------------------------------------------------------------- */
 
 static struct virtio_pci *pci_of(struct device *dev)

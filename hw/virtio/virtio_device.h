@@ -23,6 +23,8 @@ struct virtio_kind {
     void (*exit)(struct virtio *v);
     /* After a load, before the transport's part: checks what spans fields. NULL: nothing. */
     bool (*post_load)(struct virtio *v, struct vemu_error **errp);
+    /* A `live` property was set while the device is in use. NULL: none is live. */
+    void (*prop_changed)(struct virtio *v);
     struct virtio_pci_ident pci;
 };
 
@@ -36,6 +38,7 @@ struct virtio_device_class {
 /* The virtio part of a device of these; NULL: it is another one. */
 struct virtio *virtio_device_of(struct device *dev);
 
+void virtio_device_prop_changed(struct device *dev);
 bool virtio_pci_device_realize(struct device *dev, struct vemu_error **errp);
 void virtio_pci_device_unrealize(struct device *dev);
 void virtio_pci_device_reset(struct device *dev);
@@ -58,7 +61,8 @@ bool virtio_mmio_device_post_load(struct device *dev, struct vemu_error **errp);
                .realize = virtio_pci_device_realize,                                               \
                .unrealize = virtio_pci_device_unrealize,                                           \
                .reset = virtio_pci_device_reset,                                                   \
-               .post_load = virtio_pci_device_post_load},                                          \
+               .post_load = virtio_pci_device_post_load,                                           \
+               .prop_changed = virtio_device_prop_changed},                                        \
     .kind = (kind_), .offset = offsetof(type_, member_), .legacy = (legacy_)
 #define VIRTIO_PCI_DEVICE(name_, help_, type_, member_, kind_, props_, state_)                     \
     VIRTIO_PCI_DEVICE_OF(name_, help_, type_, member_, kind_, props_, state_, VIRTIO_PCI_AUTO)
@@ -81,7 +85,8 @@ bool virtio_mmio_device_post_load(struct device *dev, struct vemu_error **errp);
                .realize = virtio_mmio_device_realize,                                              \
                .unrealize = virtio_mmio_device_unrealize,                                          \
                .reset = virtio_mmio_device_reset,                                                  \
-               .post_load = virtio_mmio_device_post_load},                                         \
+               .post_load = virtio_mmio_device_post_load,                                          \
+               .prop_changed = virtio_device_prop_changed},                                        \
     .kind = (kind_), .offset = offsetof(type_, member_)
 
 #endif
