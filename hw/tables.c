@@ -39,6 +39,7 @@
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
+#include "hw/virtio/virtio_balloon.h"
 #include "hw/x86/boards.h"
 #include "hw/x86/irq_router.h"
 
@@ -63,6 +64,10 @@ const struct device_class *const device_classes[] = {
     &piix3_ide_class,
     &piix4_ide_class,
     &uart16550_class,
+    &virtio_balloon_device_class.device,
+    &virtio_balloon_pci_class.device,
+    &virtio_balloon_pci_transitional_class.device,
+    &virtio_balloon_pci_non_transitional_class.device,
     &virtio_blk_device_class,
     &virtio_blk_pci_class,
     &virtio_blk_pci_transitional_class,

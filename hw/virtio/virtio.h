@@ -26,6 +26,7 @@ enum {
     VIRTIO_ID_BLOCK = 2,
     VIRTIO_ID_CONSOLE = 3,
     VIRTIO_ID_ENTROPY = 4,
+    VIRTIO_ID_BALLOON = 5,
 };
 /* Device status. */
 enum {

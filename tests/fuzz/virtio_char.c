@@ -1,6 +1,7 @@
 /*
- * A hostile driver, and a hostile other end, against virtio-serial (first byte even: a console and
- * a named channel) or virtio-rng (odd: with a source that is sometimes empty, and a limit).
+ * A hostile driver, and a hostile other end, against one of the small virtio devices, by the first
+ * byte: virtio-serial (a console and a named channel), virtio-rng (a source that is sometimes
+ * empty, and a limit) or virtio-balloon (with everything that it can).
  */
 #define _GNU_SOURCE
 #include <sys/socket.h>
@@ -8,6 +9,7 @@
 #include "core/chardev/chardev.h"
 #include "hw/char/virtio_serial.h"
 #include "hw/misc/virtio_rng.h"
+#include "hw/virtio/virtio_balloon.h"
 #include "tests/fuzz/virtio.h"
 
 enum { SERIAL_QUEUES = 6, CONTROL = 3 };
@@ -54,6 +56,41 @@ static void make_rng(struct target *t)
     t->peer = -1;
     t->v.queues = 1;
     t->v.dev = &fuzz_plug_with(&t->v.f, &virtio_rng_pci_class.device, props)->dev;
+}
+
+static void make_balloon(struct target *t)
+{
+    static const char *const props[] = {"free-page-reporting",
+                                        "on",
+                                        "deflate-on-oom",
+                                        "on",
+                                        "guest-stats-polling-interval",
+                                        "1",
+                                        NULL};
+
+    t->peer = -1;
+    t->v.queues = 5;
+    t->v.f.m.ram_size = FUZZ_RAM;
+    t->v.dev = &fuzz_plug_with(&t->v.f, &virtio_balloon_pci_class.device, props)->dev;
+}
+
+/* Page numbers into the balloon, or statistics, or free pages; and what is wanted of it. */
+static void use_balloon(struct target *t, struct virtio_balloon *balloon, struct fuzz_input *in,
+                        unsigned q)
+{
+    unsigned count = (unsigned)fuzz_take(in, 1) % 32;
+    uint64_t stats[BALLOON_STATS];
+
+    for (unsigned n = 0; n < count; n++)
+        fv_put(&t->v, FV_BUFFERS + 4 * n, fuzz_take(in, 2) & 0x1ff, 4);
+    fv_desc(&t->v, q, 0, FV_BUFFERS, 4 * count, q > 2 ? 2 : 0, 0);
+    fv_available(&t->v, q, 0);
+    fv_kick(&t->v, q);
+    machine_lock(&t->v.f.m);
+    virtio_balloon_set_target(balloon, fuzz_take(in, 3));
+    if (virtio_balloon_actual(balloon) > FUZZ_RAM || virtio_balloon_stats(balloon, stats) < 0)
+        fuzz_fail("more memory than there is");
+    machine_unlock(&t->v.f.m);
 }
 
 /* A control message to the device: port, event, value. */
@@ -108,7 +145,9 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
         break;
     case 6:
     case 7:
-        if (t->v.queues > CONTROL)
+        if (virtio_balloon_of(t->v.dev))
+            use_balloon(t, virtio_balloon_of(t->v.dev), in, q);
+        else if (t->v.queues > CONTROL)
             control(t, in);
         break;
     case 8: /* the other end speaks */
@@ -147,10 +186,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_machine_init(&t.v.f);
     machine_lock(&t.v.f.m);
     pci_bus_set_msi(t.v.f.bus, fv_swallow_msi, NULL);
-    if (fuzz_take(&in, 1) & 1)
+    switch (fuzz_take(&in, 1) & 3) {
+    case 1:
         make_rng(&t);
-    else
+        break;
+    case 3:
+        make_balloon(&t);
+        break;
+    default:
         make_serial(&t);
+    }
     machine_reset(&t.v.f.m, NULL);
     machine_unlock(&t.v.f.m);
     fv_place(&t.v);
