@@ -51,11 +51,18 @@ QMP_COMMAND(qmp_qom_list_properties);
 QMP_COMMAND(qmp_device_list_properties);
 QMP_COMMAND(qmp_qom_list);
 QMP_COMMAND(qmp_qom_get);
+QMP_COMMAND(qmp_qom_set);
 
 /* For the other files: a device by its id, and where it is. Machine lock held. */
 struct device;
 struct device *qom_device(struct lib_machine *lm, const char *id);
 void qom_path(struct lib_machine *lm, const struct device *dev, char *path, size_t len);
+
+/* balloon.c */
+QMP_COMMAND(qmp_balloon);
+QMP_COMMAND(qmp_query_balloon);
+/* The property guest-stats; NULL: the device has none. Machine lock held. */
+json_t *balloon_guest_stats(struct device *dev);
 
 /* block.c */
 QMP_COMMAND(qmp_blockdev_add);

@@ -11,6 +11,7 @@
 #include "core/cpu/cpu.h"
 #include "core/cpu/x86.h"
 #include "core/util/error.h"
+#include "core/util/range.h"
 #include "core/util/size.h"
 #include "hw/board.h"
 #include "libvemu/config.h"
@@ -107,6 +108,35 @@ static json_t *table_properties(const struct prop_desc *props)
         json_array_append_new(list, entry);
     }
     return list;
+}
+
+/* Properties that are not in a device's table: they are read only, and made when they are asked
+ * for. */
+static const struct {
+    const char *name, *type, *help;
+    json_t *(*get)(struct device *dev); /* NULL: this device has none such */
+} made_properties[] = {
+    {"guest-stats", "guest statistics", "what the guest told of its memory", balloon_guest_stats},
+};
+
+static void add_made_properties(json_t *list, struct device *dev)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(made_properties); i++) {
+        json_t *value = made_properties[i].get(dev);
+        if (value)
+            json_array_append_new(list, property(made_properties[i].name, made_properties[i].type,
+                                                 made_properties[i].help));
+        json_decref(value);
+    }
+}
+
+static json_t *made_property(struct device *dev, const char *name)
+{
+    for (unsigned i = 0; dev && i < ARRAY_SIZE(made_properties); i++) {
+        if (strcmp(made_properties[i].name, name) == 0)
+            return made_properties[i].get(dev);
+    }
+    return NULL;
 }
 
 static const struct device_class *class_find(const char *name)
@@ -321,6 +351,8 @@ QMP_COMMAND(qmp_qom_list)
         /* Of what only holds others clients look at the children alone. */
         if (node.kind == NODE_DEVICE || node.kind == NODE_CPU || node.kind == NODE_MACHINE)
             json_array_insert_new(list, 0, property("type", "string", NULL));
+        if (node.dev)
+            add_made_properties(list, node.dev);
         add_children(lm, &node, list);
     }
     machine_unlock(&lm->m);
@@ -334,11 +366,15 @@ static json_t *get_property(struct lib_machine *lm, const char *path, const char
     const struct prop_desc *p;
     struct vemu_error *error = NULL;
     char text[512];
+    json_t *made;
 
     if (node.kind == NODE_NONE)
         return no_node(err, path);
     if (strcmp(name, "type") == 0)
         return json_string(node_type(lm, &node, text));
+    made = made_property(node.dev, name);
+    if (made)
+        return made;
     p = node.dev ? device_class_prop(node.dev->cls, name) : NULL;
     if (!p)
         return qmp_fail(err, QMP_GENERIC_ERROR, "'%.100s' has no property '%.60s'", path, name);
@@ -357,4 +393,52 @@ QMP_COMMAND(qmp_qom_get)
                          json_string_value(json_object_get(args, "property")), err);
     machine_unlock(&lm->m);
     return value;
+}
+
+/* As -device would have it. False: no property has such a value. */
+static bool value_text(const json_t *value, char text[512])
+{
+    if (json_is_string(value))
+        snprintf(text, 512, "%s", json_string_value(value));
+    else if (json_is_boolean(value))
+        snprintf(text, 512, "%s", json_is_true(value) ? "on" : "off");
+    else if (json_is_integer(value))
+        snprintf(text, 512, "%lld", (long long)json_integer_value(value));
+    else
+        return false;
+    return !json_is_string(value) || json_string_length(value) < 512;
+}
+
+static bool set_property(struct lib_machine *lm, const json_t *args, struct qmp_error *err)
+{
+    const char *path = json_string_value(json_object_get(args, "path"));
+    const char *name = json_string_value(json_object_get(args, "property"));
+    struct qom_node node = find_node(lm, path);
+    const struct prop_desc *p = node.dev ? device_class_prop(node.dev->cls, name) : NULL;
+    struct vemu_error *error = NULL;
+    char text[512];
+
+    if (node.kind == NODE_NONE)
+        return no_node(err, path);
+    if (!p || !p->live)
+        return qmp_fail(err, QMP_GENERIC_ERROR,
+                        p ? "property '%.60s' of '%.100s' cannot be set while it is in use"
+                          : "there is no property '%.60s' of '%.100s' that could be set",
+                        name, path);
+    if (!value_text(json_object_get(args, "value"), text))
+        return qmp_fail(err, QMP_GENERIC_ERROR,
+                        "argument 'value' must be a string, a number or a boolean");
+    return device_set_prop(node.dev, name, text, &error) ||
+           qmp_fail_with(err, QMP_GENERIC_ERROR, error);
+}
+
+QMP_COMMAND(qmp_qom_set)
+{
+    struct lib_machine *lm = opaque;
+    bool ok;
+
+    machine_lock(&lm->m);
+    ok = set_property(lm, args, err);
+    machine_unlock(&lm->m);
+    return ok ? json_object() : NULL;
 }

@@ -160,6 +160,17 @@ OBJECT(path_arg, "q_obj_qom-list-arg", NULL,
        MEMBER("path", qmp_str, "/machine/peripheral/ID, /machine/unattached/device[N], ..."));
 OBJECT(get_arg, "q_obj_qom-get-arg", NULL, MEMBER("path", qmp_str, "of the object"),
        MEMBER("property", qmp_str, "one that qom-list gives"));
+OBJECT(set_arg, "q_obj_qom-set-arg", NULL, MEMBER("path", qmp_str, "of the object"),
+       MEMBER("property", qmp_str, "one that may change while the device is in use"),
+       MEMBER("value", qmp_any, "a string, a number or a boolean, by its type"));
+
+/* ---- the memory balloon ---------------------------------------------------------------------- */
+
+OBJECT(balloon_arg, "q_obj_balloon-arg", NULL,
+       MEMBER("value", qmp_int, "bytes of memory that the guest is to have"));
+OBJECT(balloon_info, "BalloonInfo", NULL, MEMBER("actual", qmp_int, "bytes that it has"));
+OBJECT(balloon_data, "q_obj_BALLOON_CHANGE-arg", NULL,
+       MEMBER("actual", qmp_int, "bytes of memory that the guest has"));
 
 /* ---- disk images ----------------------------------------------------------------------------- */
 
@@ -381,6 +392,15 @@ static const struct qmp_command commands[] = {
      .arguments = &path_arg,
      .returns = &property_info_list},
     {.name = "qom-get", .run = qmp_qom_get, .arguments = &get_arg, .returns = &qmp_any},
+    {.name = "qom-set", .run = qmp_qom_set, .arguments = &set_arg},
+
+    {.name = "balloon",
+     .run = qmp_balloon,
+     .arguments = &balloon_arg,
+     .doc = "Ask the guest to give memory back, or to take it again. Event: BALLOON_CHANGE, as the "
+            "guest does so, once a second at most. The device's property guest-stats, of qom-get, "
+            "has what the guest tells of its memory."},
+    {.name = "query-balloon", .run = qmp_query_balloon, .returns = &balloon_info},
 
     {.name = "blockdev-add",
      .run = qmp_blockdev_add,
@@ -470,6 +490,9 @@ static const struct qmp_event events[] = {
     {.name = "GUEST_PANICKED",
      .data = &panic_data,
      .doc = "The guest reported that it cannot go on."},
+    {.name = "BALLOON_CHANGE",
+     .data = &balloon_data,
+     .doc = "The guest gave memory back, or took it again."},
     {.name = "DEVICE_DELETED",
      .data = &device_deleted_data,
      .doc = "The guest let a device go: what it used is free, and so is its id."},

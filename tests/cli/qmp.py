@@ -132,12 +132,15 @@ def starts_in_the_order_of_management_programs():
 
 
 def every_reply_and_event_is_as_the_schema_says():
-    with Machine(*QMP) as m:
+    with Machine(*QMP, "-device", "virtio-balloon-pci,id=balloon0") as m:
         c = Client("m.sock")
         schema = Schema(c.ask("query-qmp-schema"))
         arguments = {
             "qom-list": {"path": "/machine/unattached"},
             "qom-get": {"path": "/machine", "property": "type"},
+            "qom-set": {"path": "/machine/peripheral/balloon0",
+                        "property": "guest-stats-polling-interval", "value": 5},
+            "balloon": {"value": 2 << 20},
             "qom-list-properties": {"typename": "pc-machine"},
             "device-list-properties": {"typename": "isa-serial"},
             "memsave": {"val": 0, "size": 4096, "filename": "out"},
@@ -175,6 +178,36 @@ def every_reply_and_event_is_as_the_schema_says():
             schema.event(e)
         assert [e["event"] for e in seen] == \
             ["STOP", "RESUME", "POWERDOWN", "RESET", "DEVICE_DELETED", "SHUTDOWN"], seen
+
+
+def the_balloon_is_asked_and_asked_about():
+    with Machine(*QMP) as m:
+        c = Client("m.sock")
+        assert c.refused("query-balloon") == "DeviceNotActive"
+        assert c.refused("balloon", value=1 << 20) == "DeviceNotActive"
+    with Machine(*QMP, "-device", "virtio-balloon-pci,id=balloon0") as m:
+        c = Client("m.sock")
+        path = "/machine/peripheral/balloon0"
+        assert c.ask("query-balloon") == {"actual": 4 << 20}
+        assert c.refused("balloon", value=0) == "GenericError"
+        c.ask("balloon", value=1 << 20)
+        assert c.ask("query-balloon") == {"actual": 4 << 20}  # there is no driver
+        assert {"guest-stats", "guest-stats-polling-interval"} <= \
+            {p["name"] for p in c.ask("qom-list", path=path)}
+        c.ask("qom-set", path=path, property="guest-stats-polling-interval", value=7)
+        assert c.ask("qom-get", path=path, property="guest-stats-polling-interval") == 7
+        stats = c.ask("qom-get", path=path, property="guest-stats")
+        assert stats["last-update"] == 0 and stats["stats"]["stat-total-memory"] == -1, stats
+        for property, value in (("guest-stats-polling-interval", -1), ("deflate-on-oom", True),
+                                ("guest-stats-polling-interval", [5]), ("guest-stats", 1),
+                                ("nothing", 1)):
+            assert c.refused("qom-set", path=path, property=property, value=value) == \
+                "GenericError", property
+        assert c.refused("qom-set", path="/machine/peripheral/x", property="a", value=1) == \
+            "DeviceNotFound"
+        assert c.refused("qom-get", path="/machine/peripheral", property="guest-stats") == \
+            "GenericError"
+        assert c.refused("device_add", driver="virtio-balloon-pci", id="second") == "GenericError"
 
 
 def stop_and_cont_stop_and_continue():
