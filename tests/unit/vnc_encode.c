@@ -6,7 +6,8 @@
 #include "core/util/buffer.h"
 #include "core/util/range.h"
 #include "tests/unit/vnc_viewer.h"
-#include "ui/vnc/encode/deflate.h"
+#include "ui/vnc/encode/adapt.h"
+#include "ui/vnc/encode/changes.h"
 #include "ui/vnc/encode/encode.h"
 
 /* ---- a small random source: fixed seeds, the same everywhere --------------------------------- */
@@ -580,4 +581,76 @@ Test(vnc_encode, an_output_limit_ends_every_encoding)
         }
         pair_close(&p);
     }
+}
+
+/* ---- what is sent, and how strongly ---------------------------------------------------------- */
+
+Test(vnc_changes, boxes_side_by_side_are_joined_and_nothing_is_lost)
+{
+    pixman_region32_t region, before, rest;
+    uint64_t seed = 9;
+
+    pixman_region32_init(&region);
+    pixman_region32_init(&rest);
+    vnc_changes_join(&region);
+    cr_assert(!pixman_region32_not_empty(&region));
+    for (unsigned i = 0; i < 300; i++)
+        pixman_region32_union_rect(&region, &region, (int)(rnd(&seed) % 60 * 16),
+                                   (int)(rnd(&seed) % 40 * 16), 16, 16);
+    pixman_region32_init(&before);
+    pixman_region32_copy(&before, &region);
+    vnc_changes_join(&region);
+    cr_assert_lt(pixman_region32_n_rects(&region), pixman_region32_n_rects(&before) / 2);
+    pixman_region32_subtract(&rest, &before, &region);
+    cr_assert(!pixman_region32_not_empty(&rest));
+    /* Far apart they stay apart. */
+    pixman_region32_clear(&region);
+    pixman_region32_union_rect(&region, &region, 0, 0, 16, 16);
+    pixman_region32_union_rect(&region, &region, 400, 0, 16, 16);
+    vnc_changes_join(&region);
+    cr_assert_eq(pixman_region32_n_rects(&region), 2);
+    pixman_region32_fini(&region);
+    pixman_region32_fini(&before);
+    pixman_region32_fini(&rest);
+}
+
+Test(vnc_adapt, levels_follow_the_connection)
+{
+    struct vnc_adapt a = {0};
+    int quality, level, slow_quality;
+
+    vnc_adapt_choose(&a, 80, 2, &quality, &level);
+    cr_assert_eq(quality, 80);
+    cr_assert_eq(level, 2);
+    /* 100 MB/s */
+    for (unsigned i = 0; i < 20; i++)
+        vnc_adapt_sent(&a, 1000000, 10000000);
+    vnc_adapt_choose(&a, 80, -1, &quality, &level);
+    cr_assert_gt(quality, 80);
+    cr_assert_lt(level, 4);
+    vnc_adapt_choose(&a, 80, 9, &quality, &level);
+    cr_assert_eq(level, 9, "the client's choice is kept");
+    vnc_adapt_choose(&a, 100, 1, &quality, &level);
+    cr_assert_eq(quality, 100);
+    vnc_adapt_choose(&a, VNC_LOSSLESS, 1, &quality, &level);
+    cr_assert_eq(quality, VNC_LOSSLESS);
+    /* Answers to next to nothing tell nothing about it. */
+    vnc_adapt_sent(&a, 10, 5000000);
+    vnc_adapt_sent(&a, 1000000, 0);
+    cr_assert_gt(vnc_adapt_bandwidth(&a), 5e7);
+    /* 100 kB/s, and then 10 */
+    for (unsigned i = 0; i < 30; i++)
+        vnc_adapt_sent(&a, 100000, 1000000000);
+    vnc_adapt_choose(&a, 80, 1, &slow_quality, &level);
+    cr_assert_lt(slow_quality, 70);
+    cr_assert_geq(level, 7);
+    for (unsigned i = 0; i < 30; i++)
+        vnc_adapt_sent(&a, 100000, INT64_C(10000000000));
+    vnc_adapt_choose(&a, 80, 1, &quality, &level);
+    cr_assert_lt(quality, slow_quality);
+    cr_assert_eq(level, 9);
+    vnc_adapt_choose(&a, 30, 1, &quality, &level);
+    cr_assert_eq(quality, 20);
+    vnc_adapt_choose(&a, 5, 1, &quality, &level);
+    cr_assert_eq(quality, 5, "what the client asked for is no coarser");
 }

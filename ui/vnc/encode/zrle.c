@@ -116,7 +116,7 @@ static uint8_t *put_tile(const struct vnc_encoder *e, const struct tile *t, uint
     }
     /* A run has at least one length byte; the deflater knows runs, too, so that raw and packed
      * forms, where it sees rows, are better than they look. */
-    rle = 2 * (size_t)t->runs * (cpixel + 1);
+    rle = 3 * (size_t)t->runs * (cpixel + 1);
     if (rle < best) {
         best = rle;
         use = USE_RLE;
