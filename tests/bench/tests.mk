@@ -10,3 +10,23 @@ check-unit check-programs: $(bench_programs)
 .PHONY: bench-tcg
 bench-tcg: tests/bench/tcgbench
 	tests/bench/tcgbench
+
+# VNC servers side by side: a guest that shows pictures, and a client on libvncclient.
+ifeq ($(HOST_ARCH),x86_64)
+vnc_guest_lib := $(addprefix obj/,$(addsuffix .64.o,$(basename $(call find,tests/guest/lib/*.c tests/guest/lib/*.S))))
+tests/bench/vnc/client: $(srcdir)/tests/bench/vnc/client.c $(srcdir)/tests/bench/vnc/scenes.h
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) -std=gnu11 -O2 $(WARNINGS) -o $@ $< -lvncclient
+obj/tests/bench/vnc/guest.o: $(srcdir)/tests/bench/vnc/guest.c $(srcdir)/tests/bench/vnc/scenes.h
+	@mkdir -p $(@D)
+	$(call say,GUESTCC,$@)$(GUEST_CC) $(call guest_flags,64) -c $< -o $@
+tests/bench/vnc/guest.img: obj/tests/bench/vnc/guest.o $(vnc_guest_lib) $(srcdir)/tests/guest/lib/link.ld
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)$(GUEST_CC) -m64 -nostdlib -static -no-pie -Wl,--build-id=none \
+	    -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
+	    -T $(srcdir)/tests/guest/lib/link.ld -o $@.elf \
+	    $(filter %.o,$^) && $(OBJCOPY) -O elf32-i386 $@.elf $@
+.PHONY: bench-vnc
+bench-vnc: all tests/bench/vnc/client tests/bench/vnc/guest.img
+	python3 $(srcdir)/tests/bench/vnc.py --build $(builddir) $(BENCH_ARGS)
+endif
