@@ -47,7 +47,7 @@ uint64_t state_checksum(const void *data, size_t len)
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
-/* Bytes of one element in the stream. */
+/* Bytes of one element in the stream, without a tail. */
 static uint64_t fields_size(const struct state_field *fields, unsigned depth);
 
 static uint64_t element_size(const struct state_field *f, unsigned depth)
@@ -85,7 +85,7 @@ static uint64_t fields_size(const struct state_field *fields, unsigned depth)
     uint64_t size = 0;
 
     for (const struct state_field *f = fields;
-         f && f->kind != STATE_END && depth <= STATE_DEPTH_MAX; f++)
+         f && f->kind < STATE_TAIL && depth <= STATE_DEPTH_MAX; f++)
         size += f->count * element_size(f, depth);
     return size;
 }
@@ -101,6 +101,26 @@ struct walk {
     const struct state_section *section;
     struct vemu_error **errp;
 };
+
+/* The tail of a table; NULL: it has none. */
+static const struct state_field *find_tail(const struct state_field *fields)
+{
+    while (fields && fields->kind < STATE_TAIL)
+        fields++;
+    return fields && fields->kind == STATE_TAIL ? fields : NULL;
+}
+
+/* All but saving: there the room is not known beforehand. */
+static bool walk_tail(struct walk *w, const struct state_field *f, uint8_t *member)
+{
+    uint64_t len = w->section->len - (uint64_t)(w->in - w->section->data);
+
+    if (f->tail->load(w->op == WALK_LOAD ? member : NULL, w->in, len, w->errp))
+        return true;
+    error_prefix(w->errp, "saved state: section '%s' instance %u: %s: ", w->section->name,
+                 w->section->instance, f->name);
+    return false;
+}
 
 static bool bad_value(struct walk *w, const struct state_field *f, uint32_t index, uint64_t value,
                       const char *right, uint64_t limit)
@@ -161,6 +181,8 @@ static bool walk_fields(struct walk *w, const struct state_field *fields, uint8_
     for (const struct state_field *f = fields; f && f->kind != STATE_END; f++) {
         uint8_t *member = obj ? obj + f->offset : NULL;
 
+        if (f->kind == STATE_TAIL)
+            return w->op == WALK_SAVE || depth || walk_tail(w, f, member);
         if (f->kind == STATE_BYTES) {
             if (w->op == WALK_SAVE) {
                 memcpy(w->out, member, f->count);
@@ -281,12 +303,16 @@ bool state_end_section(struct state_writer *w)
 bool state_save_section(struct state_writer *w, const char *name, uint32_t instance,
                         uint32_t version, const struct state_field *fields, const void *obj)
 {
+    const struct state_field *tail = find_tail(fields);
+    const uint8_t *rest = tail ? (const uint8_t *)obj + tail->offset : NULL;
     struct walk walk = {.op = WALK_SAVE};
 
     state_begin_section(w, name, instance, version);
-    walk.out = grow(w, fields_size(fields, 0));
+    walk.out = grow(w, fields_size(fields, 0) + (tail ? tail->tail->size(rest) : 0));
     if (walk.out)
         walk_fields(&walk, fields, (uint8_t *)obj, 0);
+    if (walk.out && tail)
+        tail->tail->save(rest, walk.out);
     return state_end_section(w);
 }
 
@@ -434,11 +460,11 @@ bool state_check_section(const struct state_section *s, uint32_t version,
                          "version %u",
                          s->name, s->instance, s->version, version);
     }
-    if (s->len != size) {
+    if (find_tail(fields) ? s->len < size : s->len != size) {
         return error_set(errp, VEMU_ERROR_FORMAT,
-                         "saved state: section '%s' instance %u has %llu bytes instead of %llu",
-                         s->name, s->instance, (unsigned long long)s->len,
-                         (unsigned long long)size);
+                         "saved state: section '%s' instance %u has %llu bytes instead of %llu%s",
+                         s->name, s->instance, (unsigned long long)s->len, (unsigned long long)size,
+                         find_tail(fields) ? " or more" : "");
     }
     return walk_fields(&walk, fields, NULL, 0);
 }

@@ -26,7 +26,18 @@ enum state_kind {
     STATE_BYTES,  /* fixed-size array of `count` bytes */
     STATE_TIMER,  /* a struct timer: its deadline */
     STATE_STRUCT, /* `count` embedded structs of `elem_size`, described by `fields` */
+    STATE_TAIL,   /* what has no fixed size: the rest of the section, by `tail`; a table's last */
     STATE_END,
+};
+
+/* What a guest has made as many of as it liked. obj is the member that the table names. */
+struct state_tail {
+    /* Its bytes in the stream now, and they themselves. */
+    uint64_t (*size)(const void *obj);
+    void (*save)(const void *obj, uint8_t *out);
+    /* Takes over all of [in, in + len), which is as hostile as any input. obj NULL: only checks
+     * what the bytes alone tell. */
+    bool (*load)(void *obj, const uint8_t *in, uint64_t len, struct vemu_error **errp);
 };
 
 struct state_field {
@@ -37,6 +48,7 @@ struct state_field {
     uint32_t elem_size;               /* STATE_STRUCT: stride; else derived */
     uint64_t max;                     /* integer kinds: largest value accepted on load; 0: any */
     const struct state_field *fields; /* STATE_STRUCT */
+    const struct state_tail *tail;    /* STATE_TAIL */
 };
 
 #define STATE_FIELD(kind_, type, member, ...)                                                      \
@@ -88,6 +100,10 @@ struct state_field {
         .name = #member, .kind = STATE_STRUCT, .offset = offsetof(type, member), .count = 1,       \
         .elem_size = sizeof(((type *)0)->member), .fields = (table)                                \
     }
+#define STATE_REST(type, member, tail_)                                                            \
+    {                                                                                              \
+        .name = #member, .kind = STATE_TAIL, .offset = offsetof(type, member), .tail = &(tail_)    \
+    }
 #define STATE_FIELDS_END                                                                           \
     {                                                                                              \
         .kind = STATE_END                                                                          \
@@ -129,7 +145,7 @@ bool state_reader_next(struct state_reader *r, struct state_section *s, struct v
 bool state_check_section(const struct state_section *s, uint32_t version,
                          const struct state_field *fields, struct vemu_error **errp);
 /* Fills obj from the section by the table; checks version, length, `max` and BOOL values first: on
- * failure obj is unchanged. */
+ * failure obj is unchanged, but for what a tail takes over. */
 bool state_load_section(const struct state_section *s, uint32_t version,
                         const struct state_field *fields, void *obj, struct vemu_error **errp);
 /* The checksum of the end section, over everything before its value. */

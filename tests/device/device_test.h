@@ -45,6 +45,8 @@ void step(struct vemu_machine *m, int64_t ns);
 /* Asserts that dev is an object (create succeeded), showing the error if not. */
 struct device *made(struct device *dev, struct vemu_error *err);
 
+/* Loads dev's state into another device, at the same time of its clock; false: it is refused. */
+bool load_copy(struct device *dev, struct device *other, struct vemu_error **errp);
 /* Saves `dev`, loads that into `fresh` (same class, same wiring, another machine) and asserts that
  * `fresh` then saves the same bytes. */
 void assert_round_trip(struct device *dev, struct device *fresh);

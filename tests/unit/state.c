@@ -423,3 +423,83 @@ Test(x86_state, register_files_that_no_processor_has_are_refused)
     BAD(r->gdtr.base = UINT64_C(1) << 60, "canonical");
     free(r);
 }
+
+/* ---- tails ----------------------------------------------------------------------------------- */
+
+struct tailed {
+    uint16_t before;
+    struct numbers {
+        unsigned count;
+        uint8_t of[8];
+    } rest;
+};
+
+static uint64_t numbers_size(const void *obj)
+{
+    return ((const struct numbers *)obj)->count;
+}
+static void numbers_save(const void *obj, uint8_t *out)
+{
+    const struct numbers *n = obj;
+
+    memcpy(out, n->of, n->count);
+}
+static bool numbers_load(void *obj, const uint8_t *in, uint64_t len, struct vemu_error **errp)
+{
+    struct numbers *n = obj;
+
+    if (len > sizeof n->of)
+        return error_set(errp, VEMU_ERROR_FORMAT, "too many numbers");
+    if (n) {
+        n->count = (unsigned)len;
+        memcpy(n->of, in, len);
+    }
+    return true;
+}
+static const struct state_tail numbers_tail = {numbers_size, numbers_save, numbers_load};
+static const struct state_field tailed_fields[] = {STATE_INT(struct tailed, before, .max = 10),
+                                                   STATE_REST(struct tailed, rest, numbers_tail),
+                                                   STATE_FIELDS_END};
+
+Test(state, a_tail_has_the_rest_of_its_section)
+{
+    struct tailed a = {.before = 7, .rest = {.count = 3, .of = {1, 2, 3}}}, b = {0};
+    struct vemu_error *err = NULL;
+    struct state_writer *w = state_writer_new();
+    struct state_section s;
+    const void *data;
+    size_t len;
+
+    cr_assert(state_save_section(w, "tailed", 0, 1, tailed_fields, &a));
+    cr_assert(state_save_section(w, "sample", 0, 2, tailed_fields, &b), "an empty one");
+    cr_assert(state_writer_finish(w, &data, &len));
+    struct state_reader *r = state_reader_new(data, len, NULL);
+    cr_assert(r && state_reader_next(r, &s, NULL));
+    cr_expect_eq(s.len, 5);
+    cr_expect(state_load_section(&s, 1, tailed_fields, &b, &err));
+    cr_expect(b.before == 7 && b.rest.count == 3 && b.rest.of[2] == 3);
+    s.len = 1;
+    cr_expect_not(state_load_section(&s, 1, tailed_fields, &b, &err));
+    cr_expect(strstr(vemu_error_message(err), "1 bytes instead of 2 or more"));
+    vemu_error_free(err);
+    cr_assert(state_reader_next(r, &s, NULL));
+    cr_expect_eq(s.len, 2);
+    cr_expect(state_load_section(&s, 2, tailed_fields, &b, NULL));
+    cr_expect_eq(b.rest.count, 0);
+    state_reader_free(r);
+    state_writer_free(w);
+}
+
+Test(state, a_tail_is_checked_before_anything_is_taken_over)
+{
+    struct tailed a = {.before = 1};
+    struct vemu_error *err = NULL;
+    uint8_t bytes[16] = {5};
+    struct state_section s = {.name = "t", .version = 1, .data = bytes, .len = 2 + 9};
+
+    cr_expect_not(state_load_section(&s, 1, tailed_fields, &a, &err));
+    cr_expect_eq(a.before, 1);
+    cr_expect(strstr(vemu_error_message(err), "section 't' instance 0: rest: too many numbers"),
+              "%s", vemu_error_message(err));
+    vemu_error_free(err);
+}
