@@ -12,6 +12,7 @@
 #include "hw/char/uart16550.h"
 #include "hw/char/virtio_serial.h"
 #include "hw/display/vga_pci.h"
+#include "hw/display/virtio_gpu.h"
 #include "hw/firmware/fw_cfg.h"
 #include "hw/firmware/pflash.h"
 #include "hw/input/i8042.h"
@@ -72,6 +73,8 @@ const struct device_class *const device_classes[] = {
     &virtio_blk_pci_class,
     &virtio_blk_pci_transitional_class,
     &virtio_blk_pci_non_transitional_class,
+    &virtio_gpu_device_class.device,
+    &virtio_gpu_pci_class.device,
     &virtio_net_device_class,
     &virtio_net_pci_class,
     &virtio_net_pci_transitional_class,

@@ -27,6 +27,7 @@ enum {
     VIRTIO_ID_CONSOLE = 3,
     VIRTIO_ID_ENTROPY = 4,
     VIRTIO_ID_BALLOON = 5,
+    VIRTIO_ID_GPU = 16,
 };
 /* Device status. */
 enum {
