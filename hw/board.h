@@ -30,6 +30,8 @@ struct board_option {
     const char *key, *value;
 };
 
+enum board_vga { BOARD_VGA_NONE, BOARD_VGA_STD, BOARD_VGA_VIRTIO };
+
 struct board_config {
     uint64_t ram_size; /* bytes, checked against the class' limits by libvemu */
     unsigned cpus;
@@ -40,7 +42,7 @@ struct board_config {
     struct board_pflash pflash[BOARD_PFLASH];
     struct chardev *serial[BOARD_MAX_SERIAL]; /* NULL: no such port */
     bool serial_console;                      /* firmware's screen goes to the first serial port */
-    bool vga; /* a standard VGA, where the board has a place for it */
+    enum board_vga vga;                       /* where the board has a place for one */
     bool has_uuid;
     uint8_t uuid[16]; /* as RFC 4122 has it */
     /* -boot: device letters or NULL, milliseconds (0: the default), UINT32_MAX: never */

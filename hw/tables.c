@@ -13,6 +13,7 @@
 #include "hw/char/virtio_serial.h"
 #include "hw/display/vga_pci.h"
 #include "hw/display/virtio_gpu.h"
+#include "hw/display/virtio_vga.h"
 #include "hw/firmware/fw_cfg.h"
 #include "hw/firmware/pflash.h"
 #include "hw/input/i8042.h"
@@ -90,6 +91,7 @@ const struct device_class *const device_classes[] = {
     &virtio_rng_pci_transitional_class.device,
     &virtio_rng_pci_non_transitional_class.device,
     &vga_pci_class,
+    &virtio_vga_class.device,
     /* made by boards */
     &acpi_pci_hotplug_class,
     &apic_bus_class,

@@ -181,8 +181,11 @@ static void build_firmware_choices(const struct lib_machine *lm, struct board_co
     const struct config_node *display = config_find(c, "display");
 
     cfg->serial_console = !display || strstr(config_origin(c, "display"), "nographic");
-    cfg->vga = vga ? strcmp(vga, "std") == 0
-                   : (lm->bios || flash_wanted(c)) && config_flag(c, "defaults", true);
+    bool usual = (lm->bios || flash_wanted(c)) && config_flag(c, "defaults", true);
+    if (vga ? strcmp(vga, "std") == 0 : usual)
+        cfg->vga = BOARD_VGA_STD;
+    else if (vga && strcmp(vga, "virtio") == 0)
+        cfg->vga = BOARD_VGA_VIRTIO;
     cfg->has_uuid = uuid != NULL;
     if (uuid)
         parse_uuid(uuid, cfg->uuid);

@@ -331,9 +331,10 @@ static bool check_vga(const char *origin, const char *text, struct opts *props,
                       struct vemu_error **errp)
 {
     (void)props;
-    return strcmp(text, "std") == 0 || strcmp(text, "none") == 0 ||
-           error_set(errp, VEMU_ERROR_UNSUPPORTED, "%s %.*s is not available yet; use std or none",
-                     origin, QUOTE_MAX, text);
+    return strcmp(text, "std") == 0 || strcmp(text, "virtio") == 0 || strcmp(text, "none") == 0 ||
+           error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                     "%s %.*s is not available yet; use std, virtio or none", origin, QUOTE_MAX,
+                     text);
 }
 
 static bool check_cpu(const char *origin, const char *text, struct opts *props,
@@ -749,7 +750,7 @@ const struct config_key config_keys[] = {
     {.name = "vga",
      .shape = CONFIG_SCALAR,
      .check = check_vga,
-     .metavar = "std|none",
+     .metavar = "std|virtio|none",
      .example = "std",
      .help = "graphics adapter (std when firmware starts)"},
     NONE_KEY("monitor", "none: there is no monitor for people yet; see mon and qmp"),

@@ -9,12 +9,8 @@
 #include "core/device/device.h"
 #include "hw/display/vga.h"
 
-struct pci_bus;
-
 extern const struct device_class vga_pci_class;
 
-struct device *vga_pci_create(struct vemu_machine *m, struct pci_bus *bus, uint16_t devfn,
-                              struct vemu_error **errp);
 struct vga *vga_pci_registers(struct device *dev);
 
 #endif

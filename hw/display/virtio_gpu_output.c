@@ -86,7 +86,8 @@ static void refresh(void *opaque, bool all)
     struct virtio_gpu *s = o->gpu;
 
     if (is_console(o)) {
-        s->console->refresh(s->console_opaque, all || s->console_all);
+        if (s->console->refresh)
+            s->console->refresh(s->console_opaque, all || s->console_all);
         s->console_all = false;
         return;
     }

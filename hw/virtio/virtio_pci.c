@@ -21,15 +21,15 @@ enum {
     LEGACY_CONFIG_MSIX = 24,
     LEGACY_PAGE = 4096, /* unit of queue addresses */
 };
-/* Parts of BAR 4. */
+/* Parts of the modern registers. */
 enum {
     MODERN_COMMON = 0x0000,
     MODERN_ISR = 0x1000,
     MODERN_CONFIG = 0x2000,
     MODERN_NOTIFY = 0x3000,
     MODERN_PART = 0x1000,
-    MODERN_SIZE = 0x4000,
     MODERN_BAR = 4,
+    MSIX_BAR = 1,
     NOTIFY_MULTIPLIER = 4,
 };
 /* struct virtio_pci_common_cfg */
@@ -408,8 +408,11 @@ static bool cfg_target(const struct virtio_pci *s, uint32_t *offset, uint32_t *l
 
     *offset = load_le32(cap + CAP_OFFSET);
     *length = load_le32(cap + CAP_PART_LENGTH);
-    return cap[CAP_BAR] == MODERN_BAR && (*length == 1 || *length == 2 || *length == 4) &&
-           *offset % *length == 0 && range_fits(*offset, *length, MODERN_SIZE);
+    if (cap[CAP_BAR] != s->modern_bar || *offset < s->modern_offset)
+        return false;
+    *offset -= s->modern_offset;
+    return (*length == 1 || *length == 2 || *length == 4) && *offset % *length == 0 &&
+           range_fits(*offset, *length, VIRTIO_PCI_MODERN_SIZE);
 }
 
 static bool touches_cfg_data(const struct virtio_pci *s, uint32_t offset, uint32_t size)
@@ -449,8 +452,8 @@ static uint8_t add_cap(struct virtio_pci *s, uint8_t type, uint32_t offset, uint
         return 0;
     cap[CAP_LENGTH] = size;
     cap[CAP_TYPE] = type;
-    cap[CAP_BAR] = type == CAP_PCI_ACCESS ? 0 : MODERN_BAR;
-    store_le32(cap + CAP_OFFSET, offset);
+    cap[CAP_BAR] = type == CAP_PCI_ACCESS ? 0 : s->modern_bar;
+    store_le32(cap + CAP_OFFSET, type == CAP_PCI_ACCESS ? 0 : s->modern_offset + offset);
     store_le32(cap + CAP_PART_LENGTH, length);
     if (type == CAP_NOTIFY)
         store_le32(cap + CAP_EXTRA, NOTIFY_MULTIPLIER);
@@ -464,10 +467,14 @@ static uint8_t add_cap(struct virtio_pci *s, uint8_t type, uint32_t offset, uint
     return at;
 }
 
-static bool init_modern(struct virtio_pci *s)
+static bool init_modern(struct virtio_pci *s, const struct virtio_pci_ident *ident)
 {
-    mem_region_init_io(&s->modern, "virtio-modern", MODERN_SIZE, &modern_ops, s, &s->pci.dev);
-    pci_bar_add(&s->pci, MODERN_BAR, PCI_BAR_MEM64 | PCI_BAR_PREFETCH, &s->modern);
+    s->modern_bar = ident->modern_bar ? ident->modern_bar : MODERN_BAR;
+    s->modern_offset = ident->modern_offset;
+    mem_region_init_io(&s->modern, "virtio-modern", VIRTIO_PCI_MODERN_SIZE, &modern_ops, s,
+                       &s->pci.dev);
+    if (!s->modern_offset)
+        pci_bar_add(&s->pci, s->modern_bar, PCI_BAR_MEM64 | PCI_BAR_PREFETCH, &s->modern);
     s->cfg_cap = add_cap(s, CAP_PCI_ACCESS, 0, 0);
     s->pci.config_read = config_read;
     s->pci.config_written = config_written;
@@ -490,7 +497,7 @@ static void init_legacy(struct virtio_pci *s)
 bool virtio_pci_init(struct virtio_pci *s, struct virtio *v, const struct virtio_pci_ident *ident,
                      struct vemu_error **errp)
 {
-    bool legacy = s->disable_legacy != VIRTIO_PCI_ON, ok = true;
+    bool legacy = ident->legacy_device && s->disable_legacy != VIRTIO_PCI_ON, ok = true;
     struct pci_ident id = {.vendor = PCI_VENDOR_VIRTIO,
                            .device = legacy ? ident->legacy_device
                                             : (uint16_t)(MODERN_DEVICE_ID + v->cls->id),
@@ -518,11 +525,12 @@ bool virtio_pci_init(struct virtio_pci *s, struct virtio *v, const struct virtio
     if (!pci_device_init(&s->pci, &id, errp))
         return false;
     if (!s->disable_modern)
-        ok = init_modern(s);
+        ok = init_modern(s, ident);
     if (ok && vectors) {
-        ok = pci_msix_add(&s->pci, &s->msix, vectors, 1, 0);
+        uint8_t bar = ident->msix_bar ? ident->msix_bar : MSIX_BAR;
+        ok = pci_msix_add(&s->pci, &s->msix, vectors, bar, 0);
         if (ok)
-            pci_bar_add(&s->pci, 1, PCI_BAR_MEM32, &s->msix.region);
+            pci_bar_add(&s->pci, bar, PCI_BAR_MEM32, &s->msix.region);
     }
     if (legacy)
         init_legacy(s);

@@ -7,6 +7,9 @@
  *   BAR 1  MSI-X table and pending bits    (not with vectors=0)
  *   BAR 4  modern registers, memory        (not with disable-modern=on)
  *
+ * A function that is something else besides (virtio-vga) has the last two where its kind's
+ * virtio_pci_ident says, the modern registers perhaps as a part of a BAR of its own.
+ *
  * A device's struct starts with struct virtio_pci and contains its kind's struct virtio. Machine
  * lock held throughout.
  */
@@ -33,6 +36,8 @@ struct virtio_pci {
 
     struct pci_msix msix;
     struct mem_region legacy, modern;
+    uint8_t modern_bar; /* where the modern registers are, and from which offset on */
+    uint32_t modern_offset;
     uint8_t cfg_cap; /* the capability that gives access through configuration space; 0: none */
 
     uint32_t device_feature_select, driver_feature_select;
@@ -57,9 +62,13 @@ extern const struct state_field virtio_pci_state[];
         .elem_size = sizeof(struct virtio_pci), .fields = virtio_pci_state                         \
     }
 
+enum { VIRTIO_PCI_MODERN_SIZE = 0x4000 };
 struct virtio_pci_ident {
-    uint16_t legacy_device; /* PCI device ID with the legacy interface */
+    uint16_t legacy_device; /* PCI device ID with the legacy interface; 0: it has none */
     uint32_t class_code;
+    uint8_t msix_bar, modern_bar; /* 0: as above */
+    /* Not 0: the device makes the BAR, and puts `modern` there in it. */
+    uint32_t modern_offset;
 };
 
 extern const struct virtio_transport virtio_pci_transport;

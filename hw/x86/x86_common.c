@@ -13,7 +13,9 @@
 #include "hw/ata/ata.h"
 #include "hw/ata/piix_ide.h"
 #include "hw/char/uart16550.h"
+#include "hw/create.h"
 #include "hw/display/vga_pci.h"
+#include "hw/display/virtio_vga.h"
 #include "hw/firmware/fw_cfg.h"
 #include "hw/firmware/pflash.h"
 #include "hw/input/i8042.h"
@@ -669,15 +671,24 @@ bool x86_plug(struct vemu_machine *m, struct device *dev, struct vemu_error **er
 
 static size_t screen_text(struct vemu_machine *m, char *buf, size_t len)
 {
-    return vga_text(vga_pci_registers(board_of(m)->vga), buf, len);
+    struct device *dev = board_of(m)->vga;
+    return vga_text(dev->cls == &vga_pci_class ? vga_pci_registers(dev) : virtio_vga_registers(dev),
+                    buf, len);
 }
 
 bool x86_create_vga(struct x86_board *b, const struct board_config *cfg, uint16_t devfn,
                     struct vemu_error **errp)
 {
-    if (!cfg->vga)
+    static const struct device_class *const classes[] = {
+        [BOARD_VGA_STD] = &vga_pci_class, [BOARD_VGA_VIRTIO] = &virtio_vga_class.device};
+    if (cfg->vga == BOARD_VGA_NONE)
         return true;
-    b->vga = vga_pci_create(b->m, b->pci, devfn, errp);
+    struct device *dev = device_new(b->m, classes[cfg->vga], NULL, errp);
+    if (!dev)
+        return false;
+    ((struct pci_device *)dev)->bus = b->pci;
+    ((struct pci_device *)dev)->devfn = devfn;
+    b->vga = device_realize_or_free(dev, errp);
     if (b->vga)
         b->m->screen_text = screen_text;
     return b->vga != NULL;

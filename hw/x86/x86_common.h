@@ -98,7 +98,7 @@ struct x86_legacy_config {
 };
 bool x86_create_legacy(struct x86_board *b, const struct board_config *cfg,
                        const struct x86_legacy_config *legacy, struct vemu_error **errp);
-/* The standard VGA at that place, when the configuration wants one. */
+/* The VGA that the configuration wants, if any, at that place. */
 bool x86_create_vga(struct x86_board *b, const struct board_config *cfg, uint16_t devfn,
                     struct vemu_error **errp);
 bool x86_create_fw_cfg(struct x86_board *b, const struct board_config *cfg,

@@ -9,6 +9,7 @@
 #include "core/util/range.h"
 #include "hw/display/virtio_gpu.h"
 #include "hw/display/virtio_gpu_internal.h"
+#include "hw/display/virtio_vga.h"
 #include "hw/pci/host_x86.h"
 #include "tests/device/virtio_gpu_driver.h"
 
@@ -678,6 +679,125 @@ Test(virtio_gpu, a_reset_leaves_a_black_screen)
     cr_expect_eq(gpu_flush(&t, 1, 0, 0, 64, 64), GPU_ERR_RESOURCE);
     vt_free(&t);
 }
+
+/* ---- virtio-vga ------------------------------------------------------------------------------ */
+
+enum {
+    VGA_MEMORY = 0xd0000000,
+    VGA_REGISTERS = 0xe0000000 /* so that virtio's are at VT_MODERN */
+};
+
+static void set_up_vga(struct vt *t, const char *props)
+{
+    vt_machine(t, NULL, 0);
+    vt_plug(t, &virtio_vga_class.device, props);
+    vt_config_write(t, 0x10, VGA_MEMORY);
+    vt_config_write(t, 0x14, 0);
+    vt_config_write(t, 0x18, VGA_REGISTERS);
+    vt_config_write(t, 0x20, (uint32_t)VT_MSIX + 0x100000);
+}
+
+Test(virtio_vga, is_a_vga_and_a_virtio_device)
+{
+    struct vt t;
+    set_up_vga(&t, "romfile=,vgamem_mb=1");
+    cr_expect_eq(vt_config_read(&t, 0), 0x10501af4);
+    cr_expect_eq(vt_config_read(&t, 8) >> 8, 0x030000, "a VGA");
+    /* Memory, ports, and the registers' page are the standard VGA's. */
+    write32(&t.m, VGA_MEMORY + 0x1234, 0xdeadbeef);
+    cr_expect_eq(read32(&t.m, VGA_MEMORY + 0x1234), 0xdeadbeef);
+    cr_expect_eq(in16(&t.m, 0x1ce), 0);
+    cr_expect_eq(in16(&t.m, 0x1d0) & 0xfff0, 0xb0c0, "the display interface");
+    cr_expect_eq(read16(&t.m, VGA_REGISTERS + 0x500) & 0xfff0, 0xb0c0);
+    out8(&t.m, 0x3c2, 0x67);
+    cr_expect_eq(in8(&t.m, 0x3cc), 0x67);
+    /* Each of virtio's parts is in BAR 2, behind them. */
+    unsigned found = 0;
+    for (unsigned at = vt_config_read(&t, 0x34) & 0xff; at;
+         at = vt_config_read(&t, at) >> 8 & 0xff) {
+        uint32_t first = vt_config_read(&t, at), bar = vt_config_read(&t, at + 4) & 0xff;
+        if ((first & 0xff) != 9 || first >> 24 == 5)
+            continue;
+        found |= 1u << (first >> 24);
+        cr_expect_eq(bar, 2);
+        uint32_t offset = vt_config_read(&t, at + 8), length = vt_config_read(&t, at + 12);
+        cr_expect(offset >= 0x4000 && offset + length <= 0x8000);
+    }
+    cr_expect_eq(found, 0x1e);
+    cr_expect_eq(read16(&t.m, VT_COMMON + 0x12), 2, "queues");
+    cr_assert(gpu_start(&t));
+    show(&t, 1, 64, 48);
+    paint(&t, 0, 0x123456);
+    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 64, 48, 0), GPU_OK);
+    cr_expect_eq(gpu_flush(&t, 1, 0, 0, 64, 48), GPU_OK);
+    cr_expect_eq(pixel(&t, 0, 0, 0), 0x123456);
+    cr_expect_eq(t.messages, 0, "its MSI-X table is elsewhere");
+    vt_free(&t);
+}
+
+/* Text of the display, after "HI" was written to the screen of a text mode. */
+static bool shows_text(struct vt *t)
+{
+    char text[8192];
+    struct display *d = output(t, 0);
+    machine_lock(&t->m);
+    display_text(d, text, sizeof text);
+    machine_unlock(&t->m);
+    return strstr(text, "HI");
+}
+
+Test(virtio_vga, a_driver_takes_the_screen_over_and_a_reset_gives_it_back)
+{
+    static const uint8_t crtc[] = {0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0x00,
+                                   0x4f, 0x0d, 0x0e, 0x00, 0x00, 0x00, 0x00, 0x9c, 0x8e,
+                                   0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff};
+    struct vt t;
+    set_up_vga(&t, "romfile=");
+    /* 80 columns, 25 lines */
+    out8(&t.m, 0x3c2, 0x67);
+    static const uint8_t seq[] = {3, 0, 3, 0, 2}, gfx[] = {0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff};
+    for (unsigned i = 0; i < sizeof seq; i++)
+        out16(&t.m, 0x3c4, (uint16_t)(seq[i] << 8 | i));
+    for (unsigned i = 0; i < sizeof gfx; i++)
+        out16(&t.m, 0x3ce, (uint16_t)(gfx[i] << 8 | i));
+    out16(&t.m, 0x3d4, 0x0011);
+    for (unsigned i = 0; i < sizeof crtc; i++)
+        out16(&t.m, 0x3d4, (uint16_t)(crtc[i] << 8 | i));
+    in8(&t.m, 0x3da);
+    out8(&t.m, 0x3c0, 0x20);
+    write64(&t.m, VGA_MEMORY,
+            UINT64_C(0x0000074900000748)); /* by planes; the window is under RAM */
+    cr_expect(shows_text(&t));
+    cr_assert(gpu_start(&t));
+    assert_mode(&t, 0, 0, 1280, 800);
+    cr_expect(shows_text(&t), "until the driver shows something");
+    show(&t, 1, 64, 48);
+    cr_expect_not(shows_text(&t));
+    cr_expect_eq(gpu_scanout(&t, 0, 0, 0, 0, 0, 0), GPU_OK);
+    cr_expect_not(shows_text(&t), "nor when it shows nothing");
+    write8(&t.m, VT_COMMON + 0x14, 0);
+    cr_expect(shows_text(&t));
+    vt_free(&t);
+}
+
+Test(virtio_vga, state_survives_a_round_trip)
+{
+    struct vt f, g;
+    set_up_vga(&f, "romfile=");
+    set_up_vga(&g, "romfile=");
+    cr_assert(gpu_start(&f));
+    show(&f, 7, 40, 30);
+    paint(&f, 0, 0x654321);
+    cr_expect_eq(gpu_transfer(&f, 7, 0, 0, 40, 30, 0), GPU_OK);
+    out8(&f.m, 0x3c2, 0x67);
+    assert_round_trip(f.dev, g.dev);
+    cr_expect_eq(pixel(&g, 0, 0, 0), 0x654321);
+    cr_expect_eq(in8(&g.m, 0x3cc), 0x67);
+    vt_free(&f);
+    vt_free(&g);
+}
+
+/* ---- state ----------------------------------------------------------------------------------- */
 
 static void poke(struct vemu_machine *m)
 {
