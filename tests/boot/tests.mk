@@ -14,6 +14,10 @@ TESTS_boot += $(srcdir)/tests/boot/firmware.sh $(srcdir)/tests/boot/boot_order.s
 TESTS_boot += tests/boot/screen $(srcdir)/tests/boot/networks.sh $(srcdir)/tests/boot/hotplug.sh
 TESTS_boot += $(srcdir)/tests/boot/ide.sh $(srcdir)/tests/boot/virtio.sh
 TESTS_boot += $(srcdir)/tests/boot/links.sh $(srcdir)/tests/boot/balloon.sh
+ifeq ($(HOST_ARCH),x86_64)
+TESTS_boot += tests/boot/gpu_pictures
+check-boot check-programs: $(GUESTS)/amd64/initrd-gpu
+endif
 TIMEOUT_boot := 600
 check-boot check-programs: guests $(GUESTS)/amd64/initrd-disk $(GUESTS)/amd64/initrd-network $(GUESTS)/amd64/initrd-virtio
 
@@ -48,7 +52,12 @@ boot-loop: all guests
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/loop.sh $(BOOT_COUNT) $(BOOT_FEW)
 
-tests/boot/saved_state tests/boot/screen: tests/boot/%: obj/tests/boot/%.o $(archives)
+# Runs in guests.
+tests/boot/drm: $(srcdir)/tests/boot/drm.c
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)$(GUEST_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static -s -o $@ $<
+
+tests/boot/saved_state tests/boot/screen tests/boot/gpu_pictures: tests/boot/%: obj/tests/boot/%.o $(archives)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -o $@ $(LDFLAGS_ALL) $< -Wl,--start-group $(archives) -Wl,--end-group $(LIBS)
-test_obj += obj/tests/boot/saved_state.o obj/tests/boot/screen.o
+test_obj += obj/tests/boot/saved_state.o obj/tests/boot/screen.o obj/tests/boot/gpu_pictures.o
