@@ -41,6 +41,16 @@ static uint32_t common_colour(const struct tile *t, unsigned n)
     return lead;
 }
 
+/* So many changes from pixel to pixel that rectangles are not worth a try. */
+static bool is_noise(const struct tile *t, unsigned n)
+{
+    unsigned changes = 0;
+
+    for (unsigned i = 1; i < n; i++)
+        changes += t->pixels[i] != t->pixels[i - 1];
+    return changes * 4 > n * 3;
+}
+
 /* The largest rectangle of one colour that grows from (x, y), first to the right; *w, *h. */
 static void grow(const struct tile *t, const bool *done, unsigned x, unsigned y, unsigned *w,
                  unsigned *h)
@@ -94,27 +104,33 @@ static size_t put_subrects(const struct tile *t, uint32_t background, bool colou
 static size_t put_tile(const struct tile *t, struct memory *m, uint8_t *out)
 {
     unsigned n = t->w * t->h, others = 0;
-    uint32_t background = common_colour(t, n), foreground = background;
+    uint32_t background = t->pixels[0], foreground = background;
     uint8_t *p = out + 1, subrects[TILE_MAX];
     bool coloured = false;
     size_t len = 0;
 
-    for (unsigned i = 0; i < n; i++) {
-        if (t->pixels[i] == background)
-            continue;
-        if (!others++)
-            foreground = t->pixels[i];
-        else if (t->pixels[i] != foreground)
-            coloured = true;
+    if (memcmp(t->pixels, t->pixels + 1, (n - 1) * sizeof *t->pixels) != 0) {
+        background = common_colour(t, n);
+        for (unsigned i = 0; i < n; i++) {
+            if (t->pixels[i] == background)
+                continue;
+            if (!others++)
+                foreground = t->pixels[i];
+            else if (t->pixels[i] != foreground)
+                coloured = true;
+        }
     }
     if (others) {
-        len = put_subrects(t, background, coloured, subrects);
+        len = is_noise(t, n) ? 0 : put_subrects(t, background, coloured, subrects);
         if (!len) {
             *m = (struct memory){0};
             out[0] = RAW;
-            for (unsigned i = 0; i < n; i++, p += t->bytes)
-                store_le(p, t->pixels[i], t->bytes);
-            return (size_t)(p - out);
+            if (t->bytes == 4)
+                memcpy(p, t->pixels, n * sizeof *t->pixels);
+            else
+                for (unsigned i = 0; i < n; i++)
+                    store_le(p + i * t->bytes, t->pixels[i], t->bytes);
+            return 1 + (size_t)n * t->bytes;
         }
     }
     out[0] = 0;
