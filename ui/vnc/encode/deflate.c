@@ -8,8 +8,11 @@
 enum {
     WINDOW = 32768,
     HASH_BITS = 14,
-    READ_SLACK = 8,       /* bytes past the input that may be read */
-    FAR_FOR_SHORT = 8192, /* a match of three bytes from further away is not worth it */
+    READ_SLACK = 8, /* bytes past the input that may be read */
+    /* A match of three bytes from further away is not worth it: of pixels, of what a prediction
+     * left over. */
+    FAR_FOR_SHORT = 4096,
+    FAR_FOR_RESIDUAL = 128,
     INPUT_MIN = 16384,
     MISSES_SHIFT = 5, /* after 2^5 literals in a row every second pixel is tried, and so on */
     ZLIB_HEADER = 0x7801,
@@ -46,9 +49,9 @@ static const struct effort {
     bool lazy;      /* is the match at the next byte better? */
     bool skip;      /* where nothing matches, look less often */
 } efforts[VNC_DEFLATE_LEVEL_MAX + 1] = {
-    [1] = {1, 16, false, true},   [2] = {2, 24, false, true},   [3] = {4, 32, true, true},
-    [4] = {6, 48, true, true},    [5] = {10, 64, true, false},  [6] = {16, 96, true, false},
-    [7] = {32, 128, true, false}, [8] = {64, 192, true, false}, [9] = {128, 258, true, false},
+    [1] = {1, 16, false, true},   [2] = {2, 24, false, false},  [3] = {4, 32, true, false},
+    [4] = {6, 48, true, false},   [5] = {10, 64, true, false},  [6] = {16, 96, true, false},
+    [7] = {32, 128, true, false}, [8] = {48, 192, true, false}, [9] = {64, 258, true, false},
 };
 
 /* What holds for one piece of input. */
@@ -56,6 +59,7 @@ struct search {
     struct vnc_deflate_how how;
     const struct effort *effort;
     unsigned hash_shift; /* a pixel of three bytes is hashed alone, others by four bytes */
+    unsigned far_for_short;
     size_t end;
 };
 
@@ -147,8 +151,8 @@ static inline unsigned match_length(const uint8_t *a, const uint8_t *b, unsigned
 }
 
 /* Is the match at this distance better? expected: it comes often and has a short code. */
-static inline void try_dist(const uint8_t *p, unsigned dist, size_t reach, unsigned max,
-                            bool expected, struct match *best)
+static inline void try_dist(const struct search *s, const uint8_t *p, unsigned dist, size_t reach,
+                            unsigned max, bool expected, struct match *best)
 {
     unsigned length;
     int gain;
@@ -157,7 +161,7 @@ static inline void try_dist(const uint8_t *p, unsigned dist, size_t reach, unsig
         return;
     length = match_length(p, p - dist, max);
     if (length < DEFLATE_MATCH_MIN ||
-        (length == DEFLATE_MATCH_MIN && dist > FAR_FOR_SHORT && !expected))
+        (length == DEFLATE_MATCH_MIN && dist > s->far_for_short && !expected))
         return;
     gain = LITERAL_BITS * (int)length -
            (expected ? EXPECTED_BITS : MATCH_BITS + (int)highest_bit(dist));
@@ -165,8 +169,9 @@ static inline void try_dist(const uint8_t *p, unsigned dist, size_t reach, unsig
         *best = (struct match){length, dist, gain};
 }
 
-/* The best match for what is at i. */
-static inline void find_match(struct vnc_deflate *d, const struct search *s, size_t i,
+/* The best match for what is at i. whole: that is where a pixel begins, and much is tried; in the
+ * midst of one only what matched last. */
+static inline void find_match(struct vnc_deflate *d, const struct search *s, size_t i, bool whole,
                               struct match *best)
 {
     const uint8_t *p = d->data + i;
@@ -176,22 +181,25 @@ static inline void find_match(struct vnc_deflate *d, const struct search *s, siz
     unsigned delta, before = 0;
 
     *best = (struct match){0};
-    try_dist(p, d->last, reach, max, true, best);
-    if (best->length >= s->effort->nice)
-        return;
-    if (s->how.pixel != d->last)
-        try_dist(p, s->how.pixel, reach, max, true, best);
-    if (s->how.row != d->last)
-        try_dist(p, s->how.row, reach, max, true, best);
-    if (best->length >= s->effort->nice)
-        return;
+    if (whole) {
+        try_dist(s, p, d->last, reach, max, true, best);
+        if (best->length >= s->effort->nice)
+            return;
+        if (s->how.pixel != d->last)
+            try_dist(s, p, s->how.pixel, reach, max, true, best);
+        if (s->how.row != d->last)
+            try_dist(s, p, s->how.row, reach, max, true, best);
+        if (best->length >= s->effort->nice)
+            return;
+    }
     delta = (uint16_t)(pos - d->head[hash(s, p)]);
-    for (unsigned depth = s->effort->depth; depth && delta > before && delta <= reach; depth--) {
+    for (unsigned depth = whole ? s->effort->depth : 1; depth && delta > before && delta <= reach;
+         depth--) {
         const uint8_t *q = p - delta;
 
         if ((load_le32(q) ^ load_le32(p)) << s->hash_shift == 0 &&
             p[best->length] == q[best->length]) {
-            try_dist(p, delta, reach, max, false, best);
+            try_dist(s, p, delta, reach, max, false, best);
             if (best->length >= s->effort->nice)
                 return;
         }
@@ -215,28 +223,31 @@ static size_t fill_block(struct vnc_deflate *d, struct deflate_block *b, const s
                          size_t i)
 {
     const struct effort *effort = s->effort;
-    unsigned misses = 0, pixel = s->how.pixel;
+    unsigned misses = 0 /* bytes, from the start of a pixel on */, pixel = s->how.pixel;
+    /* Where hardly anything matches, as in photographs, parts of pixels do now and then. */
+    bool bytewise = !effort->skip && !s->how.residual;
     struct match best, next = {0};
 
     while (i < s->end && b->n_tokens < DEFLATE_BLOCK_TOKENS) {
         if (next.length)
             best = next;
         else
-            find_match(d, s, i, &best);
+            find_match(d, s, i, misses % pixel == 0, &best);
         next.length = 0;
         insert(d, s, i);
         if (!best.length) {
-            size_t step = pixel;
+            size_t step = bytewise ? 1 : pixel;
 
             if (effort->skip)
-                step *= 1 + (misses++ >> MISSES_SHIFT);
+                step *= 1 + (misses >> MISSES_SHIFT) / pixel;
+            misses += bytewise ? 1 : pixel;
             i += add_literals(b, d->data + i, MIN(step, s->end - i));
             continue;
         }
         misses = 0;
         /* With several bytes to a pixel, waiting costs more than it brings. */
         if (effort->lazy && pixel == 1 && best.length < effort->nice && i + 1 < s->end) {
-            find_match(d, s, i + 1, &next);
+            find_match(d, s, i + 1, true, &next);
             if (next.length && next.gain > best.gain + LAZY_GAIN) {
                 i += add_literals(b, d->data + i, 1);
                 continue;
@@ -312,6 +323,7 @@ bool vnc_deflate_add(struct vnc_deflate *d, struct vnc_deflate_work *work,
         .how = *how,
         .effort = &efforts[MIN(MAX(how->level, 0), VNC_DEFLATE_LEVEL_MAX)],
         .hash_shift = how->pixel == 3 ? 8 : 0,
+        .far_for_short = how->residual ? FAR_FOR_RESIDUAL : FAR_FOR_SHORT,
         .end = d->end + n,
     };
 

@@ -28,6 +28,7 @@ struct vnc_deflate_how {
     int level;      /* 1 (fast) to 9; 0: no compression at all */
     unsigned pixel; /* bytes from a pixel to the next: 1 to 4; the piece has only whole ones */
     unsigned row;   /* bytes from a pixel to the one below it, 0: there is none */
+    bool residual;  /* what a prediction left over: short matches are chance */
 };
 
 /* NULL when memory is short. */

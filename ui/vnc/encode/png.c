@@ -129,7 +129,7 @@ bool vnc_put_png(struct vnc_encoder *e, struct buffer *out, const uint32_t *pixe
     struct vnc_deflate *d = vnc_encoder_stream(e, STREAM_PNG);
     unsigned depth = palette ? depth_for(palette->n) : 8;
     size_t row_bytes = 1 + (palette ? (w * (size_t)depth + 7) / 8 : w * (size_t)3), at;
-    struct vnc_deflate_how how = {e->level, 1, (unsigned)row_bytes};
+    struct vnc_deflate_how how = {e->level, 1, (unsigned)row_bytes, !palette && smooth};
     uint8_t *p;
 
     if (!d)

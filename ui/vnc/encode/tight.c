@@ -26,7 +26,7 @@ enum {
     SMOOTH_NEAR_MIN = 50,  /* per cent of pixels close to it */
     NEAR = 24,             /* that close: a difference in each colour */
     PALETTE_BYTES_MAX = 1 + 1 + 1 + VNC_PALETTE_MAX * 4,
-    GRADIENT_LEVEL_MAX = 2, /* its output hardly ever matches itself */
+    GRADIENT_LEVEL_MAX = 1, /* its output hardly ever matches itself */
 };
 
 enum kind { KIND_FILL, KIND_MONO, KIND_INDEXED, KIND_FULL, KIND_SMOOTH };
@@ -225,7 +225,7 @@ static bool put_mono(struct vnc_encoder *e, struct buffer *out, const struct pie
                      const struct run *r)
 {
     size_t row_bytes = (r->w + 7) / 8, n = row_bytes * r->h;
-    struct vnc_deflate_how how = {e->level, 1, (unsigned)row_bytes};
+    struct vnc_deflate_how how = {e->level, 1, (unsigned)row_bytes, false};
     uint8_t *data = stream_input(e, STREAM_TIGHT_MONO, n);
     uint32_t zero = r->palette->colours[0];
 
@@ -257,7 +257,7 @@ static bool put_indexed(struct vnc_encoder *e, struct buffer *out, const struct 
                         const struct run *r)
 {
     size_t n = (size_t)r->w * r->h;
-    struct vnc_deflate_how how = {e->level, 1, r->w};
+    struct vnc_deflate_how how = {e->level, 1, r->w, false};
     uint8_t *data = stream_input(e, STREAM_TIGHT_INDEXED, n), index = 0;
     uint32_t last;
 
@@ -281,7 +281,7 @@ static bool put_full(struct vnc_encoder *e, struct buffer *out, const struct pie
 {
     unsigned bytes = tpixel_bytes(e);
     size_t n = (size_t)r->w * r->h * bytes;
-    struct vnc_deflate_how how = {e->level, bytes, r->w * bytes};
+    struct vnc_deflate_how how = {e->level, bytes, r->w * bytes, false};
     uint8_t *data = stream_input(e, STREAM_TIGHT_FULL, n);
 
     if (!data || !buffer_put_u8(out, STREAM_TIGHT_FULL << CONTROL_STREAM_SHIFT))
@@ -305,7 +305,7 @@ static bool put_gradient(struct vnc_encoder *e, struct buffer *out, const struct
                          const struct run *r)
 {
     size_t n = (size_t)r->w * r->h * 3;
-    struct vnc_deflate_how how = {MIN(e->level, GRADIENT_LEVEL_MAX), 3, 0};
+    struct vnc_deflate_how how = {MIN(e->level, GRADIENT_LEVEL_MAX), 3, 0, true};
     uint8_t *data = stream_input(e, STREAM_TIGHT_GRADIENT, n);
 
     if (!data ||

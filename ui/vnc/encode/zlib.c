@@ -6,7 +6,7 @@ bool vnc_encode_zlib(struct vnc_encoder *e, struct buffer *out, const struct vnc
 {
     struct vnc_deflate *d = vnc_encoder_stream(e, STREAM_ZLIB);
     size_t row = (size_t)rect->width * e->convert.bytes, n = row * rect->height, at;
-    struct vnc_deflate_how how = {e->level, e->convert.bytes, (unsigned)row};
+    struct vnc_deflate_how how = {e->level, e->convert.bytes, (unsigned)row, false};
     uint8_t *p = d ? vnc_deflate_input(d, n) : NULL;
 
     if (!p || !vnc_put_rect_header(out, rect, VNC_ZLIB) || !buffer_append(out, 4))

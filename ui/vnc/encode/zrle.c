@@ -184,7 +184,8 @@ bool vnc_encode_zrle(struct vnc_encoder *e, struct buffer *out, const struct vnc
             look(&t, &e->palettes[0]);
             end = put_tile(e, &t, p, &how);
             /* The first byte by itself, so that what follows begins with a pixel. */
-            if (!vnc_deflate_add(d, e->work, &(struct vnc_deflate_how){e->level, 1, 0}, 1, out) ||
+            if (!vnc_deflate_add(d, e->work, &(struct vnc_deflate_how){e->level, 1, 0, false}, 1,
+                                 out) ||
                 !vnc_deflate_add(d, e->work, &how, (size_t)(end - p) - 1, out))
                 return false;
         }
