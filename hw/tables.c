@@ -41,6 +41,9 @@
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
+#include "hw/usb/hid.h"
+#include "hw/usb/hub.h"
+#include "hw/usb/xhci.h"
 #include "hw/virtio/virtio_balloon.h"
 #include "hw/x86/boards.h"
 #include "hw/x86/irq_router.h"
@@ -61,11 +64,17 @@ const struct device_class *const device_classes[] = {
     &ich9_ahci_class,
     &ide_cd_class,
     &ide_hd_class,
+    &nec_usb_xhci_class,
     &nvme_class,
     &pcie_root_port_class,
     &piix3_ide_class,
     &piix4_ide_class,
+    &qemu_xhci_class,
     &uart16550_class,
+    &usb_hub_class.device,
+    &usb_kbd_class.device,
+    &usb_mouse_class.device,
+    &usb_tablet_class.device,
     &virtio_balloon_device_class.device,
     &virtio_balloon_pci_class.device,
     &virtio_balloon_pci_transitional_class.device,

@@ -6,6 +6,7 @@
 #include "core/device/machine.h"
 #include "hw/acpi/pci_hotplug.h"
 #include "hw/pci/root_port.h"
+#include "hw/usb/usb.h"
 #include "hw/x86/x86_common.h"
 
 /* ---- buses ----------------------------------------------------------------------------------- */
@@ -91,9 +92,12 @@ bool x86_hotplug(struct vemu_machine *m, struct device *dev, struct vemu_error *
     struct x86_board *b = m->board;
     struct pci_device *pci = (struct pci_device *)dev;
 
+    if (usb_is_device(dev))
+        return usb_plug(m, dev, errp) && device_realize(dev, errp);
     if (!is_pci(dev))
         return error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                         "device '%s' cannot be added while the machine runs: only PCI devices can",
+                         "device '%s' cannot be added while the machine runs: only PCI devices "
+                         "and USB devices can",
                          dev->cls->name);
     if (!b->pci_hotplug)
         return error_set(errp, VEMU_ERROR_UNSUPPORTED,
@@ -119,12 +123,16 @@ bool x86_unplug(struct vemu_machine *m, struct device *dev, struct vemu_error **
 {
     struct x86_board *b = m->board;
 
+    if (dev->unplugged)
+        return error_set(errp, VEMU_ERROR_STATE, "device '%s' is being removed already",
+                         dev->id ? dev->id : dev->cls->name);
+    if (usb_is_device(dev)) { /* the guest is not asked */
+        usb_unplug((struct usb_device *)dev);
+        return true;
+    }
     if (!is_pci(dev) || !b->pci_hotplug)
         return error_set(errp, VEMU_ERROR_UNSUPPORTED,
                          "device '%s' cannot be removed while the machine runs",
-                         dev->id ? dev->id : dev->cls->name);
-    if (dev->unplugged)
-        return error_set(errp, VEMU_ERROR_STATE, "device '%s' is being removed already",
                          dev->id ? dev->id : dev->cls->name);
     if (!need_slot(b, (const struct pci_device *)dev, errp))
         return false;

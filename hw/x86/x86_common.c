@@ -32,6 +32,7 @@
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
+#include "hw/usb/usb.h"
 #include "hw/x86/hotplug.h"
 #include "hw/x86/kernel_rom.h"
 
@@ -651,6 +652,9 @@ bool x86_plug(struct vemu_machine *m, struct device *dev, struct vemu_error **er
         }
     } else if (ata_is_device(dev)) {
         if (!ata_plug(m, dev, errp))
+            return false;
+    } else if (usb_is_device(dev)) {
+        if (!usb_plug(m, dev, errp))
             return false;
     } else if (dev->cls->bus && !strcmp(dev->cls->bus, "virtio-mmio")) {
         ((struct virtio_mmio *)dev)->slots = &b->virtio_mmio;
