@@ -22,6 +22,7 @@
 #include "libvemu/machine.h"
 #include "libvemu/networks.h"
 #include "libvemu/objects.h"
+#include "libvemu/usb.h"
 #include "tcg/tcg.h"
 
 /* 2026-01-01 00:00:00 UTC: what the real-time clock shows at the start with -icount. */
@@ -331,7 +332,8 @@ bool build_machine(struct lib_machine *lm, struct vemu_error **errp)
     if (!build_accel(lm, errp) || !build_chardevs(lm, errp) || !build_serials(lm, &cfg, errp) ||
         !disks_build(lm, errp) || !networks_build(lm, errp) || !objects_build(lm, errp) ||
         !flash_open(lm, &cfg, errp) || !build_board(lm, &cfg, errp) || !disks_build_ide(lm, errp) ||
-        !build_devices(lm, errp) || !disks_build_devices(lm, errp) ||
+        !usb_build_controller(lm, errp) || !build_devices(lm, errp) ||
+        !usb_build_devices(lm, errp) || !disks_build_devices(lm, errp) ||
         !networks_build_devices(lm, errp) || !build_gdb(lm, errp) || !build_qtest(lm, errp) ||
         !control_build(lm, errp))
         return false;

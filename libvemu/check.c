@@ -52,8 +52,10 @@ static bool check_board(struct lib_machine *lm, struct vemu_error **errp)
 /* Settings of every machine type elsewhere that ask for what is the case here anyway. */
 static bool is_harmless(const char *key, const char *value)
 {
-    static const char *const off[] = {"usb", "graphics", "vmport", "nvdimm", "hmat"};
+    static const char *const off[] = {"graphics", "vmport", "nvdimm", "hmat"};
 
+    if (strcmp(key, "usb") == 0)
+        return strcmp(value, "on") == 0 || strcmp(value, "off") == 0;
     if (strcmp(key, "dump-guest-core") == 0 || strcmp(key, "mem-merge") == 0)
         return true;
     for (unsigned i = 0; i < ARRAY_SIZE(off); i++) {

@@ -14,6 +14,7 @@
 #include "core/util/size.h"
 #include "libvemu/boot.h"
 #include "libvemu/disks.h"
+#include "libvemu/usb.h"
 
 enum { QUOTE_MAX = 80, CPUS_MAX = 64 };
 
@@ -605,6 +606,17 @@ const struct config_key config_keys[] = {
      .metavar = "none,id=ID",
      .example = "none,id=audio1",
      .help = "none: there is no sound yet"},
+    {.name = "usb",
+     .shape = CONFIG_FLAG,
+     .metavar = "on|off",
+     .example = "on",
+     .help = "on: a USB controller, unless a device is one"},
+    {.name = "usbdevice",
+     .shape = CONFIG_LIST,
+     .check = usb_check_device,
+     .metavar = "keyboard|mouse|tablet|hub",
+     .example = "tablet",
+     .help = "USB device, with a controller if there is none"},
     {.name = "reboot",
      .shape = CONFIG_FLAG,
      .metavar = "on|off",
