@@ -25,6 +25,7 @@ struct state_field;
 struct mem_space;
 struct clock_set;
 struct log;
+struct medium_ops;
 
 /* ---- interrupt lines ------------------------------------------------------------------------- */
 
@@ -100,6 +101,7 @@ struct device_class {
     void (*pre_save)(struct device *dev);
     /* A `live` property was set while the device is in use. */
     void (*prop_changed)(struct device *dev);
+    const struct medium_ops *medium; /* core/block/medium.h; NULL: it has none to be changed */
 };
 
 struct device {

@@ -118,7 +118,7 @@ static bool check_props(struct ata_device *d, struct vemu_error **errp)
     return true;
 }
 
-static bool attach(struct ata_device *d, struct vemu_error **errp)
+bool ata_attach_drive(struct ata_device *d, struct vemu_error **errp)
 {
     struct drive *drive = d->p.drive;
 
@@ -160,10 +160,12 @@ static bool ata_realize(struct device *dev, struct vemu_error **errp)
 
     if (!d->slot)
         return error_set(errp, VEMU_ERROR_INVALID, "this machine has no IDE or AHCI controller");
-    if (!check_props(d, errp) || !attach(d, errp)) {
+    if (!check_props(d, errp) || !ata_attach_drive(d, errp)) {
         d->slot->dev = NULL;
         return false;
     }
+    if (d->p.drive && !d->p.drive->is_node)
+        snprintf(d->drive_name, sizeof d->drive_name, "%s", d->p.drive->id);
     if (d->p.serial)
         snprintf(d->serial, sizeof d->serial, "%s", d->p.serial);
     else
@@ -200,14 +202,15 @@ static bool ata_post_load(struct device *dev, struct vemu_error **errp)
 {
     struct ata_device *d = (struct ata_device *)dev;
     bool block = d->phase == ATA_PIO_IN || d->phase == ATA_PIO_OUT || d->phase == ATA_PACKET;
-    uint64_t size = ata_is_packet(d) ? d->sectors / (ATA_CD_BLOCK / ATA_SECTOR) : d->sectors;
 
     if (d->phase == ATA_BUSY || d->pos > d->drq_end || d->drq_end > d->len ||
         (d->phase == ATA_AGAIN) != (d->step != ATA_STEP_NONE) || (block && d->pos == d->drq_end) ||
         (d->phase != ATA_IDLE && !d->block) ||
         (!ata_is_packet(d) && (d->phase == ATA_PACKET || d->raw_header)) ||
         (d->raw_header && !atapi_block_bytes(d)) || (d->again & ~d->queued) ||
-        d->again != d->queued || (d->from_disk && d->left && !range_fits(d->lba, d->left, size)) ||
+        d->again != d->queued ||
+        (!ata_is_packet(d) && d->from_disk && d->left &&
+         !range_fits(d->lba, d->left, d->sectors)) ||
         (d->step == ATA_STEP_DMA && !d->dma)) {
         ata_abort(d);
         return error_set(errp, VEMU_ERROR_FORMAT, "saved state of %s: a command that cannot be",
@@ -312,18 +315,19 @@ static const struct state_field ata_state[] = {
     STATE_INT(struct ata_device, attention),
     STATE_FLAG(struct ata_device, tray_open),
     STATE_FLAG(struct ata_device, tray_locked),
-    STATE_FLAG(struct ata_device, media_event),
+    STATE_INT(struct ata_device, media_event, .max = MEDIA_EVENTS - 1),
     STATE_INT(struct ata_device, raw_header),
     STATE_FIELDS_END,
 };
 
-#define ATA_CLASS(name_, help_, props_)                                                            \
+#define ATA_CLASS(name_, help_, props_, ...)                                                       \
     {                                                                                              \
         .name = (name_), .help = (help_), .size = sizeof(struct ata_device),                       \
         .user_creatable = true, .bus = "ide", .props = (props_), .state = ata_state,               \
-        .state_version = 1, .realize = ata_realize, .unrealize = ata_unrealize,                    \
-        .reset = ata_device_reset, .post_load = ata_post_load                                      \
+        .state_version = 2, .realize = ata_realize, .unrealize = ata_unrealize,                    \
+        .reset = ata_device_reset, .post_load = ata_post_load, __VA_ARGS__                         \
     }
 
 const struct device_class ide_hd_class = ATA_CLASS("ide-hd", "ATA hard disk", hd_props);
-const struct device_class ide_cd_class = ATA_CLASS("ide-cd", "ATAPI CD-ROM drive", cd_props);
+const struct device_class ide_cd_class =
+    ATA_CLASS("ide-cd", "ATAPI CD-ROM drive", cd_props, .medium = &atapi_medium_ops);

@@ -48,6 +48,7 @@ enum {
     ATA_STRING_FIRMWARE = 8,
     ATA_STRING_MODEL = 40,
     ATA_CDB = 12,
+    ATA_DRIVE_NAME = 80,
 };
 
 struct ata_props {
@@ -80,6 +81,15 @@ struct ata_queue_error {
     uint64_t lba;
 };
 
+/* As GET EVENT STATUS NOTIFICATION numbers them. */
+enum ata_media_event {
+    MEDIA_NO_CHANGE,
+    MEDIA_EJECT_REQUEST,
+    MEDIA_NEW,
+    MEDIA_REMOVAL,
+    MEDIA_EVENTS
+};
+
 struct ata_sense {
     uint8_t key, asc, ascq;
 };
@@ -88,6 +98,7 @@ struct ata_device {
     struct device dev;
     struct ata_props p;
     struct ata_slot *slot;
+    char drive_name[ATA_DRIVE_NAME]; /* of the -drive that it was made with; "": none */
     char serial[ATA_STRING_SERIAL + 1];
     uint64_t sectors; /* of 512 bytes */
     uint32_t default_cylinders, default_heads, default_sectors;
@@ -124,8 +135,9 @@ struct ata_device {
     uint8_t cdb[16];
     struct ata_sense sense;
     uint8_t attention; /* additional sense code of a pending unit attention; 0: none */
-    bool tray_open, tray_locked, media_event;
-    uint8_t raw_header; /* READ CD: parts of a sector that are wanted; 0: user data alone */
+    bool tray_open, tray_locked;
+    uint8_t media_event; /* enum ata_media_event: what is to be told next */
+    uint8_t raw_header;  /* READ CD: parts of a sector that are wanted; 0: user data alone */
 
     /* not saved */
     struct ata_request requests[ATA_QUEUE_DEPTH];
@@ -188,6 +200,12 @@ void atapi_expand(struct ata_device *d, uint32_t blocks); /* READ CD: user data 
 /* A disk error; or 0: the command went well. */
 void atapi_finish(struct ata_device *d, int error);
 void atapi_reset(struct ata_device *d, bool hard);
+/* atapi_tray.c */
+void atapi_move_tray(struct ata_device *d, bool open);
+struct medium_ops;
+extern const struct medium_ops atapi_medium_ops;
+/* ata_device.c: d->p.drive becomes the device's. */
+bool ata_attach_drive(struct ata_device *d, struct vemu_error **errp);
 
 enum {
     SENSE_NOT_READY = 2,

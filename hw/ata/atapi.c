@@ -214,11 +214,7 @@ static void start_stop(struct ata_device *d)
         atapi_fail(d, SENSE_ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 2);
         return;
     }
-    if (start && d->tray_open && ata_has_medium(d)) {
-        d->attention = ASC_MEDIUM_CHANGED;
-        d->media_event = true;
-    }
-    d->tray_open = !start;
+    atapi_move_tray(d, !start);
     end(d, 0);
 }
 
@@ -313,9 +309,9 @@ void atapi_reset(struct ata_device *d, bool hard)
 {
     d->sense = (struct ata_sense){0};
     d->tray_locked = false;
+    if (hard)
+        atapi_move_tray(d, false);
     d->attention = ASC_POWER_ON;
-    if (hard) {
-        d->tray_open = false;
-        d->media_event = ata_has_medium(d);
-    }
+    if (hard)
+        d->media_event = ata_has_medium(d) ? MEDIA_NEW : MEDIA_NO_CHANGE;
 }

@@ -214,7 +214,7 @@ void atapi_get_configuration(struct ata_device *d)
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-enum { EVENT_MEDIA = 4, EVENT_NEW_MEDIUM = 2, EVENT_NONE_AVAILABLE = 0x80 };
+enum { EVENT_MEDIA = 4, EVENT_NONE_AVAILABLE = 0x80 };
 
 void atapi_get_event(struct ata_device *d)
 {
@@ -229,9 +229,9 @@ void atapi_get_event(struct ata_device *d)
     b[3] = 1 << EVENT_MEDIA;
     if (d->cdb[4] & 1 << EVENT_MEDIA) {
         b[2] = EVENT_MEDIA;
-        b[4] = d->media_event ? EVENT_NEW_MEDIUM : 0;
+        b[4] = d->media_event;
         b[5] = (uint8_t)((d->tray_open ? 1 : 0) | (atapi_blocks(d) ? 2 : 0));
-        d->media_event = false;
+        d->media_event = MEDIA_NO_CHANGE;
         len = 8;
     } else {
         b[2] = EVENT_NONE_AVAILABLE;

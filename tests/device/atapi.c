@@ -1,6 +1,10 @@
 /* Packet commands of ide-cd without a vCPU, by PIO and DMA; the answers' lengths; the tray. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include "core/block/medium.h"
+#include "core/device/event.h"
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "tests/device/ata_driver.h"
@@ -294,6 +298,200 @@ Test(atapi, drive_without_a_medium_says_so)
     ide_write_data(&t, page, 16);
     cr_expect_eq(ide_status(&t), 0x40);
     vt_free(&t);
+}
+
+/* ---- from outside ---------------------------------------------------------------------------- */
+
+static struct device *drive_dev;
+
+static struct medium_state tray(void)
+{
+    struct medium_state state;
+    drive_dev->cls->medium->get(drive_dev, &state);
+    return state;
+}
+static void move_tray(struct vt *t, bool open)
+{
+    machine_lock(&t->m);
+    drive_dev->cls->medium->move(drive_dev, open);
+    machine_unlock(&t->m);
+}
+static bool put(struct vt *t, const char *id)
+{
+    machine_lock(&t->m);
+    bool ok = drive_dev->cls->medium->put(drive_dev, id ? drive_find(&t->m, id) : NULL, NULL);
+    machine_unlock(&t->m);
+    return ok;
+}
+/* The next event about the medium, and its state << 8. */
+static unsigned media_event(struct vt *t)
+{
+    static const uint8_t cdb[12] = {0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8};
+    uint8_t buf[8];
+    cr_expect_eq(fetch(t, cdb, 0, buf, sizeof buf), 8);
+    return buf[4] | buf[5] << 8;
+}
+/* Another image, of 300 blocks whose words are all 0x1234. */
+static void make_other(struct vt *t, char path[32])
+{
+    static uint16_t words[1024];
+    strcpy(path, "/tmp/vemu-test-XXXXXX");
+    int fd = mkstemp(path);
+    for (unsigned i = 0; i < 1024; i++)
+        words[i] = 0x1234;
+    for (unsigned n = 0; n < 300; n++)
+        cr_assert_eq(write(fd, words, 2048), 2048);
+    close(fd);
+    struct drive_config cfg = {
+        .id = "other", .filename = path, .format = "raw", .read_only = true, .node = true};
+    machine_lock(&t->m);
+    cr_assert(drive_new(&t->m, &cfg, NULL));
+    machine_unlock(&t->m);
+}
+static void set_up_cd(struct vt *t)
+{
+    set_up(t, "drive=disk");
+    list_for_each(dev, &t->m.devices, struct device, node)
+    {
+        if (dev->cls == &ide_cd_class)
+            drive_dev = dev;
+    }
+    cr_expect_str_eq(tray().name, "disk");
+}
+/* What the next event tells: the tray's way, -1 when there is none. */
+static int moved(struct vt *t)
+{
+    struct machine_event *e = machine_take_event(&t->m);
+    int open = -1;
+    if (e) {
+        cr_expect_str_eq(e->name, "DEVICE_TRAY_MOVED");
+        cr_expect_str_eq(e->items[0].text, "disk");
+        open = e->items[2].number != 0;
+        machine_event_free(e);
+    }
+    return open;
+}
+
+Test(atapi, medium_is_changed_from_outside)
+{
+    static const uint8_t ready[12], capacity[12] = {0x25},
+                                    read[12] = {0x28, 0, 0, 0, 0, 7, 0, 0, 1};
+    static uint8_t buf[2050];
+    char path[32];
+    struct vt t;
+    set_up_cd(&t);
+    make_other(&t, path);
+    cr_expect_eq(media_event(&t), 0x202, "the one that was there at power-on");
+    cr_expect_eq(ide_packet(&t, ready, 0, 0), 0x40);
+    move_tray(&t, true);
+    cr_expect_eq(moved(&t), 1);
+    cr_expect_eq(ide_packet(&t, ready, 0, 0), 0x41);
+    cr_expect_eq(sense(&t), 0x023a02);
+    cr_expect_eq(media_event(&t), 0x103, "the medium goes");
+    cr_expect_eq(media_event(&t), 0x100, "told once");
+    cr_expect_not(put(&t, "other"), "there is one");
+    cr_expect(put(&t, NULL));
+    cr_expect(put(&t, NULL), "nothing is there");
+    cr_expect_null(tray().drive);
+    cr_expect_null(drive_find(&t.m, "disk")->dev);
+    move_tray(&t, false);
+    move_tray(&t, false);
+    cr_expect_eq(moved(&t), 0);
+    cr_expect_eq(moved(&t), -1, "it was closed already");
+    cr_expect_eq(ide_packet(&t, ready, 0, 0), 0x41);
+    cr_expect_eq(sense(&t), 0x023a01);
+    cr_expect_eq(media_event(&t), 0);
+    move_tray(&t, true);
+    cr_expect(put(&t, "other"));
+    cr_expect_eq(media_event(&t), 0x100);
+    move_tray(&t, false);
+    cr_expect_eq(media_event(&t), 0x202);
+    cr_expect_eq(ide_packet(&t, read, 0, 0), 0x41, "nobody reads another disc unawares");
+    cr_expect_eq(sense(&t), 0x062800);
+    fetch(&t, capacity, 0, buf, 8);
+    cr_expect_eq(load_be32(buf), 299);
+    cr_expect_eq(fetch(&t, read, 0, buf, sizeof buf), 2048);
+    cr_expect_eq(load_le32(buf), 0x12341234);
+    vt_free(&t);
+    unlink(path);
+}
+
+Test(atapi, a_button_asks_the_guest_that_locked_the_tray)
+{
+    static const uint8_t lock[12] = {0x1e, 0, 0, 0, 1}, unlock[12] = {0x1e},
+                         eject[12] = {0x1b, 0, 0, 0, 2}, load[12] = {0x1b, 0, 0, 0, 3};
+    struct vt t;
+    set_up_cd(&t);
+    media_event(&t);
+    ide_packet(&t, lock, 0, 0);
+    cr_expect(tray().locked);
+    machine_lock(&t.m);
+    drive_dev->cls->medium->ask(drive_dev);
+    machine_unlock(&t.m);
+    cr_expect_not(tray().open);
+    cr_expect_eq(media_event(&t), 0x201);
+    ide_packet(&t, unlock, 0, 0);
+    cr_expect_not(tray().locked);
+    cr_expect_eq(moved(&t), -1);
+    cr_expect_eq(ide_packet(&t, eject, 0, 0), 0x40);
+    cr_expect(tray().open);
+    cr_expect_eq(moved(&t), 1);
+    ide_packet(&t, eject, 0, 0);
+    cr_expect_eq(moved(&t), -1);
+    ide_packet(&t, load, 0, 0);
+    cr_expect_eq(moved(&t), 0);
+    /* By force, whatever the guest wants. */
+    ide_packet(&t, lock, 0, 0);
+    move_tray(&t, true);
+    cr_expect(tray().open);
+    vt_free(&t);
+}
+
+Test(atapi, a_command_ends_when_its_medium_goes)
+{
+    static const uint8_t read[12] = {0x28, 0, 0, 0, 0, 7, 0, 0, 100}, ready[12];
+    static uint8_t buf[2048];
+    struct vt t;
+    set_up_cd(&t);
+    /* Between two blocks of PIO, */
+    cr_expect_eq(ide_packet(&t, read, 2048, 0), 0x48);
+    move_tray(&t, true);
+    cr_expect(put(&t, NULL));
+    ide_read_data(&t, buf, 2048);
+    expect_block(buf, 7);
+    cr_expect_eq(ide_status(&t), 0x41);
+    cr_expect_eq(sense(&t), 0x023a02);
+    /* before the engine of DMA runs, */
+    cr_expect(put(&t, "disk"));
+    move_tray(&t, false);
+    ide_packet(&t, ready, 0, 0);
+    write32(&t.m, PRDT, BUF);
+    write32(&t.m, PRDT + 4, 0x8000 | 1u << 31);
+    out32(&t.m, AT_BUS_MASTER + 4, PRDT);
+    ide_packet(&t, read, 0, 1);
+    move_tray(&t, true);
+    cr_expect(put(&t, NULL));
+    out8(&t.m, AT_BUS_MASTER + 2, 6);
+    out8(&t.m, AT_BUS_MASTER, 9);
+    cr_expect_eq(ide_status(&t), 0x41);
+    cr_expect_eq(sense(&t), 0x023a02);
+    out8(&t.m, AT_BUS_MASTER, 0);
+    /* and where a smaller one took its place. */
+    cr_expect(put(&t, "disk"));
+    move_tray(&t, false);
+    ide_packet(&t, ready, 0, 0);
+    cr_expect_eq(ide_packet(&t, read, 2048, 0), 0x48);
+    move_tray(&t, true);
+    cr_expect(put(&t, NULL));
+    char path[32];
+    make_other(&t, path);
+    cr_assert_eq(truncate(path, 2048 * 8), 0);
+    cr_expect(put(&t, "other"));
+    move_tray(&t, false);
+    ide_read_data(&t, buf, 2048);
+    cr_expect(ide_status(&t) == 0x41 || ide_status(&t) == 0x48);
+    vt_free(&t);
+    unlink(path);
 }
 
 Test(atapi, device_reset_ends_a_command_that_wants_data)
