@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/block/drive.h"
+#include "core/block/medium.h"
 #include "core/util/error.h"
 #include "libvemu/disks.h"
 #include "libvemu/machine.h"
@@ -111,10 +112,11 @@ static json_t *image_value(struct vemu_block *block, const char *format, bool de
     return image;
 }
 
-/* How clients know the node; "#NAME" for a drive that is none of theirs. */
+/* How clients know the node; "#NAME" for a drive that is none of theirs (blockdev-change-medium
+ * gives such names itself). */
 static const char *node_name(const struct drive *d, char name[96])
 {
-    snprintf(name, 96, "%s%s", d->is_node ? "" : "#", d->id);
+    snprintf(name, 96, "%s%s", d->is_node || *d->id == '#' ? "" : "#", d->id);
     return name;
 }
 
@@ -143,32 +145,84 @@ static json_t *node_value(struct lib_machine *lm, struct drive *d, bool deep)
     return value;
 }
 
-/* The place of the device that shows the drive; false: none does. */
-static bool device_path(struct lib_machine *lm, const struct drive *d, char *path, size_t len)
+/* The place of the device that shows a drive; false: none does. */
+static bool device_path(struct lib_machine *lm, const struct device *dev, char *path, size_t len)
 {
-    if (!d->dev)
+    if (!dev)
         return false;
-    qom_path(lm, d->dev, path, len);
-    /* Clients know virtio disks by the part that is not the bus'. */
-    if (strncmp(d->dev->cls->name, "virtio-", 7) == 0)
+    qom_path(lm, dev, path, len);
+    /* Clients know virtio disks by the part that is not the bus', and drives with trays by the id
+     * that the commands for trays take. */
+    if (strncmp(dev->cls->name, "virtio-", 7) == 0)
         strncat(path, "/virtio-backend", len - strlen(path) - 1);
+    if (dev->cls->medium && dev->id)
+        snprintf(path, len, "%s", dev->id);
     return true;
+}
+
+/* How clients know the drive, or the device that has it in its tray. */
+static const char *device_name(const struct drive *d)
+{
+    struct medium_state state;
+
+    if (!d->dev || !d->dev->cls->medium)
+        return d->is_node ? "" : d->id;
+    d->dev->cls->medium->get(d->dev, &state);
+    return state.name;
+}
+
+static void set_tray(json_t *value, struct device *dev)
+{
+    struct medium_state state;
+
+    dev->cls->medium->get(dev, &state);
+    json_object_set_new(value, "removable", json_true());
+    json_object_set_new(value, "locked", json_boolean(state.locked));
+    json_object_set_new(value, "tray_open", json_boolean(state.open));
 }
 
 static json_t *block_value(struct lib_machine *lm, struct drive *d)
 {
     static const char *const statuses[] = {
         [DRIVE_FINE] = "ok", [DRIVE_FAILED] = "failed", [DRIVE_NO_SPACE] = "nospace"};
-    json_t *value = json_pack("{s:s,s:s,s:b,s:b}", "device", d->is_node ? "" : d->id, "type",
-                              "unknown", "removable", 0, "locked", 0);
+    json_t *value = json_pack("{s:s,s:s,s:b,s:b}", "device", device_name(d), "type", "unknown",
+                              "removable", 0, "locked", 0);
     char path[160];
 
-    if (device_path(lm, d, path, sizeof path)) {
+    if (device_path(lm, d->dev, path, sizeof path)) {
         json_object_set_new(value, "qdev", json_string(path));
         json_object_set_new(value, "io-status", json_string(statuses[d->status]));
     }
+    if (d->dev && d->dev->cls->medium)
+        set_tray(value, d->dev);
     json_object_set_new(value, "inserted", node_value(lm, d, true));
     return value;
+}
+
+/* A drive with nothing in it. */
+static json_t *empty_value(struct lib_machine *lm, struct device *dev, const char *name)
+{
+    json_t *value = json_pack("{s:s,s:s}", "device", name, "type", "unknown");
+    char path[160];
+
+    if (device_path(lm, dev, path, sizeof path))
+        json_object_set_new(value, "qdev", json_string(path));
+    set_tray(value, dev);
+    return value;
+}
+
+static void add_empty(struct lib_machine *lm, json_t *list)
+{
+    struct medium_state state;
+
+    list_for_each(dev, &lm->m.devices, struct device, node)
+    {
+        if (!dev->cls->medium)
+            continue;
+        dev->cls->medium->get(dev, &state);
+        if (!state.drive)
+            json_array_append_new(list, empty_value(lm, dev, state.name));
+    }
 }
 
 /* A node that nothing shows to the guest is not a disk of the machine. */
@@ -184,6 +238,7 @@ QMP_COMMAND(qmp_query_block)
         if (d->block && (d->dev || !d->is_node))
             json_array_append_new(list, block_value(lm, d));
     }
+    add_empty(lm, list);
     machine_unlock(&lm->m);
     return list;
 }
@@ -252,8 +307,8 @@ QMP_COMMAND(qmp_query_blockstats)
         value =
             json_pack("{s:s,s:o}", "node-name", node_name(d, name), "stats", stats_value(d->block));
         if (!nodes)
-            json_object_set_new(value, "device", json_string(d->is_node ? "" : d->id));
-        if (!nodes && device_path(lm, d, path, sizeof path))
+            json_object_set_new(value, "device", json_string(device_name(d)));
+        if (!nodes && device_path(lm, d->dev, path, sizeof path))
             json_object_set_new(value, "qdev", json_string(path));
         json_array_append_new(list, value);
     }

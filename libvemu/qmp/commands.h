@@ -56,6 +56,8 @@ QMP_COMMAND(qmp_qom_set);
 /* For the other files: a device by its id, and where it is. Machine lock held. */
 struct device;
 struct device *qom_device(struct lib_machine *lm, const char *id);
+/* The same, also by its path. */
+struct device *qom_find_device(struct lib_machine *lm, const char *id_or_path);
 void qom_path(struct lib_machine *lm, const struct device *dev, char *path, size_t len);
 
 /* balloon.c */
@@ -71,6 +73,14 @@ QMP_COMMAND(qmp_block_resize);
 QMP_COMMAND(qmp_query_block);
 QMP_COMMAND(qmp_query_named_block_nodes);
 QMP_COMMAND(qmp_query_blockstats);
+
+/* medium.c */
+QMP_COMMAND(qmp_blockdev_open_tray);
+QMP_COMMAND(qmp_blockdev_close_tray);
+QMP_COMMAND(qmp_blockdev_remove_medium);
+QMP_COMMAND(qmp_blockdev_insert_medium);
+QMP_COMMAND(qmp_blockdev_change_medium);
+QMP_COMMAND(qmp_eject);
 
 /* device.c */
 QMP_COMMAND(qmp_device_add);

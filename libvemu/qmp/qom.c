@@ -269,6 +269,11 @@ static struct qom_node find_node(struct lib_machine *lm, const char *path)
     return node;
 }
 
+struct device *qom_find_device(struct lib_machine *lm, const char *id_or_path)
+{
+    return *id_or_path == '/' ? find_node(lm, id_or_path).dev : qom_device(lm, id_or_path);
+}
+
 static const char *node_type(struct lib_machine *lm, const struct qom_node *node,
                              char type[TYPE_SIZE])
 {

@@ -229,6 +229,7 @@ OBJECT(block_entry, "BlockInfo", NULL, MEMBER("device", qmp_str, "the drive's id
        OPTIONAL("qdev", qmp_str, "the device that shows it"), MEMBER("type", qmp_str, NULL),
        MEMBER("removable", qmp_bool, NULL), MEMBER("locked", qmp_bool, NULL),
        OPTIONAL("io-status", io_status, "other than ok: the machine was stopped by an error"),
+       OPTIONAL("tray_open", qmp_bool, "of a medium that can be changed"),
        OPTIONAL("inserted", block_info, NULL));
 LIST(block_entry_list, "[BlockInfo]", block_entry);
 
@@ -249,6 +250,33 @@ OBJECT(block_stats, "BlockStats", NULL, OPTIONAL("device", qmp_str, NULL),
        OPTIONAL("qdev", qmp_str, NULL), OPTIONAL("node-name", qmp_str, NULL),
        MEMBER("stats", device_stats, NULL));
 LIST(block_stats_list, "[BlockStats]", block_stats);
+
+OBJECT(tray_arg, "q_obj_blockdev-close-tray-arg", NULL,
+       OPTIONAL("device", qmp_str, "the -drive that the device was made with"),
+       OPTIONAL("id", qmp_str, "or the device: its id, or its path"));
+OBJECT(open_tray_arg, "q_obj_blockdev-open-tray-arg", NULL,
+       OPTIONAL("device", qmp_str, "the -drive that the device was made with"),
+       OPTIONAL("id", qmp_str, "or the device: its id, or its path"),
+       OPTIONAL("force", qmp_bool, "also when the guest has locked it"));
+OBJECT(remove_medium_arg, "q_obj_blockdev-remove-medium-arg", NULL,
+       MEMBER("id", qmp_str, "of the device, or its path"));
+OBJECT(insert_medium_arg, "q_obj_blockdev-insert-medium-arg", NULL,
+       MEMBER("id", qmp_str, "of the device, or its path"),
+       MEMBER("node-name", qmp_str, "a block node that nothing uses"));
+static const char *const read_only_modes[] = {"retain", "read-only", "read-write", NULL};
+static const struct qmp_type read_only_mode = {
+    .name = "BlockdevChangeReadOnlyMode", .kind = QMP_KIND_ENUM, .values = read_only_modes};
+OBJECT(change_medium_arg, "q_obj_blockdev-change-medium-arg", NULL,
+       OPTIONAL("device", qmp_str, "the -drive that the device was made with"),
+       OPTIONAL("id", qmp_str, "or the device: its id, or its path"),
+       MEMBER("filename", qmp_str, "the image to put in"),
+       OPTIONAL("format", qmp_str, "of the image; else it is found out"),
+       OPTIONAL("force", qmp_bool, "also when the guest has locked the tray"),
+       OPTIONAL("read-only-mode", read_only_mode, "there is no drive that writes"));
+OBJECT(tray_moved_data, "q_obj_DEVICE_TRAY_MOVED-arg", NULL,
+       MEMBER("device", qmp_str, "the -drive that the device was made with; else empty"),
+       MEMBER("id", qmp_str, "of the device, or its path"),
+       MEMBER("tray-open", qmp_bool, "and not closed"));
 
 static const char *const io_operations[] = {"read", "write", NULL};
 static const struct qmp_type io_operation = {
@@ -414,6 +442,31 @@ static const struct qmp_command commands[] = {
      .run = qmp_block_resize,
      .arguments = &block_resize_arg,
      .doc = "Give an image another size. A guest that uses it is told."},
+    {.name = "blockdev-open-tray",
+     .run = qmp_blockdev_open_tray,
+     .arguments = &open_tray_arg,
+     .doc = "Open a drive's tray, if it is closed. A guest that has locked it is asked to open it, "
+            "and may do so later. Event: DEVICE_TRAY_MOVED."},
+    {.name = "blockdev-close-tray",
+     .run = qmp_blockdev_close_tray,
+     .arguments = &tray_arg,
+     .doc = "Close it, if it is open. Event: DEVICE_TRAY_MOVED."},
+    {.name = "blockdev-remove-medium",
+     .run = qmp_blockdev_remove_medium,
+     .arguments = &remove_medium_arg,
+     .doc = "Take the medium out of an open tray, if there is one. Its node is free then."},
+    {.name = "blockdev-insert-medium",
+     .run = qmp_blockdev_insert_medium,
+     .arguments = &insert_medium_arg,
+     .doc = "Put a block node into an open tray that is empty."},
+    {.name = "blockdev-change-medium",
+     .run = qmp_blockdev_change_medium,
+     .arguments = &change_medium_arg,
+     .doc = "Open the tray, put the image of a file in place of what is there, and close it."},
+    {.name = "eject",
+     .run = qmp_eject,
+     .arguments = &open_tray_arg,
+     .doc = "Open the tray and take the medium out. Event: DEVICE_TRAY_MOVED."},
     {.name = "query-block",
      .run = qmp_query_block,
      .returns = &block_entry_list,
@@ -496,6 +549,9 @@ static const struct qmp_event events[] = {
     {.name = "DEVICE_DELETED",
      .data = &device_deleted_data,
      .doc = "The guest let a device go: what it used is free, and so is its id."},
+    {.name = "DEVICE_TRAY_MOVED",
+     .data = &tray_moved_data,
+     .doc = "The tray of a drive was opened or closed, by the guest or from outside."},
     {.name = "BLOCK_IO_ERROR",
      .data = &io_error_data,
      .doc = "A disk's request failed. STOP follows where the action is to stop."},

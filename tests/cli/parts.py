@@ -136,6 +136,79 @@ def a_disk_of_the_machine_is_told_and_kept():
             {"d-storage", "d", "#spare"}
 
 
+def a_medium_is_changed_as_libvirt_does():
+    for name in ("a.iso", "b.iso"):
+        image(name, format="raw")
+    with Machine(*QMP, "-nodefaults", "-blockdev",
+                 '{"driver":"file","filename":"a.iso","node-name":"a-storage","read-only":true}',
+                 "-blockdev", '{"node-name":"a","read-only":true,"driver":"raw","file":"a-storage"}',
+                 "-device", "ide-cd,bus=ide.0,unit=0,drive=a,id=ide0-0-0") as m:
+        c = Client("m.sock")
+        id = {"id": "ide0-0-0"}
+
+        def tray():
+            b, = c.ask("query-block")
+            assert b["removable"] and not b["locked"] and b["qdev"] == "ide0-0-0", b
+            return b["tray_open"], b.get("inserted", {}).get("node-name")
+
+        def moved():
+            d = c.event("DEVICE_TRAY_MOVED")["data"]
+            assert d["device"] == "" and d["id"] == "ide0-0-0", d
+            return d["tray-open"]
+
+        assert tray() == (False, "a")
+        assert c.refused("blockdev-remove-medium", **id) == "GenericError"
+        c.ask("blockdev-open-tray", force=False, **id)
+        assert moved() is True and tray() == (True, "a")
+        c.ask("blockdev-open-tray", **id)
+        assert c.refused("blockdev-del", node_name="a") == "GenericError"
+        c.ask("blockdev-remove-medium", **id)
+        c.ask("blockdev-remove-medium", **id)
+        assert tray() == (True, None)
+        c.ask("blockdev-del", node_name="a")
+        c.ask("blockdev-del", node_name="a-storage")
+        c.ask("blockdev-add", driver="file", filename="b.iso", node_name="b-storage")
+        c.ask("blockdev-add", driver="raw", read_only=True, node_name="b", file="b-storage")
+        assert c.refused("blockdev-insert-medium", node_name="nothing", **id) == "GenericError"
+        c.ask("blockdev-insert-medium", node_name="b", **id)
+        assert c.refused("blockdev-insert-medium", node_name="b", **id) == "GenericError"
+        c.ask("blockdev-close-tray", **id)
+        assert moved() is False and tray() == (False, "b")
+        # In one step, by file; the node that was there stays the client's.
+        assert c.refused("blockdev-change-medium", filename="none.iso", **id) == "GenericError"
+        assert tray() == (False, "b")
+        c.ask("blockdev-change-medium", filename="a.iso", format="raw", **id)
+        assert (moved(), moved()) == (True, False)
+        assert tray()[1].startswith("#")
+        c.ask("blockdev-del", node_name="b")
+        c.ask("eject", **id)
+        assert moved() is True and tray() == (True, None)
+        assert not [n for n in c.ask("query-named-block-nodes") if n["node-name"].startswith("#")]
+        for command in ("eject", "blockdev-open-tray"):
+            assert c.refused(command, id="nothing") == "DeviceNotFound"
+            assert c.refused(command, device="nothing") == "DeviceNotFound"
+            assert c.refused(command, id="/machine/unattached/device[1]") == "GenericError"
+            assert c.refused(command) == "GenericError"
+
+
+def a_cdrom_has_the_name_of_its_drive():
+    for name in ("a.iso", "b.iso"):
+        image(name, format="raw")
+    with Machine(*QMP, "-cdrom", "a.iso") as m:
+        c = Client("m.sock")
+        name = [b for b in c.ask("query-block") if b["removable"]][0]["device"]
+        c.ask("eject", device=name)
+        b, = [b for b in c.ask("query-block") if b["removable"]]
+        assert b["device"] == name and "inserted" not in b and b["tray_open"], b
+        assert is_free("a.iso")
+        c.ask("blockdev-change-medium", device=name, filename="b.iso")
+        b, = [b for b in c.ask("query-block") if b["removable"]]
+        assert b["device"] == name and b["inserted"]["file"].endswith("b.iso"), b
+        # Again by its place, as people's tools do.
+        c.ask("eject", id=b["qdev"])
+        assert is_free("b.iso")
+
+
 def firmware_is_in_block_nodes():
     rom("code.fd", SPIN)
     image("vars.fd", size="64K", format="raw")

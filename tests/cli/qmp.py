@@ -132,7 +132,9 @@ def starts_in_the_order_of_management_programs():
 
 
 def every_reply_and_event_is_as_the_schema_says():
-    with Machine(*QMP, "-device", "virtio-balloon-pci,id=balloon0") as m:
+    open("cd.iso", "wb").truncate(1 << 20)
+    with Machine(*QMP, "-device", "virtio-balloon-pci,id=balloon0", "-device",
+                 "ide-cd,id=cd") as m:
         c = Client("m.sock")
         schema = Schema(c.ask("query-qmp-schema"))
         arguments = {
@@ -151,6 +153,10 @@ def every_reply_and_event_is_as_the_schema_says():
                              {"driver": "file", "filename": "disk.img"}},
             "blockdev-del": {"node-name": "disk"},
             "block_resize": {"node-name": "disk", "size": 2 << 20},
+            "blockdev-open-tray": {"id": "cd"},
+            "blockdev-close-tray": {"id": "cd"},
+            "blockdev-change-medium": {"id": "cd", "filename": "cd.iso", "format": "raw"},
+            "eject": {"id": "cd"},
             "netdev_add": {"type": "socket", "id": "net", "listen": "127.0.0.1:0"},
             "set_link": {"name": "net", "up": False},
             "netdev_del": {"id": "net"},
@@ -160,7 +166,9 @@ def every_reply_and_event_is_as_the_schema_says():
         open("disk.img", "wb").truncate(1 << 20)
         # What takes away comes last.
         for name in sorted(schema.commands(), key=lambda n: n.endswith("del")):
-            if name in ("quit", "qmp_capabilities", "system_reset", "getfd", "closefd"):
+            # A descriptor, a state or a node that is not there now.
+            if name in ("quit", "qmp_capabilities", "system_reset", "getfd", "closefd",
+                        "blockdev-insert-medium", "blockdev-remove-medium"):
                 continue
             schema.reply(name, c.ask(name, **arguments.get(name, {})))
         for path in c.ask("qom-list", path="/machine/unattached"):
@@ -177,7 +185,8 @@ def every_reply_and_event_is_as_the_schema_says():
         for e in seen:
             schema.event(e)
         assert [e["event"] for e in seen] == \
-            ["STOP", "RESUME", "POWERDOWN", "RESET", "DEVICE_DELETED", "SHUTDOWN"], seen
+            ["STOP", "RESUME", "POWERDOWN"] + ["DEVICE_TRAY_MOVED"] * 5 + \
+            ["RESET", "DEVICE_TRAY_MOVED", "DEVICE_DELETED", "SHUTDOWN"], seen
 
 
 def the_balloon_is_asked_and_asked_about():
