@@ -135,6 +135,8 @@ static const struct {
     {"quit", run_quit, 0, 0, "quit", "end it at once"},
     {"disk", ctl_disk, 1, 2, CTL_DISK_USAGE, "disks of the running machine"},
     {"net", ctl_net, 2, 2, CTL_NET_USAGE, "its network devices, and their cables"},
+    {"eject", ctl_eject, 0, 2, CTL_EJECT_USAGE, "take the medium out of a CD-ROM drive"},
+    {"change", ctl_change, 1, 3, CTL_CHANGE_USAGE, "put another one in"},
     {"qmp", run_qmp, 1, 2, "qmp JSON|COMMAND [ARGUMENTS]", "any command of docs/qmp.md"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

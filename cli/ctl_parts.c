@@ -223,6 +223,91 @@ int ctl_disk(struct control *c, const char *name, int argc, const char *const *a
     return cli_fail("use it as: vemu ctl %s %s", name, CTL_DISK_USAGE);
 }
 
+/* ---- media ----------------------------------------------------------------------------------- */
+
+/* The place of the drive of that name, id or place; without one, of the only drive whose medium can
+ * be changed. The caller frees it; NULL: c->why says why. */
+static char *find_changeable(struct control *c, const char *wanted)
+{
+    json_t *list = control_ask(c, "query-block", NULL), *entry;
+    unsigned found = 0;
+    char *place = NULL;
+    size_t i;
+
+    if (!list)
+        return NULL;
+    json_array_foreach(list, i, entry)
+    {
+        const char *device = json_string_value(json_object_get(entry, "device"));
+        const char *qdev = json_string_value(json_object_get(entry, "qdev"));
+        if (!json_is_true(json_object_get(entry, "removable")) || !qdev ||
+            (wanted && strcmp(wanted, qdev) != 0 && !(device && strcmp(wanted, device) == 0)))
+            continue;
+        found++;
+        free(place);
+        place = strdup(qdev);
+    }
+    json_decref(list);
+    if (found == 1)
+        return place;
+    free(place);
+    snprintf(c->why, sizeof c->why, "%s%.80s%s",
+             found
+                 ? "there are several drives with media: name one of vemu ctl NAME qmp query-block"
+                 : "there is no drive with a medium to be changed",
+             wanted ? " called " : "", wanted ? wanted : "");
+    return NULL;
+}
+
+static int change_medium(struct control *c, const char *name, const char *command,
+                         const char *drive, const char *file, bool force)
+{
+    char *place = find_changeable(c, drive), *path = NULL;
+    json_t *arguments;
+    int status = 0;
+
+    if (!place)
+        return fail_of(name, c);
+    arguments = json_pack("{s:s,s:b}", "id", place, "force", force);
+    if (file) {
+        path = realpath(file, NULL);
+        json_object_set_new(arguments, "filename", json_string(path ? path : file));
+        json_object_set_new(arguments, "format", json_string(format_of(file)));
+    }
+    if (!ask(c, command, arguments))
+        status = fail_of(name, c);
+    free(path);
+    free(place);
+    return status;
+}
+
+static bool take_force(int *argc, const char *const *argv)
+{
+    bool force = *argc && strcmp(argv[*argc - 1], "force") == 0;
+
+    *argc -= force;
+    return force;
+}
+
+int ctl_eject(struct control *c, const char *name, int argc, const char *const *argv)
+{
+    bool force = take_force(&argc, argv);
+
+    if (argc > 1)
+        return cli_fail("use it as: vemu ctl %s %s", name, CTL_EJECT_USAGE);
+    return change_medium(c, name, "eject", argc ? argv[0] : NULL, NULL, force);
+}
+
+int ctl_change(struct control *c, const char *name, int argc, const char *const *argv)
+{
+    bool force = take_force(&argc, argv);
+
+    if (argc < 1 || argc > 2)
+        return cli_fail("use it as: vemu ctl %s %s", name, CTL_CHANGE_USAGE);
+    return change_medium(c, name, "blockdev-change-medium", argc == 2 ? argv[0] : NULL,
+                         argv[argc - 1], force);
+}
+
 /* ---- networks -------------------------------------------------------------------------------- */
 
 static int net_add(struct control *c, const char *name, const char *text)

@@ -1,4 +1,4 @@
-/* `vemu ctl NAME disk ...` and `vemu ctl NAME net ...`: parts of a running machine. */
+/* `vemu ctl NAME disk ...`, `net ...`, `eject`, `change`: parts of a running machine. */
 #ifndef CLI_CTL_PARTS_H
 #define CLI_CTL_PARTS_H
 
@@ -6,7 +6,11 @@ struct control;
 
 #define CTL_DISK_USAGE "disk add FILE[,KEY=VALUE...] | remove ID | list"
 #define CTL_NET_USAGE "net add TYPE[,KEY=VALUE...] | remove ID | on ID | off ID"
+#define CTL_EJECT_USAGE "eject [DRIVE] [force]"
+#define CTL_CHANGE_USAGE "change [DRIVE] FILE [force]"
 
+int ctl_eject(struct control *c, const char *name, int argc, const char *const *argv);
+int ctl_change(struct control *c, const char *name, int argc, const char *const *argv);
 int ctl_disk(struct control *c, const char *name, int argc, const char *const *argv);
 int ctl_net(struct control *c, const char *name, int argc, const char *const *argv);
 

@@ -89,6 +89,16 @@ fails 'ctl disk add: no such bus' "machine 'a': device_add: *pci.7*" "$vemu" ctl
 fails 'ctl disk add: nothing of that stayed' "machine 'a': there is no block node 'x'" \
     "$vemu" ctl a qmp blockdev-del '{"node-name": "x"}'
 fails 'ctl disk remove: no such disk' "machine 'a': there is no device 'disk9'" "$vemu" ctl a disk remove disk9
+fails 'ctl eject: nothing to eject' "machine 'a': there is no drive with a medium to be changed" "$vemu" ctl a eject
+truncate -s 1M disc1.img disc2.img disc3.img
+start cd --cdrom disc1.img
+says 'ctl eject' '' "$vemu" ctl cd eject
+says 'ctl change' '' "$vemu" ctl cd change disc2.img
+says 'ctl change by the name of the drive' '' "$vemu" ctl cd change cdrom disc3.img
+says 'ctl change has put it in' "*raw *1048576 $dir/disc3.img" "$vemu" ctl cd disk list
+fails 'ctl change: no such file' "machine 'cd': *nowhere*" "$vemu" ctl cd change nowhere
+fails 'ctl change: no such drive' "machine 'cd': *called tape" "$vemu" ctl cd change tape disc1.img force
+"$vemu" ctl cd quit >log 2>&1
 says 'ctl net add prints the id' 'net0' "$vemu" ctl a net add socket,listen=127.0.0.1:0,mac=52:54:00:00:00:99
 says 'ctl net off' '' "$vemu" ctl a net off net0
 says 'ctl net on' '' "$vemu" ctl a net on net0
