@@ -11,6 +11,7 @@
 #include "hw/block/virtio_blk.h"
 #include "hw/char/uart16550.h"
 #include "hw/char/virtio_serial.h"
+#include "hw/display/bochs_display.h"
 #include "hw/display/vga_pci.h"
 #include "hw/display/virtio_gpu.h"
 #include "hw/display/virtio_vga.h"
@@ -101,6 +102,7 @@ const struct device_class *const device_classes[] = {
     &virtio_rng_pci_non_transitional_class.device,
     &vga_pci_class,
     &virtio_vga_class.device,
+    &bochs_display_class,
     /* made by boards */
     &acpi_pci_hotplug_class,
     &apic_bus_class,

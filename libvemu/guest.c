@@ -3,6 +3,7 @@
 
 #include "core/cpu/cpu.h"
 #include "core/cpu/debug.h"
+#include "core/display/display.h"
 #include "core/util/error.h"
 #include "libvemu/machine.h"
 
@@ -155,12 +156,14 @@ bool vemu_cpu_write_register(struct vemu_machine *m, unsigned cpu, const char *n
 
 size_t vemu_screen_text(struct vemu_machine *m, char *buf, size_t len)
 {
-    size_t used;
+    size_t used = 0;
 
     if (len)
         buf[0] = 0;
     machine_lock(m);
-    used = m->screen_text ? m->screen_text(m, buf, len) : 0;
+    struct display *d = display_nth(m, 0);
+    if (d)
+        used = display_text(d, buf, len);
     machine_unlock(m);
     return used;
 }

@@ -87,9 +87,6 @@ struct vemu_machine {
     /* after device resets: direct-boot register set-up */
     bool (*board_reset)(struct vemu_machine *m, struct vemu_error **errp);
     void (*board_free)(struct vemu_machine *m);
-    /* The text screen as UTF-8 lines, as snprintf; 0: it shows no text. NULL: there is no screen.
-     * Machine lock held. */
-    size_t (*screen_text)(struct vemu_machine *m, char *buf, size_t len);
 };
 
 /* m may be uninitialised memory. Makes log (no sink yet), clocks, loop and the memory space; a

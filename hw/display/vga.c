@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/util/range.h"
+#include "hw/display/vga_draw.h"
 
 /* Ports, from 3B0H. */
 enum {
@@ -53,8 +54,8 @@ enum {
     VBE_LFB = 1 << 6,
     VBE_NOCLEARMEM = 1 << 7,
     VBE_ENABLE_BITS = VBE_ENABLED | VBE_GETCAPS | VBE_8BIT_DAC | VBE_LFB | VBE_NOCLEARMEM,
-    VBE_MAX_XRES = 16000,
-    VBE_MAX_YRES = 12000,
+    VBE_MAX_XRES = VGA_DRAW_WIDTH,
+    VBE_MAX_YRES = VGA_DRAW_HEIGHT,
     VBE_MAX_BPP = 32,
 };
 

@@ -5,8 +5,7 @@
  * interface (version 0xb0c5), as firmware and drivers use them.
  *
  * Pure: it knows memory and time by what its owner (vga_pci.c) gives it, and maps nothing. What is
- * shown is asked for by vga_text(); drawing into a surface belongs to a display, which reads the
- * same registers. Machine lock held throughout.
+ * shown is asked for by vga_text() and vga_draw.h. Machine lock held throughout.
  *
  * Byte n of plane p is byte 4n + p of the memory, so the 32 bits that a planar access moves are one
  * dword.
@@ -37,6 +36,7 @@ enum {
 struct vga {
     uint8_t *memory;
     uint32_t memory_size;         /* power of two, 256 KiB or more */
+    bool linear_only;             /* a card that has the display interface and no VGA */
     int64_t (*now)(void *opaque); /* virtual nanoseconds */
     /* [offset, offset+len) of the memory was written. */
     void (*written)(void *opaque, uint32_t offset, uint32_t len);

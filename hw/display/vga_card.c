@@ -9,7 +9,7 @@
 #include "hw/misc/isa_port.h"
 
 enum { PORT_VBE = 0x1ce, VBE_PORTS = 4 }; /* index at 1CEH, data at 1CFH and at 1D0H */
-/* BAR 2. */
+/* BAR 2: EDID first. */
 enum { MMIO_PORTS = 0x400, MMIO_VBE = 0x500, MMIO_VBE_END = 0x516 };
 
 /* ---- what the registers need ----------------------------------------------------------------- */
@@ -92,7 +92,13 @@ static const struct mem_ops window_ops = {
 static uint64_t mmio_read(void *opaque, uint64_t offset, unsigned size)
 {
     struct vga_card *s = opaque;
-    if (offset >= MMIO_PORTS && offset < MMIO_PORTS + 0x20) {
+    if (offset < s->edid_len) {
+        uint64_t value = 0;
+        for (unsigned i = 0; i < size && offset + i < s->edid_len; i++)
+            value |= (uint64_t)s->edid[offset + i] << 8 * i;
+        return value;
+    }
+    if (!s->vga.linear_only && offset >= MMIO_PORTS && offset < MMIO_PORTS + 0x20) {
         uint64_t value = 0;
         for (unsigned i = 0; i < size; i++)
             value |= (uint64_t)vga_port_read(&s->vga, (unsigned)(offset - MMIO_PORTS + 0x10 + i))
@@ -107,7 +113,7 @@ static uint64_t mmio_read(void *opaque, uint64_t offset, unsigned size)
 static void mmio_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     struct vga_card *s = opaque;
-    if (offset >= MMIO_PORTS && offset < MMIO_PORTS + 0x20) {
+    if (!s->vga.linear_only && offset >= MMIO_PORTS && offset < MMIO_PORTS + 0x20) {
         for (unsigned i = 0; i < size; i++)
             vga_port_write(&s->vga, (unsigned)(offset - MMIO_PORTS + 0x10 + i),
                            (uint8_t)(value >> 8 * i));
@@ -119,10 +125,56 @@ static void mmio_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
 static const struct mem_ops mmio_ops = {
     .read = mmio_read, .write = mmio_write, .min_size = 1, .max_size = 2};
 
+/* ---- what is shown --------------------------------------------------------------------------- */
+
+static void damage(void *opaque, uint32_t x, uint32_t y, uint32_t width, uint32_t height)
+{
+    display_damage(opaque, x, y, width, height);
+}
+
+/* Every line is compared with the surface, so it matters not what is known of that. */
+static void refresh(void *opaque, bool all)
+{
+    struct vga_card *s = opaque;
+    struct vga_mode mode;
+    (void)all;
+    vga_mode(&s->vga, &mode);
+    if (!display_set_size(s->display, mode.width, mode.height))
+        return;
+    display_lock(s->display);
+    struct vga_target target = {.pixels = display_pixels(s->display),
+                                .stride = display_stride(s->display) / 4,
+                                .damage = damage,
+                                .opaque = s->display};
+    vga_draw(&s->vga, &mode, now(s), s->line, &target);
+    display_unlock(s->display);
+}
+
+static size_t text(void *opaque, char *buf, size_t len)
+{
+    const struct vga_card *s = opaque;
+    return vga_text(&s->vga, buf, len);
+}
+
+const struct display_ops vga_card_display_ops = {.refresh = refresh, .text = text};
+
+bool vga_card_add_monitor(struct vga_card *s, const struct vga_monitor *monitor,
+                          struct vemu_error **errp)
+{
+    struct device *dev = &s->pci->dev;
+    struct edid_config edid = {.width = monitor->xres, .height = monitor->yres, .serial = 1};
+    if (monitor->edid)
+        s->edid_len = edid_make(&edid, s->edid);
+    s->display = display_new(dev->machine, dev, 0, &vga_card_display_ops, s, errp);
+    return s->display != NULL;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 void vga_card_remove(struct vga_card *s)
 {
+    if (s->vga.linear_only)
+        return;
     mem_region_remove(&s->window);
     mem_region_remove(&s->ports);
     mem_region_remove(&s->vbe_ports);
@@ -140,8 +192,10 @@ static bool add_regions(struct vga_card *s, struct vemu_error **errp)
     struct device *dev = &s->pci->dev;
     mem_region_init_ram(&s->linear, "vga-memory", s->ram, 0, s->vga.memory_size);
     mem_region_init_io(&s->mmio, "vga-mmio", VGA_CARD_MMIO, &mmio_ops, s, dev);
-    mem_region_init_io(&s->window, "vga-window", VGA_WINDOW_SIZE, &window_ops, s, dev);
     pci_bar_add(s->pci, 0, PCI_BAR_MEM32 | PCI_BAR_PREFETCH, &s->linear);
+    if (s->vga.linear_only)
+        return true;
+    mem_region_init_io(&s->window, "vga-window", VGA_WINDOW_SIZE, &window_ops, s, dev);
     mem_region_add(s->pci->bus->mem, VGA_WINDOW_BASE, &s->window, 1);
     return isa_port_add(dev, &s->ports, "vga", VGA_PORT_BASE, VGA_PORTS, &ports_ops, s, errp) &&
            isa_port_add(dev, &s->vbe_ports, "vbe", PORT_VBE, VBE_PORTS, &vbe_ports_ops, s, errp);

@@ -7,7 +7,8 @@
 struct vga_pci {
     struct pci_device pci;
     struct vga_card card;
-    char *romfile; /* property */
+    struct vga_monitor monitor; /* properties */
+    char *romfile;              /* property */
     struct pci_rom rom;
 };
 
@@ -16,6 +17,8 @@ struct vga_pci {
 static void vga_unrealize(struct device *dev)
 {
     struct vga_pci *s = (struct vga_pci *)dev;
+    display_free(s->card.display);
+    s->card.display = NULL;
     vga_card_remove(&s->card);
     pci_device_exit(&s->pci);
     pci_rom_free(&s->pci, &s->rom);
@@ -33,7 +36,8 @@ static bool vga_realize(struct device *dev, struct vemu_error **errp)
                                            .revision = 2};
     if (!pci_device_init(&s->pci, &ident, errp))
         return false;
-    if (vga_card_add(&s->card, &s->pci, errp) && pci_rom_add(&s->pci, &s->rom, s->romfile, errp)) {
+    if (vga_card_add(&s->card, &s->pci, errp) && pci_rom_add(&s->pci, &s->rom, s->romfile, errp) &&
+        vga_card_add_monitor(&s->card, &s->monitor, errp)) {
         pci_bar_add(&s->pci, 2, PCI_BAR_MEM32, &s->card.mmio);
         return true;
     }
@@ -58,6 +62,7 @@ static bool post_load(struct device *dev, struct vemu_error **errp)
 static const struct prop_desc vga_props[] = {
     PCI_PROPS(struct vga_pci, pci),
     VGA_CARD_PROPS(struct vga_pci, card),
+    VGA_MONITOR_PROPS(struct vga_pci, monitor),
     PROP(PROP_STRING, struct vga_pci, romfile, "romfile", "vgabios-stdvga.bin",
          "VGA BIOS; empty: none"),
     {0},
@@ -83,8 +88,3 @@ const struct device_class vga_pci_class = {
     .reset = reset,
     .post_load = post_load,
 };
-
-struct vga *vga_pci_registers(struct device *dev)
-{
-    return &((struct vga_pci *)dev)->card.vga;
-}

@@ -11,6 +11,4 @@
 
 extern const struct device_class vga_pci_class;
 
-struct vga *vga_pci_registers(struct device *dev);
-
 #endif

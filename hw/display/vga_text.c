@@ -62,8 +62,8 @@ static void put_character(struct out *o, uint8_t c)
 
 static bool shows_text(const struct vga *v)
 {
-    return !(v->vbe[VBE_ENABLE] & 1) && !(v->gfx[6] & 1) && !(v->seq[SEQ_CLOCKING] & SCREEN_OFF) &&
-           v->crtc[CRTC_LINES];
+    return !v->linear_only && !(v->vbe[VBE_ENABLE] & 1) && !(v->gfx[6] & 1) &&
+           !(v->seq[SEQ_CLOCKING] & SCREEN_OFF) && v->crtc[CRTC_LINES];
 }
 
 static unsigned rows_shown(const struct vga *v)

@@ -17,21 +17,13 @@ struct virtio_vga {
     struct mem_region registers; /* BAR 2 */
 };
 
-static size_t console_text(void *opaque, char *buf, size_t len)
-{
-    const struct virtio_vga *s = opaque;
-    return vga_text(&s->card.vga, buf, len);
-}
-
-static const struct display_ops console_ops = {.text = console_text};
-
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static bool vga_init(struct virtio *v, struct device *dev, struct vemu_error **errp)
 {
     struct virtio_vga *s = (struct virtio_vga *)dev;
-    s->gpu.console = &console_ops;
-    s->gpu.console_opaque = s;
+    s->gpu.console = &vga_card_display_ops;
+    s->gpu.console_opaque = &s->card;
     return gpu_init(v, dev, errp);
 }
 
@@ -56,6 +48,7 @@ static bool vga_realize(struct device *dev, struct vemu_error **errp)
     struct virtio_vga *s = (struct virtio_vga *)dev;
     if (!virtio_pci_device_realize(dev, errp))
         return false;
+    s->card.display = s->gpu.outputs[0].display;
     if (vga_card_add(&s->card, &s->pci.pci, errp) &&
         pci_rom_add(&s->pci.pci, &s->rom, s->romfile, errp)) {
         mem_region_init_container(&s->registers, "virtio-vga-registers", REGISTERS_SIZE);
@@ -116,8 +109,3 @@ const struct virtio_device_class virtio_vga_class = {
     .offset = offsetof(struct virtio_vga, gpu),
     .legacy = VIRTIO_PCI_ON,
 };
-
-struct vga *virtio_vga_registers(struct device *dev)
-{
-    return &((struct virtio_vga *)dev)->card.vga;
-}

@@ -16,6 +16,4 @@
 
 extern const struct virtio_device_class virtio_vga_class;
 
-struct vga *virtio_vga_registers(struct device *dev);
-
 #endif

@@ -673,13 +673,6 @@ bool x86_plug(struct vemu_machine *m, struct device *dev, struct vemu_error **er
     return dev->cls != &pcie_root_port_class || x86_add_root_port(b, dev, errp);
 }
 
-static size_t screen_text(struct vemu_machine *m, char *buf, size_t len)
-{
-    struct device *dev = board_of(m)->vga;
-    return vga_text(dev->cls == &vga_pci_class ? vga_pci_registers(dev) : virtio_vga_registers(dev),
-                    buf, len);
-}
-
 bool x86_create_vga(struct x86_board *b, const struct board_config *cfg, uint16_t devfn,
                     struct vemu_error **errp)
 {
@@ -693,8 +686,6 @@ bool x86_create_vga(struct x86_board *b, const struct board_config *cfg, uint16_
     ((struct pci_device *)dev)->bus = b->pci;
     ((struct pci_device *)dev)->devfn = devfn;
     b->vga = device_realize_or_free(dev, errp);
-    if (b->vga)
-        b->m->screen_text = screen_text;
     return b->vga != NULL;
 }
 

@@ -300,7 +300,7 @@ Test(vga, vbe_modes_are_set_while_off_and_fit_memory)
     cr_expect_eq(vbe_read(&f->v, 0), 0xb0c2);
     cr_expect_eq(vbe_read(&f->v, 10), SIZE >> 16);
     vbe_write(&f->v, 4, 2);
-    cr_expect_eq(vbe_read(&f->v, 1), 16000, "GETCAPS");
+    cr_expect_eq(vbe_read(&f->v, 1), 8192, "GETCAPS");
     vbe_write(&f->v, 4, 0);
     f->memory[0] = 1;
     vbe_write(&f->v, 1, 640);
@@ -323,8 +323,12 @@ Test(vga, vbe_modes_are_set_while_off_and_fit_memory)
     vbe_write(&f->v, 5, SIZE >> 16);
     cr_expect_eq(vbe_read(&f->v, 5), 3);
     vbe_write(&f->v, 4, 0);
-    vbe_write(&f->v, 1, 16000);
-    vbe_write(&f->v, 2, 12000);
+    vbe_write(&f->v, 1, 8200);
+    vbe_write(&f->v, 2, 8193);
+    cr_expect_eq(vbe_read(&f->v, 1), 640, "more than a display has");
+    cr_expect_eq(vbe_read(&f->v, 2), 400);
+    vbe_write(&f->v, 1, 8192);
+    vbe_write(&f->v, 2, 8192);
     vbe_write(&f->v, 3, 32);
     vbe_write(&f->v, 4, 1);
     cr_expect_eq(vbe_read(&f->v, 4) & 1, 0, "more than there is memory for");

@@ -14,6 +14,7 @@
 #include "core/chardev/chardev.h"
 #include "core/cpu/cpu.h"
 #include "core/device/machine.h"
+#include "core/display/display.h"
 #include "core/input/input.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
@@ -120,8 +121,10 @@ static void run(struct vemu_machine *m, struct chardev *serial, const uint8_t *r
         break;
     case 14:
         machine_lock(m);
-        if (m->screen_text)
-            m->screen_text(m, text, r[1]);
+        if (display_nth(m, 0)) {
+            display_text(display_nth(m, 0), text, r[1]);
+            display_refresh(display_nth(m, 0));
+        }
         machine_unlock(m);
         break;
     default:
