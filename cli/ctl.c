@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #if CONFIG_JANSSON
@@ -74,6 +75,43 @@ static int run_quit(struct control *c, const char *name, int argc, const char *c
     return status || control_wait_end(c) ? status : fail_of(name, c);
 }
 
+/* PNG, unless the name ends otherwise. The machine writes the file: it has another working
+ * directory.
+ */
+static int run_screenshot(struct control *c, const char *name, int argc, const char *const *argv)
+{
+    const char *end = strrchr(argv[0], '.');
+    char dir[4096] = "", path[8192];
+    json_t *value;
+
+    (void)argc;
+    if (argv[0][0] != '/' && !getcwd(dir, sizeof dir))
+        return cli_fail("cannot tell the working directory: give '%s' with its whole path",
+                        argv[0]);
+    snprintf(path, sizeof path, "%s%s%s", dir, *dir ? "/" : "", argv[0]);
+    value = control_ask(c, "screendump",
+                        json_pack("{s:s,s:s}", "filename", path, "format",
+                                  end && strcmp(end, ".ppm") == 0 ? "ppm" : "png"));
+    if (!value)
+        return fail_of(name, c);
+    json_decref(value);
+    return 0;
+}
+
+static int run_screen_text(struct control *c, const char *name, int argc, const char *const *argv)
+{
+    json_t *value = control_ask(c, "x-screen-text", NULL);
+    const char *text = json_string_value(json_object_get(value, "human-readable-text"));
+
+    (void)argc, (void)argv;
+    if (!text)
+        return fail_of(name, c);
+    int status = *text ? 0 : cli_fail("machine '%s': its screen shows no text", name);
+    fputs(text, stdout);
+    json_decref(value);
+    return status;
+}
+
 static json_t *parse(const char *what, const char *text)
 {
     json_error_t where;
@@ -137,6 +175,8 @@ static const struct {
     {"net", ctl_net, 2, 2, CTL_NET_USAGE, "its network devices, and their cables"},
     {"eject", ctl_eject, 0, 2, CTL_EJECT_USAGE, "take the medium out of a CD-ROM drive"},
     {"change", ctl_change, 1, 3, CTL_CHANGE_USAGE, "put another one in"},
+    {"screenshot", run_screenshot, 1, 1, "screenshot FILE.png|FILE.ppm", "a picture of its screen"},
+    {"screen-text", run_screen_text, 0, 0, "screen-text", "what a text screen shows, as text"},
     {"qmp", run_qmp, 1, 2, "qmp JSON|COMMAND [ARGUMENTS]", "any command of docs/qmp.md"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -182,9 +222,10 @@ int cli_ctl(int argc, const char *const *argv)
     while (i < COMMANDS && strcmp(commands[i].name, word) != 0)
         i++;
     if (i == COMMANDS)
-        return cli_fail("'%s' is not a command of ctl; there are status, stop, cont, reset, "
-                        "powerdown, quit, disk, net and qmp",
-                        word);
+        return cli_fail(
+            "'%s' is not a command of ctl; there are status, stop, cont, reset, "
+            "powerdown, quit, disk, net, eject, change, screenshot, screen-text and qmp",
+            word);
     if (argc - 2 < commands[i].least || argc - 2 > commands[i].most)
         return cli_fail("use it as: vemu ctl %s %s", name, commands[i].usage);
     if (strchr(name, '/')) {

@@ -60,6 +60,10 @@ struct device *qom_device(struct lib_machine *lm, const char *id);
 struct device *qom_find_device(struct lib_machine *lm, const char *id_or_path);
 void qom_path(struct lib_machine *lm, const struct device *dev, char *path, size_t len);
 
+/* screen.c */
+QMP_COMMAND(qmp_screendump);
+QMP_COMMAND(qmp_x_screen_text);
+
 /* balloon.c */
 QMP_COMMAND(qmp_balloon);
 QMP_COMMAND(qmp_query_balloon);
@@ -96,6 +100,8 @@ QMP_COMMAND(qmp_set_link);
 /* memory.c */
 QMP_COMMAND(qmp_memsave);
 QMP_COMMAND(qmp_pmemsave);
+/* False: errno is set. */
+bool qmp_write_all(int fd, const char *data, size_t len);
 
 /* text.c */
 QMP_COMMAND(qmp_x_query_jit);

@@ -27,7 +27,7 @@ static bool read_piece(struct lib_machine *lm, struct vcpu *vcpu, uint64_t addr,
     return ok;
 }
 
-static bool write_all(int fd, const char *data, size_t len)
+bool qmp_write_all(int fd, const char *data, size_t len)
 {
     while (len) {
         ssize_t n = write(fd, data, len);
@@ -54,7 +54,7 @@ static void *save_range(struct lib_machine *lm, struct vcpu *vcpu, int fd, json_
             return qmp_fail(err, QMP_GENERIC_ERROR,
                             "the %zu bytes at address 0x%llx are not all memory", n,
                             (unsigned long long)addr);
-        if (!write_all(fd, buf, n))
+        if (!qmp_write_all(fd, buf, n))
             return qmp_fail(err, QMP_GENERIC_ERROR, "cannot write '%.100s': %s",
                             json_string_value(json_object_get(args, "filename")), strerror(errno));
         addr += n;

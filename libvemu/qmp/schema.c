@@ -329,6 +329,17 @@ OBJECT(device_id_arg, "q_obj_device_del-arg", NULL, MEMBER("id", qmp_str, "or th
 OBJECT(device_deleted_data, "q_obj_DEVICE_DELETED-arg", NULL,
        OPTIONAL("device", qmp_str, "its id, if it had one"), MEMBER("path", qmp_str, NULL));
 
+/* ---- what is shown --------------------------------------------------------------------------- */
+
+static const char *const image_formats[] = {"ppm", "png", NULL};
+static const struct qmp_type image_format = {
+    .name = "ImageFormat", .kind = QMP_KIND_ENUM, .values = image_formats};
+OBJECT(screendump_arg, "q_obj_screendump-arg", NULL,
+       MEMBER("filename", qmp_str, "the file to make, on the host"),
+       OPTIONAL("device", qmp_str, "id of the device whose display it is (the first one)"),
+       OPTIONAL("head", qmp_int, "the output of that device (0)"),
+       OPTIONAL("format", image_format, "what the file is to be (ppm)"));
+
 /* ---- memory, texts --------------------------------------------------------------------------- */
 
 OBJECT(memsave_arg, "q_obj_memsave-arg", NULL, MEMBER("val", qmp_int, "address of the first byte"),
@@ -510,6 +521,14 @@ static const struct qmp_command commands[] = {
      .arguments = &set_link_arg,
      .doc = "Pull the cable out of a network device, or plug it in."},
 
+    {.name = "screendump",
+     .run = qmp_screendump,
+     .arguments = &screendump_arg,
+     .doc = "Write a picture of what a display shows; the file is whole when the reply comes."},
+    {.name = "x-screen-text",
+     .run = qmp_x_screen_text,
+     .returns = &human_text,
+     .doc = "What the first display shows, as text; empty: it shows graphics, or there is none."},
     {.name = "memsave",
      .run = qmp_memsave,
      .arguments = &memsave_arg,

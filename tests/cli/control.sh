@@ -77,6 +77,14 @@ says 'ctl powerdown' '' "$vemu" ctl a powerdown
 says 'ctl qmp with a name' '*"name": "a"*' "$vemu" ctl a qmp query-name
 says 'ctl qmp with arguments' '*"type": "child<container>"*' "$vemu" ctl a qmp qom-list '{"path": "/machine"}'
 says 'ctl qmp with a whole message' '*"status": "running"*' "$vemu" ctl a qmp '{"execute": "query-status"}'
+says 'ctl screenshot' '' "$vemu" ctl a screenshot shot.png
+[ "$(head -c 8 shot.png | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ]
+ok 'ctl screenshot made a PNG, in the directory of who asked' $?
+says 'ctl screenshot as PPM' '' "$vemu" ctl a screenshot shot.ppm
+[ "$(head -n 1 shot.ppm)" = P6 ]
+ok 'ctl screenshot made a PPM' $?
+fails 'ctl screenshot: nowhere' "machine 'a': cannot make '/no/where.png': *" "$vemu" ctl a screenshot /no/where.png
+fails 'ctl screen-text: none' "machine 'a': its screen shows no text" "$vemu" ctl a screen-text
 says 'ctl by the path of a socket' running "$vemu" ctl run/vemu/b.sock status
 truncate -s 1M one.img two.img
 says 'ctl disk add prints the id' 'disk0' "$vemu" ctl a disk add one.img,serial=s1

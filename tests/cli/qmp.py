@@ -2,8 +2,10 @@
 import os
 import socket
 import subprocess
+import struct
 import time
 
+from png import png_pixels
 from qmp_client import Client, Closed, Schema
 from qmp_machine import QMP, SPIN, Machine, rom, run, vemu
 
@@ -148,6 +150,7 @@ def every_reply_and_event_is_as_the_schema_says():
             "memsave": {"val": 0, "size": 4096, "filename": "out"},
             "pmemsave": {"val": 0, "size": 4096, "filename": "out"},
             "human-monitor-command": {"command_line": "info status"},
+            "screendump": {"filename": "out"},
             "migrate-set-capabilities": {"capabilities": []},
             "blockdev-add": {"driver": "raw", "node-name": "disk", "file":
                              {"driver": "file", "filename": "disk.img"}},
@@ -339,6 +342,36 @@ def memory_is_saved():
         assert c.refused("memsave", val=0, size=1, filename="no", cpu_index=9) == "GenericError"
         assert c.refused("pmemsave", val=0, size=1, filename="/no/where") == "GenericError"
         assert not os.path.exists("no")
+
+
+def pictures_of_the_screen_are_taken():
+    vbe = lambda index, value: (b"\xba\xce\x01\xb8" + struct.pack("<H", index) + b"\xef\x42\xb8" +
+                                struct.pack("<H", value) + b"\xef")
+    code = (b"\xba\xc2\x03\xb0\x01\xee" +                       # colour
+            vbe(1, 64) + vbe(2, 48) + vbe(3, 32) + vbe(4, 0x41) +
+            b"\xba\xda\x03\xec\xba\xc0\x03\xb0\x20\xee" +         # the palette is in use
+            b"\xb8\x00\xa0\x8e\xc0\xbf\x0c\x02" +                 # pixel 3 of line 2
+            b"\x66\xb8\x56\x34\x12\x00\x66\xab" + SPIN)
+    want = bytearray(64 * 48 * 3)
+    want[(2 * 64 + 3) * 3:(2 * 64 + 4) * 3] = b"\x12\x34\x56"
+    with Machine(*QMP, "-vga", "std", code=code) as m:
+        c = Client("m.sock")
+        for _ in range(200):
+            c.ask("screendump", filename="screen.ppm")
+            if open("screen.ppm", "rb").read().endswith(want):
+                break
+            time.sleep(0.02)
+        assert open("screen.ppm", "rb").read() == b"P6\n64 48\n255\n" + want
+        c.ask("screendump", filename="screen.png", format="png", head=0)
+        assert png_pixels("screen.png") == (64, 48, want)
+        assert c.ask("x-screen-text")["human-readable-text"] == ""
+        assert c.refused("screendump", filename="no", head=1) == "GenericError"
+        assert c.refused("screendump", filename="no", device="video9") == "GenericError"
+        assert c.refused("screendump", filename="no", format="gif") == "GenericError"
+        assert c.refused("screendump", filename="/no/where") == "GenericError"
+        assert not os.path.exists("no")
+    with Machine(*QMP, "-vga", "none") as m:
+        assert Client("m.sock").refused("screendump", filename="no") == "GenericError"
 
 
 def texts_for_people():

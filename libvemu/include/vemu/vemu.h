@@ -22,6 +22,7 @@
 #include "config.h"
 #include "machine.h"
 #include "guest.h"
+#include "screen.h"
 #include "console.h"
 #include "block.h"
 
