@@ -236,7 +236,7 @@ static void set_multiple(struct ata_device *d, unsigned flags)
 
 static void read_native_max(struct ata_device *d, unsigned flags)
 {
-    uint64_t last = d->sectors - 1;
+    uint64_t last = MAX(d->sectors, 1) - 1;
 
     if (flags & EXT) {
         ata_set_lba48(&d->regs.tf, last);

@@ -92,7 +92,18 @@ void ata_disconnect(struct ata_slot *slot)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static const struct drive_ops drive_ops = {.resume = ata_resume};
+/* A disk says so when it is identified the next time: ATA has nothing to announce it by. The
+ * geometry of old stays. */
+static void resized(void *opaque)
+{
+    struct ata_device *d = opaque;
+
+    d->sectors = vemu_block_size(d->p.drive->block) / ATA_SECTOR;
+    if (ata_is_packet(d) && !d->tray_open)
+        d->attention = ASC_MEDIUM_CHANGED;
+}
+
+static const struct drive_ops drive_ops = {.resume = ata_resume, .resized = resized};
 
 static bool check_props(struct ata_device *d, struct vemu_error **errp)
 {
@@ -208,10 +219,7 @@ static bool ata_post_load(struct device *dev, struct vemu_error **errp)
         (d->phase != ATA_IDLE && !d->block) ||
         (!ata_is_packet(d) && (d->phase == ATA_PACKET || d->raw_header)) ||
         (d->raw_header && !atapi_block_bytes(d)) || (d->again & ~d->queued) ||
-        d->again != d->queued ||
-        (!ata_is_packet(d) && d->from_disk && d->left &&
-         !range_fits(d->lba, d->left, d->sectors)) ||
-        (d->step == ATA_STEP_DMA && !d->dma)) {
+        d->again != d->queued || (d->step == ATA_STEP_DMA && !d->dma)) {
         ata_abort(d);
         return error_set(errp, VEMU_ERROR_FORMAT, "saved state of %s: a command that cannot be",
                          dev->cls->name);

@@ -283,23 +283,30 @@ static void whole_dma(struct ata_device *d)
                ata_writes(d) ? ata_write_flags(d, d->cmd.command == ATA_CMD_WRITE_DMA_FUA_EXT) : 0);
 }
 
-/* The tray was opened, or the medium changed, in the middle of a command. */
-static bool medium_is_gone(struct ata_device *d)
+/* In the middle of a command the disk became smaller, the tray was opened, or the medium changed.
+ */
+static bool disk_has_ended(struct ata_device *d)
 {
-    if (!ata_is_packet(d) || range_fits(d->lba, d->left, atapi_blocks(d)))
+    if (range_fits(d->lba, d->left, ata_is_packet(d) ? atapi_blocks(d) : d->sectors))
         return false;
     if (d->dma) {
         dma_list_free(&d->requests[0].sg);
         d->slot->ops->dma_done(d->slot, 0, d->dma_offset, false);
     }
-    atapi_fail(d, SENSE_NOT_READY, ASC_NO_MEDIUM, d->tray_open ? 2 : 1);
+    if (ata_is_packet(d)) {
+        atapi_fail(d, SENSE_NOT_READY, ASC_NO_MEDIUM, d->tray_open ? 2 : 1);
+    } else {
+        ata_set_lba48(&d->regs.tf, d->lba);
+        ata_complete(d, ATA_ERROR_IDNF, true);
+    }
     return true;
 }
 
 void ata_begin_step(struct ata_device *d, enum ata_step step)
 {
     d->step = (uint8_t)step;
-    if ((step == ATA_STEP_READ_BLOCK || step == ATA_STEP_DMA) && medium_is_gone(d))
+    if ((step == ATA_STEP_READ_BLOCK || step == ATA_STEP_WRITE_BLOCK || step == ATA_STEP_DMA) &&
+        disk_has_ended(d))
         return;
     switch (step) {
     case ATA_STEP_READ_BLOCK:

@@ -12,12 +12,12 @@ def image(name):
     return name
 
 
-def add_disk(g, id, bus):
+def add_disk(g, id, bus, driver="virtio-blk-pci", **more):
     g.qmp.ask("blockdev-add", **{"driver": "file", "filename": image(id + ".raw"),
                                  "node-name": id + "-storage"})
     g.qmp.ask("blockdev-add", **{"driver": "raw", "node-name": id + "-format",
                                  "file": id + "-storage"})
-    g.qmp.ask("device_add", driver="virtio-blk-pci", drive=id + "-format", id=id, **bus)
+    g.qmp.ask("device_add", driver=driver, drive=id + "-format", id=id, **more, **bus)
 
 
 def remove(g, id):
@@ -44,6 +44,16 @@ def disks_come_and_go(g, bus):
         remove_disk(g, id)
         g.wait_for("[ ! -e /sys/block/vda ]")
     assert os.path.getsize("disk2.raw") == 48 << 20
+
+
+def an_nvme_disk_tells_its_new_size(g, bus):
+    add_disk(g, "nvme1", bus, driver="nvme", serial="one")
+    g.wait_for("[ -b /dev/nvme0n1 ]")
+    for size in (48 << 20, 40 << 20):
+        g.qmp.ask("block_resize", **{"node-name": "nvme1-format", "size": size})
+        g.wait_for("[ $(cat /sys/block/nvme0n1/size) = %d ]" % (size // 512))
+    remove_disk(g, "nvme1")
+    g.wait_for("[ ! -e /sys/block/nvme0n1 ]")
 
 
 def disks_go_while_they_are_written(g, bus):
@@ -93,7 +103,8 @@ def on(board, options, bus):
 
     def boots():
         guest.append(Guest("hotplug-" + board, *options, initrds=("initrd-disk", "initrd-network"),
-                           modules=VIRTIO + " virtio_blk e1000"))
+                           modules=VIRTIO + " virtio_blk e1000 crc64 crc64-rocksoft "
+                           "crct10dif_common crc-t10dif t10-pi nvme-core nvme"))
 
     def step(f, *args):
         def test():
@@ -102,7 +113,8 @@ def on(board, options, bus):
         return test
 
     boots.__name__ = board + "_boots"
-    return [boots, step(disks_come_and_go, bus), step(disks_go_while_they_are_written, bus),
+    return [boots, step(disks_come_and_go, bus),
+            step(an_nvme_disk_tells_its_new_size, bus), step(disks_go_while_they_are_written, bus),
             step(network_devices_come_and_go, bus), step(the_rest_goes_on)]
 
 

@@ -127,6 +127,25 @@ Test(ahci, identify_comes_by_pio_and_knows_of_queues)
     vt_free(&t);
 }
 
+Test(ahci, another_size_shows_when_the_disk_is_identified)
+{
+    struct vt t;
+    set_up(&t, "drive=disk");
+    struct ah_command end = dma(ATA_CMD_READ_DMA_EXT, AT_DISK / 512, 1);
+    machine_lock(&t.m);
+    cr_assert(drive_resize(drive_find(&t.m, "disk"), 2 * AT_DISK, NULL));
+    machine_unlock(&t.m);
+    struct ah_command c = {.command = ATA_CMD_IDENTIFY, .data = AH_DATA, .len = 512};
+    cr_expect_eq(ah_run(&t, &c), 0x50);
+    cr_expect_eq(word(&t, 200) | (uint32_t)word(&t, 202) << 16, 2 * AT_DISK / 512);
+    cr_expect_eq(ah_run(&t, &end), 0x50);
+    machine_lock(&t.m);
+    cr_assert(drive_resize(drive_find(&t.m, "disk"), AT_DISK, NULL));
+    machine_unlock(&t.m);
+    cr_expect_eq(ah_run(&t, &end), 0x51 | ATA_ERROR_IDNF << 8);
+    vt_free(&t);
+}
+
 Test(ahci, dma_goes_through_region_descriptors)
 {
     struct vt t;

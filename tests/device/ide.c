@@ -462,6 +462,69 @@ Test(ide, power_and_native_size)
     vt_free(&t);
 }
 
+static void resize(struct vt *t, uint64_t bytes)
+{
+    machine_lock(&t->m);
+    cr_assert(drive_resize(drive_find(&t->m, "disk"), bytes, NULL));
+    machine_unlock(&t->m);
+}
+
+static uint64_t identified_sectors(struct vt *t)
+{
+    uint8_t id[512];
+    ide_command(t, 0, ATA_CMD_IDENTIFY, 0, 0);
+    cr_expect_eq(ide_status(t), 0x58);
+    ide_read_data(t, id, 512);
+    cr_expect_eq(load_le32(id + 120), load_le64(id + 200));
+    return load_le64(id + 200);
+}
+
+Test(ide, another_size_shows_when_the_disk_is_identified)
+{
+    uint8_t buf[512];
+    struct vt t;
+    set_up(&t, "drive=disk");
+    cr_expect_eq(identified_sectors(&t), AT_DISK / 512);
+    ide_command(&t, 0, ATA_CMD_READ, AT_DISK / 512, 1);
+    cr_expect_eq(ide_status(&t), 0x51);
+    resize(&t, 2 * AT_DISK);
+    cr_expect_eq(identified_sectors(&t), 2 * AT_DISK / 512);
+    ide_command(&t, 0, ATA_CMD_READ, AT_DISK / 512, 1);
+    cr_expect_eq(ide_status(&t), 0x58);
+    ide_read_data(&t, buf, 512);
+    cr_expect_eq(load_le32(buf), 0);
+    /* Smaller, under a command: it ends where the disk does now, reading */
+    ide_command(&t, 0, ATA_CMD_READ, 100, 4);
+    cr_expect_eq(ide_status(&t), 0x58);
+    resize(&t, 102 * 512);
+    ide_read_data(&t, buf, 512);
+    expect_sector(buf, 100);
+    cr_expect_eq(ide_status(&t), 0x51);
+    cr_expect_eq(in8(&t.m, 0x1f1), ATA_ERROR_IDNF);
+    /* and writing, */
+    resize(&t, AT_DISK);
+    ide_command(&t, 0, ATA_CMD_WRITE, 100, 4);
+    cr_expect_eq(ide_status(&t), 0x58);
+    resize(&t, 100 * 512);
+    ide_write_data(&t, buf, 512);
+    cr_expect_eq(ide_status(&t), 0x51);
+    cr_expect_eq(in8(&t.m, 0x1f1), ATA_ERROR_IDNF);
+    /* before the engine runs. */
+    resize(&t, AT_DISK);
+    write32(&t.m, PRDT, BUF);
+    write32(&t.m, PRDT + 4, 2048 | 1u << 31);
+    out32(&t.m, AT_BUS_MASTER + 4, PRDT);
+    ide_command(&t, 0, ATA_CMD_READ_DMA, 100, 4);
+    resize(&t, 100 * 512);
+    out8(&t.m, AT_BUS_MASTER + 2, 6);
+    out8(&t.m, AT_BUS_MASTER, 9);
+    cr_expect_eq(ide_status(&t), 0x51);
+    cr_expect_eq(in8(&t.m, 0x1f1), ATA_ERROR_IDNF);
+    resize(&t, 0);
+    cr_expect_eq(identified_sectors(&t), 0);
+    vt_free(&t);
+}
+
 Test(ide, smart_is_healthy_and_wants_its_key)
 {
     struct vt t;
