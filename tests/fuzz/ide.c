@@ -5,12 +5,26 @@
  *
  *   byte 0   the first disk (tests/fuzz/disk.h); byte 1 the CD, or 0x80: it is empty
  */
+#include "core/block/medium.h"
 #include "hw/ata/ata.h"
 #include "hw/ata/piix_ide.h"
 #include "tests/fuzz/disk.h"
 
 enum { BUS_MASTER = 0xc100, PRDT = 0x8000, BURST_MOST = 1100 };
-enum { COMMAND, PACKET, READ_DATA, WRITE_DATA, TABLE, ENGINE, SETTLE, RELOAD, CUT, RESET, OWN_OPS };
+enum {
+    COMMAND,
+    PACKET,
+    READ_DATA,
+    WRITE_DATA,
+    TABLE,
+    ENGINE,
+    SETTLE,
+    RELOAD,
+    CUT,
+    RESET,
+    TRAY,
+    OWN_OPS
+};
 
 static const struct fuzz_window windows[] = {
     {true, 0x1f0, 8}, {true, 0x3f6, 1}, {true, 0x170, 8}, {true, 0x376, 1}, {true, BUS_MASTER, 16}};
@@ -88,6 +102,36 @@ static void put_table(struct rig *r, struct fuzz_input *in)
     }
 }
 
+/* The tray moves, or its medium is put in or taken out, or the disk gets another size. */
+static void use_tray(struct rig *r, unsigned how)
+{
+    const struct medium_ops *ops = r->devices[2]->cls->medium;
+    struct drive *cd = drive_find(&r->f.m, "cd"), *disk = drive_find(&r->f.m, "disk");
+
+    machine_lock(&r->f.m);
+    switch (how & 7) {
+    case 0:
+    case 1:
+        ops->move(r->devices[2], how & 1);
+        break;
+    case 2:
+        ops->ask(r->devices[2]);
+        break;
+    case 3:
+    case 4:
+        ops->put(r->devices[2], NULL, NULL);
+        break;
+    case 5:
+        if (cd)
+            ops->put(r->devices[2], cd, NULL);
+        break;
+    default:
+        drive_resize(how & 1 && cd ? cd : disk, (how >> 3) * 4096, NULL);
+        break;
+    }
+    machine_unlock(&r->f.m);
+}
+
 static void own(struct fuzz_machine *f, struct fuzz_input *in)
 {
     struct rig *r = container_of(f, struct rig, f);
@@ -119,6 +163,9 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
         break;
     case RELOAD:
         fuzz_disk_reload(f, r->devices[fuzz_take(in, 1) % ARRAY_SIZE(r->devices)], in);
+        break;
+    case TRAY:
+        use_tray(r, (unsigned)fuzz_take(in, 1));
         break;
     case CUT: {
         unsigned how = (unsigned)fuzz_take(in, 1);
