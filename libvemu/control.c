@@ -97,6 +97,24 @@ bool control_pending(struct lib_machine *lm)
     return machine_has_event(&lm->m) || (lm->qmp && qmp_pending(lm->qmp));
 }
 
+/* The object that a key with a dot goes into; *key: the rest of it. */
+static json_t *event_part(json_t *data, const char **key)
+{
+    size_t len = strcspn(*key, ".");
+    char name[32];
+    json_t *part;
+
+    if (!(*key)[len] || len >= sizeof name)
+        return data;
+    memcpy(name, *key, len);
+    name[len] = 0;
+    *key += len + 1;
+    part = json_object_get(data, name);
+    if (!part && json_object_set_new(data, name, part = json_object()) != 0)
+        return data;
+    return part;
+}
+
 static json_t *event_data(const struct machine_event *e)
 {
     json_t *data = json_object();
@@ -106,7 +124,9 @@ static json_t *event_data(const struct machine_event *e)
         json_t *value = item->kind == EVENT_STR    ? qmp_string(item->text)
                         : item->kind == EVENT_BOOL ? json_boolean(item->number)
                                                    : json_integer(item->number);
-        json_object_set_new(data, item->key, value);
+        const char *key = item->key;
+        json_t *part = event_part(data, &key);
+        json_object_set_new(part, key, value);
     }
     return data;
 }

@@ -13,12 +13,12 @@
 
 struct vemu_machine;
 
-enum { EVENTS_MAX = 1024, EVENT_ITEMS_MAX = 6 };
+enum { EVENTS_MAX = 1024, EVENT_ITEMS_MAX = 12 };
 
 enum event_kind { EVENT_STR, EVENT_BOOL, EVENT_INT };
 
 struct event_item {
-    const char *key; /* lives as long as the program */
+    const char *key; /* lives as long as the program; "a.b" is b in an object a */
     enum event_kind kind;
     const char *text; /* EVENT_STR; NULL: the item is left out */
     int64_t number;   /* the others */

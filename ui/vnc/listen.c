@@ -1,0 +1,266 @@
+/* Where a server listens: TCP addresses, a unix socket, a descriptor that somebody passed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/util/error.h"
+#include "core/util/range.h"
+#include "ui/vnc/internal.h"
+
+enum { BACKLOG = 16, DISPLAY_MAX = 65535 - VNC_PORT };
+/* Unsent bytes that the kernel takes: what a viewer gets is news, not history. */
+enum { UNSENT_MAX = 128 << 10 };
+
+/* Listeners in the making, and where they came from. */
+struct opening {
+    struct vnc_listener list[VNC_LISTENERS_MAX];
+    unsigned count;
+};
+
+static void close_all(struct vnc_listener *list, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (list[i].path.fd >= 0)
+            unix_unlisten(&list[i].path);
+        else if (list[i].fd >= 0)
+            close(list[i].fd);
+    }
+}
+
+/* ---- who comes ------------------------------------------------------------------------------- */
+
+static void set_options(int fd)
+{
+    int on = 1, unsent = UNSENT_MAX;
+
+    /* All of them fail on a unix socket, which has nothing of the kind. */
+    (void)!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)!setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+    (void)!setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+bool listen_take(struct vnc_server *s, int fd, bool skip_auth, struct vemu_error **errp)
+{
+    struct vnc_stream *stream;
+
+    if (s->stranger_count >= VNC_STRANGERS_MAX)
+        return error_set(errp, VEMU_ERROR_STATE,
+                         "%u viewers that did not finish their handshake are connected already",
+                         s->stranger_count);
+    set_options(fd);
+    stream = vnc_stream_new(fd, errp);
+    if (!stream)
+        return false;
+    if (client_new(s, stream, skip_auth))
+        return true;
+    /* The descriptor is the stream's already. */
+    vnc_stream_close(stream);
+    return true;
+}
+
+static void viewer_waits(void *opaque, int fd, unsigned events)
+{
+    struct vnc_listener *l = opaque;
+    int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    (void)events;
+    if (client >= 0 && !listen_take(l->s, client, false, NULL))
+        close(client);
+}
+
+/* ---- addresses ------------------------------------------------------------------------------- */
+
+static void name_address(struct vnc_listener *l)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+
+    l->address = (struct vnc_address){.family = "unknown"};
+    if (getsockname(l->fd, (struct sockaddr *)&sa, &len) < 0)
+        return;
+    if (sa.ss_family == AF_UNIX) {
+        const struct sockaddr_un *un = (const void *)&sa;
+        size_t room = len > offsetof(struct sockaddr_un, sun_path)
+                          ? MIN(len - offsetof(struct sockaddr_un, sun_path), sizeof un->sun_path)
+                          : 0;
+        l->address.family = "unix";
+        snprintf(l->address.host, sizeof l->address.host, "%.*s", (int)room, un->sun_path);
+    } else if (sa.ss_family == AF_INET || sa.ss_family == AF_INET6) {
+        l->address.family = sa.ss_family == AF_INET ? "ipv4" : "ipv6";
+        getnameinfo((struct sockaddr *)&sa, len, l->address.host, sizeof l->address.host,
+                    l->address.service, sizeof l->address.service, NI_NUMERICHOST | NI_NUMERICSERV);
+    }
+}
+
+static int listen_on(const struct addrinfo *ai)
+{
+    int on = 1, fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err;
+
+    if (fd < 0)
+        return -1;
+    (void)!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (ai->ai_family == AF_INET6)
+        (void)!setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    err = errno;
+    close(fd);
+    errno = err;
+    return -1;
+}
+
+/* One port on all of a name's addresses; 0 or an errno value. An address family that this host does
+ * not have is passed over. */
+static int try_port(struct opening *o, const struct addrinfo *all)
+{
+    int err = EADDRNOTAVAIL;
+
+    o->count = 0;
+    for (const struct addrinfo *ai = all; ai && o->count < VNC_LISTENERS_MAX; ai = ai->ai_next) {
+        int fd = listen_on(ai);
+        if (fd >= 0) {
+            o->list[o->count++] = (struct vnc_listener){.fd = fd, .path = {.fd = -1}};
+        } else {
+            err = errno;
+            if (err != EADDRNOTAVAIL && err != EAFNOSUPPORT) {
+                close_all(o->list, o->count);
+                o->count = 0;
+                return err;
+            }
+        }
+    }
+    return o->count ? 0 : err;
+}
+
+static bool bad_address(const struct vnc_server *s, const char *address, struct vemu_error **errp)
+{
+    return error_set(errp, VEMU_ERROR_INVALID,
+                     "%s: '%.80s' is no address: want HOST:N for port 5900 + N (N 0 to %d), "
+                     "unix:PATH, fd:N or none",
+                     s->origin, address, DISPLAY_MAX);
+}
+
+static bool open_tcp(struct vnc_server *s, struct opening *o, const char *address,
+                     struct vemu_error **errp)
+{
+    const char *colon = strrchr(address, ':'), *host = address;
+    char name[256], port[8], *end;
+    unsigned long n, last;
+    size_t len = colon ? (size_t)(colon - address) : 0;
+    int err = 0;
+
+    n = colon && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : ULONG_MAX;
+    if (n > DISPLAY_MAX || *end)
+        return bad_address(s, address, errp);
+    if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
+        host++;
+        len -= 2;
+    }
+    if (len >= sizeof name)
+        return bad_address(s, address, errp);
+    memcpy(name, host, len);
+    name[len] = 0;
+    last = MAX(n, MIN((unsigned long)s->to, (unsigned long)DISPLAY_MAX));
+    for (; n <= last; n++) {
+        const struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                                       .ai_socktype = SOCK_STREAM,
+                                       .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+        struct addrinfo *all;
+        snprintf(port, sizeof port, "%lu", VNC_PORT + n);
+        int failed = getaddrinfo(len ? name : NULL, port, &hints, &all);
+        if (failed)
+            return error_set(errp, VEMU_ERROR_NOT_FOUND, "%s: host '%.80s': %s", s->origin, name,
+                             gai_strerror(failed));
+        err = try_port(o, all);
+        freeaddrinfo(all);
+        if (err != EADDRINUSE)
+            break;
+    }
+    if (err == EADDRINUSE)
+        return error_set(errp, VEMU_ERROR_IO,
+                         "%s: port %s is in use; take another N, or a range with to=N", s->origin,
+                         port);
+    return !err || error_set_errno(errp, err, "%s: cannot listen on '%.80s'", s->origin, address);
+}
+
+static bool open_fd(struct vnc_server *s, struct opening *o, const char *text,
+                    struct vemu_error **errp)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    int listening = 0, type = 0;
+    socklen_t len = sizeof listening, type_len = sizeof type;
+
+    if (*text < '0' || *text > '9' || *end || n > INT32_MAX)
+        return error_set(errp, VEMU_ERROR_INVALID, "%s: fd:%.20s is no descriptor's number",
+                         s->origin, text);
+    if (getsockopt((int)n, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening ||
+        getsockopt((int)n, SOL_SOCKET, SO_TYPE, &type, &type_len) < 0 || type != SOCK_STREAM)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: descriptor %lu is not a stream socket that listens", s->origin, n);
+    fcntl((int)n, F_SETFD, FD_CLOEXEC);
+    fcntl((int)n, F_SETFL, fcntl((int)n, F_GETFL) | O_NONBLOCK);
+    o->list[0] = (struct vnc_listener){.fd = (int)n, .path = {.fd = -1}};
+    o->count = 1;
+    return true;
+}
+
+static bool open_path(struct vnc_server *s, struct opening *o, const char *path,
+                      struct vemu_error **errp)
+{
+    struct vnc_listener *l = &o->list[0];
+
+    *l = (struct vnc_listener){.fd = -1, .path = {.fd = -1}};
+    if (!*path)
+        return bad_address(s, "unix:", errp);
+    /* Connecting is being let in: the file is its owner's. */
+    if (!unix_listen(&l->path, path, 0600, BACKLOG, s->origin, errp))
+        return false;
+    l->fd = l->path.fd;
+    fcntl(l->fd, F_SETFL, fcntl(l->fd, F_GETFL) | O_NONBLOCK);
+    o->count = 1;
+    return true;
+}
+
+void listen_close(struct vnc_server *s)
+{
+    for (unsigned i = 0; i < s->listener_count; i++)
+        loop_fd_remove(s->loop, s->listeners[i].fd);
+    close_all(s->listeners, s->listener_count);
+    s->listener_count = 0;
+}
+
+bool listen_open(struct vnc_server *s, const char *address, struct vemu_error **errp)
+{
+    struct opening o = {.count = 0};
+    bool ok;
+
+    if (strcmp(address, "none") == 0)
+        ok = true;
+    else if (strncmp(address, "unix:", 5) == 0)
+        ok = open_path(s, &o, address + 5, errp);
+    else if (strncmp(address, "fd:", 3) == 0)
+        ok = open_fd(s, &o, address + 3, errp);
+    else
+        ok = open_tcp(s, &o, address, errp);
+    if (!ok)
+        return false;
+    listen_close(s);
+    memcpy(s->listeners, o.list, sizeof o.list);
+    s->listener_count = o.count;
+    for (unsigned i = 0; ok && i < o.count; i++) {
+        struct vnc_listener *l = &s->listeners[i];
+        l->s = s;
+        name_address(l);
+        ok = loop_fd_set(s->loop, l->fd, LOOP_READ, viewer_waits, l, errp);
+    }
+    return ok;
+}
