@@ -148,6 +148,16 @@ struct session {
     bool made;
 };
 
+/* Which port it took is not known before. */
+static void tell_display(const struct vemu_config *cfg, struct vemu_machine *m)
+{
+    char *address = vemu_config_count(cfg, "display") ? vemu_machine_vnc_address(m) : NULL;
+
+    if (address)
+        fprintf(stderr, "vemu: the screen is shown by VNC at %s\n", address);
+    vemu_string_free(address);
+}
+
 /* The machine is there, with its sockets: whoever waits for that may go on. */
 static int run_made(const struct vemu_config *cfg, struct vemu_machine *m,
                     enum vemu_config_style style, struct session *s)
@@ -159,6 +169,7 @@ static int run_made(const struct vemu_config *cfg, struct vemu_machine *m,
     rundir_release(&s->place);
     if (path && !pidfile)
         return 1;
+    tell_display(cfg, m);
     if (s->tell >= 0)
         daemon_ready(s->tell);
     status = run(m, style);

@@ -181,8 +181,10 @@ static void build_firmware_choices(const struct lib_machine *lm, struct board_co
     const char *vga = config_value(c, "vga", NULL), *uuid = config_value(c, "uuid", NULL);
     const struct config_node *display = config_find(c, "display");
 
-    cfg->serial_console = !display || strstr(config_origin(c, "display"), "nographic");
-    bool usual = (lm->bios || flash_wanted(c)) && config_flag(c, "defaults", true);
+    cfg->serial_console =
+        display ? strstr(config_origin(c, "display"), "nographic") != NULL : !screens_wanted(c);
+    bool usual =
+        (lm->bios || flash_wanted(c) || screens_wanted(c)) && config_flag(c, "defaults", true);
     if (vga ? strcmp(vga, "std") == 0 : usual)
         cfg->vga = BOARD_VGA_STD;
     else if (vga && strcmp(vga, "virtio") == 0)
@@ -340,5 +342,5 @@ bool build_machine(struct lib_machine *lm, struct vemu_error **errp)
     machine_lock(&lm->m);
     bool ok = machine_reset(&lm->m, errp);
     machine_unlock(&lm->m);
-    return ok;
+    return ok && screens_build(lm, errp);
 }

@@ -14,6 +14,7 @@
 #include "core/util/size.h"
 #include "libvemu/boot.h"
 #include "libvemu/disks.h"
+#include "libvemu/screens.h"
 #include "libvemu/usb.h"
 
 enum { QUOTE_MAX = 80, CPUS_MAX = 64 };
@@ -757,8 +758,22 @@ const struct config_key config_keys[] = {
      .shape = CONFIG_SCALAR,
      .metavar = "LAYOUT",
      .example = "en-us",
-     .help = "accepted; there is no display yet"},
-    NONE_KEY("display", "none: there is no display yet"),
+     .help = "layout of the guest's keyboard, for VNC viewers that send no scan codes: en-us, de, "
+             "fr-ch, us(dvorak)"},
+    {.name = "display",
+     .shape = CONFIG_PROPS,
+     .implied = "type",
+     .check = screens_check_display,
+     .metavar = "none|vnc[=ADDRESS][,KEY=VALUE...]",
+     .example = "vnc",
+     .help = "how the screen is shown; vnc: on 127.0.0.1:5900 or the next free port"},
+    {.name = "vnc",
+     .shape = CONFIG_PROPS_LIST,
+     .implied = "address",
+     .check = screens_check_vnc,
+     .metavar = "HOST:N|unix:PATH|fd:N|none[,to=N][,password=on|off][,share=POLICY][,id=ID]",
+     .example = "127.0.0.1:0",
+     .help = "VNC server there, on port 5900 + N; share: allow-exclusive, force-shared, ignore"},
     {.name = "vga",
      .shape = CONFIG_SCALAR,
      .check = check_vga,

@@ -95,6 +95,7 @@ void vemu_machine_destroy(struct vemu_machine *m)
     pthread_mutex_lock(&lm->control);
     run_pause(lm, RUN_STATE_SHUTDOWN);
     pthread_mutex_unlock(&lm->control);
+    screens_free(lm);
     gdb_server_free(lm->gdb);
     control_free(lm);
     qtest_server_free(lm->qtest);

@@ -15,6 +15,7 @@
 #include <vemu/vemu.h>
 #include "core/device/machine.h"
 #include "libvemu/control.h"
+#include "libvemu/screens.h"
 
 struct board_class;
 struct chardev;
@@ -24,6 +25,7 @@ struct vemu_block_context;
 struct console;
 struct qmp;
 struct qtest_server;
+struct vnc_server;
 
 struct lib_machine {
     struct vemu_machine m;
@@ -57,6 +59,8 @@ struct lib_machine {
     struct gdb_server *gdb;
     struct qmp *qmp; /* NULL: no monitors */
     struct qtest_server *qtest;
+    struct vnc_server *vncs[SCREENS_MAX]; /* screens.c */
+    unsigned vnc_count;
 
     struct list consoles; /* struct console.node */
     pthread_mutex_t console_lock;

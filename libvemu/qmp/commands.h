@@ -97,6 +97,14 @@ QMP_COMMAND(qmp_netdev_add);
 QMP_COMMAND(qmp_netdev_del);
 QMP_COMMAND(qmp_set_link);
 
+/* vnc.c */
+QMP_COMMAND(qmp_query_vnc);
+QMP_COMMAND(qmp_query_vnc_servers);
+QMP_COMMAND(qmp_set_password);
+QMP_COMMAND(qmp_change_vnc_password);
+QMP_COMMAND(qmp_expire_password);
+QMP_COMMAND(qmp_add_client);
+
 /* memory.c */
 QMP_COMMAND(qmp_memsave);
 QMP_COMMAND(qmp_pmemsave);

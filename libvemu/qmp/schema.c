@@ -312,6 +312,59 @@ OBJECT(set_link_arg, "q_obj_set_link-arg", NULL,
        MEMBER("name", qmp_str, "of the device, or of the back end"),
        MEMBER("up", qmp_bool, "whether the cable is in"));
 
+/* ---- the screen ------------------------------------------------------------------------------ */
+
+static const char *const address_families[] = {"ipv4", "ipv6", "unix", "vsock", "unknown", NULL};
+static const struct qmp_type address_family = {
+    .name = "NetworkAddressFamily", .kind = QMP_KIND_ENUM, .values = address_families};
+OBJECT(vnc_client, "VncClientInfo", NULL, MEMBER("host", qmp_str, "of a unix socket its path"),
+       MEMBER("service", qmp_str, "the port"), MEMBER("family", address_family, NULL),
+       MEMBER("websocket", qmp_bool, "it is a browser"),
+       OPTIONAL("x509_dname", qmp_str, "the subject of its certificate"));
+LIST(vnc_client_list, "[VncClientInfo]", vnc_client);
+OBJECT(vnc_info, "VncInfo", NULL, MEMBER("enabled", qmp_bool, "is there a VNC server?"),
+       OPTIONAL("host", qmp_str, NULL), OPTIONAL("service", qmp_str, "the port"),
+       OPTIONAL("family", address_family, NULL),
+       OPTIONAL("auth", qmp_str, "none, vnc, vencrypt+tls+vnc, ..."),
+       OPTIONAL("clients", vnc_client_list, NULL));
+OBJECT(vnc_listener, "VncServerInfo2", NULL, MEMBER("host", qmp_str, NULL),
+       MEMBER("service", qmp_str, NULL), MEMBER("family", address_family, NULL),
+       MEMBER("websocket", qmp_bool, NULL), MEMBER("auth", qmp_str, NULL),
+       OPTIONAL("vencrypt", qmp_str, NULL));
+LIST(vnc_listener_list, "[VncServerInfo2]", vnc_listener);
+OBJECT(vnc_info2, "VncInfo2", NULL, MEMBER("id", qmp_str, NULL),
+       MEMBER("server", vnc_listener_list, "where it listens"),
+       MEMBER("clients", vnc_client_list, NULL), MEMBER("auth", qmp_str, NULL),
+       OPTIONAL("vencrypt", qmp_str, NULL),
+       OPTIONAL("display", qmp_str, "the device whose screen it shows"));
+LIST(vnc_info2_list, "[VncInfo2]", vnc_info2);
+static const char *const password_protocols[] = {"vnc", NULL};
+static const struct qmp_type password_protocol = {
+    .name = "DisplayProtocol", .kind = QMP_KIND_ENUM, .values = password_protocols};
+static const char *const connected_actions[] = {"keep", "fail", "disconnect", NULL};
+static const struct qmp_type connected_action = {
+    .name = "SetPasswordAction", .kind = QMP_KIND_ENUM, .values = connected_actions};
+OBJECT(set_password_arg, "SetPasswordOptions", NULL, MEMBER("protocol", password_protocol, NULL),
+       MEMBER("password", qmp_str, NULL),
+       OPTIONAL("connected", connected_action, "what becomes of viewers that are there (keep)"),
+       OPTIONAL("display", qmp_str, "id of the VNC server; without: the first"));
+OBJECT(expire_password_arg, "ExpirePasswordOptions", NULL,
+       MEMBER("protocol", password_protocol, NULL),
+       MEMBER("time", qmp_str, "now, never, +SECONDS, or seconds since 1970"),
+       OPTIONAL("display", qmp_str, "id of the VNC server; without: the first"));
+OBJECT(change_password_arg, "q_obj_change-vnc-password-arg", NULL,
+       MEMBER("password", qmp_str, NULL));
+OBJECT(add_client_arg, "q_obj_add_client-arg", NULL,
+       MEMBER("protocol", qmp_str, "vnc, or the id of a VNC server"),
+       MEMBER("fdname", qmp_str, "a connected socket, by the name that getfd gave it"),
+       OPTIONAL("skipauth", qmp_bool, "the viewer need not show who it is (off)"),
+       OPTIONAL("tls", qmp_bool, "taken, of no effect"));
+OBJECT(vnc_event_server, "VncServerInfo", NULL, MEMBER("auth", qmp_str, NULL),
+       MEMBER("family", address_family, NULL), MEMBER("service", qmp_str, NULL),
+       MEMBER("host", qmp_str, NULL), MEMBER("websocket", qmp_bool, NULL));
+OBJECT(vnc_event_data, "q_obj_VNC_CONNECTED-arg", NULL, MEMBER("server", vnc_event_server, NULL),
+       MEMBER("client", vnc_client, NULL));
+
 /* ---- devices that come and go ---------------------------------------------------------------- */
 
 static const struct qmp_member device_members[] = {
@@ -529,6 +582,32 @@ static const struct qmp_command commands[] = {
      .run = qmp_x_screen_text,
      .returns = &human_text,
      .doc = "What the first display shows, as text; empty: it shows graphics, or there is none."},
+    {.name = "query-vnc",
+     .run = qmp_query_vnc,
+     .returns = &vnc_info,
+     .doc = "Where the first VNC server listens, and who watches."},
+    {.name = "query-vnc-servers",
+     .run = qmp_query_vnc_servers,
+     .returns = &vnc_info2_list,
+     .doc = "All VNC servers."},
+    {.name = "set_password",
+     .run = qmp_set_password,
+     .arguments = &set_password_arg,
+     .doc = "The password that VNC viewers have to know, of a server with password=on; empty: "
+            "nobody gets in."},
+    {.name = "expire_password",
+     .run = qmp_expire_password,
+     .arguments = &expire_password_arg,
+     .doc = "From when on it is of no use."},
+    {.name = "change-vnc-password",
+     .run = qmp_change_vnc_password,
+     .arguments = &change_password_arg,
+     .doc = "The same as set_password for the first VNC server."},
+    {.name = "add_client",
+     .run = qmp_add_client,
+     .arguments = &add_client_arg,
+     .doc = "Hand a connected socket to a VNC server."},
+
     {.name = "memsave",
      .run = qmp_memsave,
      .arguments = &memsave_arg,
@@ -565,6 +644,11 @@ static const struct qmp_event events[] = {
     {.name = "BALLOON_CHANGE",
      .data = &balloon_data,
      .doc = "The guest gave memory back, or took it again."},
+    {.name = "VNC_CONNECTED", .data = &vnc_event_data, .doc = "A VNC viewer connected."},
+    {.name = "VNC_INITIALIZED",
+     .data = &vnc_event_data,
+     .doc = "It showed who it is, and watches."},
+    {.name = "VNC_DISCONNECTED", .data = &vnc_event_data, .doc = "It is gone."},
     {.name = "DEVICE_DELETED",
      .data = &device_deleted_data,
      .doc = "The guest let a device go: what it used is free, and so is its id."},

@@ -22,8 +22,10 @@
  *   rtc         "base=utc|localtime|YYYY-MM-DDTHH:MM:SS"
  *   control     unix socket that speaks QMP:  "vm1.sock", "none"
  *   qmp, mon    lists: QMP on a back end:    "unix:vm1.qmp,server=on,wait=off", "chardev=ID,..."
+ *   display     how the screen is shown:     "none", "vnc", "vnc=127.0.0.1:1,password=on"
+ *   vnc         list: VNC servers:           "127.0.0.1:0,to=9", "unix:vm1.vnc", "none"
  *   name, uuid, gdb, log, logfile, pidfile, daemonize (the last three are for the program),
- *   boot, display, monitor, parallel, vga, nic
+ *   boot, keyboard, monitor, parallel, vga, nic
  *
  * Errors name the option as it was written, the value seen and what would be right.
  * Thread contract: a configuration belongs to one thread at a time; no shared state.

@@ -162,6 +162,13 @@ bool vemu_machine_iterate(struct vemu_machine *m, int timeout_ms);
 bool vemu_machine_save(struct vemu_machine *m, int fd, struct vemu_error **errp);
 bool vemu_machine_load(struct vemu_machine *m, int fd, struct vemu_error **errp);
 
+/*
+ * Where the machine's first VNC server (keys "vnc" and "display") listens: "127.0.0.1:5900" or the
+ * path of a unix socket; NULL: there is none, or no memory. Freed with vemu_string_free(). Any
+ * thread, once the machine is realized.
+ */
+char *vemu_machine_vnc_address(struct vemu_machine *m);
+
 /* The accelerator's counters as text for people; freed with vemu_string_free(). Never NULL but when
  * memory is short. */
 char *vemu_machine_jit_info(struct vemu_machine *m);

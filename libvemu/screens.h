@@ -1,0 +1,28 @@
+/* How a machine's screen is shown: -display, -vnc, -k. */
+#ifndef LIBVEMU_SCREENS_H
+#define LIBVEMU_SCREENS_H
+
+#include <stdbool.h>
+
+struct lib_machine;
+struct opts;
+struct vemu_config;
+struct vemu_error;
+struct vnc_server;
+
+enum { SCREENS_MAX = 8 };
+
+/* Checks of keys. */
+bool screens_check_display(const char *origin, const char *text, struct opts *props,
+                           struct vemu_error **errp);
+bool screens_check_vnc(const char *origin, const char *text, struct opts *props,
+                       struct vemu_error **errp);
+/* Is there to be anything that shows a screen? */
+bool screens_wanted(const struct vemu_config *cfg);
+/* Starts them; the devices are there. */
+bool screens_build(struct lib_machine *lm, struct vemu_error **errp);
+void screens_free(struct lib_machine *lm);
+/* The server of this id, NULL: the first. NULL: there is none. */
+struct vnc_server *screens_find_vnc(struct lib_machine *lm, const char *id);
+
+#endif
