@@ -3,11 +3,11 @@
 # usage: coverage.sh BUILD_DIRECTORY; prints a table, the least covered file first.
 set -eu
 cd "${1:?usage: coverage.sh BUILD_DIRECTORY}"
-find obj/core obj/tcg obj/accel obj/hw obj/libvemu obj/cli -name '*.gcno' 2>/dev/null |
+find obj/core obj/tcg obj/accel obj/hw obj/libvemu obj/ui obj/cli -name '*.gcno' 2>/dev/null |
     xargs -r -n 50 gcov -n -r -s "$PWD" 2>/dev/null |
     awk '
         /^File / { file = substr($0, 7, length($0) - 7) }
-        /^Lines executed:/ && file ~ /^(core|tcg|accel|hw|libvemu|cli)\/.*\.c$/ {
+        /^Lines executed:/ && file ~ /^(core|tcg|accel|hw|libvemu|ui|cli)\/.*\.c$/ {
             split($0, part, /[:%]| of /)
             percent = part[2]; n = $NF; sub(/.*of /, "", n)
             printf "%6.1f%%  %6d  %s\n", percent, n, file | "sort -n"

@@ -408,14 +408,34 @@ static inline bool v_take_rect(struct viewer *v, const struct display_rect *r, i
     return false;
 }
 
-/* One FramebufferUpdate, with raw pixels, copies and pseudo-encodings. */
+/* Text that the machine's side copied; its first four bytes were read. */
+static inline bool v_skip_text(struct viewer *v)
+{
+    uint8_t data[64];
+    size_t len;
+
+    if (!v_read(v, data, 4))
+        return false;
+    for (len = load_be32(data); len; len -= len < sizeof data ? len : sizeof data) {
+        if (!v_read(v, data, len < sizeof data ? len : sizeof data))
+            return false;
+    }
+    return true;
+}
+
+/* One FramebufferUpdate, with raw pixels, copies and pseudo-encodings; text before it is passed
+ * over. */
 static inline bool v_update(struct viewer *v)
 {
     uint8_t head[12];
 
     v->rects = v->copies = v->sizes = v->cursors = 0;
     v->drawn = 0;
-    if (!v_read(v, head, 4) || head[0] != 0)
+    do {
+        if (!v_read(v, head, 4))
+            return false;
+    } while (head[0] == 3 && v_skip_text(v));
+    if (head[0] != 0)
         return false;
     v->rects = load_be16(head + 2);
     for (unsigned i = 0; i < v->rects; i++) {

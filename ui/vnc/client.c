@@ -222,6 +222,9 @@ void client_flush(struct vnc_client *c)
     }
     if (c->dead)
         return;
+    /* Whoever gets updates without asking says nothing. */
+    if (!c->out_len && c->continuous)
+        update_answered(c);
     if (!c->out_len && c->leaving && vnc_stream_flush(c->stream))
         client_drop(c, NULL);
     watch(c);

@@ -18,6 +18,7 @@
 #include "core/util/buffer.h"
 #include "core/util/list.h"
 #include "core/util/unix_listen.h"
+#include "ui/vnc/encode/adapt.h"
 #include "ui/vnc/encode/encode.h"
 #include "ui/vnc/keyboard.h"
 #include "ui/vnc/pool.h"
@@ -161,6 +162,9 @@ struct vnc_client {
     unsigned size_status;
     bool working;
     struct vnc_job job;
+    struct vnc_adapt adapt;
+    size_t measured; /* bytes of the update whose answer is waited for; 0: none */
+    int64_t measured_since;
 
     struct vnc_keys keys;
     unsigned buttons; /* as in its last PointerEvent */
@@ -294,6 +298,8 @@ void update_request(struct vnc_client *c, const struct pixman_box32 *box, bool i
 /* Starts an update if one is due and possible. */
 void update_try(struct vnc_client *c);
 void update_done(struct vnc_client *c);
+/* The client has what it was sent: it asked for more, or its socket took it. */
+void update_answered(struct vnc_client *c);
 /* What the screen's changes mean to a client. */
 void update_screen_changed(struct vnc_client *c, const struct screen_changes *changes);
 void update_screen_resized(struct vnc_client *c);

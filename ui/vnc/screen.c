@@ -61,6 +61,13 @@ bool screen_blank(struct vnc_screen *screen, uint32_t width, uint32_t height)
     return set_size(screen, width, height);
 }
 
+void screen_forget(struct vnc_screen *screen)
+{
+    pthread_rwlock_wrlock(&screen->lock);
+    screen->valid = false;
+    pthread_rwlock_unlock(&screen->lock);
+}
+
 /* ---- comparing ------------------------------------------------------------------------------- */
 
 static void mark_box(struct vnc_screen *screen, const uint32_t *new, const struct pixman_box32 *box)

@@ -56,6 +56,8 @@ void screen_init(struct vnc_screen *screen);
 void screen_free(struct vnc_screen *screen);
 /* Black, of this size: there is no display. */
 bool screen_blank(struct vnc_screen *screen, uint32_t width, uint32_t height);
+/* Nobody watches: what it has is not the display's any more. */
+void screen_forget(struct vnc_screen *screen);
 /* No changes; freed with screen_changes_free. */
 void screen_changes_init(struct screen_changes *changes);
 void screen_changes_free(struct screen_changes *changes);

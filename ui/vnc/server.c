@@ -279,8 +279,8 @@ static bool round_once(struct vnc_server *s)
         news = take_news(s, &changes);
 
     pthread_mutex_lock(&s->lock);
-    if (!viewers)
-        s->screen.valid = false;
+    if (!viewers && s->screen.valid)
+        screen_forget(&s->screen);
     finish_jobs(s);
     if (joins || mail.input_changed)
         input_news(s);

@@ -9,6 +9,7 @@
 
 #include "core/util/endian.h"
 #include "core/util/range.h"
+#include "ui/vnc/encode/changes.h"
 #include "ui/vnc/internal.h"
 
 enum { UPDATE_HEADER_SIZE = 4, COUNT_OFFSET = 2 };
@@ -36,6 +37,14 @@ static void add_box(pixman_region32_t *region, const struct pixman_box32 *b)
 
 /* ---- when ------------------------------------------------------------------------------------ */
 
+void update_answered(struct vnc_client *c)
+{
+    if (c->measured)
+        vnc_adapt_sent(&c->adapt, c->measured,
+                       clock_now(c->s->clocks, VCLOCK_HOST) - c->measured_since);
+    c->measured = 0;
+}
+
 void update_request(struct vnc_client *c, const struct pixman_box32 *box, bool incremental)
 {
     struct pixman_box32 whole = update_whole(c->s), b = *box;
@@ -53,6 +62,8 @@ void update_request(struct vnc_client *c, const struct pixman_box32 *box, bool i
         c->area.y2 = MAX(c->area.y2, b.y2);
     }
     c->requested = true;
+    if (!c->out_len)
+        update_answered(c);
     update_try(c);
 }
 
@@ -426,6 +437,16 @@ static void send_without_pixels(struct vnc_client *c)
     client_send_update(c, &j->out);
 }
 
+/* The encoder is the job's from now on. */
+static void choose_levels(struct vnc_client *c)
+{
+    int quality, level;
+
+    vnc_adapt_choose(&c->adapt, vnc_encoder_client_quality(c->encoder),
+                     vnc_encoder_client_level(c->encoder), &quality, &level);
+    vnc_encoder_set_levels(c->encoder, quality, level);
+}
+
 void update_try(struct vnc_client *c)
 {
     struct vnc_server *s = c->s;
@@ -461,6 +482,8 @@ void update_try(struct vnc_client *c)
         c->copy = false;
     }
     if (pixman_region32_not_empty(&due)) {
+        if (vnc_encoder_encoding(c->encoder) != VNC_RAW)
+            vnc_changes_join(&due);
         uint64_t pixels = take_region(c, &due);
         j->out.limit += (size_t)pixels * BYTES_PER_PIXEL_WORST +
                         (size_t)pixman_region32_n_rects(&j->region) * BYTES_PER_RECT_WORST;
@@ -468,6 +491,7 @@ void update_try(struct vnc_client *c)
         j->base.run = encode;
         c->requested = false;
         c->working = true;
+        choose_levels(c);
         pool_give(s->pool, &j->base);
     } else if (j->rects) {
         send_without_pixels(c);
@@ -492,6 +516,8 @@ void update_done(struct vnc_client *c)
         c->news |= NEWS_CURSOR | NEWS_POINTER_MODE | NEWS_LED | NEWS_NAME | NEWS_KEYS;
         buffer_free(&j->out);
     } else {
+        c->measured = j->out.len;
+        c->measured_since = clock_now(c->s->clocks, VCLOCK_HOST);
         client_send_update(c, &j->out);
     }
     if (c->blocked)
