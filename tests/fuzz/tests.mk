@@ -24,6 +24,10 @@ fuzz/obj/%.o: $(srcdir)/%.c
 fuzz/obj/%.o: $(srcdir)/%.S
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$*.S)$(FUZZ_CC) $(CPPFLAGS_ALL) -MMD -MP -c $< -o $@
+fuzz/obj/page/files.o: page/files.c
+	@mkdir -p $(@D)
+	$(call say,FUZZ,page/files.c)$(FUZZ_CC) $(fuzz_flags) -c $< -o $@
+fuzz_obj += fuzz/obj/page/files.o
 -include $(fuzz_obj:.o=.d)
 
 $(addprefix fuzz/,$(fuzz_targets)): fuzz/%: $(srcdir)/tests/fuzz/%.c $(fuzz_obj)

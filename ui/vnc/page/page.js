@@ -1,0 +1,313 @@
+/*
+ * The page around the viewer: a bar of tools, and sentences about how the connection is. The RFB engine is noVNC's
+ * (/viewer/), which the build of the server may lack.
+ */
+import { keysymOf, makeKeys } from "./keys.js";
+
+const element = id => document.getElementById(id);
+const RECONNECT_WAITS = [1, 2, 4, 8];
+const TYPE_MOST = 4096;
+const qualities = {sharp: [9, 2], balanced: [6, 2], fast: [1, 6]};
+
+let RFB = null;             // the engine
+let rfb = null;             // the connection
+let opened = false;         // the server has shown its screen
+let wanted = true;          // the user has not hung up
+let failure = "";           // the server's reason, once it gave one
+let attempts = 0, retry = 0;
+let credentials = {};
+let releaseKeys = () => {};
+
+// ---- what is said ------------------------------------------------------------------------------
+
+function status(text) {
+    element("status").textContent = text;
+}
+
+function message(text, more = "", again = true) {
+    element("message-text").textContent = text;
+    element("message-more").textContent = more;
+    element("again").hidden = !again;
+    element("message").hidden = false;
+    if (again)
+        element("again").focus();
+}
+
+function enable(on) {
+    for (const id of ["cad", "keys", "clipboard"])
+        element(id).disabled = !on;
+    element("connect").disabled = RFB === null;
+    element("connect").textContent = rfb ? "Disconnect" : "Connect";
+    if (!on)
+        openPanel(null);
+}
+
+// ---- the connection ----------------------------------------------------------------------------
+
+function connect() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+
+    clearTimeout(retry);
+    if (rfb || !RFB)
+        return;
+    element("message").hidden = true;
+    element("screen").replaceChildren();
+    wanted = true;
+    opened = false;
+    failure = "";
+    status("Connecting…");
+    rfb = new RFB(element("screen"), `${scheme}://${location.host}/rfb`,
+                  {shared: true, wsProtocols: ["binary"], credentials});
+    rfb.background = "transparent";
+    applySettings();
+    rfb.addEventListener("connect", connected);
+    rfb.addEventListener("disconnect", disconnected);
+    rfb.addEventListener("credentialsrequired", askCredentials);
+    rfb.addEventListener("securityfailure", e => {
+        failure = e.detail.reason || "The server refused, and did not say why.";
+        credentials = {};
+    });
+    rfb.addEventListener("desktopname", e => {
+        element("name").textContent = e.detail.name;
+        document.title = e.detail.name;
+    });
+    rfb.addEventListener("clipboard", e => guestCopied(e.detail.text));
+    enable(false);
+}
+
+function connected() {
+    opened = true;
+    attempts = 0;
+    element("login").hidden = true;
+    status("Connected.");
+    enable(true);
+    rfb.focus();
+}
+
+function disconnected(e) {
+    const was = opened;
+
+    rfb = null;
+    opened = false;
+    element("login").hidden = true;
+    enable(false);
+    if (!wanted) {
+        status("Disconnected.");
+        message("You have disconnected. The machine goes on running.");
+    } else if (failure) {
+        status("Not let in.");
+        message("The server did not let you in.", failure);
+    } else if ((was || attempts) && attempts < RECONNECT_WAITS.length) {
+        const wait = RECONNECT_WAITS[attempts++];
+        status(`The connection was lost. Trying again in ${wait} s…`);
+        retry = setTimeout(connect, wait * 1000);
+    } else {
+        status("Not connected.");
+        message(e.detail.clean ? "The server has closed the connection."
+                               : "The server cannot be reached.",
+                "The machine may have been switched off, or somebody else may have the screen for himself.");
+    }
+}
+
+function askCredentials(e) {
+    const user = e.detail.types.includes("username");
+
+    element("user-row").hidden = !user;
+    element("login").hidden = false;
+    status("Waiting for the password.");
+    element(user ? "user" : "password").focus();
+}
+
+element("login").addEventListener("submit", e => {
+    e.preventDefault();
+    credentials = {username: element("user").value, password: element("password").value};
+    element("password").value = "";
+    element("login").hidden = true;
+    status("Connecting…");
+    if (rfb)
+        rfb.sendCredentials(credentials);
+});
+
+element("again").addEventListener("click", () => {
+    attempts = 0;
+    connect();
+});
+
+element("connect").addEventListener("click", () => {
+    if (!rfb) {
+        attempts = 0;
+        connect();
+        return;
+    }
+    wanted = false;
+    clearTimeout(retry);
+    rfb.disconnect();
+});
+
+// ---- settings ----------------------------------------------------------------------------------
+
+function remembered(id) {
+    try {
+        const value = localStorage.getItem(`vemu.${id}`);
+        if ([...element(id).options].some(option => option.value === value))
+            element(id).value = value;
+    } catch {
+        // A browser that keeps nothing: the first choice stands.
+    }
+}
+
+function applySettings() {
+    if (!rfb)
+        return;
+    const size = element("size").value;
+    [rfb.qualityLevel, rfb.compressionLevel] = qualities[element("quality").value];
+    rfb.scaleViewport = size === "scale";
+    rfb.resizeSession = size === "resize";
+    rfb.clipViewport = false;
+}
+
+for (const id of ["size", "quality"]) {
+    remembered(id);
+    element(id).addEventListener("change", () => {
+        try {
+            localStorage.setItem(`vemu.${id}`, element(id).value);
+        } catch {
+            // As above.
+        }
+        applySettings();
+    });
+}
+
+// ---- the bar -----------------------------------------------------------------------------------
+
+const panels = ["keys", "clipboard", "help"];
+
+function openPanel(which) {
+    for (const id of panels) {
+        const open = id === which && element(`${id}-panel`).hidden;
+        element(`${id}-panel`).hidden = !open;
+        element(id).setAttribute("aria-expanded", open);
+    }
+    if (which !== "keys")
+        releaseKeys();
+}
+
+for (const id of panels)
+    element(id).addEventListener("click", () => openPanel(id));
+
+element("menu").addEventListener("click", () => {
+    const open = element("tools").classList.toggle("open");
+    element("menu").setAttribute("aria-expanded", open);
+});
+
+element("cad").addEventListener("click", () => {
+    rfb.sendCtrlAltDel();
+    rfb.focus();
+});
+
+releaseKeys = makeKeys(element("held"), element("pressed"), (keysym, code, down) => {
+    if (rfb && opened)
+        rfb.sendKey(keysym, code, down);
+});
+
+element("full").addEventListener("click", async () => {
+    if (document.fullscreenElement) {
+        document.exitFullscreen();
+        return;
+    }
+    try {
+        await document.documentElement.requestFullscreen();
+        // Keys such as Alt+Tab and Esc are the machine's then, where the browser offers that.
+        await navigator.keyboard?.lock?.();
+    } catch {
+        if (!document.fullscreenElement)
+            status("This browser does not allow full screen here.");
+    }
+    rfb?.focus();
+});
+
+document.addEventListener("fullscreenchange", () => {
+    element("full").textContent = document.fullscreenElement ? "Leave full screen" : "Full screen";
+    if (!document.fullscreenElement)
+        navigator.keyboard?.unlock?.();
+});
+
+// The way back from the screen for who has no mouse; before the engine sees it.
+window.addEventListener("keydown", e => {
+    if (!(e.ctrlKey && e.altKey && e.shiftKey && e.code === "KeyM"))
+        return;
+    e.preventDefault();
+    e.stopImmediatePropagation();
+    rfb?.blur();
+    if (getComputedStyle(element("menu")).display !== "none") {
+        element("tools").classList.add("open");
+        element("menu").setAttribute("aria-expanded", true);
+    }
+    element(opened ? "cad" : "help").focus();
+}, true);
+
+// ---- clipboard ---------------------------------------------------------------------------------
+
+function note(text) {
+    element("clip-note").textContent = text;
+}
+
+async function guestCopied(text) {
+    element("clip").value = text;
+    try {
+        await navigator.clipboard.writeText(text);
+        note("The machine copied this. It is on this computer's clipboard, too.");
+    } catch {
+        note("The machine copied this.");
+    }
+}
+
+element("clip-send").addEventListener("click", () => {
+    rfb.clipboardPasteFrom(element("clip").value);
+    note("The machine has it on its clipboard now, if it has one.");
+});
+
+element("clip-type").addEventListener("click", () => {
+    const text = [...element("clip").value.replace(/\r\n?/g, "\n")].slice(0, TYPE_MOST);
+
+    for (const keysym of text.map(keysymOf).filter(Boolean)) {
+        rfb.sendKey(keysym, null, true);
+        rfb.sendKey(keysym, null, false);
+    }
+    note(`${text.length} characters were typed.`);
+});
+
+element("clip-read").addEventListener("click", async () => {
+    try {
+        element("clip").value = await navigator.clipboard.readText();
+        rfb.clipboardPasteFrom(element("clip").value);
+        note("The machine has it on its clipboard now, if it has one.");
+    } catch {
+        note("The browser does not give it: paste it into the field above.");
+    }
+});
+
+element("clip-copy").addEventListener("click", async () => {
+    try {
+        await navigator.clipboard.writeText(element("clip").value);
+        note("It is on this computer's clipboard now.");
+    } catch {
+        element("clip").select();
+        note("The browser does not allow it: copy what is marked above.");
+    }
+});
+
+// ---- start -------------------------------------------------------------------------------------
+
+try {
+    RFB = (await import("/viewer/core/rfb.js")).default;
+} catch (e) {
+    console.error(e);
+    status("There is no viewer.");
+    message("This build of vemu has no viewer for browsers.",
+            "It was made where noVNC could not be fetched. In its build directory, \"make viewer\" tries again; " +
+            "\"make viewer NOVNC=FILE\" takes the npm package @novnc/novnc from a file.\n" +
+            "Until then any VNC viewer can connect to this same address.", false);
+}
+enable(false);
+connect();
