@@ -43,7 +43,7 @@ void client_event(struct vnc_client *c, const char *name)
         EVENT_TEXT("server.family", server->family),
         EVENT_TEXT("server.service", server->service),
         EVENT_TEXT("server.host", server->host),
-        EVENT_FLAG("server.websocket", false),
+        EVENT_FLAG("server.websocket", c->websocket),
         EVENT_TEXT("client.family", client->family),
         EVENT_TEXT("client.service", client->service),
         EVENT_TEXT("client.host", client->host),
@@ -66,17 +66,23 @@ static void free_chunks(struct vnc_client *c)
     c->out_len = c->control_len = 0;
 }
 
+void server_log(struct vnc_server *s, const struct vnc_stream *stream, const char *text,
+                const char *end)
+{
+    const struct vnc_address *peer = vnc_stream_peer(stream);
+
+    if (may_log(s))
+        log_msg(&s->m->log, LOG_WARN, "VNC viewer %s%s%s: %s%s",
+                peer->host[0] ? peer->host : "on a local socket", peer->service[0] ? ":" : "",
+                peer->service, text, end);
+}
+
 static void log_about(struct vnc_client *c, const char *end, const char *what, va_list ap)
 {
-    const struct vnc_address *peer = vnc_stream_peer(c->stream);
     char text[200];
 
-    if (!may_log(c->s))
-        return;
     vsnprintf(text, sizeof text, what, ap);
-    log_msg(&c->s->m->log, LOG_WARN, "VNC viewer %s%s%s: %s%s",
-            peer->host[0] ? peer->host : "on a local socket", peer->service[0] ? ":" : "",
-            peer->service, text, end);
+    server_log(c->s, c->stream, text, end);
 }
 
 void client_log(struct vnc_client *c, const char *what, ...)
@@ -387,7 +393,8 @@ void client_process(struct vnc_client *c)
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
-struct vnc_client *client_new(struct vnc_server *s, struct vnc_stream *stream, bool skip_auth)
+struct vnc_client *client_new(struct vnc_server *s, struct vnc_stream *stream, bool skip_auth,
+                              bool websocket, bool secure)
 {
     struct vnc_client *c = calloc(1, sizeof *c);
 
@@ -402,6 +409,8 @@ struct vnc_client *client_new(struct vnc_server *s, struct vnc_stream *stream, b
     c->stream = stream;
     c->fd = vnc_stream_fd(stream);
     c->skip_auth = skip_auth;
+    c->websocket = websocket;
+    c->secure = secure;
     c->stranger = true;
     c->in.limit = VNC_STRANGER_MESSAGE_MAX;
     c->format = vnc_pixel_format_native;

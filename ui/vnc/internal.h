@@ -27,6 +27,7 @@
 #include "ui/vnc/transport/auth.h"
 #include "ui/vnc/transport/secrets.h"
 #include "ui/vnc/transport/stream.h"
+#include "ui/vnc/transport/web.h"
 
 enum {
     /* Of peers that have not shown who they are: this many, this long. */
@@ -215,6 +216,8 @@ struct vnc_server {
     bool thread_valid;
     atomic_bool quit;
 
+    struct vnc_web *web;  /* what browsers get; NULL: there are none */
+    struct list arrivals; /* arrive.c */
     struct list clients;
     unsigned client_count, stranger_count;
     struct vnc_listener listeners[VNC_LISTENERS_MAX];
@@ -256,12 +259,15 @@ struct vnc_server {
 
 /* ---- client.c -------------------------------------------------------------------------------- */
 
-/* Takes the stream. NULL: no memory. */
-struct vnc_client *client_new(struct vnc_server *s, struct vnc_stream *stream, bool skip_auth);
+/* Takes the stream, which came by WebSocket or TLS or neither. NULL: no memory. */
+struct vnc_client *client_new(struct vnc_server *s, struct vnc_stream *stream, bool skip_auth,
+                              bool websocket, bool secure);
 /* Closes the connection, with a line in the log unless why is NULL; c stays until the round is
  * over. */
 void client_drop(struct vnc_client *c, const char *why, ...) __attribute__((format(printf, 2, 3)));
-/* A line about it. */
+/* A line about a peer. */
+void server_log(struct vnc_server *s, const struct vnc_stream *stream, const char *text,
+                const char *end);
 void client_log(struct vnc_client *c, const char *what, ...) __attribute__((format(printf, 2, 3)));
 /* The same as client_drop without a line, once what was written is sent. */
 void client_leave(struct vnc_client *c);
@@ -328,6 +334,12 @@ void clip_client_gone(struct vnc_client *c);
 void clip_mail(struct vnc_server *s, const struct vnc_mail *mail);
 /* Machine lock held, the server's not. */
 void clip_errands(struct vnc_server *s, struct vnc_errands *e);
+
+/* ---- arrive.c -------------------------------------------------------------------------------- */
+
+/* A socket that came in; on failure it stays the caller's. */
+bool arrival_new(struct vnc_server *s, struct vnc_stream *stream, struct vemu_error **errp);
+void arrivals_free(struct vnc_server *s);
 
 /* ---- listen.c -------------------------------------------------------------------------------- */
 

@@ -47,23 +47,26 @@ static void set_options(int fd)
     (void)!setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
+static struct vnc_stream *take_socket(struct vnc_server *s, int fd, struct vemu_error **errp)
+{
+    if (s->stranger_count >= VNC_STRANGERS_MAX) {
+        error_set(errp, VEMU_ERROR_STATE,
+                  "%u viewers that did not finish their handshake are connected already",
+                  s->stranger_count);
+        return NULL;
+    }
+    set_options(fd);
+    return vnc_stream_new(fd, errp);
+}
+
 bool listen_take(struct vnc_server *s, int fd, bool skip_auth, struct vemu_error **errp)
 {
-    struct vnc_stream *stream;
+    struct vnc_stream *stream = take_socket(s, fd, errp);
 
-    if (s->stranger_count >= VNC_STRANGERS_MAX)
-        return error_set(errp, VEMU_ERROR_STATE,
-                         "%u viewers that did not finish their handshake are connected already",
-                         s->stranger_count);
-    set_options(fd);
-    stream = vnc_stream_new(fd, errp);
-    if (!stream)
-        return false;
-    if (client_new(s, stream, skip_auth))
-        return true;
-    /* The descriptor is the stream's already. */
-    vnc_stream_close(stream);
-    return true;
+    /* The descriptor is the stream's from here on. */
+    if (stream && !client_new(s, stream, skip_auth, false, false))
+        vnc_stream_close(stream);
+    return stream != NULL;
 }
 
 static void viewer_waits(void *opaque, int fd, unsigned events)
@@ -72,8 +75,13 @@ static void viewer_waits(void *opaque, int fd, unsigned events)
     int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     (void)events;
-    if (client >= 0 && !listen_take(l->s, client, false, NULL))
+    if (client < 0)
+        return;
+    struct vnc_stream *stream = take_socket(l->s, client, NULL);
+    if (!stream)
         close(client);
+    else if (!arrival_new(l->s, stream, NULL))
+        vnc_stream_close(stream);
 }
 
 /* ---- addresses ------------------------------------------------------------------------------- */

@@ -345,6 +345,26 @@ static bool copy_config(struct vnc_server *s, const struct vnc_config *cfg)
     return s->id && s->origin && !(cfg->display && !s->display_id);
 }
 
+/* Browsers are served on the same port where what that takes is here; viewers are in any case. */
+static void open_web(struct vnc_server *s, const struct vnc_config *cfg)
+{
+    const char *colon = strrchr(cfg->address, ':');
+    char name[VNC_NAME_MAX];
+    struct vnc_web_config web = {.what = s->origin, .any_name = cfg->password};
+    struct vemu_error *err = NULL;
+
+    if (strcmp(cfg->address, "none") == 0 || strncmp(cfg->address, "unix:", 5) == 0)
+        return;
+    if (colon && colon > cfg->address && (size_t)(colon - cfg->address) < sizeof name) {
+        snprintf(name, sizeof name, "%.*s", (int)(colon - cfg->address), cfg->address);
+        web.name = name;
+    }
+    s->web = vnc_web_new(&web, &err);
+    if (!s->web)
+        log_msg(&s->m->log, LOG_WARN, "%s; browsers are not served", vemu_error_message(err));
+    vemu_error_free(err);
+}
+
 struct vnc_server *vnc_server_new(struct vemu_machine *m, const struct vnc_config *cfg,
                                   struct vemu_error **errp)
 {
@@ -356,6 +376,7 @@ struct vnc_server *vnc_server_new(struct vemu_machine *m, const struct vnc_confi
     }
     s->m = m;
     list_init(&s->clients);
+    list_init(&s->arrivals);
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->mail.lock, NULL);
     pthread_mutex_init(&s->display_lock, NULL);
@@ -371,6 +392,8 @@ struct vnc_server *vnc_server_new(struct vemu_machine *m, const struct vnc_confi
         s->layout = keyboard_layout_new(cfg->layout, cfg->layout_origin, errp);
     if (s->layout && cfg->password)
         s->policy.secrets = s->secrets = vnc_secrets_new(s->origin, NULL, errp);
+    if (s->layout)
+        open_web(s, cfg);
     if (!s->layout || (cfg->password && !s->secrets) || !listen_open(s, cfg->address, errp) ||
         !start_thread(s, errp)) {
         vnc_server_free(s);
@@ -399,6 +422,7 @@ void vnc_server_free(struct vnc_server *s)
         c->working = false;
     }
     clients_reap(s);
+    arrivals_free(s);
     if (s->loop)
         listen_close(s);
     pthread_mutex_unlock(&s->lock);
@@ -408,6 +432,7 @@ void vnc_server_free(struct vnc_server *s)
     keyboard_layout_free(s->layout);
     vnc_libraries_free(s->libraries);
     vnc_secrets_free(s->secrets);
+    vnc_web_free(s->web);
     codec_free(s->codec);
     screen_free(&s->screen);
     free(s->mail.clip_text);

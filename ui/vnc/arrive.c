@@ -1,0 +1,121 @@
+/*
+ * A connection that has just come in, until it is known to be a viewer's: browsers are answered
+ * here, too (transport/entry.h). The server's lock is held throughout.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/util/error.h"
+#include "core/util/range.h"
+#include "ui/vnc/internal.h"
+#include "ui/vnc/transport/entry.h"
+
+struct vnc_arrival {
+    struct list node;
+    struct vnc_server *s;
+    struct vnc_entry *entry;
+    int fd;
+    struct timer deadline;
+};
+
+/* What entries measure their time with. */
+static int64_t monotonic_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static void arrival_free(struct vnc_arrival *a)
+{
+    timer_cancel(&a->deadline);
+    loop_fd_remove(a->s->loop, a->fd);
+    vnc_entry_free(a->entry);
+    list_remove(&a->node);
+    a->s->stranger_count--;
+    free(a);
+}
+
+static void arrived(struct vnc_arrival *a)
+{
+    struct vnc_server *s = a->s;
+    bool websocket, secure;
+
+    timer_cancel(&a->deadline);
+    loop_fd_remove(s->loop, a->fd);
+    struct vnc_stream *stream = vnc_entry_take(a->entry, &websocket, &secure);
+    a->entry = NULL;
+    arrival_free(a);
+    struct vnc_client *c = client_new(s, stream, false, websocket, secure);
+    if (!c)
+        vnc_stream_close(stream);
+}
+
+static void ready(void *opaque, int fd, unsigned events);
+
+static void step(struct vnc_arrival *a)
+{
+    struct vnc_server *s = a->s;
+    const struct vnc_stream *stream = vnc_entry_stream(a->entry);
+    const int64_t now = monotonic_ns();
+    enum vnc_entry_result result = vnc_entry_step(a->entry, now);
+    const char *problem = vnc_entry_take_problem(a->entry);
+
+    if (problem)
+        server_log(s, stream, problem, "");
+    if (result == VNC_ENTRY_READY) {
+        arrived(a);
+        return;
+    }
+    if (result == VNC_ENTRY_OVER) {
+        const char *reason = vnc_entry_reason(a->entry);
+        if (reason)
+            server_log(s, stream, reason, "; its connection is closed");
+        arrival_free(a);
+        return;
+    }
+    int64_t left = vnc_entry_deadline(a->entry) - now;
+    timer_set(&a->deadline, clock_now(s->clocks, VCLOCK_HOST) + MAX(left, INT64_C(0)));
+    unsigned events = vnc_entry_events(a->entry);
+    loop_fd_set(s->loop, a->fd,
+                (events & POLLIN ? LOOP_READ : 0) | (events & POLLOUT ? LOOP_WRITE : 0), ready, a,
+                NULL);
+}
+
+static void ready(void *opaque, int fd, unsigned events)
+{
+    (void)fd, (void)events;
+    step(opaque);
+}
+
+static void deadline_passed(void *opaque)
+{
+    step(opaque);
+}
+
+bool arrival_new(struct vnc_server *s, struct vnc_stream *stream, struct vemu_error **errp)
+{
+    struct vnc_arrival *a = calloc(1, sizeof *a);
+
+    if (!a)
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
+    a->s = s;
+    a->fd = vnc_stream_fd(stream);
+    a->entry = vnc_entry_new(stream, s->web, false, monotonic_ns(), errp);
+    if (!a->entry) {
+        free(a);
+        return false;
+    }
+    timer_init(&a->deadline, s->clocks, VCLOCK_HOST, deadline_passed, a);
+    list_add_tail(&s->arrivals, &a->node);
+    s->stranger_count++;
+    step(a);
+    return true;
+}
+
+void arrivals_free(struct vnc_server *s)
+{
+    list_for_each_safe(a, &s->arrivals, struct vnc_arrival, node) arrival_free(a);
+}
