@@ -3,13 +3,17 @@
  * here, too (transport/entry.h). The server's lock is held throughout.
  */
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/util/error.h"
 #include "core/util/range.h"
 #include "ui/vnc/internal.h"
 #include "ui/vnc/transport/entry.h"
+
+#define BROWSER_NS INT64_C(1000000000)
 
 struct vnc_arrival {
     struct list node;
@@ -59,8 +63,18 @@ static void step(struct vnc_arrival *a)
 {
     struct vnc_server *s = a->s;
     const struct vnc_stream *stream = vnc_entry_stream(a->entry);
+    const char *host = vnc_stream_peer(stream)->host;
     const int64_t now = monotonic_ns();
+
+    if (s->browser_until > now && strcmp(host, s->browser_host) == 0)
+        vnc_entry_expect_browser(a->entry, s->browser_until);
     enum vnc_entry_result result = vnc_entry_step(a->entry, now);
+    if (vnc_entry_is_browser(a->entry)) {
+        snprintf(s->browser_host, sizeof s->browser_host, "%s", host);
+        s->browser_until = now + BROWSER_NS;
+    }
+    /* The stream may have layers by now. */
+    stream = vnc_entry_stream(a->entry);
     const char *problem = vnc_entry_take_problem(a->entry);
 
     if (problem)

@@ -216,8 +216,10 @@ struct vnc_server {
     bool thread_valid;
     atomic_bool quit;
 
-    struct vnc_web *web;  /* what browsers get; NULL: there are none */
-    struct list arrivals; /* arrive.c */
+    struct vnc_web *web;    /* what browsers get; NULL: there are none */
+    struct list arrivals;   /* arrive.c */
+    char browser_host[128]; /* of the last browser, and until when more of it is expected */
+    int64_t browser_until;
     struct list clients;
     unsigned client_count, stranger_count;
     struct vnc_listener listeners[VNC_LISTENERS_MAX];

@@ -28,7 +28,7 @@ enum state { LISTEN, HANDSHAKE, REQUEST, ANSWER, UPGRADED, VIEWER, OVER };
 struct vnc_entry {
     struct vnc_stream *s; /* the topmost */
     const struct vnc_web *web;
-    bool browsers_only, secure;
+    bool browsers_only, secure, expected;
     enum state state;
     int64_t deadline;
     unsigned requests;
@@ -232,6 +232,19 @@ enum vnc_entry_result vnc_entry_step(struct vnc_entry *e, int64_t now)
     return e->state == OVER       ? VNC_ENTRY_OVER
            : e->state >= UPGRADED ? VNC_ENTRY_READY
                                   : VNC_ENTRY_WAIT;
+}
+
+bool vnc_entry_is_browser(const struct vnc_entry *e)
+{
+    return e->state > LISTEN && e->state < VIEWER;
+}
+
+void vnc_entry_expect_browser(struct vnc_entry *e, int64_t until)
+{
+    if (e->state == LISTEN && !e->expected && until > e->deadline) {
+        e->expected = true;
+        e->deadline = until;
+    }
 }
 
 int vnc_entry_fd(const struct vnc_entry *e)

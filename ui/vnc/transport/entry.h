@@ -33,6 +33,11 @@ enum vnc_entry_result {
 struct vnc_entry *vnc_entry_new(struct vnc_stream *socket, const struct vnc_web *web,
                                 bool browsers_only, int64_t now, struct vemu_error **errp);
 enum vnc_entry_result vnc_entry_step(struct vnc_entry *e, int64_t now);
+/* Has it turned out to be one? */
+bool vnc_entry_is_browser(const struct vnc_entry *e);
+/* A browser of the same host is here: browsers open connections before they have something to ask,
+ * so a silent one gets until then, once, before it is taken for a viewer's. */
+void vnc_entry_expect_browser(struct vnc_entry *e, int64_t until);
 /* For poll; the descriptor stays the same. */
 int vnc_entry_fd(const struct vnc_entry *e);
 unsigned vnc_entry_events(const struct vnc_entry *e);
