@@ -18,6 +18,7 @@
 #include "hw/firmware/fw_cfg.h"
 #include "hw/firmware/pflash.h"
 #include "hw/input/i8042.h"
+#include "hw/input/virtio_input.h"
 #include "hw/intc/apic_bus.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
@@ -96,6 +97,12 @@ const struct device_class *const device_classes[] = {
     &virtio_serial_pci_class.device,
     &virtio_serial_pci_transitional_class.device,
     &virtio_serial_pci_non_transitional_class.device,
+    &virtio_keyboard_device_class.device,
+    &virtio_keyboard_pci_class.device,
+    &virtio_mouse_device_class.device,
+    &virtio_mouse_pci_class.device,
+    &virtio_tablet_device_class.device,
+    &virtio_tablet_pci_class.device,
     &virtio_rng_device_class.device,
     &virtio_rng_pci_class.device,
     &virtio_rng_pci_transitional_class.device,
