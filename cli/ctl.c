@@ -177,6 +177,8 @@ static const struct {
     {"change", ctl_change, 1, 3, CTL_CHANGE_USAGE, "put another one in"},
     {"screenshot", run_screenshot, 1, 1, "screenshot FILE.png|FILE.ppm", "a picture of its screen"},
     {"screen-text", run_screen_text, 0, 0, "screen-text", "what a text screen shows, as text"},
+    {"type", ctl_type, 1, 1, "type TEXT", "type it on the guest's keyboard"},
+    {"send-key", ctl_send_key, 1, 1, "send-key KEY[-KEY...]", "press keys, as in ctrl-alt-delete"},
     {"qmp", run_qmp, 1, 2, "qmp JSON|COMMAND [ARGUMENTS]", "any command of docs/qmp.md"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -224,7 +226,7 @@ int cli_ctl(int argc, const char *const *argv)
     if (i == COMMANDS)
         return cli_fail(
             "'%s' is not a command of ctl; there are status, stop, cont, reset, "
-            "powerdown, quit, disk, net, eject, change, screenshot, screen-text and qmp",
+            "powerdown, quit, disk, net, eject, change, screenshot, screen-text, type, send-key and qmp",
             word);
     if (argc - 2 < commands[i].least || argc - 2 > commands[i].most)
         return cli_fail("use it as: vemu ctl %s %s", name, commands[i].usage);

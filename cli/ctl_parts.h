@@ -1,4 +1,5 @@
-/* `vemu ctl NAME disk ...`, `net ...`, `eject`, `change`: parts of a running machine. */
+/* `vemu ctl NAME disk ...`, `net ...`, `eject`, `change`: parts of a running machine;
+ * `type` and `send-key`: what its keyboard does. */
 #ifndef CLI_CTL_PARTS_H
 #define CLI_CTL_PARTS_H
 
@@ -12,6 +13,8 @@ struct control;
 int ctl_eject(struct control *c, const char *name, int argc, const char *const *argv);
 int ctl_change(struct control *c, const char *name, int argc, const char *const *argv);
 int ctl_disk(struct control *c, const char *name, int argc, const char *const *argv);
+int ctl_type(struct control *c, const char *name, int argc, const char *const *argv);
+int ctl_send_key(struct control *c, const char *name, int argc, const char *const *argv);
 int ctl_net(struct control *c, const char *name, int argc, const char *const *argv);
 
 #endif

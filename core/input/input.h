@@ -82,6 +82,12 @@ static inline void input_send_key(struct vemu_machine *m, uint16_t code, bool do
     const struct input_event e = {.type = EV_KEY, .code = code, .value = down};
     input_send(m, NULL, &e, 1);
 }
+enum { INPUT_CHORD_KEYS = 16, INPUT_CHORDS_MAX = 4096 };
+/* M. Keys go down together, and up after hold_ns of the guest's time; after the chords before. */
+bool input_send_chord(struct vemu_machine *m, const uint16_t *keys, unsigned count, int64_t hold_ns,
+                      struct vemu_error **errp);
+/* M. How many more may wait. */
+unsigned input_chords_room(struct vemu_machine *m);
 /* All that this machine's senders hold down goes up: a viewer left, a window lost the focus. */
 void input_release_all(struct vemu_machine *m);
 /* Does the first pointer take absolute positions? */

@@ -5,6 +5,7 @@
 #ifndef CORE_INPUT_KEYS_H
 #define CORE_INPUT_KEYS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* 0 (KEY_RESERVED) stands for "none" everywhere. Extended scan codes have 0xE0 in their upper byte
@@ -22,5 +23,8 @@ uint8_t key_to_usage(uint16_t key);
 /* Names such as "a", "ret", "ctrl", "f1". NULL: none. */
 uint16_t key_from_name(const char *name);
 const char *key_name(uint16_t key);
+/* The key of a printable ASCII character, newline, tab or backspace on a keyboard with the layout
+ * of the United States, and whether Shift is held. False: there is none. */
+bool key_from_char(char c, uint16_t *key, bool *shift);
 
 #endif

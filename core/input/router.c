@@ -16,6 +16,8 @@
 #include <string.h>
 #include "core/clock/clock.h"
 #include "core/device/machine.h"
+#include "core/display/display.h"
+#include "core/input/internal.h"
 #include "core/util/bitmap.h"
 #include "core/util/error.h"
 #include "core/util/range.h"
@@ -33,6 +35,7 @@ struct queued {
 struct input_router {
     struct vemu_machine *machine;
     struct timer deliver;
+    struct input_chords chords;
 
     pthread_mutex_t lock; /* a leaf; guards the members down to the blank line */
     struct queued ring[RING];
@@ -115,11 +118,22 @@ static void hand_over(struct touched *t, struct input_sink *s, const struct inpu
     s->ops->event(s->opaque, e);
 }
 
-static void pointer_size(struct display *d, int32_t size[2])
+/* The display may be gone: only one that the machine still has is looked at. NULL is the first. */
+static void pointer_size(struct input_router *r, const struct display *display, int32_t size[2])
 {
-    (void)d;
+    struct display *d;
+    unsigned n = 0;
+
+    while ((d = display_nth(r->machine, n)) && display && d != display)
+        n++;
     size[0] = WIDTH;
     size[1] = HEIGHT;
+    if (!d)
+        return;
+    display_lock(d);
+    size[0] = (int32_t)MAX(display_width(d), 1u);
+    size[1] = (int32_t)MAX(display_height(d), 1u);
+    display_unlock(d);
 }
 
 /* An absolute position for a pointer that only knows motion. */
@@ -134,7 +148,7 @@ static void move_by_difference(struct input_router *r, struct touched *t, struct
         r->pointed = display;
         r->position[0] = r->position[1] = -1;
     }
-    pointer_size(display, size);
+    pointer_size(r, display, size);
     const int32_t last = r->position[axis];
     const int32_t now = (int32_t)((int64_t)e->value * (size[axis] - 1) / INPUT_ABS_MAX);
     r->position[axis] = now;
@@ -145,11 +159,13 @@ static void move_by_difference(struct input_router *r, struct touched *t, struct
     hand_over(t, s, &moved);
 }
 
-static void route(struct input_router *r, struct touched *t, const struct queued *q)
+static void route(struct input_router *r, struct touched *t, struct queued *q)
 {
     const struct input_event *e = &q->event;
     struct input_sink *s;
 
+    if (!q->display)
+        q->display = display_nth(r->machine, 0);
     if (e->type == EV_KEY && !e->value) {
         s = r->owner[e->code];
         r->owner[e->code] = NULL;
@@ -408,6 +424,11 @@ void input_unwatch(struct input_watcher *w)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+struct input_chords *input_chords_of(struct vemu_machine *m)
+{
+    return &m->input->chords;
+}
+
 struct input_router *input_router_new(struct vemu_machine *m, struct vemu_error **errp)
 {
     struct input_router *r = calloc(1, sizeof *r);
@@ -422,6 +443,7 @@ struct input_router *input_router_new(struct vemu_machine *m, struct vemu_error 
     list_init(&r->watchers);
     r->position[0] = r->position[1] = -1;
     timer_init(&r->deliver, m->clocks, VCLOCK_HOST, deliver, r);
+    input_chords_init(&r->chords, m);
     return r;
 }
 
@@ -430,6 +452,7 @@ void input_router_free(struct input_router *r)
     if (!r)
         return;
     timer_cancel(&r->deliver);
+    input_chords_free(&r->chords);
     pthread_mutex_destroy(&r->lock);
     free(r);
 }

@@ -6,6 +6,7 @@
  */
 #include "hw/input/i8042.h"
 
+#include "core/device/machine.h"
 #include "core/memory/memory.h"
 #include "core/state/state.h"
 #include "core/util/range.h"
@@ -330,6 +331,11 @@ static void i8042_reset(struct device *dev)
     s->full = s->from_aux = s->keyboard_irq_level = s->aux_irq_level = false;
     s->answered = s->answer_from_aux = s->released = false;
     s->output_port = OUTPUT_NOT_RESET | OUTPUT_A20;
+    /* Kernels that a loader starts expect what firmware did: scan codes of set 1. */
+    if (s->cfg.board && !dev->machine->starts_firmware) {
+        s->ram[0] |= CB_SYSTEM | CB_TRANSLATE;
+        s->status |= STATUS_SYSTEM;
+    }
     ps2_keyboard_reset(&s->keyboard);
     ps2_mouse_reset(&s->mouse);
     irq_set(&s->cfg.keyboard_irq, 0);

@@ -13,7 +13,8 @@ struct i8042_config {
     uint16_t command_port;   /* 0x64 */
     struct irq keyboard_irq; /* IRQ 1 */
     struct irq aux_irq;      /* IRQ 12 */
-    struct irq a20;          /* output port bit 1: level 1 = address line 20 works */
+    bool board;     /* on a machine that starts without firmware, set up as that leaves it */
+    struct irq a20; /* output port bit 1: level 1 = address line 20 works */
 };
 
 extern const struct device_class i8042_class;

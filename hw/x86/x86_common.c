@@ -362,6 +362,7 @@ bool x86_create_legacy(struct x86_board *b, const struct board_config *cfg,
     if (legacy->i8042) {
         struct i8042_config i8042 = {.data_port = 0x60,
                                      .command_port = 0x64,
+                                     .board = true,
                                      .keyboard_irq = x86_isa_irq(b, X86_IRQ_ISA, 1),
                                      .aux_irq = x86_isa_irq(b, X86_IRQ_ISA, 12),
                                      .a20 = a20};

@@ -105,6 +105,11 @@ QMP_COMMAND(qmp_change_vnc_password);
 QMP_COMMAND(qmp_expire_password);
 QMP_COMMAND(qmp_add_client);
 
+/* input.c */
+extern const char *const qmp_input_buttons[]; /* by InputButton */
+QMP_COMMAND(qmp_send_key);
+QMP_COMMAND(qmp_input_send_event);
+
 /* memory.c */
 QMP_COMMAND(qmp_memsave);
 QMP_COMMAND(qmp_pmemsave);

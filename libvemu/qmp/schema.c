@@ -365,6 +365,40 @@ OBJECT(vnc_event_server, "VncServerInfo", NULL, MEMBER("auth", qmp_str, NULL),
 OBJECT(vnc_event_data, "q_obj_VNC_CONNECTED-arg", NULL, MEMBER("server", vnc_event_server, NULL),
        MEMBER("client", vnc_client, NULL));
 
+/* ---- keys and pointers ----------------------------------------------------------------------- */
+
+static const char *const key_value_kinds[] = {"number", "qcode", NULL};
+static const struct qmp_type key_value_kind = {
+    .name = "KeyValueKind", .kind = QMP_KIND_ENUM, .values = key_value_kinds};
+OBJECT(key_value, "KeyValue", "A key by its name or its number.",
+       MEMBER("type", key_value_kind, NULL),
+       MEMBER("data", qmp_any,
+              "of a qcode the name (a, ret, ctrl, f1), of a number the scan code of set 1, with "
+              "0x80 for the prefix"));
+LIST(key_value_list, "[KeyValue]", key_value);
+OBJECT(send_key_arg, "q_obj_send-key-arg", NULL,
+       MEMBER("keys", key_value_list, "those that go down, in this order"),
+       OPTIONAL("hold-time", qmp_int, "ms of the guest's time until they go up; 100"));
+
+static const struct qmp_type input_button = {
+    .name = "InputButton", .kind = QMP_KIND_ENUM, .values = qmp_input_buttons};
+static const char *const input_axes[] = {"x", "y", NULL};
+static const struct qmp_type input_axis = {
+    .name = "InputAxis", .kind = QMP_KIND_ENUM, .values = input_axes};
+static const char *const input_event_kinds[] = {"key", "btn", "rel", "abs", NULL};
+static const struct qmp_type input_event_kind = {
+    .name = "InputEventKind", .kind = QMP_KIND_ENUM, .values = input_event_kinds};
+OBJECT(input_event_data, "InputEventData", "What there is depends on the type of the event.",
+       OPTIONAL("key", key_value, "key"), OPTIONAL("button", input_button, "btn"),
+       OPTIONAL("down", qmp_bool, "key, btn"), OPTIONAL("axis", input_axis, "rel, abs"),
+       OPTIONAL("value", qmp_int, "rel: counts; abs: 0 to 32767 over the display"));
+OBJECT(input_event, "InputEvent", NULL, MEMBER("type", input_event_kind, NULL),
+       MEMBER("data", input_event_data, NULL));
+LIST(input_event_list, "[InputEvent]", input_event);
+OBJECT(input_send_event_arg, "q_obj_input-send-event-arg", NULL,
+       OPTIONAL("device", qmp_str, "id of the graphics device whose pointer it is"),
+       OPTIONAL("head", qmp_int, "its output, from 0"), MEMBER("events", input_event_list, NULL));
+
 /* ---- devices that come and go ---------------------------------------------------------------- */
 
 static const struct qmp_member device_members[] = {
@@ -607,6 +641,14 @@ static const struct qmp_command commands[] = {
      .run = qmp_add_client,
      .arguments = &add_client_arg,
      .doc = "Hand a connected socket to a VNC server."},
+    {.name = "send-key",
+     .run = qmp_send_key,
+     .arguments = &send_key_arg,
+     .doc = "Press keys together and let them go. Presses follow each other."},
+    {.name = "input-send-event",
+     .run = qmp_input_send_event,
+     .arguments = &input_send_event_arg,
+     .doc = "Keys, buttons and motion as they happen, all that belongs together in one command."},
 
     {.name = "memsave",
      .run = qmp_memsave,

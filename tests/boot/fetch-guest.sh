@@ -27,7 +27,8 @@ esac
 out=$1/$arch
 if [ $refresh = no ] && [ -s "$out/vmlinuz" ] && [ -s "$out/busybox" ] &&
     [ -s "$out/modules/ext4.ko" ] && [ -s "$out/modules/e1000.ko" ] && [ -s "$out/modules/nvme.ko" ] &&
-    [ -s "$out/modules/sr_mod.ko" ] && [ -s "$out/modules/virtio-gpu.ko" ]; then
+    [ -s "$out/modules/sr_mod.ko" ] && [ -s "$out/modules/virtio-gpu.ko" ] &&
+    [ -s "$out/modules/evdev.ko" ]; then
     exit 0
 fi
 mkdir -p "$1"
@@ -72,7 +73,8 @@ for m in virtio virtio_ring virtio_pci virtio_pci_legacy_dev virtio_pci_modern_d
     virtio_blk failover net_failover virtio_net e1000 crc16 mbcache jbd2 crc32c_generic ext4 \
     crc64 crc64-rocksoft crct10dif_common crc-t10dif t10-pi nvme-core nvme rng-core virtio-rng virtio_console virtio_balloon \
     scsi_common scsi_mod libata libahci ahci ata_piix crct10dif_generic crc64_rocksoft_generic sd_mod \
-    cdrom sr_mod isofs drm drm_kms_helper drm_shmem_helper virtio_dma_buf virtio-gpu; do
+    cdrom sr_mod isofs drm drm_kms_helper drm_shmem_helper virtio_dma_buf virtio-gpu \
+    evdev psmouse virtio_input; do
     f=$(find "$state/root" -name "$m.ko" | head -n 1)
     if [ -n "$f" ]; then cp "$f" "$new/modules/"; fi
 done

@@ -18,6 +18,8 @@ ifeq ($(HOST_ARCH),x86_64)
 TESTS_boot += tests/boot/gpu_pictures
 check-boot check-programs: $(GUESTS)/amd64/initrd-gpu
 endif
+TESTS_boot += $(srcdir)/tests/boot/input.sh
+check-boot check-programs: $(GUESTS)/amd64/initrd-input
 TIMEOUT_boot := 600
 check-boot check-programs: guests $(GUESTS)/amd64/initrd-disk $(GUESTS)/amd64/initrd-network $(GUESTS)/amd64/initrd-virtio
 

@@ -115,6 +115,10 @@ fails 'ctl net: no such command' 'use it as: vemu ctl a net add *' "$vemu" ctl a
 fails 'ctl qmp: what the machine says of a mistake' "machine 'a': there is no command 'nothing'" "$vemu" ctl a qmp nothing
 fails 'ctl qmp: no JSON' 'the second word is not a JSON object: *' "$vemu" ctl a qmp qom-list '{path'
 fails 'ctl: no such machine' "there is no machine 'c'; these run: a, b" "$vemu" ctl c status
+says 'ctl type' '' "$vemu" ctl a type 'Hello, (world)'
+says 'ctl send-key' '' "$vemu" ctl a send-key ctrl-alt-delete
+fails 'ctl send-key: no such key' "'contrl' is not the name of a key; *" "$vemu" ctl a send-key contrl-a
+fails 'ctl type: no such character' 'there is no key for character 3 *' "$vemu" ctl a type "ab$(printf '\001')"
 fails 'ctl: no such command' "'halt' is not a command of ctl; there are *" "$vemu" ctl a halt
 fails 'ctl: too many words' 'use it as: vemu ctl a status' "$vemu" ctl a status now
 fails 'ctl: no command' 'ctl needs a machine and a command: *' "$vemu" ctl a

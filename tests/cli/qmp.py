@@ -133,6 +133,24 @@ def starts_in_the_order_of_management_programs():
         assert c.ask("query-status")["running"]
 
 
+def keys_that_there_are_not_are_refused():
+    with Machine(*QMP) as m:
+        c = Client("m.sock")
+        for keys in ([{"type": "qcode", "data": "nonsense"}], [{"type": "qcode", "data": 5}],
+                     [{"type": "number", "data": "a"}], [{"type": "number", "data": 1 << 40}],
+                     [{"type": "number", "data": -1}], [{"type": "qcode", "data": "a"}] * 17):
+            assert c.refused("send-key", keys=keys) == "GenericError", keys
+        key = {"type": "qcode", "data": "a"}
+        assert c.refused("send-key", keys=[key], **{"hold-time": -1}) == "GenericError"
+        for event in ({"type": "key", "data": {"down": True}}, {"type": "btn", "data": {"down": True}},
+                      {"type": "rel", "data": {"axis": "x"}}, {"type": "abs", "data": {"value": 1}}):
+            assert c.refused("input-send-event", events=[event]) == "GenericError", event
+        event = {"type": "key", "data": {"down": True, "key": key}}
+        assert c.refused("input-send-event", events=[event], device="none") == "GenericError"
+        c.ask("input-send-event", events=[])
+        c.ask("send-key", keys=[])
+
+
 def every_reply_and_event_is_as_the_schema_says():
     open("cd.iso", "wb").truncate(1 << 20)
     with Machine(*QMP, "-device", "virtio-balloon-pci,id=balloon0", "-device",
@@ -147,6 +165,13 @@ def every_reply_and_event_is_as_the_schema_says():
             "balloon": {"value": 2 << 20},
             "qom-list-properties": {"typename": "pc-machine"},
             "device-list-properties": {"typename": "isa-serial"},
+            "send-key": {"keys": [{"type": "qcode", "data": "ctrl"}, {"type": "number", "data": 0xd3}],
+                         "hold-time": 1},
+            "input-send-event": {"events": [
+                {"type": "key", "data": {"down": True, "key": {"type": "qcode", "data": "a"}}},
+                {"type": "btn", "data": {"down": True, "button": "left"}},
+                {"type": "rel", "data": {"axis": "x", "value": -5}},
+                {"type": "abs", "data": {"axis": "y", "value": 32767}}]},
             "memsave": {"val": 0, "size": 4096, "filename": "out"},
             "pmemsave": {"val": 0, "size": 4096, "filename": "out"},
             "human-monitor-command": {"command_line": "info status"},

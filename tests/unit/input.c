@@ -250,6 +250,29 @@ Test(input, the_protocol_s_names_are_known)
         cr_expect(key_from_name(names[n]), "%s", names[n]);
 }
 
+Test(input, text_as_keys)
+{
+    static const struct {
+        char c;
+        uint16_t key;
+        bool shift;
+    } k[] = {{'a', KEY_A, false},         {'Z', KEY_Z, true},          {'1', KEY_1, false},
+             {'!', KEY_1, true},          {'=', KEY_EQUAL, false},     {'+', KEY_EQUAL, true},
+             {'\n', KEY_ENTER, false},    {'\t', KEY_TAB, false},      {' ', KEY_SPACE, false},
+             {'[', KEY_LEFTBRACE, false}, {'"', KEY_APOSTROPHE, true}, {'~', KEY_GRAVE, true},
+             {'|', KEY_BACKSLASH, true},  {'?', KEY_SLASH, true},      {'z', KEY_Z, false}};
+    uint16_t key;
+    bool shift;
+    for (unsigned n = 0; n < sizeof k / sizeof k[0]; n++) {
+        cr_assert(key_from_char(k[n].c, &key, &shift), "%c", k[n].c);
+        cr_expect(key == k[n].key && shift == k[n].shift, "%c", k[n].c);
+    }
+    for (int c = ' '; c < 127; c++)
+        cr_expect(key_from_char((char)c, &key, &shift), "%c", c);
+    cr_expect(!key_from_char(0, &key, &shift));
+    cr_expect(!key_from_char((char)0xe4, &key, &shift));
+}
+
 /* ---- router ---------------------------------------------------------------------------------- */
 
 enum { GOT_MOST = 4096 };
@@ -531,4 +554,45 @@ Test(router, senders_of_several_threads)
     deliver();
     for (unsigned n = 0; n < KEY_CNT; n++)
         cr_expect(!first.down[n], "%u", n);
+}
+
+static void pass(int64_t ns)
+{
+    clock_step(m.clocks, ns);
+    deliver();
+}
+
+Test(router, chords_follow_each_other_in_the_guest_s_time)
+{
+    static const uint16_t chord[] = {KEY_LEFTCTRL, KEY_LEFTALT, KEY_DELETE}, key[] = {KEY_A};
+    clock_set_manual(m.clocks, true);
+    clock_set_running(m.clocks, true);
+    add(&first, INPUT_TAKES_KEYS);
+    cr_assert(input_send_chord(&m, chord, 3, 100, NULL));
+    cr_assert(input_send_chord(&m, key, 1, 100, NULL));
+    deliver();
+    cr_expect_eq(first.count, 3);
+    cr_expect_eq(first.syncs, 1);
+    pass(99);
+    cr_expect_eq(first.count, 3);
+    pass(1);
+    cr_expect_eq(first.count, 6);
+    cr_expect_eq(first.got[3].code, KEY_DELETE, "in reverse");
+    cr_expect_eq(first.got[5].code, KEY_LEFTCTRL);
+    pass(10000000);
+    cr_expect_eq(first.count, 8);
+    pass(100);
+    cr_expect_eq(first.got[7].value, 0);
+    cr_expect_eq(first.count, 8);
+}
+
+Test(router, presses_that_wait_are_bounded)
+{
+    static const uint16_t keys[17] = {KEY_A};
+    unsigned n = 0;
+    while (input_send_chord(&m, keys, 1, 1, NULL) && n < 10000)
+        n++;
+    cr_expect_eq(n, 4096);
+    cr_expect_eq(input_chords_room(&m), 0);
+    cr_expect(!input_send_chord(&m, keys, 17, 1, NULL));
 }

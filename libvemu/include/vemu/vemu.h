@@ -24,6 +24,7 @@
 #include "guest.h"
 #include "screen.h"
 #include "console.h"
+#include "input.h"
 #include "block.h"
 
 #endif
