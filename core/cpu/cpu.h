@@ -20,6 +20,7 @@ struct vemu_machine;
 struct vemu_error;
 struct mem_space;
 struct vcpu;
+struct x86_cpu_model;
 
 enum cpu_arch { ARCH_X86, ARCH_ARM };
 
@@ -66,6 +67,11 @@ struct accel {
     /* The CPUID feature words this accelerator implements (enum x86_feature_word, core/cpu/x86.h).
      */
     void (*x86_features)(struct vemu_machine *m, uint32_t *words);
+    /* A model made of them is to be run: what the host decides of it. NULL: nothing. */
+    bool (*x86_model)(struct vemu_machine *m, struct x86_cpu_model *model,
+                      struct vemu_error **errp);
+    /* Do its vCPUs take SMIs? NULL: yes. */
+    bool (*has_smm)(struct vemu_machine *m);
     bool (*vcpu_init)(struct vcpu *cpu,
                       struct vemu_error **errp); /* sets cpu->regs and accel_data */
     void (*vcpu_destroy)(struct vcpu *cpu);

@@ -271,6 +271,7 @@ struct x86_cpu_model {
     uint32_t features[X86_FEAT_WORDS];
     uint8_t phys_bits, virt_bits;
     uint64_t tsc_hz;    /* frequency of the guest's TSC */
+    bool tsc_asked;     /* by -cpu ...,tsc-frequency= */
     uint32_t smp_total; /* vCPUs in the package, for topology leaves */
 };
 

@@ -323,6 +323,7 @@ static bool apply_key(struct x86_cpu_model *model, const char *item, size_t key_
                 return bad_spec(errp, item, key_len + 1 + value_len,
                                 "is too slow: at least 1000000 (Hz)");
             model->tsc_hz = n;
+            model->tsc_asked = true;
             return true;
         default:
             if (n < 32)

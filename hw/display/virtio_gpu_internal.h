@@ -22,7 +22,6 @@
 #include "core/util/list.h"
 #include "hw/virtio/virtio_device.h"
 
-enum { VIRTIO_GPU_F_EDID = 1 };
 enum { GPU_CONTROL_QUEUE = 0, GPU_CURSOR_QUEUE = 1, GPU_QUEUES };
 /* enum virtio_gpu_ctrl_type */
 enum {
@@ -36,12 +35,10 @@ enum {
     GPU_CMD_RESOURCE_DETACH_BACKING = 0x0107,
     GPU_CMD_GET_CAPSET_INFO = 0x0108,
     GPU_CMD_GET_CAPSET = 0x0109,
-    GPU_CMD_GET_EDID = 0x010a,
     GPU_CMD_UPDATE_CURSOR = 0x0300,
     GPU_CMD_MOVE_CURSOR = 0x0301,
     GPU_RESP_OK_NODATA = 0x1100,
     GPU_RESP_OK_DISPLAY_INFO = 0x1101,
-    GPU_RESP_OK_EDID = 0x1104,
     GPU_RESP_ERR_UNSPEC = 0x1200,
     GPU_RESP_ERR_OUT_OF_MEMORY = 0x1201,
     GPU_RESP_ERR_INVALID_SCANOUT_ID = 0x1202,
@@ -54,8 +51,7 @@ enum {
     GPU_ENTRY = 16,       /* of struct virtio_gpu_mem_entry */
     GPU_OUTPUTS_MAX = 16, /* VIRTIO_GPU_MAX_SCANOUTS */
     GPU_MODE = 24,        /* of struct virtio_gpu_display_one */
-    GPU_EDID_MAX = 1024,
-    GPU_RESP_MAX = GPU_HEADER + 8 + GPU_EDID_MAX,
+    GPU_RESP_MAX = GPU_HEADER + GPU_OUTPUTS_MAX * GPU_MODE,
     GPU_CURSOR_SIZE = 64, /* pixels, either way */
     GPU_CURSOR_PIXELS = GPU_CURSOR_SIZE * GPU_CURSOR_SIZE,
     GPU_PIXEL = 4,            /* bytes, in every format */
@@ -102,7 +98,6 @@ struct virtio_gpu {
     struct virtio v;
     /* properties */
     uint32_t max_outputs, xres, yres;
-    bool edid;
     uint64_t max_hostmem;
 
     uint32_t events;
@@ -178,7 +173,6 @@ bool gpu_post_load(struct virtio *v, struct vemu_error **errp);
              .min = 1, .max = DISPLAY_SIZE_MAX),                                                   \
         PROP(PROP_U32, type_, gpu.yres, "yres", "800", "height that the first output begins with", \
              .min = 1, .max = DISPLAY_SIZE_MAX),                                                   \
-        PROP(PROP_BOOL, type_, gpu.edid, "edid", "on", "describe displays by EDID"),               \
         PROP(PROP_SIZE, type_, gpu.max_hostmem, "max_hostmem", "256M",                             \
              "memory of the host that a guest's pixmaps may take")
 #define GPU_STATE(type_)                                                                           \

@@ -49,7 +49,7 @@ struct ich9_lpc {
     uint8_t chip[RCRB_SIZE]; /* chipset configuration: kept for software; GCS is acted on */
     uint32_t smi_en, smi_sts;
     struct irq sci, smi;
-    bool enabled;
+    bool enabled, no_smm;
 };
 
 static unsigned pirq_reg(unsigned line)
@@ -259,7 +259,8 @@ static void ich9_reset(struct device *dev)
     apm_reset(&s->apm);
     tco_reset(&s->tco);
     reset_chip(s);
-    s->smi_en = s->smi_sts = 0;
+    s->smi_en = s->no_smm ? SMI_EN_APMC : 0;
+    s->smi_sts = 0;
 }
 
 static bool ich9_post_load(struct device *dev, struct vemu_error **errp)
@@ -302,6 +303,7 @@ struct device *ich9_lpc_create(struct vemu_machine *m, const struct ich9_lpc_con
     s->pci.devfn = PCI_DEVFN(0x1f, 0);
     s->sci = cfg->sci;
     s->smi = cfg->smi;
+    s->no_smm = cfg->no_smm;
     s->enabled = cfg->enabled;
     for (unsigned i = 0; i < 16; i++)
         s->router.isa[i] = cfg->isa[i];

@@ -16,6 +16,7 @@ struct ich9_lpc_config {
     struct irq ioapic[8]; /* I/O APIC inputs 16-23 */
     struct irq sci;
     struct irq smi; /* pulsed when an enabled event makes an SMI */
+    bool no_smm;    /* as piix4_pm_config's */
     bool enabled;   /* ACPI registers at ICH9_PM_BASE and in ACPI mode at reset */
 };
 

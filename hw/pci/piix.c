@@ -48,7 +48,7 @@ struct piix4_pm {
     struct smbus_host smbus;
     uint8_t other[PMIO_OTHER_END - PMIO_OTHER_FIRST];
     struct irq sci, smi, smbus_irq;
-    bool enabled;
+    bool enabled, no_smm;
 };
 
 /* ---- PIIX3 ----------------------------------------------------------------------------------- */
@@ -293,6 +293,8 @@ static void piix4_reset(struct device *dev)
     smbus_host_reset(&s->smbus);
     apm_reset(&s->apm);
     memset(s->other, 0, sizeof s->other);
+    if (s->no_smm)
+        store_le32(s->pci.config + PIIX4_DEVACTB, DEVACTB_APMC_EN);
 }
 
 static bool piix4_post_load(struct device *dev, struct vemu_error **errp)
@@ -333,6 +335,7 @@ struct device *piix4_pm_create(struct vemu_machine *m, const struct piix4_pm_con
     s->smi = cfg->smi;
     s->smbus_irq = cfg->smbus;
     s->enabled = cfg->enabled;
+    s->no_smm = cfg->no_smm;
     if (!device_realize(&s->pci.dev, errp)) {
         device_free(&s->pci.dev);
         return NULL;

@@ -19,7 +19,10 @@ struct piix3_config {
 struct piix4_pm_config {
     struct device *host;
     struct irq sci;
-    struct irq smi;   /* pulsed by a write to the APM control port */
+    struct irq smi; /* pulsed by a write to the APM control port */
+    /* No processor takes SMIs: firmware finds management mode as if set up already, and leaves it
+     * alone. */
+    bool no_smm;
     struct irq smbus; /* IRQ 9, from the SMBus controller */
     bool enabled;     /* registers at PIIX4_PM_BASE and in ACPI mode at reset, SMBus on, too */
 };

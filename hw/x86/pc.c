@@ -61,6 +61,11 @@ static void raise_smi(void *opaque, unsigned n, int level)
         cpu_interrupt(cpu && cpu->machine == m ? cpu : m->vcpus[0], CPU_INT_SMI);
 }
 
+static bool has_smm(struct vemu_machine *m)
+{
+    return !m->accel->has_smm || m->accel->has_smm(m);
+}
+
 static bool create_piix(struct x86_board *b, struct device *host, struct acpi_config *acpi,
                         struct vemu_error **errp)
 {
@@ -75,6 +80,7 @@ static bool create_piix(struct x86_board *b, struct device *host, struct acpi_co
     struct piix4_pm_config pm = {.host = host,
                                  .sci = x86_isa_irq(b, X86_IRQ_SCI, X86_SCI_IRQ),
                                  .smi = {.fn = raise_smi, .opaque = b->m},
+                                 .no_smm = !has_smm(b->m),
                                  .smbus = x86_isa_irq(b, X86_IRQ_SMBUS, X86_SCI_IRQ),
                                  .enabled = !b->firmware};
     struct device *dev = piix4_pm_create(b->m, &pm, errp);
@@ -100,6 +106,7 @@ static bool create_ich9(struct x86_board *b, struct device *host, struct acpi_co
     struct ich9_lpc_config lpc = {.host = host,
                                   .sci = x86_isa_irq(b, X86_IRQ_SCI, X86_SCI_IRQ),
                                   .smi = {.fn = raise_smi, .opaque = b->m},
+                                  .no_smm = !has_smm(b->m),
                                   .enabled = !b->firmware};
     connect_pirqs(b, lpc.isa);
     for (unsigned n = 0; n < 8; n++)

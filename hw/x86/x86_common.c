@@ -219,6 +219,8 @@ static bool create_vcpus(struct x86_board *b, const char *spec, struct vemu_erro
     if (!x86_cpu_model_parse(&b->model, spec, supported, errp))
         return false;
     b->model.smp_total = b->cpus;
+    if (b->m->accel->x86_model && !b->m->accel->x86_model(b->m, &b->model, errp))
+        return false;
     struct apic_bus_config bus = {0};
     b->apic_bus = apic_bus_create(b->m, &bus, errp);
     if (!b->apic_bus)
