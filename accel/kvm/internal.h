@@ -1,0 +1,137 @@
+/*
+ * What the files of the accelerator share.
+ *
+ * A vCPU is in the kernel or out of it (in_kernel); while it is in, its architectural state is
+ * there, and struct x86_regs is made current when it is paused. Who wants a vCPU out makes its wish
+ * known first (interrupt bits, stop_request, the gate) and then kicks; the vCPU says in_kernel
+ * first and then looks at the wishes once more: one sees the other.
+ *
+ * The gate: memory slots cannot be exchanged in one step, so nobody is in KVM_RUN meanwhile.
+ */
+#ifndef ACCEL_KVM_INTERNAL_H
+#define ACCEL_KVM_INTERNAL_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "accel/kvm/host.h"
+#include "core/cpu/cpu.h"
+#include "core/device/machine.h"
+#include "core/util/error.h"
+
+/* One memory slot as the kernel has it. */
+struct kvm_slot {
+    uint64_t start, size; /* guest-physical, bytes */
+    uint8_t *host;
+    uint32_t flags; /* KVM_MEM_* */
+    uint32_t id;
+    bool keep;
+};
+
+struct kvm_vm {
+    struct vemu_machine *m;
+    const struct kvm_host *host;
+    int kvm_fd, fd;
+    size_t run_size; /* of a vCPU's shared page, bytes */
+    int kick_signal;
+    int first_vcpu; /* made before its time, to be asked about the TSC; -1: none */
+
+    /* what this kernel has */
+    bool has_readonly, has_immediate_exit, has_events, has_debugregs, has_xsave, has_xcrs,
+        has_tsc_control, has_tsc_khz, has_nmi, has_guest_debug;
+    uint32_t max_slots;
+
+    /* guarded by the machine lock */
+    struct kvm_slot *slots; /* by address */
+    unsigned slot_count;
+    uint64_t *slot_ids; /* a bit for each number in use */
+    bool slots_short;   /* said once */
+
+    pthread_mutex_t gate_lock;
+    pthread_cond_t gate_moved;
+    atomic_bool gate_closed;
+
+    void *arch; /* struct kvm_x86 * */
+};
+
+struct kvm_cpu {
+    struct vcpu *cpu;
+    struct kvm_vm *vm;
+    int fd;
+    struct kvm_run *run;
+    atomic_bool in_kernel;
+    bool synced; /* struct x86_regs is the state, to be put before it runs */
+    bool signals_set, debug_changed;
+    bool io_open; /* an access was answered, and the kernel has not taken the answer yet */
+    bool halted;
+};
+
+static inline struct kvm_vm *kvm_vm_of(const struct vemu_machine *m)
+{
+    return m->accel_state;
+}
+static inline struct kvm_cpu *kvm_cpu_of(const struct vcpu *cpu)
+{
+    return cpu->accel_data;
+}
+static inline int kvm_ioctl(const struct kvm_vm *vm, int fd, unsigned long request, uintptr_t arg)
+{
+    return vm->host->ioctl(vm->host->opaque, fd, request, arg);
+}
+static inline int kvm_vcpu_ioctl(const struct kvm_cpu *k, unsigned long request, void *arg)
+{
+    return kvm_ioctl(k->vm, k->fd, request, (uintptr_t)arg);
+}
+/* KVM_CHECK_EXTENSION (section 4.4): 0 for what is not there. */
+int kvm_extension(const struct kvm_vm *vm, int capability);
+
+/* slots.c. Machine lock held; all slots are gone after the second. */
+void kvm_slots_changed(void *opaque, struct mem_space *space);
+void kvm_slots_free(struct kvm_vm *vm);
+
+/* gate.c */
+void kvm_gate_close(struct kvm_vm *vm); /* returns with every vCPU out of the kernel */
+void kvm_gate_open(struct kvm_vm *vm);
+/* Enter and leave the kernel; enter is false when something came up that is to be looked at. seen:
+ * the vCPU's interrupt_seq when interrupts were last looked at. */
+bool kvm_enter(struct kvm_cpu *k, uint32_t seen);
+void kvm_leave(struct kvm_cpu *k);
+void kvm_kick(struct vcpu *cpu);
+
+/* vcpu.c */
+bool kvm_vcpu_init(struct vcpu *cpu, struct vemu_error **errp);
+void kvm_vcpu_destroy(struct vcpu *cpu);
+enum vcpu_exit kvm_vcpu_run(struct vcpu *cpu);
+
+/* exits.c */
+void kvm_exit_io(struct kvm_cpu *k);
+void kvm_exit_mmio(struct kvm_cpu *k);
+/* The vCPU cannot go on: fills cpu->error, logs registers and code. */
+enum vcpu_exit kvm_exit_error(struct kvm_cpu *k);
+
+/* ---- what an architecture gives (x86_64/) -----------------------------------------------------
+ */
+
+bool kvm_arch_vm_init(struct kvm_vm *vm, struct vemu_error **errp);
+void kvm_arch_vm_destroy(struct kvm_vm *vm);
+bool kvm_arch_vcpu_init(struct kvm_cpu *k, struct vemu_error **errp);
+void kvm_arch_vcpu_destroy(struct kvm_cpu *k);
+/* The architectural state, both ways. The vCPU is out of the kernel. */
+bool kvm_arch_get(struct kvm_cpu *k);
+bool kvm_arch_put(struct kvm_cpu *k);
+/* Between two runs: events that are due are put to the kernel. False: it is halted. */
+bool kvm_arch_events(struct kvm_cpu *k);
+void kvm_arch_before_run(struct kvm_cpu *k);
+void kvm_arch_after_run(struct kvm_cpu *k);
+/* Breakpoints and steps to the kernel; where a debug exit happened. */
+void kvm_arch_debug(struct kvm_cpu *k);
+void kvm_arch_debug_exit(struct kvm_cpu *k);
+/* Exits of this architecture only. False: not known. */
+bool kvm_arch_exit(struct kvm_cpu *k, enum vcpu_exit *why, bool *leave);
+/* Registers and code as log lines. */
+void kvm_arch_describe(struct kvm_cpu *k);
+
+#endif

@@ -1,0 +1,88 @@
+/* A machine of x86 vCPUs: what KVM wants once, and the state as a whole. */
+#include <stdlib.h>
+
+#include "accel/kvm/internal.h"
+#include "accel/kvm/x86_64/x86.h"
+#include "core/cpu/x86.h"
+#include "core/util/log.h"
+
+/* Four pages below firmware and above every device, for processors that cannot run real mode by
+ * themselves (sections 4.21 and 4.42). */
+#define IDENTITY_MAP UINT64_C(0xfeffc000)
+#define TSS_ADDRESS (IDENTITY_MAP + 0x1000)
+
+struct kvm_x86 *kvm_x86_of(const struct kvm_vm *vm)
+{
+    return vm->arch;
+}
+
+bool kvm_arch_vm_init(struct kvm_vm *vm, struct vemu_error **errp)
+{
+    uint64_t identity = IDENTITY_MAP;
+
+    vm->arch = calloc(1, sizeof(struct kvm_x86));
+    if (!vm->arch)
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
+    if (kvm_extension(vm, KVM_CAP_SET_IDENTITY_MAP_ADDR))
+        kvm_ioctl(vm, vm->fd, KVM_SET_IDENTITY_MAP_ADDR, (uintptr_t)&identity);
+    if (kvm_extension(vm, KVM_CAP_SET_TSS_ADDR))
+        kvm_ioctl(vm, vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS);
+    vm->has_events = kvm_extension(vm, KVM_CAP_VCPU_EVENTS);
+    vm->has_debugregs = kvm_extension(vm, KVM_CAP_DEBUGREGS);
+    vm->has_xsave = kvm_extension(vm, KVM_CAP_XSAVE);
+    vm->has_xcrs = kvm_extension(vm, KVM_CAP_XCRS);
+    vm->has_tsc_control = kvm_extension(vm, KVM_CAP_TSC_CONTROL);
+    vm->has_tsc_khz = kvm_extension(vm, KVM_CAP_GET_TSC_KHZ);
+    vm->has_nmi = kvm_extension(vm, KVM_CAP_USER_NMI);
+    if (!vm->has_events)
+        log_msg(&vm->m->log, LOG_WARN,
+                "kvm: this kernel lacks KVM_CAP_VCPU_EVENTS: a machine that is paused may lose an "
+                "event that is being delivered");
+    kvm_x86_list_msrs(vm);
+    return kvm_x86_cpuid_read(vm, errp);
+}
+
+void kvm_arch_vm_destroy(struct kvm_vm *vm)
+{
+    struct kvm_x86 *x = vm->arch;
+
+    free(x->supported);
+    free(x);
+    vm->arch = NULL;
+}
+
+bool kvm_arch_vcpu_init(struct kvm_cpu *k, struct vemu_error **errp)
+{
+    struct x86_regs *r = aligned_alloc(64, (sizeof *r + 63) / 64 * 64);
+
+    if (!r)
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "vCPU %u: out of memory", k->cpu->index);
+    *r = (struct x86_regs){0};
+    k->cpu->regs = r;
+    return kvm_x86_cpuid_write(k, errp);
+}
+
+void kvm_arch_vcpu_destroy(struct kvm_cpu *k)
+{
+    free(k->cpu->regs);
+    k->cpu->regs = NULL;
+}
+
+bool kvm_arch_get(struct kvm_cpu *k)
+{
+    struct x86_regs *r = k->cpu->regs;
+
+    r->halted = k->halted;
+    return kvm_x86_get_general(k, r) && kvm_x86_get_fpu(k, r) && kvm_x86_get_msrs(k, r) &&
+           kvm_x86_get_events(k, r);
+}
+
+/* General registers first: the kernel looks at MSRs and events by the mode that they make. */
+bool kvm_arch_put(struct kvm_cpu *k)
+{
+    struct x86_regs *r = k->cpu->regs;
+
+    k->halted = r->halted;
+    return kvm_x86_put_general(k, r) && kvm_x86_put_fpu(k, r) && kvm_x86_put_msrs(k, r) &&
+           kvm_x86_put_events(k, r);
+}

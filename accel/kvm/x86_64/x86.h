@@ -1,0 +1,44 @@
+/* KVM on x86 hosts: what its files share, and what the accelerator's table takes from them. */
+#ifndef ACCEL_KVM_X86_64_X86_H
+#define ACCEL_KVM_X86_64_X86_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct kvm_cpu;
+struct kvm_vm;
+struct vemu_error;
+struct vemu_machine;
+struct x86_cpu_model;
+struct x86_regs;
+
+enum { KVM_X86_MSRS_MAX = 64, KVM_X86_CPUID_MAX = 128 };
+
+/* Per machine. */
+struct kvm_x86 {
+    struct kvm_cpuid2 *supported; /* KVM_GET_SUPPORTED_CPUID */
+    uint32_t msrs[KVM_X86_MSRS_MAX];
+    unsigned msr_count;   /* those of our list that this kernel saves (section 4.3) */
+    uint32_t pkru_offset; /* in the XSAVE area; 0: there is none */
+};
+
+struct kvm_x86 *kvm_x86_of(const struct kvm_vm *vm);
+
+/* cpuid.c: features come from KVM_GET_SUPPORTED_CPUID alone. */
+bool kvm_x86_cpuid_read(struct kvm_vm *vm, struct vemu_error **errp);
+void kvm_x86_features(struct vemu_machine *m, uint32_t *words);
+bool kvm_x86_model(struct vemu_machine *m, struct x86_cpu_model *model, struct vemu_error **errp);
+bool kvm_x86_cpuid_write(struct kvm_cpu *k, struct vemu_error **errp);
+
+/* One piece of the state each, both ways; false: the kernel refused. */
+bool kvm_x86_get_general(struct kvm_cpu *k, struct x86_regs *r);
+bool kvm_x86_put_general(struct kvm_cpu *k, const struct x86_regs *r);
+bool kvm_x86_get_fpu(struct kvm_cpu *k, struct x86_regs *r);
+bool kvm_x86_put_fpu(struct kvm_cpu *k, const struct x86_regs *r);
+void kvm_x86_list_msrs(struct kvm_vm *vm);
+bool kvm_x86_get_msrs(struct kvm_cpu *k, struct x86_regs *r);
+bool kvm_x86_put_msrs(struct kvm_cpu *k, const struct x86_regs *r);
+bool kvm_x86_get_events(struct kvm_cpu *k, struct x86_regs *r);
+bool kvm_x86_put_events(struct kvm_cpu *k, struct x86_regs *r);
+
+#endif
