@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <config.h>
+#include "accel/kvm/kvm.h"
 #include "accel/qtest/qtest.h"
 #include "core/chardev/chardev.h"
 #include "core/cpu/cpu.h"
@@ -39,6 +41,15 @@ static bool build_accel(struct lib_machine *lm, struct vemu_error **errp)
         m->accel = NULL;
         return false;
     }
+#if CONFIG_HOST_X86_64
+    if (m->accel == kvm_accel()) {
+        list_for_each(opt, &lm->accel_node->children, struct config_node, sibling)
+        {
+            if (strcmp(opt->key, "accel") != 0 && !kvm_set_option(m, opt->key, opt->value, errp))
+                return false;
+        }
+    }
+#endif
     /* What follows is about translating. */
     if (m->accel != tcg_accel())
         return true;

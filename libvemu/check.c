@@ -5,6 +5,9 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include <config.h>
+#include "accel/kvm/host.h"
+#include "accel/kvm/kvm.h"
 #include "accel/qtest/qtest.h"
 #include "core/cpu/cpu.h"
 #include "core/device/prop.h"
@@ -169,9 +172,40 @@ static bool check_qtest(struct lib_machine *lm, const struct config_node *node,
                      config_origin(lm->config, "icount"));
 }
 
+#if CONFIG_HOST_X86_64
+/* KVM on this host. *usable: is it there? If not, and nothing else is asked for, that is the error;
+ * its options are wrong in any case. */
+static bool check_kvm(struct lib_machine *lm, const struct config_node *node, bool *usable,
+                      struct vemu_error **errp)
+{
+    list_for_each(opt, &node->children, struct config_node, sibling)
+    {
+        if (strcmp(opt->key, "accel") != 0 && !kvm_set_option(NULL, opt->key, opt->value, errp))
+            return false;
+    }
+    if (config_find(lm->config, "icount"))
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: instructions can be counted with -accel tcg alone",
+                         config_origin(lm->config, "icount"));
+    *usable = kvm_probe(kvm_linux_host(), errp);
+    return true;
+}
+#else
+static bool check_kvm(struct lib_machine *lm, const struct config_node *node, bool *usable,
+                      struct vemu_error **errp)
+{
+    (void)lm;
+    *usable = false;
+    return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                     "%s: kvm runs guests of the host's own architecture, and there are x86 guests "
+                     "only; use tcg",
+                     node->origin);
+}
+#endif
+
 static bool check_accel(struct lib_machine *lm, struct vemu_error **errp)
 {
-    bool skipped = false;
+    struct vemu_error *missing = NULL; /* why kvm, asked for first, is not used */
 
     lm->accel = tcg_accel();
     config_for_each(node, lm->config, "accel")
@@ -179,24 +213,40 @@ static bool check_accel(struct lib_machine *lm, struct vemu_error **errp)
         const char *name = config_child_value(node, "accel");
         if (name && strcmp(name, "tcg") == 0) {
             lm->accel_node = node;
-            if (skipped)
-                log_msg(&lm->m.log, LOG_WARN,
-                        "the kvm accelerator is not available yet: using tcg instead");
+            if (missing)
+                log_msg(&lm->m.log, LOG_WARN, "%s; using tcg", vemu_error_message(missing));
+            vemu_error_free(missing);
             return true;
         }
-        if (name && strcmp(name, "qtest") == 0)
+        if (name && strcmp(name, "qtest") == 0) {
+            vemu_error_free(missing);
             return check_qtest(lm, node, errp);
-        if (!name || strcmp(name, "kvm") != 0)
-            return error_set(errp, VEMU_ERROR_INVALID,
-                             "%s: '%.*s' is not an accelerator; use tcg, or qtest for device tests",
-                             node->origin, QUOTE_MAX, name ? name : "");
-        skipped = true;
+        }
+        if (!name || strcmp(name, "kvm") != 0) {
+            vemu_error_free(missing);
+            return error_set(
+                errp, VEMU_ERROR_INVALID,
+                "%s: '%.*s' is not an accelerator; use tcg, kvm, or qtest for device tests",
+                node->origin, QUOTE_MAX, name ? name : "");
+        }
+        bool usable = false;
+        if (missing)
+            continue;
+        if (!check_kvm(lm, node, &usable, &missing))
+            break;
+        if (usable) {
+            lm->accel = kvm_accel();
+            lm->accel_node = node;
+            return true;
+        }
     }
-    if (skipped)
-        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                         "%s: the kvm accelerator is not available yet; use tcg",
-                         config_origin(lm->config, "accel"));
-    return true;
+    if (!missing)
+        return true;
+    if (errp)
+        *errp = missing;
+    else
+        vemu_error_free(missing);
+    return false;
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */

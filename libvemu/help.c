@@ -164,6 +164,8 @@ static const char *const accel_rows[][2] = {
     {"  jit-cache=off|ro|rw", "use what was translated before; rw: and save what was not"},
     {"  jit-cache-dir=DIR", "where it is saved"},
     {"  perfmap=on|off", "name translated code for perf in /tmp/perf-PID.map"},
+    {"kvm", "the host's processor runs the guest; kvm:tcg (-machine accel=) translates without it"},
+    {"  kick-signal=N", "the real-time signal that gets its threads out of the kernel"},
     {"qtest", "runs nothing and steps the clock: for device tests, with -qtest"},
 };
 static const char *const chardev_rows[][2] = {

@@ -344,9 +344,10 @@ static bool check_cpu(const char *origin, const char *text, struct opts *props,
 {
     (void)props;
     return strncmp(text, "host", 4) != 0 || (text[4] && text[4] != ',') ||
-           error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                     "%s: 'host' needs the kvm accelerator, which is not available yet; use max",
-                     origin);
+           error_set(
+               errp, VEMU_ERROR_UNSUPPORTED,
+               "%s: 'host' is not available yet; with -accel kvm, max is all that the host offers",
+               origin);
 }
 
 static bool check_gdb(const char *origin, const char *text, struct opts *props,

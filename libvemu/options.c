@@ -168,7 +168,7 @@ const struct option_missing option_missing_table[] = {
      "use -display vnc"},
     {"soundhw", "there is no sound so far"},
     {"watchdog|watchdog-action", "there is no watchdog so far"},
-    {"enable-kvm", "the kvm accelerator comes later; use -accel tcg"},
+    {"enable-kvm", "use -accel kvm"},
     {"singlestep|one-insn-per-tb|tb-size", "see -accel tcg,one-insn= and tb-size="},
     {"incoming|loadvm|only-migratable|dump-vmstate",
      "a program saves and loads a machine through libvemu"},

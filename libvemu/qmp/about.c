@@ -55,8 +55,11 @@ QMP_COMMAND(qmp_query_uuid)
 
 QMP_COMMAND(qmp_query_kvm)
 {
-    (void)opaque, (void)args, (void)err;
-    return json_pack("{s:b,s:b}", "enabled", 0, "present", 0);
+    const struct lib_machine *lm = opaque;
+    bool enabled = strcmp(lm->accel->name, "kvm") == 0;
+
+    (void)args, (void)err;
+    return json_pack("{s:b,s:b}", "enabled", enabled, "present", enabled);
 }
 
 QMP_COMMAND(qmp_query_accelerators)

@@ -12,7 +12,7 @@ TESTS_boot += $(srcdir)/tests/boot/quickstart.sh
 TESTS_boot += $(srcdir)/tests/boot/disks.sh tests/boot/saved_state
 TESTS_boot += $(srcdir)/tests/boot/firmware.sh $(srcdir)/tests/boot/boot_order.sh
 TESTS_boot += tests/boot/screen $(srcdir)/tests/boot/networks.sh $(srcdir)/tests/boot/hotplug.sh
-TESTS_boot += $(srcdir)/tests/boot/ide.sh $(srcdir)/tests/boot/virtio.sh
+TESTS_boot += $(srcdir)/tests/boot/kvm.sh $(srcdir)/tests/boot/ide.sh $(srcdir)/tests/boot/virtio.sh
 TESTS_boot += $(srcdir)/tests/boot/links.sh $(srcdir)/tests/boot/balloon.sh $(srcdir)/tests/boot/media.sh
 ifeq ($(HOST_ARCH),x86_64)
 TESTS_boot += tests/boot/gpu_pictures

@@ -112,7 +112,10 @@ refuses 'an unknown accelerator' "-accel: 'tgc' is not an accelerator; use tcg, 
     "$system" -kernel text -accel tgc
 refuses 'an unknown accelerator option' '-accel tcg: unknown option *' \
     "$system" -kernel text -accel tcg,speed=11
-refuses 'kvm' '-accel: the kvm accelerator is not available yet; use tcg' "$system" -kernel text -accel kvm
+refuses 'an unknown option of kvm' "-accel kvm: no option 'speed'; there is kick-signal" \
+    "$system" -kernel text -accel kvm,speed=11
+refuses 'a signal that kvm cannot use' "-accel kvm: kick-signal='9' should be a real-time signal, *" \
+    "$system" -kernel text -accel kvm,kick-signal=9
 refuses 'an unknown log item' "-d: log item 'foo' is not known: *" "$system" -kernel text -d foo
 refuses 'a log file that cannot be' "-D: cannot write 'no/file': No such file or directory" \
     "$system" -kernel text -d int -D no/file

@@ -6,7 +6,7 @@
 
 bool gpu_start(struct vt *t)
 {
-    return vt_start(t, VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(1), 2, true);
+    return vt_start(t, VIRTIO_BIT(VIRTIO_F_VERSION_1), 2, true);
 }
 
 static void header(struct vt *t, uint32_t type, unsigned count, va_list ap)

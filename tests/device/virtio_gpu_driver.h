@@ -18,7 +18,7 @@ enum {
     GPU_ERR_PARAMETER = 0x1205,
 };
 
-/* Both queues, with EDID. */
+/* Both queues. */
 bool gpu_start(struct vt *t);
 /* A header of that type, no fence, and `count` words (uint32_t) behind it, at GPU_COMMAND. */
 void gpu_header(struct vt *t, uint32_t type, unsigned count, ...);

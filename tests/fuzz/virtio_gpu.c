@@ -1,8 +1,6 @@
-/* A hostile driver, and a viewer that resizes and looks, against virtio-gpu with three outputs
- * (first byte even) or virtio-vga (odd). */
+/* A hostile driver, and a viewer that resizes and looks, against virtio-gpu with three outputs. */
 #include "core/display/display.h"
 #include "hw/display/virtio_gpu.h"
-#include "hw/display/virtio_vga.h"
 #include "tests/fuzz/virtio.h"
 
 enum { CONTROL, CURSOR, QUEUES };
@@ -11,7 +9,6 @@ enum { HEADER = 24, ENTRIES_MOST = 200 };
 
 struct target {
     struct fuzz_virtio v;
-    bool vga;
     struct display_watcher watcher;
 };
 
@@ -20,27 +17,6 @@ static void ignore(struct display_watcher *w)
     (void)w;
 }
 static const struct display_watcher_ops watcher_ops = {.ready = ignore, .gone = ignore};
-
-/* virtio's registers of virtio-vga are in the middle of BAR 2. */
-enum { VGA_MEMORY = 0xd0000000, VGA_REGISTERS = FV_MODERN - 0x4000, VGA_MSIX = 0xe0010000 };
-static const struct fuzz_window vga_windows[] = {{false, FV_MODERN, 0x4000},
-                                                 {false, VGA_REGISTERS, 0x1000},
-                                                 {false, VGA_MEMORY, 0x10000},
-                                                 {true, VGA_PORT_BASE, VGA_PORTS},
-                                                 {true, 0x1ce, 4},
-                                                 {false, VGA_MSIX, 0x1000}};
-
-static void place(struct target *t)
-{
-    fv_place(&t->v);
-    if (!t->vga)
-        return;
-    machine_lock(&t->v.f.m);
-    pci_config_write(t->v.f.pci, PCI_BASE_ADDRESS_0, VGA_MEMORY, 4);
-    pci_config_write(t->v.f.pci, PCI_BASE_ADDRESS_0 + 8, (uint32_t)VGA_REGISTERS, 4);
-    pci_config_write(t->v.f.pci, PCI_BASE_ADDRESS_0 + 16, VGA_MSIX, 4);
-    machine_unlock(&t->v.f.m);
-}
 
 /* Mostly what a driver might say, sometimes anything. */
 static uint32_t number(struct fuzz_input *in)
@@ -202,10 +178,8 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
     struct target *t = (struct target *)f;
     unsigned op = (unsigned)fuzz_take(in, 1), arg = op >> 4;
 
-    if (fv_own(&t->v, in, op & 15, arg % QUEUES)) {
-        place(t);
+    if (fv_own(&t->v, in, op & 15, arg % QUEUES))
         return;
-    }
     if ((op & 15) < ARRAY_SIZE(operations)) {
         operations[op & 15](t, in);
     } else if ((op & 15) == 13) {
@@ -214,7 +188,7 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
         machine_lock(&f->m);
         machine_reset(&f->m, NULL);
         machine_unlock(&f->m);
-        place(t);
+        fv_place(&t->v);
     } else {
         fv_put(&t->v, FV_MODERN + 0x2000 + (arg & 7), fuzz_take(in, 1), 1 + (arg & 8) / 8 * 3);
     }
@@ -223,8 +197,6 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const props[] = {"max_outputs", "3", "max_hostmem", "8M", NULL};
-    static const char *const vga_props[] = {"romfile",     "",   "vgamem_mb", "1",
-                                            "max_hostmem", "8M", NULL};
     struct fuzz_input in = {data, size, 0};
     struct target t;
 
@@ -234,15 +206,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     machine_lock(&t.v.f.m);
     pci_bus_set_msi(t.v.f.bus, fv_swallow_msi, NULL);
     t.v.queues = QUEUES;
-    t.vga = fuzz_take(&in, 1) & 1;
-    t.v.dev = t.vga ? &fuzz_plug_with(&t.v.f, &virtio_vga_class.device, vga_props)->dev
-                    : &fuzz_plug_with(&t.v.f, &virtio_gpu_pci_class.device, props)->dev;
+    t.v.dev = &fuzz_plug_with(&t.v.f, &virtio_gpu_pci_class.device, props)->dev;
     machine_reset(&t.v.f.m, NULL);
     machine_unlock(&t.v.f.m);
-    place(&t);
+    fv_place(&t.v);
     fv_start(&t.v, 2, 0);
-    t.v.f.windows = t.vga ? vga_windows : fv_windows;
-    t.v.f.window_count = t.vga ? ARRAY_SIZE(vga_windows) : ARRAY_SIZE(fv_windows);
+    t.v.f.windows = fv_windows;
+    t.v.f.window_count = ARRAY_SIZE(fv_windows);
     t.v.f.own = own;
     fuzz_run(&t.v.f, &in);
     machine_lock(&t.v.f.m);

@@ -227,14 +227,13 @@ Test(config, mistakes_name_option_value_and_what_would_be_right)
         {"-blockdev '{\"driver\":}'", "-blockdev: in '{\"driver\":}' a value is expected at '}'"},
         {"-device '{\"driver\":\"x\",\"a\":[1,2}'",
          "-device: in '{\"driver\":\"x\",\"a\":[1,2}' ',' or ']' is expected at '}'"},
-        {"-enable-kvm",
-         "-enable-kvm is not available yet: the kvm accelerator comes later; use -accel tcg"},
+        {"-enable-kvm", "-enable-kvm is not available yet: use -accel kvm"},
         {"-display sdl", "-display 'sdl' is not available; use none or vnc"},
         {"-vnc 127.0.0.1:0,share=all",
          "-vnc: share 'all': want allow-exclusive, force-shared or ignore"},
         {"-vnc to=5", "-vnc needs an address first: HOST:N, unix:PATH, fd:N or none"},
         {"-cpu host",
-         "-cpu: 'host' needs the kvm accelerator, which is not available yet; use max"},
+         "-cpu: 'host' is not available yet; with -accel kvm, max is all that the host offers"},
         {"-gdb tcp:1", "-gdb: 'tcp:1' is not a place to wait for gdb; use tcp:HOST:PORT, such as "
                        "tcp::1234, or unix:PATH"},
         {"-gdb tcp::65536", "-gdb: 'tcp::65536' is not a place to wait for gdb; use "
