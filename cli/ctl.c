@@ -224,10 +224,10 @@ int cli_ctl(int argc, const char *const *argv)
     while (i < COMMANDS && strcmp(commands[i].name, word) != 0)
         i++;
     if (i == COMMANDS)
-        return cli_fail(
-            "'%s' is not a command of ctl; there are status, stop, cont, reset, "
-            "powerdown, quit, disk, net, eject, change, screenshot, screen-text, type, send-key and qmp",
-            word);
+        return cli_fail("'%s' is not a command of ctl; there are status, stop, cont, reset, "
+                        "powerdown, quit, disk, net, eject, change, screenshot, screen-text, type, "
+                        "send-key and qmp",
+                        word);
     if (argc - 2 < commands[i].least || argc - 2 > commands[i].most)
         return cli_fail("use it as: vemu ctl %s %s", name, commands[i].usage);
     if (strchr(name, '/')) {

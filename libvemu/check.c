@@ -173,10 +173,10 @@ static bool check_qtest(struct lib_machine *lm, const struct config_node *node,
 }
 
 #if CONFIG_HOST_X86_64
-/* KVM on this host. *usable: is it there? If not, and nothing else is asked for, that is the error;
- * its options are wrong in any case. */
-static bool check_kvm(struct lib_machine *lm, const struct config_node *node, bool *usable,
-                      struct vemu_error **errp)
+/* KVM on this host: *found is its accelerator, or NULL. If not, and nothing else is asked for, that
+ * is the error; its options are wrong in any case. */
+static bool check_kvm(struct lib_machine *lm, const struct config_node *node,
+                      const struct accel **found, struct vemu_error **errp)
 {
     list_for_each(opt, &node->children, struct config_node, sibling)
     {
@@ -187,19 +187,20 @@ static bool check_kvm(struct lib_machine *lm, const struct config_node *node, bo
         return error_set(errp, VEMU_ERROR_INVALID,
                          "%s: instructions can be counted with -accel tcg alone",
                          config_origin(lm->config, "icount"));
-    *usable = kvm_probe(kvm_linux_host(), errp);
+    *found = kvm_probe(kvm_linux_host(), errp) ? kvm_accel() : NULL;
     return true;
 }
 #else
-static bool check_kvm(struct lib_machine *lm, const struct config_node *node, bool *usable,
-                      struct vemu_error **errp)
+static bool check_kvm(struct lib_machine *lm, const struct config_node *node,
+                      const struct accel **found, struct vemu_error **errp)
 {
     (void)lm;
-    *usable = false;
-    return error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                     "%s: kvm runs guests of the host's own architecture, and there are x86 guests "
-                     "only; use tcg",
-                     node->origin);
+    *found = NULL;
+    error_set(errp, VEMU_ERROR_UNSUPPORTED,
+              "%s: kvm runs guests of the host's own architecture, and there are x86 guests only; "
+              "use tcg",
+              node->origin);
+    return true;
 }
 #endif
 
@@ -229,13 +230,13 @@ static bool check_accel(struct lib_machine *lm, struct vemu_error **errp)
                 "%s: '%.*s' is not an accelerator; use tcg, kvm, or qtest for device tests",
                 node->origin, QUOTE_MAX, name ? name : "");
         }
-        bool usable = false;
+        const struct accel *kvm = NULL;
         if (missing)
             continue;
-        if (!check_kvm(lm, node, &usable, &missing))
+        if (!check_kvm(lm, node, &kvm, &missing))
             break;
-        if (usable) {
-            lm->accel = kvm_accel();
+        if (kvm) {
+            lm->accel = kvm;
             lm->accel_node = node;
             return true;
         }
