@@ -28,7 +28,7 @@ out=$1/$arch
 if [ $refresh = no ] && [ -s "$out/vmlinuz" ] && [ -s "$out/busybox" ] &&
     [ -s "$out/modules/ext4.ko" ] && [ -s "$out/modules/e1000.ko" ] && [ -s "$out/modules/nvme.ko" ] &&
     [ -s "$out/modules/sr_mod.ko" ] && [ -s "$out/modules/virtio-gpu.ko" ] &&
-    [ -s "$out/modules/evdev.ko" ]; then
+    [ -s "$out/modules/usbhid.ko" ] && [ -s "$out/modules/evdev.ko" ]; then
     exit 0
 fi
 mkdir -p "$1"
@@ -74,7 +74,7 @@ for m in virtio virtio_ring virtio_pci virtio_pci_legacy_dev virtio_pci_modern_d
     crc64 crc64-rocksoft crct10dif_common crc-t10dif t10-pi nvme-core nvme rng-core virtio-rng virtio_console virtio_balloon \
     scsi_common scsi_mod libata libahci ahci ata_piix crct10dif_generic crc64_rocksoft_generic sd_mod \
     cdrom sr_mod isofs drm drm_kms_helper drm_shmem_helper virtio_dma_buf virtio-gpu \
-    evdev psmouse virtio_input; do
+    usb-common usbcore xhci-hcd xhci-pci hid usbhid hid-generic evdev psmouse virtio_input; do
     f=$(find "$state/root" -name "$m.ko" | head -n 1)
     if [ -n "$f" ]; then cp "$f" "$new/modules/"; fi
 done

@@ -20,6 +20,8 @@ check-boot check-programs: $(GUESTS)/amd64/initrd-gpu
 endif
 TESTS_boot += $(srcdir)/tests/boot/input.sh
 check-boot check-programs: $(GUESTS)/amd64/initrd-input
+TESTS_boot += tests/boot/usb_input
+check-boot check-programs: $(GUESTS)/amd64/initrd-usb
 TIMEOUT_boot := 600
 check-boot check-programs: guests $(GUESTS)/amd64/initrd-disk $(GUESTS)/amd64/initrd-network $(GUESTS)/amd64/initrd-virtio
 
@@ -59,7 +61,7 @@ tests/boot/drm: $(srcdir)/tests/boot/drm.c
 	@mkdir -p $(@D)
 	$(call say,GUEST,$@)$(GUEST_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static -s -o $@ $<
 
-tests/boot/saved_state tests/boot/screen tests/boot/gpu_pictures: tests/boot/%: obj/tests/boot/%.o $(archives)
+tests/boot/saved_state tests/boot/screen tests/boot/gpu_pictures tests/boot/usb_input: tests/boot/%: obj/tests/boot/%.o $(archives)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -o $@ $(LDFLAGS_ALL) $< -Wl,--start-group $(archives) -Wl,--end-group $(LIBS)
-test_obj += obj/tests/boot/saved_state.o obj/tests/boot/screen.o obj/tests/boot/gpu_pictures.o
+test_obj += obj/tests/boot/saved_state.o obj/tests/boot/screen.o obj/tests/boot/gpu_pictures.o obj/tests/boot/usb_input.o
