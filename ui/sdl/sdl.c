@@ -1,4 +1,5 @@
 /* The thread of the windows: see sdl.h. */
+#include <stddef.h>
 #include "ui/sdl/sdl.h"
 
 #include <config.h>
