@@ -2,14 +2,11 @@
  * A connection that has just come in, until it is known to be a viewer's: browsers are answered
  * here, too (transport/entry.h). The server's lock is held throughout.
  */
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/util/error.h"
-#include "core/util/range.h"
 #include "ui/vnc/internal.h"
 #include "ui/vnc/transport/entry.h"
 
@@ -23,13 +20,10 @@ struct vnc_arrival {
     struct timer deadline;
 };
 
-/* What entries measure their time with. */
-static int64_t monotonic_ns(void)
+/* The clock of the timers is the one that entries measure their time with. */
+static int64_t now_of(const struct vnc_server *s)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+    return clock_now(s->clocks, VCLOCK_HOST);
 }
 
 static void arrival_free(struct vnc_arrival *a)
@@ -47,11 +41,9 @@ static void arrived(struct vnc_arrival *a)
     struct vnc_server *s = a->s;
     bool websocket, secure;
 
-    timer_cancel(&a->deadline);
-    loop_fd_remove(s->loop, a->fd);
     struct vnc_stream *stream = vnc_entry_take(a->entry, &websocket, &secure);
     a->entry = NULL;
-    arrival_free(a);
+    arrival_free(a); /* before the client wants the loop to watch the same descriptor */
     struct vnc_client *c = client_new(s, stream, false, websocket, secure);
     if (!c)
         vnc_stream_close(stream);
@@ -64,7 +56,7 @@ static void step(struct vnc_arrival *a)
     struct vnc_server *s = a->s;
     const struct vnc_stream *stream = vnc_entry_stream(a->entry);
     const char *host = vnc_stream_peer(stream)->host;
-    const int64_t now = monotonic_ns();
+    const int64_t now = now_of(s);
 
     if (s->browser_until > now && strcmp(host, s->browser_host) == 0)
         vnc_entry_expect_browser(a->entry, s->browser_until);
@@ -90,12 +82,8 @@ static void step(struct vnc_arrival *a)
         arrival_free(a);
         return;
     }
-    int64_t left = vnc_entry_deadline(a->entry) - now;
-    timer_set(&a->deadline, clock_now(s->clocks, VCLOCK_HOST) + MAX(left, INT64_C(0)));
-    unsigned events = vnc_entry_events(a->entry);
-    loop_fd_set(s->loop, a->fd,
-                (events & POLLIN ? LOOP_READ : 0) | (events & POLLOUT ? LOOP_WRITE : 0), ready, a,
-                NULL);
+    timer_set(&a->deadline, vnc_entry_deadline(a->entry));
+    loop_fd_set(s->loop, a->fd, loop_events(vnc_entry_events(a->entry)), ready, a, NULL);
 }
 
 static void ready(void *opaque, int fd, unsigned events)
@@ -117,7 +105,7 @@ bool arrival_new(struct vnc_server *s, struct vnc_stream *stream, struct vemu_er
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
     a->s = s;
     a->fd = vnc_stream_fd(stream);
-    a->entry = vnc_entry_new(stream, s->web, false, monotonic_ns(), errp);
+    a->entry = vnc_entry_new(stream, s->web, false, now_of(s), errp);
     if (!a->entry) {
         free(a);
         return false;

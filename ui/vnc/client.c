@@ -1,5 +1,4 @@
 /* A viewer's connection: bytes in and out, its phases' deadlines, its end. See internal.h. */
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,19 +170,15 @@ static bool reading(const struct vnc_client *c)
 
 static void watch(struct vnc_client *c)
 {
-    unsigned wanted, events, bits = 0;
+    unsigned wanted;
 
     if (c->dead)
         return;
     wanted = (reading(c) ? VNC_STREAM_READ : 0) | (c->out_len ? VNC_STREAM_WRITE : 0);
     if (c->auth)
         wanted |= vnc_auth_wants(c->auth);
-    events = vnc_stream_events(c->stream, wanted);
-    if (events & POLLIN)
-        bits |= LOOP_READ;
-    if (events & POLLOUT)
-        bits |= LOOP_WRITE;
-    if (!loop_fd_set(c->s->loop, c->fd, bits, client_ready, c, NULL))
+    if (!loop_fd_set(c->s->loop, c->fd, loop_events(vnc_stream_events(c->stream, wanted)),
+                     client_ready, c, NULL))
         client_drop(c, "it cannot be waited for");
 }
 

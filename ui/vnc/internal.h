@@ -6,6 +6,7 @@
 #define UI_VNC_INTERNAL_H
 
 #include <pixman.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -258,6 +259,12 @@ struct vnc_server {
     bool machine_has_text;
     struct codec *codec; /* of the extended clipboard; NULL: not used yet */
 };
+
+/* What a stream or an entry wants to be polled for, in the loop's bits. */
+static inline unsigned loop_events(unsigned poll_events)
+{
+    return (poll_events & POLLIN ? LOOP_READ : 0) | (poll_events & POLLOUT ? LOOP_WRITE : 0);
+}
 
 /* ---- client.c -------------------------------------------------------------------------------- */
 
