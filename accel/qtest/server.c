@@ -9,17 +9,13 @@
 #include "core/chardev/chardev.h"
 #include "core/device/irq_tap.h"
 #include "core/device/machine.h"
+#include "core/util/buffer.h"
 #include "core/util/error.h"
 #include "core/util/hex.h"
 #include "core/util/range.h"
 #include "core/util/size.h"
 
 enum { WORDS_MAX = 5, OUTPUT_PAUSE = 64 << 10, OUTPUT_MOST = 8 << 20 };
-
-struct buffer {
-    char *data;
-    size_t len, room;
-};
 
 /* The machine lock guards all of it. */
 struct qtest_server {
@@ -33,34 +29,10 @@ struct qtest_server {
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
-static bool append(struct buffer *b, const void *data, size_t len)
-{
-    if (b->len + len > b->room) {
-        size_t room = b->room ? b->room : 4096;
-        char *bigger;
-        while (room < b->len + len)
-            room *= 2;
-        bigger = realloc(b->data, room);
-        if (!bigger)
-            return false;
-        b->data = bigger;
-        b->room = room;
-    }
-    memcpy(b->data + b->len, data, len);
-    b->len += len;
-    return true;
-}
-
-static void drop(struct buffer *b, size_t len)
-{
-    b->len -= len;
-    memmove(b->data, b->data + len, b->len);
-}
-
 static void flush(struct qtest_server *s)
 {
     if (s->out.len)
-        drop(&s->out, chardev_write(s->chr, (const uint8_t *)s->out.data, s->out.len));
+        buffer_consume(&s->out, chardev_write(s->chr, s->out.data, s->out.len));
     if (s->out.len < OUTPUT_PAUSE && s->in.len)
         s->work = true;
 }
@@ -69,7 +41,7 @@ static void flush(struct qtest_server *s)
 static void put(struct qtest_server *s, const void *data, size_t len)
 {
     if (s->connected && len <= OUTPUT_MOST - s->out.len)
-        append(&s->out, data, len);
+        buffer_put(&s->out, data, len);
 }
 
 static void say(struct qtest_server *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -417,15 +389,15 @@ static void run_line(struct qtest_server *s, char *line)
 /* The first line of the input, cut out of it; NULL: none yet. Freed by the caller. */
 static char *take_line(struct qtest_server *s)
 {
-    char *end =
+    const uint8_t *end =
         s->in.len > s->looked ? memchr(s->in.data + s->looked, '\n', s->in.len - s->looked) : NULL;
     char *line;
 
     s->looked = s->in.len;
     if (!end)
         return NULL;
-    line = strndup(s->in.data, (size_t)(end - s->in.data));
-    drop(&s->in, (size_t)(end - s->in.data) + 1);
+    line = strndup((const char *)s->in.data, (size_t)(end - s->in.data));
+    buffer_consume(&s->in, (size_t)(end - s->in.data) + 1);
     s->looked = 0;
     return line;
 }
@@ -442,7 +414,8 @@ void qtest_server_process(struct qtest_server *s)
         run_line(s, line);
         flush(s);
     } else if (s->in.len >= QTEST_LINE_MAX) {
-        s->in.len = s->looked = 0;
+        buffer_clear(&s->in);
+        s->looked = 0;
         say(s, "FAIL the line is too long\n");
     }
     if (line && s->in.len) { /* what the command caused elsewhere comes first */
@@ -472,7 +445,7 @@ static void receive(void *opaque, const uint8_t *data, size_t len)
 {
     struct qtest_server *s = opaque;
 
-    append(&s->in, data, MIN(len, can_receive(s)));
+    buffer_put(&s->in, data, MIN(len, can_receive(s)));
     s->work = true;
 }
 
@@ -489,7 +462,9 @@ static void event(void *opaque, enum chardev_event what)
     if (what == CHARDEV_BREAK)
         return;
     s->connected = what == CHARDEV_OPENED;
-    s->in.len = s->out.len = s->looked = 0;
+    buffer_clear(&s->in);
+    buffer_clear(&s->out);
+    s->looked = 0;
     s->watched = NULL;
 }
 
@@ -512,6 +487,8 @@ struct qtest_server *qtest_server_new(struct vemu_machine *m, struct chardev *ch
     }
     s->m = m;
     s->chr = chr;
+    s->in.limit = QTEST_LINE_MAX;
+    s->out.limit = OUTPUT_MOST;
     machine_lock(m);
     ok = chardev_attach(chr, &frontend, s, errp);
     machine_unlock(m);
@@ -531,7 +508,7 @@ void qtest_server_free(struct qtest_server *s)
     if (s->m->irq_taps)
         s->m->irq_taps->moved = NULL;
     machine_unlock(s->m);
-    free(s->in.data);
-    free(s->out.data);
+    buffer_free(&s->in);
+    buffer_free(&s->out);
     free(s);
 }
