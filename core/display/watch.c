@@ -2,6 +2,7 @@
 #include "core/display/internal.h"
 
 #include "core/device/machine.h"
+#include "core/display/region.h"
 
 static int64_t now(const struct display *d)
 {
@@ -23,21 +24,6 @@ static void region_set(pixman_region32_t *r, uint32_t width, uint32_t height)
     pixman_region32_init_rect(r, 0, 0, width, height);
 }
 
-/* Region and rectangle become one; when memory is short, or the region is in too many pieces, what
- * is around them. */
-static void region_add(pixman_region32_t *r, int x, int y, unsigned width, unsigned height)
-{
-    pixman_box32_t around = *pixman_region32_extents(r);
-    if (pixman_region32_union_rect(r, r, x, y, width, height) &&
-        pixman_region32_n_rects(r) <= DISPLAY_DAMAGE_RECTS)
-        return;
-    int right = MAX(around.x2, x + (int)width), bottom = MAX(around.y2, y + (int)height);
-    bool empty = around.x1 >= around.x2;
-    int left = empty ? x : MIN(around.x1, x), top = empty ? y : MIN(around.y1, y);
-    pixman_region32_fini(r);
-    pixman_region32_init_rect(r, left, top, (unsigned)(right - left), (unsigned)(bottom - top));
-}
-
 void display_damage(struct display *d, uint32_t x, uint32_t y, uint32_t width, uint32_t height)
 {
     uint32_t right = display_width(d), bottom = display_height(d);
@@ -46,7 +32,7 @@ void display_damage(struct display *d, uint32_t x, uint32_t y, uint32_t width, u
     width = MIN(width, right - x);
     height = MIN(height, bottom - y);
     list_for_each(w, &d->watchers, struct display_watcher, node)
-        region_add(&w->damage, (int)x, (int)y, width, height);
+        display_region_add(&w->damage, (int)x, (int)y, width, height, DISPLAY_DAMAGE_RECTS);
     display_news_came(d);
 }
 

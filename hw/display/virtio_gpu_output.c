@@ -2,6 +2,7 @@
 #include "hw/display/virtio_gpu_internal.h"
 
 #include <stdlib.h>
+#include "core/display/region.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
 
@@ -189,13 +190,8 @@ static void flush(struct gpu_output *o, const struct display_rect *rect)
 
     if (x1 >= x2 || y1 >= y2)
         return;
-    if (!pixman_region32_union_rect(&o->dirty, &o->dirty, (int)x1, (int)y1, (unsigned)(x2 - x1),
-                                    (unsigned)(y2 - y1)))
-        set_dirty(o); /* memory is short */
-    if (pixman_region32_n_rects(&o->dirty) > DIRTY_RECTS) {
-        pixman_box32_t around = *pixman_region32_extents(&o->dirty);
-        pixman_region32_reset(&o->dirty, &around);
-    }
+    display_region_add(&o->dirty, (int)x1, (int)y1, (unsigned)(x2 - x1), (unsigned)(y2 - y1),
+                       DIRTY_RECTS);
     if (idle)
         display_hurry(o->display);
 }
