@@ -41,7 +41,7 @@ struct kvm_vm {
 
     /* what this kernel has */
     bool has_readonly, has_immediate_exit, has_events, has_debugregs, has_xsave, has_xcrs,
-        has_tsc_control, has_tsc_khz, has_nmi, has_guest_debug;
+        has_tsc_khz, has_nmi, has_guest_debug;
     uint32_t max_slots;
 
     /* guarded by the machine lock */

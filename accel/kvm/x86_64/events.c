@@ -15,7 +15,7 @@
 #include "core/util/log.h"
 #include "core/util/range.h"
 
-enum { MSR_APIC_BASE = 0x1b, EXTERNAL_FIRST = 32 };
+enum { EXTERNAL_FIRST = 32 };
 
 /* ---- both ways ------------------------------------------------------------------------------- */
 

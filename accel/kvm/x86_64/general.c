@@ -24,8 +24,6 @@
     X(X86_R14, r14)                                                                                \
     X(X86_R15, r15)
 
-enum { MSR_APIC_BASE = 0x1b };
-
 static void get_segment(struct x86_segment *s, const struct kvm_segment *k)
 {
     s->base = k->base;

@@ -31,7 +31,6 @@ bool kvm_arch_vm_init(struct kvm_vm *vm, struct vemu_error **errp)
     vm->has_debugregs = kvm_extension(vm, KVM_CAP_DEBUGREGS);
     vm->has_xsave = kvm_extension(vm, KVM_CAP_XSAVE);
     vm->has_xcrs = kvm_extension(vm, KVM_CAP_XCRS);
-    vm->has_tsc_control = kvm_extension(vm, KVM_CAP_TSC_CONTROL);
     vm->has_tsc_khz = kvm_extension(vm, KVM_CAP_GET_TSC_KHZ);
     vm->has_nmi = kvm_extension(vm, KVM_CAP_USER_NMI);
     if (!vm->has_events)

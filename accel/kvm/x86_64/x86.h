@@ -12,6 +12,7 @@ struct vemu_machine;
 struct x86_cpu_model;
 struct x86_regs;
 
+enum { MSR_APIC_BASE = 0x1b }; /* SDM vol. 4 */
 enum { KVM_X86_MSRS_MAX = 64, KVM_X86_CPUID_MAX = 128 };
 
 /* Per machine. */
