@@ -13,6 +13,7 @@
 #include <vemu/vemu.h>
 #include "core/device/machine.h"
 #include "core/display/display.h"
+#include "tests/boot/guest.h"
 
 static int count, failed;
 static const char *options, *guests;
@@ -27,44 +28,22 @@ static bool tap(bool ok, const char *what)
 
 /* ---- the guest ------------------------------------------------------------------------------- */
 
-static char text[1 << 16], line[256]; /* the last line that was waited for */
-static size_t have, seen;
+static char line[256]; /* the last one that was waited for */
 
 /* Reads the console until `wanted` was seen, and to the end of that line. */
 static bool until(struct vemu_machine *m, const char *wanted, int seconds)
 {
-    memmove(text, text + seen, have - seen + 1);
-    have -= seen;
-    seen = 0;
-    for (int tries = 0; tries < seconds * 10; tries++) {
-        const char *at = strstr(text, wanted), *end = at ? strchr(at, '\n') : NULL;
+    const char *at = guest_find(m, wanted, true, seconds);
 
-        if (end) {
-            seen = (size_t)(end - text) + 1;
-            snprintf(line, sizeof line, "%.*s", (int)(end - at), at);
-            return true;
-        }
-        if (have == sizeof text - 1)
-            have = 0;
-        have += vemu_console_read(m, NULL, text + have, sizeof text - 1 - have, 100);
-        text[have] = 0;
-    }
-    printf("# no \"%s\" within %d s after: %s\n", wanted, seconds,
-           have > 200 ? text + have - 200 : text);
-    return false;
+    if (at)
+        snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\n"), at);
+    return at != NULL;
 }
 
 /* Types a line; the answer is one that has `wanted` in it. */
 static bool ask(struct vemu_machine *m, const char *what, const char *wanted)
 {
-    size_t len = strlen(what), done = 0;
-
-    for (int tries = 0; done < len && tries < 100; tries++) {
-        done += vemu_console_write(m, NULL, what + done, len - done);
-        if (done < len)
-            usleep(10000);
-    }
-    return done == len && until(m, wanted, 60);
+    return guest_type(m, what) && until(m, wanted, 60);
 }
 
 /* Output n gets a picture of that size, once the driver has heard of it. */
@@ -88,27 +67,7 @@ static bool mode(struct vemu_machine *m, unsigned n, uint32_t width, uint32_t he
 
 static struct vemu_machine *machine(void)
 {
-    struct vemu_config *cfg = vemu_config_new();
-    struct vemu_error *err = NULL;
-    struct vemu_machine *m = NULL;
-    char kernel[4096], initrd[4096];
-
-    have = seen = text[0] = 0;
-    snprintf(kernel, sizeof kernel, "%s/amd64/vmlinuz", guests);
-    snprintf(initrd, sizeof initrd, "%s/amd64/initrd-gpu", guests);
-    if (vemu_config_parse(cfg, "-m 256M -append 'console=ttyS0 quiet demo=gpu'", &err) &&
-        vemu_config_parse(cfg, options, &err) && vemu_config_set(cfg, "kernel", kernel, &err) &&
-        vemu_config_set(cfg, "initrd", initrd, &err))
-        m = vemu_machine_create(cfg, NULL, &err);
-    if (m && !vemu_machine_realize(m, &err)) {
-        vemu_machine_destroy(m);
-        m = NULL;
-    }
-    if (!m)
-        printf("# %s\n", vemu_error_message(err));
-    vemu_error_free(err);
-    vemu_config_free(cfg);
-    return m;
+    return guest_machine(guests, "initrd-gpu", "console=ttyS0 quiet demo=gpu", options);
 }
 
 /* ---- the display ----------------------------------------------------------------------------- */
@@ -253,9 +212,8 @@ static void try(const char *with)
     m = machine();
     if (!tap(m && vemu_machine_start(m, NULL) && until(m, "GPU fb", 120), "the driver finds it"))
         goto out;
-    const char *at = strstr(text, "GPU fb ");
     unsigned width = 0, height = 0;
-    sscanf(at, "GPU fb %u,%u %u", &width, &height, &line_bytes);
+    sscanf(line, "GPU fb %u,%u %u", &width, &height, &line_bytes);
     tap(width == 800 && height == 600 && line_bytes == 3200, "the frame buffer has its size");
     tap(ask(m, "fill\n", "GPU filled") && comes_to_show(m, width, height, from_file),
         "what is written to /dev/fb0 is on the display");
