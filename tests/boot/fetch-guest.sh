@@ -25,13 +25,16 @@ armhf) meta=linux-image-armmp ;;
 esac
 
 out=$1/$arch
+# make asks once for each file that is missing, side by side: the first one fetches, for all.
+mkdir -p "$1"
+exec 9>"$1/.$arch.lock"
+flock 9
 if [ $refresh = no ] && [ -s "$out/vmlinuz" ] && [ -s "$out/busybox" ] &&
     [ -s "$out/modules/ext4.ko" ] && [ -s "$out/modules/e1000.ko" ] && [ -s "$out/modules/nvme.ko" ] &&
     [ -s "$out/modules/sr_mod.ko" ] && [ -s "$out/modules/virtio-gpu.ko" ] &&
     [ -s "$out/modules/usbhid.ko" ] && [ -s "$out/modules/evdev.ko" ]; then
     exit 0
 fi
-mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 out=$dir/$arch
 state=$dir/.apt/$arch
