@@ -1,6 +1,7 @@
 # Each .c file here but driver.c is a fuzz target, NAME.c with its corpus in corpus/NAME. In CI the
 # driver runs the corpus and mutations by fixed seeds; `make fuzz-NAME` runs libFuzzer (clang) with
 # ASan and UBSan, FUZZ_SECONDS long, and puts what it finds new into the build directory.
+# `make fuzz-campaign` gives each of FUZZ_TARGETS (default: all) FUZZ_SECONDS of a processor's time.
 # `make fuzz-coverage`, in a build with --enable-coverage, prints which lines the corpora by themselves reach.
 fuzz_targets := $(filter-out driver,$(patsubst tests/fuzz/%.c,%,$(call find,tests/fuzz/*.c)))
 fuzz_programs := $(addprefix tests/fuzz/,$(fuzz_targets))
@@ -38,6 +39,11 @@ $(addprefix fuzz-,$(fuzz_targets)): fuzz-%: fuzz/%
 	@mkdir -p fuzz/found-$*
 	cd fuzz && ./$* -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=20 -max_len=131072 \
 	    found-$* $(abspath $(srcdir))/tests/fuzz/corpus/$*
+
+.PHONY: fuzz-campaign
+FUZZ_TARGETS ?= $(fuzz_targets)
+fuzz-campaign: $(addprefix fuzz/,$(FUZZ_TARGETS))
+	@sh $(srcdir)/tests/fuzz/campaign.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 .PHONY: fuzz-coverage
 fuzz-coverage: $(fuzz_programs)
