@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""VNC servers side by side: bytes, encoder CPU, latency and frames for the same guest pictures.
+"""VNC servers side by side: bytes, CPU, latency and frames for the same guest pictures.
 
-usage: vnc.py [--build DIR] [--rounds N] [--emu NAME=COMMAND ...] [--json FILE]
+usage: vnc.py [--build DIR] [--rounds N] [--idle SECONDS] [--quick] [--emu NAME=COMMAND ...] [--json FILE]
 
-The guest (vnc/guest.c) shows a scene for each key; the client (vnc/client.c, on libvncclient) sends
-the keys, counts what arrives and compares the picture bit by bit. Emulators alternate: A B, B A.
-"Encoder CPU" is the time of the threads that encode (vnc_worker, vnc-*), over all scenes.
+The guest (vnc/guest.c) shows a scene or a letter for each key, or frames as fast as it goes; the
+viewer (vnc/viewer.c) sends the keys, counts what arrives and decodes nothing; vnc/client.c, on
+libvncclient, compares each scene bit by bit once. Emulators alternate: A B, B A. Times of CPU are
+of "encode": the threads that do nothing else (vnc_worker, vnc-encode), and "display": all threads
+but the vCPU's.
 """
 import argparse
 import glob
@@ -18,69 +20,121 @@ import sys
 import time
 
 PORT = 5977
-COMBINATIONS = [("tight", 9), ("tight", 2), ("zrle", 9), ("zrle", 2), ("hextile", 9)]
 GUEST = "-m 256 -vga std -nodefaults -no-reboot -serial null -monitor none"
+# encoding, level, quality (-1: lossless)
+SCENES = [("tight", 9, -1), ("tight", 2, -1), ("tight", 2, 6), ("zrle", 9, -1), ("zrle", 2, -1),
+          ("hextile", 9, -1), ("raw", 9, -1)]
+LETTERS = [("tight", 2, -1), ("zrle", 2, -1), ("raw", 9, -1)]
+FRAMES = [("tight", 2, -1), ("tight", 2, 6), ("zrle", 2, -1), ("hextile", 9, -1), ("raw", 9, -1)]
 
 
-def encoder_ns(pid):
-    total = 0
-    for task in glob.glob(f"/proc/{pid}/task/*"):
-        try:
-            with open(task + "/comm") as f:
-                name = f.read().strip()
-            if re.match(r"vnc[-_]", name):
+def percentile(values, part):
+    return sorted(values)[min(int(len(values) * part), len(values) - 1)]
+
+
+def title(encoding, level, quality):
+    if encoding in ("raw", "hextile"):
+        return encoding
+    return f"{encoding} {level}" + (f" JPEG {quality}" if quality >= 0 else "")
+
+
+class Emulator:
+    def __init__(self, build, command):
+        args = command.split() + GUEST.split() + [
+            "-kernel", f"{build}/tests/bench/vnc/guest.img", "-vnc", f"127.0.0.1:{PORT - 5900}"]
+        if "qemu" in args[0]:
+            args += ["-display", "none", "-name", "bench,debug-threads=on"]
+        self.build, self.name = build, args[0]
+        self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        time.sleep(4)  # the pictures are drawn
+        if self.process.poll() is not None:
+            sys.exit(f"{self.name} ended: {self.process.stderr.read().decode()}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def cpu_ms(self):
+        encode = display = 0
+        for task in glob.glob(f"/proc/{self.process.pid}/task/*"):
+            try:
+                with open(task + "/comm") as f:
+                    name = f.read().strip()
                 with open(task + "/schedstat") as f:
-                    total += int(f.read().split()[0])
-        except FileNotFoundError:
-            pass
-    return total
+                    ms = int(f.read().split()[0]) / 1e6
+            except FileNotFoundError:
+                continue
+            if not re.match(r"CPU \d|vemu-cpu", name):
+                display += ms
+            if re.match(r"vnc_worker|vnc-encode", name):
+                encode += ms
+        return encode, display
+
+    def run(self, program, *words):
+        """What the program printed, and the CPU that it took meanwhile."""
+        before = self.cpu_ms()
+        out = subprocess.run([f"{self.build}/tests/bench/vnc/{program}", *map(str, words)],
+                             capture_output=True, text=True, timeout=300)
+        if out.returncode != 0:
+            self.process.kill()
+            sys.exit(f"{self.name}: {program} {words}: {out.stderr}{self.process.stderr.read().decode()}")
+        after = self.cpu_ms()
+        return out.stdout.splitlines(), after[0] - before[0], after[1] - before[1]
 
 
-def run(build, command, encoding, level, mode, n):
-    args = command.split() + GUEST.split() + [
-        "-kernel", f"{build}/tests/bench/vnc/guest.img", "-vnc", f"127.0.0.1:{PORT - 5900}"]
-    if "qemu" in args[0]:
-        args += ["-display", "none", "-name", "bench,debug-threads=on"]
-    emulator = subprocess.Popen(args, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        time.sleep(4)  # the first picture is drawn
-        before = encoder_ns(emulator.pid)
-        out = subprocess.run(
-            [f"{build}/tests/bench/vnc/client", "127.0.0.1", str(PORT), encoding, str(level), "-1",
-             mode, str(n)], capture_output=True, text=True, timeout=300)
-        cpu = (encoder_ns(emulator.pid) - before) / 1e6
-    finally:
-        emulator.kill()
-        emulator.wait()
-    if out.returncode != 0 or not out.stdout:
-        sys.exit(f"{args[0]}: the client failed: {out.stderr}{emulator.stderr.read().decode()}")
-    return out.stdout.splitlines(), cpu
+def frames(result, emulator, key, mode, combination, seconds):
+    lines, encode, display = emulator.run("viewer", PORT, *combination, mode, seconds)
+    if not lines:
+        return  # it has no continuous updates
+    _, updates, took, _, pixels = lines[0].split()
+    # An update may be a part of the screen.
+    full = int(pixels) / (1024 * 768)
+    result[f"{key}, frames/s"] = full / float(took)
+    result[f"{key}, encode ms a frame"] = encode / full if full else 0
 
 
-def measure(build, command):
+def measure(build, command, idle, check, quick):
     result = {}
-    for encoding, level in COMBINATIONS:
-        lines, cpu = run(build, command, encoding, level, "scenes", 1)
-        scenes = [re.match(r"(.*\S)\s+(\d+)\s+([\d.]+)\s+([\d.]+) (same|differs)$", x).groups()
-                  for x in lines]
-        wrong = [s[0] for s in scenes if s[4] != "same"]
-        if wrong:
-            sys.exit(f"{command}: {encoding}: wrong pictures: {wrong}")
-        key = f"{encoding} {level}"
-        result[key + " bytes"] = sum(int(s[1]) for s in scenes)
-        result[key + " encoder ms"] = cpu
-        result[key + " key to update ms"] = statistics.median(float(s[2]) for s in scenes)
-        result[key + " scenes"] = {s[0]: int(s[1]) for s in scenes}
-        lines, _ = run(build, command, encoding, level, "frames", 3)
-        count, seconds, _ = lines[-1].split()[1:]
-        result[key + " frames/s"] = int(count) / float(seconds)
+    with Emulator(build, command) as emulator:
+        for combination in (SCENES[1:2] if quick else SCENES):
+            key = "scenes, " + title(*combination)
+            lines, encode, display = emulator.run("viewer", PORT, *combination, "scenes")
+            values = [[float(v) for v in line.split()[1:]] for line in lines]
+            result[f"{key}: kB"] = sum(v[0] for v in values) / 1000
+            result[f"{key}: encode ms"] = encode
+            result[f"{key}: display ms"] = display
+            result[f"{key}: key to whole picture, median ms"] = statistics.median(v[2] for v in values)
+        for combination in LETTERS:
+            key = "letters, " + title(*combination)
+            lines, _, _ = emulator.run("viewer", PORT, *combination, "letters", 40)
+            ms = [float(line.split()[2]) for line in lines]
+            result[f"{key}: key to update, median ms"] = statistics.median(ms)
+            result[f"{key}: key to update, 90 % ms"] = percentile(ms, 0.9)
+        for combination in FRAMES:
+            frames(result, emulator, "requests, " + title(*combination), "frames", combination, 3)
+        for combination in FRAMES[:1]:
+            frames(result, emulator, "continuous, " + title(*combination), "continuous", combination, 3)
+        if idle:
+            _, _, display = emulator.run("viewer", PORT, "tight", 2, -1, "idle", idle)
+            result[f"idle for {idle} s: display ms"] = display
+        if check:
+            for encoding, level, _ in [c for c in SCENES if c[2] < 0]:
+                lines, _, _ = emulator.run("client", "127.0.0.1", PORT, encoding, level)
+                wrong = [line for line in lines if not line.endswith(" same")]
+                if wrong or len(lines) != 14:
+                    sys.exit(f"{command}: {encoding}: wrong pictures: {wrong}")
     return result
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default=".")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--idle", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="scenes in one encoding only")
     parser.add_argument("--emu", action="append")
     parser.add_argument("--json")
     args = parser.parse_args()
@@ -90,16 +144,18 @@ def main():
     results = {name: [] for name, _ in emulators}
     for i in range(args.rounds):
         for name, command in emulators if i % 2 == 0 else reversed(emulators):
-            results[name].append(measure(build, command))
+            first = i == 0
+            results[name].append(measure(build, command, args.idle if first else 0,
+                                         first and not args.quick, args.quick))
     names = [name for name, _ in emulators]
     print("| figure | " + " | ".join(names) + " | ratio |")
     print("|---|" + "--:|" * (len(names) + 1))
-    for key in results[names[0]][0]:
-        if key.endswith("scenes"):
-            continue
-        values = [statistics.median(r[key] for r in results[n]) for n in names]
+    for key in sorted({k for n in names for k in results[n][0]},
+                      key=lambda k: list(results[names[-1]][0]).index(k)):
+        values = [statistics.median(r[key] for r in results[n] if key in r)
+                  if key in results[n][0] else None for n in names]
         ratio = f"{values[-1] / values[0]:.2f}" if values[0] else "-"
-        print(f"| {key} | " + " | ".join(f"{v:,.1f}" for v in values) + f" | {ratio} |")
+        print(f"| {key} | " + " | ".join("-" if v is None else f"{v:,.1f}" for v in values) + f" | {ratio} |")
     if args.json:
         with open(args.json, "w") as f:
             json.dump(results, f, indent=1)

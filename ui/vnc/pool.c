@@ -45,6 +45,7 @@ static void *work(void *opaque)
     struct pool *p = opaque;
     struct pool_scratch scratch = {0};
 
+    pthread_setname_np(pthread_self(), "vnc-encode");
     lower_priority();
     pthread_mutex_lock(&p->lock);
     for (;;) {

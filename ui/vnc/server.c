@@ -311,6 +311,7 @@ static void *run(void *opaque)
     struct vnc_server *s = opaque;
     bool more = false;
 
+    pthread_setname_np(pthread_self(), "vnc-server");
     while (!atomic_load(&s->quit)) {
         loop_iterate(s->loop, more ? 0 : -1);
         more = round_once(s);
