@@ -17,8 +17,8 @@ struct pci_rom {
 bool pci_rom_add(struct pci_device *pci, struct pci_rom *rom, const char *name,
                  struct vemu_error **errp);
 /* The same for a ROM that the function can do without: with name NULL it has `usual`, if the
- * machine starts firmware and that file is installed. *missing, if it is not: its name for a
- * sentence. */
+ * machine starts firmware and that file is installed; it is told the function's IDs. *missing, if
+ * it is not: its name for a sentence. */
 bool pci_rom_add_usual(struct pci_device *pci, struct pci_rom *rom, const char *name,
                        const char *usual, const char **missing, struct vemu_error **errp);
 /* After pci_device_exit. */

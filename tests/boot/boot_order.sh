@@ -57,6 +57,9 @@ until_shown 'this is disk A' 60 -M pc -m 64M $disks -device virtio-blk-pci,drive
     -nic "user,tftp=$dir/tftp,bootfile=program" -boot order=c,once=n
 [ "$(shown 'loaded, now reset\|this is disk .')" = 'loaded, now reset this is disk A ' ]
 ok 'once=n: SeaBIOS starts the network program by iPXE, and after its reset the disk' $?
+until_shown 'loaded, now reset' 60 -M q35 -m 64M -netdev "user,id=n,tftp=$dir/tftp,bootfile=program" \
+    -device virtio-net-pci,netdev=n,bootindex=0
+ok 'SeaBIOS starts the network program by virtio-net' $?
 
 # OVMF says what it tries. Neither disk has a file system.
 until_shown 'Shell>' 60 -M q35 -m 256M -bios OVMF.fd $disks -device virtio-blk-pci,drive=a,addr=4 \
