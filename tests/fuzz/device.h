@@ -55,7 +55,8 @@ struct fuzz_machine {
     struct vemu_machine m;
     struct mem_region ram_region;
     struct ram_block *ram;
-    struct pci_bus *bus;
+    struct device *host;
+    struct pci_bus *bus;    /* its first one */
     struct pci_device *pci; /* the one that is poked */
     const struct fuzz_window *windows;
     unsigned window_count;
@@ -87,10 +88,10 @@ static inline void fuzz_machine_init(struct fuzz_machine *f)
     mem_region_init_ram(&f->ram_region, "ram", f->ram, 0, FUZZ_RAM);
     machine_lock(&f->m);
     mem_region_add(mem_space_root(f->m.memory), 0, &f->ram_region, 0);
-    struct device *dev = pci_host_create(&f->m, &host, NULL);
-    if (!dev)
+    f->host = pci_host_create(&f->m, &host, NULL);
+    if (!f->host)
         fuzz_fail("no host bridge");
-    f->bus = pci_host_bus(dev);
+    f->bus = pci_host_bus(f->host);
     machine_unlock(&f->m);
 }
 
@@ -173,7 +174,7 @@ static inline void fuzz_reload(struct fuzz_machine *f, struct device *dev, struc
             }
             section.data = copy;
             if (!state_load_section(&section, cls->state_version, cls->state, dev, NULL) ||
-                !cls->post_load(dev, NULL))
+                (cls->post_load && !cls->post_load(dev, NULL)))
                 machine_reset(&f->m, NULL);
             free(copy);
         }
