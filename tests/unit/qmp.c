@@ -306,12 +306,17 @@ static const char *hear(int fd)
     size_t len = 0;
 
     while (len < sizeof line - 1) {
-        ssize_t n = recv(fd, line + len, 1, 0);
+        ssize_t n = recv(fd, line + len, sizeof line - 1 - len, MSG_PEEK);
         if (n == 0 || (n < 0 && errno != EAGAIN))
             return NULL;
         if (n < 0)
             break;
-        if (line[len++] == '\n')
+        /* What is behind the line's end stays for the next one. */
+        const char *end = memchr(line + len, '\n', (size_t)n);
+        size_t take = end ? (size_t)(end + 1 - line) - len : (size_t)n;
+        cr_assert_eq(recv(fd, line + len, take, 0), (ssize_t)take);
+        len += take;
+        if (end)
             break;
     }
     line[len] = 0;
