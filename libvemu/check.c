@@ -21,6 +21,7 @@
 #include "libvemu/networks.h"
 #include "libvemu/objects.h"
 #include "libvemu/text.h"
+#include "libvemu/windows.h"
 #include "tcg/tcg.h"
 
 enum { QUOTE_MAX = 80 };
@@ -432,5 +433,6 @@ bool check_config(struct lib_machine *lm, struct vemu_error **errp)
     }
     return check_board(lm, errp) && check_board_props(lm, errp) && check_cpus(lm, errp) &&
            check_memory(lm, errp) && check_accel(lm, errp) && check_icount(lm, errp) &&
-           check_boot(lm, errp) && check_devices(lm, errp);
+           check_boot(lm, errp) && check_devices(lm, errp) &&
+           windows_check_config(lm->config, errp);
 }

@@ -765,9 +765,10 @@ const struct config_key config_keys[] = {
      .shape = CONFIG_PROPS,
      .implied = "type",
      .check = screens_check_display,
-     .metavar = "none|vnc[=ADDRESS][,KEY=VALUE...]",
+     .metavar = "none|vnc[=ADDRESS]|sdl[,KEY=VALUE...]",
      .example = "vnc",
-     .help = "how the screen is shown; vnc: on 127.0.0.1:5900 or the next free port"},
+     .help = "how the screen is shown; vnc: on 127.0.0.1:5900 or the next free port; sdl: in a "
+             "window, with full-screen, window-close, show-cursor=on|off, grab-mod=MOD, gl=off"},
     {.name = "vnc",
      .shape = CONFIG_PROPS_LIST,
      .implied = "address",

@@ -25,6 +25,7 @@ struct vemu_block_context;
 struct console;
 struct qmp;
 struct qtest_server;
+struct sdl;
 struct vnc_server;
 
 struct lib_machine {
@@ -61,6 +62,8 @@ struct lib_machine {
     struct qtest_server *qtest;
     struct vnc_server *vncs[SCREENS_MAX]; /* screens.c */
     unsigned vnc_count;
+    struct sdl *sdl;           /* windows.c; NULL: no windows */
+    atomic_uint windows_asked; /* ASKED_*, by the windows' thread for the loop's */
 
     struct list consoles; /* struct console.node */
     pthread_mutex_t console_lock;

@@ -10,6 +10,7 @@
 #include "core/util/range.h"
 #include "libvemu/config.h"
 #include "libvemu/machine.h"
+#include "libvemu/windows.h"
 #include "ui/vnc/server.h"
 
 enum { QUOTE_MAX = 80, DISPLAY_N_MAX = 65535 - VNC_PORT, HEAD_MAX = 63 };
@@ -71,9 +72,11 @@ bool screens_check_display(const char *origin, const char *text, struct opts *pr
     (void)text;
     if (opts_get(props, "vnc") || (type && strcmp(type, "vnc") == 0))
         return check_vnc_props(origin, props, errp);
+    if (windows_meant(props))
+        return windows_check(origin, props, errp);
     if (!type || strcmp(type, "none") != 0)
         return error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                         "%s '%.*s' is not available; use none or vnc", origin, QUOTE_MAX,
+                         "%s '%.*s' is not available; use none, vnc or sdl", origin, QUOTE_MAX,
                          type ? type : "");
     return opts_check_used(props, origin, "type", errp);
 }
@@ -101,7 +104,7 @@ bool screens_wanted(const struct vemu_config *cfg)
         if (strcmp(address_of(node), "none") != 0)
             return true;
     }
-    return is_display_vnc(config_find(cfg, "display"));
+    return is_display_vnc(config_find(cfg, "display")) || windows_wanted(cfg);
 }
 
 static unsigned number(const struct config_node *node, const char *key, unsigned fallback)
@@ -162,6 +165,8 @@ bool screens_build(struct lib_machine *lm, struct vemu_error **errp)
             !add_vnc(lm, node, address_of(node), 0, errp))
             return false;
     }
+    if (windows_wanted(lm->config))
+        return windows_build(lm, errp);
     if (!is_display_vnc(display) || lm->vnc_count)
         return true;
     const char *address = config_child_value(display, "vnc");
@@ -171,6 +176,7 @@ bool screens_build(struct lib_machine *lm, struct vemu_error **errp)
 
 void screens_free(struct lib_machine *lm)
 {
+    windows_free(lm);
     while (lm->vnc_count)
         vnc_server_free(lm->vncs[--lm->vnc_count]);
 }

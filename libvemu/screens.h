@@ -1,4 +1,4 @@
-/* How a machine's screen is shown: -display, -vnc, -k. */
+/* How a machine's screen is shown: -display, -vnc, -k. Windows are windows.h's. */
 #ifndef LIBVEMU_SCREENS_H
 #define LIBVEMU_SCREENS_H
 

@@ -20,7 +20,7 @@ VIRTIO = "virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_
 class Guest:
     """Its shell on a serial port, and the machine's control socket."""
 
-    def __init__(self, name, *options, initrds, modules):
+    def __init__(self, name, *options, initrds, modules, reboot=False):
         with open("initrd", "wb") as f:
             for i in initrds:
                 f.write(open(os.path.join(guests, i), "rb").read())
@@ -30,8 +30,8 @@ class Guest:
         os.makedirs(logs, exist_ok=True)
         self.log = open(os.path.join(logs, name + ".log"), "wb")
         self.process = subprocess.Popen(
-            [vemu, "-m", "256M", "-smp", "2", "-nodefaults", "-no-reboot", "-kernel",
-             os.path.join(guests, "vmlinuz"), "-initrd", "initrd", "-append",
+            [vemu, "-m", "256M", "-smp", "2", "-nodefaults", *([] if reboot else ["-no-reboot"]),
+             "-kernel", os.path.join(guests, "vmlinuz"), "-initrd", "initrd", "-append",
              "console=ttyS0 panic=-1 quiet", "-serial", "unix:tty,server=on,wait=off", "-qmp",
              "unix:qmp,server=on,wait=off", "-display", "none", *options],
             stdin=subprocess.DEVNULL)

@@ -18,7 +18,7 @@ ifeq ($(HOST_ARCH),x86_64)
 TESTS_boot += tests/boot/gpu_pictures
 check-boot check-programs: $(GUESTS)/amd64/initrd-gpu
 endif
-TESTS_boot += $(srcdir)/tests/boot/input.sh
+TESTS_boot += $(srcdir)/tests/boot/input.sh $(srcdir)/tests/boot/window.sh
 check-boot check-programs: $(GUESTS)/amd64/initrd-input
 TESTS_boot += tests/boot/usb_input
 check-boot check-programs: $(GUESTS)/amd64/initrd-usb

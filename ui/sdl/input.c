@@ -14,6 +14,27 @@ void sdl_input_init(struct sdl *s)
             s->keys[key_to_usage(key)] = key;
 }
 
+static void pointer_changed(struct input_watcher *w)
+{
+    sdl_wake(container_of(w, struct sdl, input_watcher), WAKE_POINTER, 0);
+}
+
+void sdl_input_start(struct sdl *s)
+{
+    s->input_watcher.changed = pointer_changed;
+    machine_lock(s->m);
+    input_watch(s->m, &s->input_watcher);
+    machine_unlock(s->m);
+}
+
+void sdl_input_stop(struct sdl *s)
+{
+    machine_lock(s->m);
+    input_unwatch(&s->input_watcher);
+    machine_unlock(s->m);
+    input_release_all(s->m);
+}
+
 /* ---- grabbing -------------------------------------------------------------------------------- */
 
 static void grab(struct sdl *s, struct sdl_window *w)
@@ -23,6 +44,7 @@ static void grab(struct sdl *s, struct sdl_window *w)
     s->lib.SetWindowGrab(w->window, SDL_TRUE);
     if (!input_is_absolute(s->m))
         s->lib.SetRelativeMouseMode(SDL_TRUE);
+    sdl_window_show_pointer(w);
     sdl_window_set_title(w);
 }
 
@@ -35,7 +57,17 @@ void sdl_input_ungrab(struct sdl *s)
     s->grabbed = NULL;
     s->lib.SetRelativeMouseMode(SDL_FALSE);
     s->lib.SetWindowGrab(w->window, SDL_FALSE);
+    sdl_window_show_pointer(w);
     sdl_window_set_title(w);
+}
+
+/* A guest starts its tablet long after somebody clicked. */
+void sdl_input_pointer_changed(struct sdl *s)
+{
+    if (s->grabbed)
+        s->lib.SetRelativeMouseMode(input_is_absolute(s->m) ? SDL_FALSE : SDL_TRUE);
+    if (s->pointed)
+        sdl_window_show_pointer(s->pointed);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------ */
@@ -49,7 +81,21 @@ static void send_ctrl_alt_delete(struct sdl *s)
     machine_unlock(s->m);
 }
 
-/* Ctrl-Alt and a key. */
+static const struct {
+    SDL_Keymod keys; /* all of them are down */
+    const char *name;
+} grab_mods[] = {
+    [SDL_GRAB_LCTRL_LALT] = {KMOD_LCTRL | KMOD_LALT, "Ctrl-Alt"},
+    [SDL_GRAB_LSHIFT_LCTRL_LALT] = {KMOD_LSHIFT | KMOD_LCTRL | KMOD_LALT, "Ctrl-Alt-Shift"},
+    [SDL_GRAB_RCTRL] = {KMOD_RCTRL, "Right-Ctrl"},
+};
+
+const char *sdl_input_mod_name(const struct sdl *s)
+{
+    return grab_mods[s->cfg.grab_mod].name;
+}
+
+/* A key while those of grab_mod are down. */
 static bool run_hotkey(struct sdl *s, struct sdl_window *w, SDL_Scancode code, bool shift)
 {
     switch (code) {
@@ -90,14 +136,13 @@ static void key(struct sdl *s, struct sdl_window *w, const SDL_KeyboardEvent *e)
 {
     const unsigned code = (unsigned)e->keysym.scancode;
     const bool down = e->type == SDL_KEYDOWN;
-    const SDL_Keymod mod = s->lib.GetModState();
+    const SDL_Keymod mod = s->lib.GetModState(), wanted = grab_mods[s->cfg.grab_mod].keys;
 
     if (e->repeat)
         return; /* the guest or its keyboard repeats */
     if (!(mod & (KMOD_CTRL | KMOD_ALT)))
         s->hotkey = false;
-    if (down && mod & KMOD_CTRL && mod & KMOD_ALT &&
-        run_hotkey(s, w, e->keysym.scancode, mod & KMOD_SHIFT))
+    if (down && (mod & wanted) == wanted && run_hotkey(s, w, e->keysym.scancode, mod & KMOD_SHIFT))
         return;
     if (code < SDL_USAGES && s->keys[code] && !(down && s->hotkey))
         input_send_key(s->m, s->keys[code], down);

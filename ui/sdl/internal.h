@@ -16,6 +16,7 @@ enum { SDL_USAGES = 256 };
 enum {
     WAKE_NEWS,      /* user.windowID: of a window's display */
     WAKE_CLIPBOARD, /* struct sdl.clipboard has something to do */
+    WAKE_POINTER,   /* the guest's pointer became relative or absolute */
     WAKE_STOP,
 };
 
@@ -57,8 +58,10 @@ struct sdl {
     unsigned count;
 
     struct sdl_window *grabbed; /* has keyboard and pointer for itself */
-    bool hotkey;                /* keys of one are still down: they are not the guest's */
-    uint16_t keys[SDL_USAGES];  /* KEY_* by scan code, which is a USB usage */
+    struct sdl_window *pointed; /* the pointer is over it */
+    struct input_watcher input_watcher;
+    bool hotkey;               /* keys of one are still down: they are not the guest's */
+    uint16_t keys[SDL_USAGES]; /* KEY_* by scan code, which is a USB usage */
     struct sdl_clipboard clipboard;
 
     /* for sdl_start, until it returns */
@@ -84,10 +87,19 @@ void sdl_window_set_title(struct sdl_window *w);
 /* The part of the window that shows the picture; the rest is black. */
 SDL_Rect sdl_window_picture(struct sdl_window *w);
 
+/* The desktop's pointer over this window: the guest's shape, or none where it draws its own. */
+void sdl_window_show_pointer(struct sdl_window *w);
+
 /* input.c */
 void sdl_input_init(struct sdl *s);
+void sdl_input_start(struct sdl *s);
+void sdl_input_stop(struct sdl *s);
+/* WAKE_POINTER. */
+void sdl_input_pointer_changed(struct sdl *s);
 void sdl_input_event(struct sdl *s, struct sdl_window *w, const SDL_Event *e);
 void sdl_input_ungrab(struct sdl *s);
+/* "Ctrl-Alt", as the title says it. */
+const char *sdl_input_mod_name(const struct sdl *s);
 
 /* clipboard.c */
 void sdl_clipboard_start(struct sdl *s);

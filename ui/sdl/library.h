@@ -20,6 +20,8 @@ struct vemu_error;
     F(FreeCursor)                                                                                  \
     F(FreeSurface)                                                                                 \
     F(GetClipboardText)                                                                            \
+    F(GetCurrentVideoDriver)                                                                       \
+    F(GetDefaultCursor)                                                                            \
     F(GetError)                                                                                    \
     F(GetModState)                                                                                 \
     F(GetRendererOutputSize)                                                                       \

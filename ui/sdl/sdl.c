@@ -40,6 +40,13 @@ static void window_event(struct sdl *s, const SDL_WindowEvent *e)
     case SDL_WINDOWEVENT_SIZE_CHANGED:
         sdl_window_resized(w);
         break;
+    case SDL_WINDOWEVENT_ENTER:
+        s->pointed = w;
+        sdl_window_show_pointer(w);
+        break;
+    case SDL_WINDOWEVENT_LEAVE:
+        s->pointed = NULL;
+        break;
     case SDL_WINDOWEVENT_FOCUS_LOST:
         /* Their going up will be told to others. */
         input_release_all(s->m);
@@ -62,6 +69,8 @@ static bool dispatch(struct sdl *s, const SDL_Event *e)
             sdl_window_update(&s->windows[e->user.windowID]);
         else if (e->user.code == WAKE_CLIPBOARD)
             sdl_clipboard_work(s);
+        else if (e->user.code == WAKE_POINTER)
+            sdl_input_pointer_changed(s);
         return e->user.code != WAKE_STOP;
     }
     switch (e->type) {
@@ -100,6 +109,15 @@ static bool open_windows(struct sdl *s, struct vemu_error **errp)
     return true;
 }
 
+/* Where it finds no desktop, SDL takes to drawing into memory, which nobody sees. */
+static bool is_seen(const struct sdl *s)
+{
+    const char *driver = s->lib.GetCurrentVideoDriver(), *wanted = getenv("SDL_VIDEODRIVER");
+
+    return (wanted && *wanted) ||
+           (driver && strcmp(driver, "offscreen") != 0 && strcmp(driver, "dummy") != 0);
+}
+
 static bool start_video(struct sdl *s, struct vemu_error **errp)
 {
     if (s->lib.WasInit(SDL_INIT_VIDEO))
@@ -115,6 +133,12 @@ static bool start_video(struct sdl *s, struct vemu_error **errp)
                          "cannot open a window: %.200s; is there a desktop (DISPLAY or "
                          "WAYLAND_DISPLAY)?",
                          s->lib.GetError());
+    if (!is_seen(s)) {
+        s->lib.QuitSubSystem(SDL_INIT_VIDEO);
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "cannot open a window: there is no desktop; DISPLAY or WAYLAND_DISPLAY "
+                         "says where it is");
+    }
     s->wake = s->lib.RegisterEvents(1);
     return true;
 }
@@ -150,6 +174,7 @@ static void *window_thread(void *opaque)
         return NULL;
     }
     sdl_clipboard_start(s);
+    sdl_input_start(s);
     for (unsigned n = 0; n < s->count; n++) {
         sdl_window_set_title(&s->windows[n]);
         if (s->cfg.full_screen)
@@ -159,7 +184,7 @@ static void *window_thread(void *opaque)
     tell_started(s, 1);
     while (s->lib.WaitEvent(&e) && dispatch(s, &e))
         ;
-    input_release_all(s->m);
+    sdl_input_stop(s);
     sdl_clipboard_stop(s);
     close_windows(s);
     s->lib.QuitSubSystem(SDL_INIT_VIDEO);

@@ -123,11 +123,23 @@ static void set_cursor(struct sdl_window *w, const struct display_cursor *cursor
 
     w->cursor =
         surface ? lib->CreateColorCursor(surface, (int)cursor->hot_x, (int)cursor->hot_y) : NULL;
-    if (w->cursor)
-        lib->SetCursor(w->cursor);
+    if (w->sdl->pointed == w)
+        sdl_window_show_pointer(w);
     lib->FreeSurface(surface);
     if (old)
         lib->FreeCursor(old);
+}
+
+void sdl_window_show_pointer(struct sdl_window *w)
+{
+    struct sdl *s = w->sdl;
+    const bool guests = input_is_absolute(s->m) || s->grabbed == w;
+
+    if (guests && w->cursor)
+        s->lib.SetCursor(w->cursor);
+    else
+        s->lib.SetCursor(s->lib.GetDefaultCursor());
+    s->lib.ShowCursor(!guests || w->cursor || s->cfg.show_cursor ? SDL_ENABLE : SDL_DISABLE);
 }
 
 /* ---- news ------------------------------------------------------------------------------------ */
@@ -230,12 +242,13 @@ void sdl_window_set_full_screen(struct sdl_window *w, bool on)
 void sdl_window_set_title(struct sdl_window *w)
 {
     const struct sdl *s = w->sdl;
-    char number[16] = "", title[300];
+    char number[16] = "", hint[80], title[300];
+
+    snprintf(hint, sizeof hint, " - %s-G lets keyboard and pointer go", sdl_input_mod_name(s));
 
     if (s->count > 1)
         snprintf(number, sizeof number, " (%u)", w->index + 1);
-    snprintf(title, sizeof title, "%.200s%s%s", s->name, number,
-             s->grabbed == w ? " - Ctrl-Alt-G lets keyboard and pointer go" : "");
+    snprintf(title, sizeof title, "%.200s%s%s", s->name, number, s->grabbed == w ? hint : "");
     s->lib.SetWindowTitle(w->window, title);
 }
 

@@ -1,6 +1,11 @@
 /*
  * What a machine shows. A display is named by its device's id and the number of the output; NULL
  * and 0 are the first one. Any thread, whether the machine runs or not.
+ *
+ * Windows (the configuration's display=sdl) live on a thread of the library's own, which
+ * vemu_machine_realize starts and vemu_machine_destroy ends, so that an embedder's threads are
+ * free. SDL's video is one for the process: one machine of it has windows, and none if the embedder
+ * has started SDL's video itself. Closing one quits the machine as vemu_machine_quit does.
  */
 #ifndef VEMU_SCREEN_H
 #define VEMU_SCREEN_H

@@ -420,7 +420,6 @@ int main(void)
         return 77;
     }
     setenv("SDL_RENDER_DRIVER", "software", 1);
-    setenv("SDL_VIDEODRIVER", "x11", 1);
     setenv("DISPLAY", ":none", 1);
     if (!machine_init(&m, &err))
         return 1;
