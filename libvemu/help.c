@@ -175,6 +175,7 @@ static const char *const chardev_rows[][2] = {
     {"unix:PATH,server=on,wait=off", "a unix socket"},
     {"tcp:HOST:PORT,server=on,wait=off", "a TCP socket"},
     {"ringbuf,size=64K", "a buffer in memory, for programs"},
+    {"vc,cols=80,rows=25", "a text console, shown in windows and by VNC; also vc:800x600"},
     {"null", "nothing: output is dropped"},
 };
 static const char *const netdev_rows[][2] = {

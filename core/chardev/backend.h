@@ -30,6 +30,12 @@ struct chardev_backend {
     size_t (*write)(struct chardev *chr, const uint8_t *data, size_t len);
     /* There is more or less room for input, or a front end came or went. May be NULL. */
     void (*input_changed)(struct chardev *chr);
+    /* What it keeps of what the guest wrote, as a table of fields of what `state` returns; loaded:
+     * they came from a saved state. NULL: nothing. */
+    const struct state_field *fields;
+    uint32_t state_version;
+    void *(*state)(struct chardev *chr);
+    void (*loaded)(struct chardev *chr);
 };
 
 enum { CHARDEV_INPUT_SIZE = 4096 };
@@ -59,7 +65,7 @@ struct chardev {
 };
 
 extern const struct chardev_backend chardev_null, chardev_stdio, chardev_file, chardev_fd,
-    chardev_pty, chardev_socket, chardev_ringbuf;
+    chardev_pty, chardev_socket, chardev_ringbuf, chardev_vc;
 
 /* How many bytes chardev_input takes now; 0 without a front end. */
 size_t chardev_input_room(const struct chardev *chr);

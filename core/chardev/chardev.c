@@ -171,6 +171,7 @@ static const struct backend_name backend_names[] = {
     {"tcp", "address", &chardev_socket, "id, address, host, port, server, wait, nowait"},
     {"socket", NULL, &chardev_socket, "id, path, host, port, fd, server, wait, nowait"},
     {"ringbuf", NULL, &chardev_ringbuf, "id, size"},
+    {"vc", "size", &chardev_vc, "id, size, width, height, cols, rows"},
 };
 
 static const struct backend_name *find_backend(const char *name, size_t len)
@@ -192,7 +193,7 @@ static const struct backend_name *parse_spec(struct opts *opts, const char *spec
     if (!name || (spec[len] == ':' && !name->after_colon)) {
         error_set(errp, VEMU_ERROR_INVALID,
                   "chardev '%.80s': no such back end; there are null, stdio, file:PATH, fd:N, pty, "
-                  "unix:PATH, tcp:HOST:PORT, socket and ringbuf",
+                  "unix:PATH, tcp:HOST:PORT, socket, ringbuf and vc",
                   spec);
         return NULL;
     }
@@ -319,6 +320,22 @@ void chardev_describe(const struct chardev *chr, char *buf, size_t len)
         snprintf(buf, len, "pty:%s", chr->path ? chr->path : "");
     else
         snprintf(buf, len, "%s", name);
+}
+
+const struct state_field *chardev_state(struct chardev *chr, uint32_t *version, void **obj)
+{
+    const struct chardev_backend *backend = chr->backend;
+
+    if (!backend->fields)
+        return NULL;
+    *version = backend->state_version;
+    *obj = backend->state(chr);
+    return backend->fields;
+}
+
+void chardev_state_loaded(struct chardev *chr)
+{
+    chr->backend->loaded(chr);
 }
 
 bool chardev_in_use(const struct chardev *chr)

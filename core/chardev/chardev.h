@@ -1,5 +1,6 @@
 /*
- * Character back ends: stdio (with escape key), file, pty, unix and tcp socket, null, ring buffer.
+ * Character back ends: stdio (with escape key), file, pty, unix and tcp socket, null, ring buffer,
+ * text console.
  *
  * A front end (a UART, a console) attaches callbacks; one front end per back end. Callbacks run on
  * the main loop's thread with the machine lock held; chardev_write is called with the machine lock
@@ -19,6 +20,7 @@
 struct vemu_machine;
 struct vemu_error;
 struct chardev;
+struct state_field;
 
 enum chardev_event { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK };
 
@@ -47,6 +49,8 @@ struct chardev_frontend {
  * - tcp:HOST:PORT or socket,host=H,port=P, the rest as for unix
  * - socket,fd=N,server=on: a listening socket of the caller's, duplicated
  * - ringbuf[,size=64K]: a power of two; the newest output is kept
+ * - vc[,cols=N,rows=N][,width=N,height=N], vc:800x600, vc:80Cx25C: a terminal on a display of the
+ *   machine (core/display) that bears the back end's id
  *
  * A server with wait=on (the default) waits here for its client. One client at a time; the next one
  * is accepted when it has gone. Guest output is dropped while nobody is connected. "mon:..." and
@@ -61,6 +65,10 @@ const char *chardev_id(const struct chardev *chr);
 /* What and where it is, as users of other emulators know it: "pty:/dev/pts/3",
  * "unix:/run/vm1.sock,server=on", "file", ... */
 void chardev_describe(const struct chardev *chr, char *buf, size_t len);
+/* What a back end keeps of what the guest wrote, for saved states: its table and the struct that
+ * the table describes. NULL: nothing. */
+const struct state_field *chardev_state(struct chardev *chr, uint32_t *version, void **obj);
+void chardev_state_loaded(struct chardev *chr);
 /* Does a front end use it? */
 bool chardev_in_use(const struct chardev *chr);
 /* Where the other end is: a pty's terminal, a file's name, "unix:PATH" or "tcp:HOST:PORT" as bound;

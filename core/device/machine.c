@@ -83,8 +83,6 @@ void machine_destroy(struct vemu_machine *m)
     if (m->io)
         mem_transaction_begin(m->io);
     free_devices(m);
-    for (struct display *d; (d = display_nth(m, 0));)
-        display_free(d);
     if (m->board_free)
         m->board_free(m);
     drive_free_all(m);
@@ -94,7 +92,11 @@ void machine_destroy(struct vemu_machine *m)
     vcpus_free(m);
 
     netdev_free_all(m); /* some go through a character back end */
-    chardev_free_all(m);
+    machine_lock(m);
+    chardev_free_all(m); /* some have displays */
+    for (struct display *d; (d = display_nth(m, 0));)
+        display_free(d);
+    machine_unlock(m);
     if (m->accel && m->accel->machine_destroy)
         m->accel->machine_destroy(m);
     mem_space_free(m->io);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/chardev/chardev.h"
 #include "core/cpu/cpu.h"
 #include "core/cpu/x86.h"
 #include "core/device/machine.h"
@@ -52,13 +53,14 @@ static const struct state_field vcpu_fields[] = {
 enum { MACHINE_VERSION = 1, VCPU_VERSION = 1, X86_REGS_VERSION = 1 };
 
 struct part {
-    enum { PART_MACHINE, PART_RAM, PART_VCPU, PART_X86_REGS, PART_DEVICE } kind;
+    enum { PART_MACHINE, PART_RAM, PART_VCPU, PART_X86_REGS, PART_DEVICE, PART_CHARDEV } kind;
     const char *name;
     uint32_t instance;
     union {
         struct ram_block *ram;
         struct vcpu *cpu;
         struct device *dev;
+        struct chardev *chr;
     };
     struct state_section section; /* loading: data NULL until found */
 };
@@ -71,6 +73,21 @@ static struct part *add_part(struct part **next, int kind, const char *name, uin
     part->name = name;
     part->instance = instance;
     return part;
+}
+
+/* What is shown of the guest's output belongs to how a machine is used and not to what it is: where
+ * a stream has none or one too many, the rest of it is no worse. */
+#define CHARDEV_SECTION "console"
+
+static void add_chardevs(struct part **next, struct vemu_machine *m)
+{
+    uint32_t version, instance = 0;
+    void *obj;
+
+    for (struct chardev *chr = NULL; (chr = chardev_next(m, chr));) {
+        if (chardev_state(chr, &version, &obj))
+            add_part(next, PART_CHARDEV, CHARDEV_SECTION, instance++)->chr = chr;
+    }
 }
 
 /* All parts in loading order. */
@@ -87,6 +104,8 @@ static struct part *list_parts(struct vemu_machine *m, size_t *count)
     {
         max++;
     }
+    for (struct chardev *chr = NULL; (chr = chardev_next(m, chr));)
+        max++;
     parts = next = calloc(max, sizeof *parts);
     if (!parts)
         return NULL;
@@ -105,6 +124,7 @@ static struct part *list_parts(struct vemu_machine *m, size_t *count)
         if (dev->realized && dev->cls->state)
             add_part(&next, PART_DEVICE, dev->cls->name, dev->instance)->dev = dev;
     }
+    add_chardevs(&next, m);
     *count = (size_t)(next - parts);
     return parts;
 }
@@ -134,6 +154,15 @@ static bool save_vcpu(struct vcpu *cpu, struct state_writer *w)
     return state_save_section(w, "vcpu", cpu->index, VCPU_VERSION, vcpu_fields, &s);
 }
 
+static bool save_chardev(const struct part *part, struct state_writer *w)
+{
+    uint32_t version;
+    void *obj;
+    const struct state_field *fields = chardev_state(part->chr, &version, &obj);
+
+    return state_save_section(w, part->name, part->instance, version, fields, obj);
+}
+
 static bool save_part(struct vemu_machine *m, struct part *part, struct state_writer *w)
 {
     struct device *dev = part->dev;
@@ -154,6 +183,8 @@ static bool save_part(struct vemu_machine *m, struct part *part, struct state_wr
             dev->cls->pre_save(dev);
         return state_save_section(w, part->name, part->instance, dev->cls->state_version,
                                   dev->cls->state, dev);
+    case PART_CHARDEV:
+        return save_chardev(part, w);
     }
     return false;
 }
@@ -186,6 +217,8 @@ static bool match_sections(struct state_reader *r, struct part *parts, size_t co
             if (parts[i].instance == s.instance && strcmp(parts[i].name, s.name) == 0)
                 part = &parts[i];
         }
+        if (!part && strcmp(s.name, CHARDEV_SECTION) == 0)
+            continue;
         if (!part)
             return error_set(errp, VEMU_ERROR_FORMAT,
                              "saved state has section '%s' instance %u, which this machine has "
@@ -204,7 +237,7 @@ static bool match_sections(struct state_reader *r, struct part *parts, size_t co
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!parts[i].section.data)
+        if (!parts[i].section.data && parts[i].kind != PART_CHARDEV)
             return error_set(errp, VEMU_ERROR_FORMAT,
                              "saved state lacks section '%s' instance %u: load it into a machine "
                              "of the same configuration",
@@ -252,6 +285,15 @@ static bool check_x86_regs(const struct part *part, struct vemu_error **errp)
     return ok;
 }
 
+static bool check_chardev(const struct part *part, struct vemu_error **errp)
+{
+    uint32_t version;
+    void *obj;
+    const struct state_field *fields = chardev_state(part->chr, &version, &obj);
+
+    return !part->section.data || state_check_section(&part->section, version, fields, errp);
+}
+
 static bool check_part(struct vemu_machine *m, const struct part *part, struct vemu_error **errp)
 {
     switch (part->kind) {
@@ -266,6 +308,8 @@ static bool check_part(struct vemu_machine *m, const struct part *part, struct v
     case PART_DEVICE:
         return state_check_section(&part->section, part->dev->cls->state_version,
                                    part->dev->cls->state, errp);
+    case PART_CHARDEV:
+        return check_chardev(part, errp);
     }
     return false;
 }
@@ -307,6 +351,19 @@ static bool load_machine(struct vemu_machine *m, struct part *part, struct vemu_
     return true;
 }
 
+static bool load_chardev(const struct part *part, struct vemu_error **errp)
+{
+    uint32_t version;
+    void *obj;
+    const struct state_field *fields = chardev_state(part->chr, &version, &obj);
+
+    if (!part->section.data)
+        return true;
+    bool ok = state_load_section(&part->section, version, fields, obj, errp);
+    chardev_state_loaded(part->chr); /* also after a failure, which may have left a part of it */
+    return ok;
+}
+
 static bool load_part(struct vemu_machine *m, struct part *part, struct vemu_error **errp)
 {
     const struct device_class *cls;
@@ -324,6 +381,8 @@ static bool load_part(struct vemu_machine *m, struct part *part, struct vemu_err
     case PART_DEVICE:
         cls = part->dev->cls;
         return state_load_section(&part->section, cls->state_version, cls->state, part->dev, errp);
+    case PART_CHARDEV:
+        return load_chardev(part, errp);
     }
     return false;
 }

@@ -50,7 +50,15 @@ struct display *display_new(struct vemu_machine *m, struct device *dev, unsigned
     list_init(&d->watchers);
     pthread_mutex_init(&d->lock, NULL);
     timer_init(&d->timer, m->clocks, VCLOCK_HOST, display_look, d);
-    list_add_tail(&m->displays, &d->node);
+    struct list *at = &m->displays; /* in front of it */
+    list_for_each(other, &m->displays, struct display, node)
+    {
+        if (!ops->type && other->ops->type) {
+            at = &other->node;
+            break;
+        }
+    }
+    list_add_tail(at, &d->node);
     return d;
 }
 
@@ -68,8 +76,21 @@ void display_free(struct display *d)
     timer_cancel(&d->timer);
     pixman_image_unref(d->surface);
     free((void *)d->cursor.pixels);
+    free(d->id);
     pthread_mutex_destroy(&d->lock);
     free(d);
+}
+
+bool display_set_id(struct display *d, const char *id)
+{
+    free(d->id);
+    d->id = strdup(id);
+    return d->id != NULL;
+}
+
+const char *display_id(const struct display *d)
+{
+    return d->dev ? d->dev->id : d->id;
 }
 
 /* ---- surface --------------------------------------------------------------------------------- */
@@ -195,8 +216,8 @@ struct display *display_find(struct vemu_machine *m, const char *device, unsigne
     struct display *first = display_nth(m, 0);
     list_for_each(d, &m->displays, struct display, node)
     {
-        bool same =
-            device ? d->dev && d->dev->id && strcmp(d->dev->id, device) == 0 : d->dev == first->dev;
+        const char *id = display_id(d);
+        bool same = device ? id && strcmp(id, device) == 0 : d->dev == first->dev;
         if (same && d->head == head)
             return d;
     }
@@ -239,4 +260,15 @@ size_t display_text(struct display *d, char *buf, size_t len)
     if (len)
         buf[0] = 0;
     return d->ops->text ? d->ops->text(d->opaque, buf, len) : 0;
+}
+
+bool display_is_console(const struct display *d)
+{
+    return d->ops->type != NULL;
+}
+
+void display_type(struct display *d, const struct display_typed *typed)
+{
+    if (d->ops->type)
+        d->ops->type(d->opaque, typed);
 }

@@ -37,6 +37,18 @@ enum {
     DISPLAYS_MAX = 64,        /* in one machine */
 };
 
+/* Keys that are held while another is typed. */
+enum { DISPLAY_SHIFT = 1, DISPLAY_ALT = 2, DISPLAY_CTRL = 4 };
+
+/* What a person typed at a console: text (UTF-8, as the person's layout has it; with Ctrl or Alt,
+ * one ASCII character), or a key that is no text. */
+struct display_typed {
+    const char *text;
+    size_t len;
+    uint16_t key; /* KEY_*; 0: text */
+    unsigned mods;
+};
+
 struct display_rect {
     uint32_t x, y, width, height; /* pixels */
 };
@@ -62,14 +74,19 @@ struct display_ops {
     /* The screen of a text mode as lines of UTF-8, as snprintf: returns the length wanted; 0: it
      * shows graphics or nothing. NULL: never text. */
     size_t (*text)(void *opaque, char *buf, size_t len);
+    /* A console, at which people type; NULL: what is typed while it is shown is for the guest's
+     * keyboard. Consoles come after the displays of graphics devices. */
+    void (*type)(void *opaque, const struct display_typed *typed);
 };
 
-/* M. A display of the machine, last in order; head counts the device's outputs from 0. dev NULL:
- * none. */
+/* M. A display of the machine, last of its kind in order; head counts the device's outputs from 0.
+ * dev NULL: none. */
 struct display *display_new(struct vemu_machine *m, struct device *dev, unsigned head,
                             const struct display_ops *ops, void *opaque, struct vemu_error **errp);
 /* M. Watchers are told (gone) and taken off first. NULL is allowed. */
 void display_free(struct display *d);
+/* M. The name of one that no device has. False: no memory. */
+bool display_set_id(struct display *d, const char *id);
 /* M. A new surface of this size, black, all of it damage; 0, 0: the output is off, and watchers
  * see a surface of the last size, black. The same size as before: nothing happens. False, with the
  * old one kept, when the size is past DISPLAY_SIZE_MAX or memory is short. */
@@ -140,7 +157,8 @@ bool display_cursor_position(const struct display *d, int32_t *x, int32_t *y);
 
 /* M. In order of making; NULL: there are no more. */
 struct display *display_nth(struct vemu_machine *m, unsigned n);
-/* M. device: id of a device, or NULL for the first display; sets the error when there is none. */
+/* M. device: id of a device or of a console, or NULL for the first display; sets the error when
+ * there is none. */
 struct display *display_find(struct vemu_machine *m, const char *device, unsigned head,
                              struct vemu_error **errp);
 /* M. -1: not one of this machine. */
@@ -149,5 +167,10 @@ int display_index(const struct display *d);
 bool display_can_resize(const struct display *d);
 void display_resize(struct display *d, uint32_t width, uint32_t height);
 size_t display_text(struct display *d, char *buf, size_t len);
+bool display_is_console(const struct display *d);
+/* Of one that is none: nothing happens. */
+void display_type(struct display *d, const struct display_typed *typed);
+/* M. Its device's id, or its own; NULL: none. */
+const char *display_id(const struct display *d);
 
 #endif

@@ -17,6 +17,7 @@ struct display {
     struct list node; /* in the machine's list */
     struct vemu_machine *machine;
     struct device *dev;
+    char *id; /* of a console */
     unsigned head;
     const struct display_ops *ops;
     void *opaque;

@@ -54,7 +54,8 @@ struct input_sink {
     void *opaque;
     struct device *dev;
     unsigned takes;          /* INPUT_TAKES_* */
-    struct display *display; /* whose pointer it is; NULL: of any */
+    struct display *display; /* whose pointer or keyboard it is; NULL: of any */
+    bool alone;              /* nothing else gets what is for that display */
     /* core/input's */
     struct list node;
     struct input_router *router;

@@ -74,21 +74,24 @@ static unsigned kind(const struct input_event *e)
     }
 }
 
-/* The pointer of that display, or else one of any. */
+/* The one of that display, or else one of any. */
 static struct input_sink *sink_for(struct input_router *r, unsigned takes, struct display *display)
 {
     struct input_sink *any = NULL;
+    bool alone = false;
 
     list_for_each(s, &r->sinks, struct input_sink, node)
     {
+        const bool its = display && s->display == display;
+        alone |= its && s->alone;
         if (!(s->takes & takes))
             continue;
-        if (display && s->display == display)
+        if (its)
             return s;
         if (!any && !s->display)
             any = s;
     }
-    return any;
+    return alone ? NULL : any;
 }
 
 /* The sinks that got something of the group under way. */
@@ -360,7 +363,7 @@ static void look_again(struct input_router *r)
             pointer = true;
             absolute = s->takes & INPUT_TAKES_ABS;
         }
-        if (!keyboard && s->takes & INPUT_TAKES_KEYS) {
+        if (!keyboard && s->takes & INPUT_TAKES_KEYS && !s->alone) {
             keyboard = true;
             leds = s->leds;
         }
