@@ -79,11 +79,16 @@ static bool is_on(const struct vemu_config *cfg, const char *key)
 static int complete(struct vemu_config *cfg, enum vemu_config_style style)
 {
     const char *defaults = vemu_config_get(cfg, "defaults");
+    const char *display = vemu_config_get(cfg, "display.type");
     bool bare = defaults && strcmp(defaults, "off") == 0;
+    /* Where there is a window, the serial port is a key away in it. */
+    const char *serial = display && strcmp(display, "sdl") == 0 ? "vc"
+                         : is_on(cfg, "daemonize")              ? "null"
+                                                                : "mon:stdio";
     struct vemu_error *err = NULL;
 
     if (vemu_config_count(cfg, "serial") == 0 && !bare &&
-        !vemu_config_add(cfg, "serial", is_on(cfg, "daemonize") ? "null" : "mon:stdio", &err))
+        !vemu_config_add(cfg, "serial", serial, &err))
         return fail_with(err);
     if (style == VEMU_CONFIG_RUN && !vemu_config_get(cfg, "memory") &&
         !vemu_config_get(cfg, "kernel") && !vemu_config_set(cfg, "memory", RUN_MEMORY, &err))

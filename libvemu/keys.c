@@ -255,6 +255,18 @@ static bool check_none(const char *origin, const char *text, struct opts *props,
                      QUOTE_MAX, text);
 }
 
+/* What many give, for the console that it would be. */
+static bool check_monitor(const char *origin, const char *text, struct opts *props,
+                          struct vemu_error **errp)
+{
+    (void)props;
+    return strcmp(text, "none") == 0 ||
+           error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                     "%s %.*s: there is no monitor for people yet; use none, -qmp %.*s for "
+                     "programs, or `vemu ctl`",
+                     origin, QUOTE_MAX, text, QUOTE_MAX, text);
+}
+
 static bool check_object(const char *origin, const char *text, struct opts *props,
                          struct vemu_error **errp)
 {
@@ -782,7 +794,12 @@ const struct config_key config_keys[] = {
      .metavar = "std|virtio|none",
      .example = "std",
      .help = "graphics adapter (std when firmware starts)"},
-    NONE_KEY("monitor", "none: there is no monitor for people yet; see mon and qmp"),
+    {.name = "monitor",
+     .shape = CONFIG_SCALAR,
+     .check = check_monitor,
+     .metavar = "none",
+     .example = "none",
+     .help = "none: there is no monitor for people yet; see mon and qmp"},
     NONE_KEY("parallel", "none: there is no parallel port yet"),
     NONE_KEY("audio", "none: there is no sound yet"),
     {.name = NULL},

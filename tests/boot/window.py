@@ -10,7 +10,7 @@ from qmp_client import Closed
 desk.start()
 # By a BIOS, so that the kernel finds a text mode.
 guest = Guest("window", "-display", "sdl", "-vga", "std", "-bios", "bios-256k.bin", "-name",
-              "test machine", "-device", "virtio-tablet-pci", initrds=["initrd", "initrd-input"],
+              "test machine", "-device", "virtio-tablet-pci", "-serial", "vc", initrds=["initrd", "initrd-input"],
               modules=VIRTIO + " evdev virtio_input", reboot=True)
 window = desk.Window("test machine")
 
@@ -80,6 +80,49 @@ def the_grab_has_a_hint_in_the_title():
     comes(lambda: window.title() == "test machine")
 
 
+def a_key_switches_to_the_serial_console():
+    guest.sh("(setsid sh </dev/ttyS1 >/dev/ttyS1 2>&1 &)")
+    window.key("ctrl+alt+2")
+    comes(lambda: window.title() == "test machine: serial1")
+    window.type("echo 'Serial-{a}|~' >/tmp/serial; ls -l /")
+    window.key("Return")
+    guest.wait_for("grep -qsx 'Serial-{a}|~' /tmp/serial")
+    shows_the_same(device="serial1")
+    desk.keep("serial")
+
+
+def keys_that_are_no_text_arrive_there():
+    window.key("Up", "Home")
+    window.type(": ")
+    window.key("End")
+    window.type(" | tail -1 >/tmp/moved-there")
+    window.key("Return")
+    guest.wait_for("[ -f /tmp/moved-there ]")
+    window.type("no such program ")
+    window.key("ctrl+u")
+    window.type("echo >/tmp/erased")
+    window.key("Return")
+    guest.wait_for("[ -f /tmp/erased ]")
+
+
+def what_left_the_console_is_looked_back_at():
+    window.type("seq 60; echo >/tmp/counted")
+    window.key("Return")
+    guest.wait_for("[ -f /tmp/counted ]")
+    before = shows_the_same(device="serial1") and window.picture()
+    window.key("shift+Prior", "shift+Prior")
+    comes(lambda: window.picture() != before)
+    desk.keep("looked-back")
+    window.key("shift+Next", "shift+Next")
+    comes(lambda: window.picture() == before)
+
+
+def and_back_to_the_screen():
+    window.key("ctrl+alt+1")
+    comes(lambda: window.title() == "test machine")
+    shows_the_same()
+
+
 def the_reset_key_resets():
     window.key("ctrl+alt+shift+r")
     assert guest.qmp.event("RESET")["data"] == {"guest": False, "reason": "host-ui"}
@@ -100,5 +143,8 @@ def closing_the_window_ends_the_machine():
 
 run("window", [the_window_shows_what_a_screendump_does, typed_keys_arrive, the_pointer_arrives,
                a_larger_window_scales_the_picture, full_screen_fills_the_desktop_and_goes_back,
-               the_grab_has_a_hint_in_the_title, the_reset_key_resets,
+               the_grab_has_a_hint_in_the_title,
+               a_key_switches_to_the_serial_console, keys_that_are_no_text_arrive_there,
+               what_left_the_console_is_looked_back_at, and_back_to_the_screen,
+               the_reset_key_resets,
                closing_the_window_ends_the_machine])

@@ -61,6 +61,17 @@ void sdl_input_ungrab(struct sdl *s)
     sdl_window_set_title(w);
 }
 
+/* Text is asked for only where it is wanted: an input method would take keys that are the guest's.
+ */
+void sdl_input_focus(struct sdl *s, struct sdl_window *w)
+{
+    sdl_input_ungrab(s);
+    if (w->console)
+        s->lib.StartTextInput();
+    else
+        s->lib.StopTextInput();
+}
+
 /* A guest starts its tablet long after somebody clicked. */
 void sdl_input_pointer_changed(struct sdl *s)
 {
@@ -109,7 +120,9 @@ static bool run_hotkey(struct sdl *s, struct sdl_window *w, SDL_Scancode code, b
             break;
         return false;
     default:
-        return false;
+        if (code < SDL_SCANCODE_1 || code > SDL_SCANCODE_9 ||
+            !sdl_window_show(w, (unsigned)(code - SDL_SCANCODE_1)))
+            return false;
     }
     /* The guest saw Ctrl and Alt go down. */
     input_release_all(s->m);
@@ -119,14 +132,14 @@ static bool run_hotkey(struct sdl *s, struct sdl_window *w, SDL_Scancode code, b
     } else if (code == SDL_SCANCODE_G) {
         if (s->grabbed == w)
             sdl_input_ungrab(s);
-        else
+        else if (!w->console)
             grab(s, w);
     } else if (code == SDL_SCANCODE_U) {
         w->asked = false;
         sdl_window_fit(w);
     } else if (code == SDL_SCANCODE_END) {
         send_ctrl_alt_delete(s);
-    } else if (s->cfg.reset) {
+    } else if (code == SDL_SCANCODE_R && s->cfg.reset) {
         s->cfg.reset(s->cfg.opaque);
     }
     return true;
@@ -138,12 +151,18 @@ static void key(struct sdl *s, struct sdl_window *w, const SDL_KeyboardEvent *e)
     const bool down = e->type == SDL_KEYDOWN;
     const SDL_Keymod mod = s->lib.GetModState(), wanted = grab_mods[s->cfg.grab_mod].keys;
 
-    if (e->repeat)
+    if (e->repeat && !w->console)
         return; /* the guest or its keyboard repeats */
     if (!(mod & (KMOD_CTRL | KMOD_ALT)))
         s->hotkey = false;
-    if (down && (mod & wanted) == wanted && run_hotkey(s, w, e->keysym.scancode, mod & KMOD_SHIFT))
+    if (down && !e->repeat && (mod & wanted) == wanted &&
+        run_hotkey(s, w, e->keysym.scancode, mod & KMOD_SHIFT))
         return;
+    if (w->console) {
+        if (down && !s->hotkey)
+            sdl_console_key(s, w, e);
+        return;
+    }
     if (code < SDL_USAGES && s->keys[code] && !(down && s->hotkey))
         input_send_key(s->m, s->keys[code], down);
 }
@@ -215,12 +234,18 @@ void sdl_input_event(struct sdl *s, struct sdl_window *w, const SDL_Event *e)
     case SDL_KEYUP:
         key(s, w, &e->key);
         break;
+    case SDL_TEXTINPUT:
+        if (w->console)
+            sdl_console_text(s, w, e->text.text);
+        break;
     case SDL_MOUSEMOTION:
-        motion(s, w, &e->motion);
+        if (!w->console)
+            motion(s, w, &e->motion);
         break;
     case SDL_MOUSEBUTTONDOWN:
     case SDL_MOUSEBUTTONUP:
-        button(s, w, &e->button);
+        if (!w->console)
+            button(s, w, &e->button);
         break;
     case SDL_MOUSEWHEEL:
         wheel(s, w, &e->wheel);

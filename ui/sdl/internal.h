@@ -25,6 +25,7 @@ struct sdl_window {
     unsigned index;
     struct display_watcher watcher;
     _Atomic bool gone; /* the display is */
+    bool console;      /* it is one, and takes text */
 
     SDL_Window *window;
     SDL_Renderer *renderer;
@@ -73,6 +74,8 @@ struct sdl {
 
 /* window.c. False with the error set. */
 bool sdl_window_open(struct sdl *s, struct display *d, struct vemu_error **errp);
+/* Another display in the same window: the nth of the machine. False: there is none. */
+bool sdl_window_show(struct sdl_window *w, unsigned n);
 void sdl_window_close(struct sdl_window *w);
 /* Takes what is new of the display and draws. */
 void sdl_window_update(struct sdl_window *w);
@@ -98,8 +101,14 @@ void sdl_input_stop(struct sdl *s);
 void sdl_input_pointer_changed(struct sdl *s);
 void sdl_input_event(struct sdl *s, struct sdl_window *w, const SDL_Event *e);
 void sdl_input_ungrab(struct sdl *s);
+/* This window has the keyboard, or shows another display: is it one that takes text? */
+void sdl_input_focus(struct sdl *s, struct sdl_window *w);
 /* "Ctrl-Alt", as the title says it. */
 const char *sdl_input_mod_name(const struct sdl *s);
+
+/* console.c: what is typed at a window that shows a console. */
+void sdl_console_key(struct sdl *s, struct sdl_window *w, const SDL_KeyboardEvent *e);
+void sdl_console_text(struct sdl *s, struct sdl_window *w, const char *text);
 
 /* clipboard.c */
 void sdl_clipboard_start(struct sdl *s);

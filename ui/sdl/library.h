@@ -44,6 +44,8 @@ struct vemu_error;
     F(SetWindowSize)                                                                               \
     F(SetWindowTitle)                                                                              \
     F(ShowCursor)                                                                                  \
+    F(StartTextInput)                                                                              \
+    F(StopTextInput)                                                                               \
     F(UpdateTexture)                                                                               \
     F(WaitEvent)                                                                                   \
     F(WasInit)

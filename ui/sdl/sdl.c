@@ -47,6 +47,9 @@ static void window_event(struct sdl *s, const SDL_WindowEvent *e)
     case SDL_WINDOWEVENT_LEAVE:
         s->pointed = NULL;
         break;
+    case SDL_WINDOWEVENT_FOCUS_GAINED:
+        sdl_input_focus(s, w);
+        break;
     case SDL_WINDOWEVENT_FOCUS_LOST:
         /* Their going up will be told to others. */
         input_release_all(s->m);
@@ -90,6 +93,7 @@ static bool dispatch(struct sdl *s, const SDL_Event *e)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* One for each display of a graphics device; consoles are shown in their place, by a hotkey. */
 static bool open_windows(struct sdl *s, struct vemu_error **errp)
 {
     struct display *d;
@@ -97,6 +101,8 @@ static bool open_windows(struct sdl *s, struct vemu_error **errp)
     for (unsigned n = 0;; n++) {
         machine_lock(s->m);
         d = display_nth(s->m, n);
+        if (d && n && display_is_console(d))
+            d = NULL; /* those come last */
         machine_unlock(s->m);
         if (!d)
             break;
@@ -105,7 +111,8 @@ static bool open_windows(struct sdl *s, struct vemu_error **errp)
     }
     if (!s->count)
         return error_set(errp, VEMU_ERROR_INVALID,
-                         "a window has nothing to show: the machine has no graphics device");
+                         "a window has nothing to show: the machine has no graphics device, and no "
+                         "console (-serial vc)");
     return true;
 }
 

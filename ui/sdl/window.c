@@ -133,7 +133,7 @@ static void set_cursor(struct sdl_window *w, const struct display_cursor *cursor
 void sdl_window_show_pointer(struct sdl_window *w)
 {
     struct sdl *s = w->sdl;
-    const bool guests = input_is_absolute(s->m) || s->grabbed == w;
+    const bool guests = !w->console && (input_is_absolute(s->m) || s->grabbed == w);
 
     if (guests && w->cursor)
         s->lib.SetCursor(w->cursor);
@@ -242,13 +242,19 @@ void sdl_window_set_full_screen(struct sdl_window *w, bool on)
 void sdl_window_set_title(struct sdl_window *w)
 {
     const struct sdl *s = w->sdl;
-    char number[16] = "", hint[80], title[300];
+    char number[16] = "", hint[80], name[100] = "", title[400];
+
+    machine_lock(s->m);
+    if (w->console && !w->gone)
+        snprintf(name, sizeof name, ": %.80s", display_id(w->watcher.display));
+    machine_unlock(s->m);
 
     snprintf(hint, sizeof hint, " - %s-G lets keyboard and pointer go", sdl_input_mod_name(s));
 
-    if (s->count > 1)
+    if (s->count > 1 && !w->console)
         snprintf(number, sizeof number, " (%u)", w->index + 1);
-    snprintf(title, sizeof title, "%.200s%s%s", s->name, number, s->grabbed == w ? hint : "");
+    snprintf(title, sizeof title, "%.200s%s%s%s", s->name, number, name,
+             s->grabbed == w ? hint : "");
     s->lib.SetWindowTitle(w->window, title);
 }
 
@@ -275,8 +281,32 @@ bool sdl_window_open(struct sdl *s, struct display *d, struct vemu_error **errp)
     s->count++;
     w->watcher.ops = &watcher_ops;
     machine_lock(s->m);
+    w->console = display_is_console(d);
     display_watch(d, &w->watcher);
     machine_unlock(s->m);
+    return true;
+}
+
+bool sdl_window_show(struct sdl_window *w, unsigned n)
+{
+    struct sdl *s = w->sdl;
+
+    machine_lock(s->m);
+    struct display *d = display_nth(s->m, n);
+    if (d) {
+        display_unwatch(&w->watcher);
+        w->gone = false;
+        w->console = display_is_console(d);
+        display_watch(d, &w->watcher);
+    }
+    machine_unlock(s->m);
+    if (!d)
+        return false;
+    w->asked = false;
+    sdl_input_focus(s, w);
+    sdl_window_set_title(w);
+    sdl_window_show_pointer(w);
+    sdl_window_update(w);
     return true;
 }
 
