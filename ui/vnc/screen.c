@@ -46,7 +46,7 @@ static bool set_size(struct vnc_screen *screen, uint32_t width, uint32_t height)
     screen->height = height;
     screen->generation++;
     screen->pixels = calloc(MAX(pixels, 1), sizeof *screen->pixels);
-    screen->staging = malloc(MAX(pixels, 1) * sizeof *screen->staging);
+    screen->staging = calloc(MAX(pixels, 1), sizeof *screen->staging);
     screen->dirty = calloc(MAX(tiles_across(screen) * tiles_down(screen), 1), 1);
     ok = screen->pixels && screen->staging && screen->dirty;
     if (!ok)
@@ -241,8 +241,11 @@ bool screen_capture(struct vnc_screen *screen, struct display *d, struct display
         if (changes->resized)
             pthread_rwlock_wrlock(&screen->lock);
         copy_out(screen, d, &news.damage, to);
-        if (changes->resized)
+        if (changes->resized) {
+            memcpy(screen->staging, screen->pixels,
+                   (size_t)screen->width * screen->height * sizeof *screen->pixels);
             pthread_rwlock_unlock(&screen->lock);
+        }
         news.cursor_changed |= changes->resized;
         if (news.cursor_changed)
             cursor = take_cursor(d);

@@ -34,9 +34,11 @@ struct vnc_screen {
     pthread_rwlock_t lock;
     bool valid; /* there is a picture */
     uint32_t width, height;
-    uint32_t *pixels, *staging; /* rows without gaps */
-    unsigned generation;        /* counts sizes */
-    unsigned sequence;          /* counts takes, from 1 */
+    /* Rows without gaps. What is new is put into staging first; between two takes they are equal,
+     * since a changed square is looked at whole. */
+    uint32_t *pixels, *staging;
+    unsigned generation; /* counts sizes */
+    unsigned sequence;   /* counts takes, from 1 */
     struct screen_cursor cursor;
     uint8_t *dirty; /* a byte a tile */
 };
