@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/util/bitmap.h"
+#include "core/util/cpus.h"
 #include "core/util/error.h"
 #include "core/util/hashmap.h"
 #include "core/util/log.h"
@@ -343,4 +344,13 @@ Test(hashmap, agrees_with_an_array_under_random_changes)
     }
     cr_assert_eq(count, 0u);
     hashmap_destroy(&map);
+}
+
+/* ---- CPUs ------------------------------------------------------------------------------------ */
+
+Test(cpus, wanted_are_the_threads_that_run_or_could)
+{
+    cr_assert_eq(cpus_wanted("0.20 0.18 0.12 3/481 11206\n"), 3);
+    cr_assert_eq(cpus_wanted("0.20 0.18"), 0);
+    cr_assert_eq(cpus_wanted(""), 0);
 }

@@ -1,4 +1,5 @@
 /* The VNC server: handshakes, messages, updates, policies, over sockets without a network. */
+#include <config.h>
 #include <criterion/criterion.h>
 #include <sys/un.h>
 
@@ -6,6 +7,7 @@
 #include "core/util/error.h"
 #include "core/util/range.h"
 #include "tests/vnc_machine.h"
+#include "ui/vnc/internal.h"
 #include "ui/vnc/keyboard.h"
 #include "ui/vnc/screen.h"
 #include "ui/vnc/scroll.h"
@@ -907,6 +909,16 @@ static int dial(const char *path)
     return fd;
 }
 
+static int listen_on(const char *path)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
+    cr_assert(bind(fd, (struct sockaddr *)&sa, sizeof sa) == 0 && listen(fd, 1) == 0);
+    return fd;
+}
+
 Test(vnc, listens_on_a_path_and_on_a_passed_descriptor)
 {
     char path[64], address[80], number[32];
@@ -923,11 +935,7 @@ Test(vnc, listens_on_a_path_and_on_a_passed_descriptor)
     vm_free(vm);
     cr_assert_neq(access(path, F_OK), 0, "the name goes with the server");
 
-    struct sockaddr_un sa = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
-    cr_assert(bind(fd, (struct sockaddr *)&sa, sizeof sa) == 0 && listen(fd, 1) == 0);
-    snprintf(number, sizeof number, "fd:%d", fd);
+    snprintf(number, sizeof number, "fd:%d", listen_on(path));
     cfg.address = number;
     vm = vm_new(&cfg);
     cr_assert(vm->server);
@@ -937,6 +945,76 @@ Test(vnc, listens_on_a_path_and_on_a_passed_descriptor)
     vm_free(vm);
     unlink(path);
 }
+
+/* ---- browsers that take their time ----------------------------------------------------------- */
+
+#if CONFIG_NETTLE
+static const char slow_request[] = "GET /icon.svg HTTP/1.0\r\nHost: localhost\r\n\r\n";
+static atomic_int slow_browser;
+static atomic_uint slow_asked;
+
+/* The browser asks when its time would have been over twice. */
+static bool cpus_are_short_for_it(void)
+{
+    if (atomic_fetch_add(&slow_asked, 1) == 2)
+        cr_assert_gt(write(slow_browser, slow_request, strlen(slow_request)), 0);
+    return true;
+}
+
+static bool cpus_are_many(void)
+{
+    return false;
+}
+
+/* Browsers are served on a descriptor that was passed, too. */
+static struct vnc_machine *with_path(char *path, size_t size, bool (*cpus)(void))
+{
+    char number[32];
+    const struct vnc_config cfg = {.id = "a", .origin = "-vnc", .address = number};
+
+    snprintf(path, size, "/tmp/vemu-vnc-%d", getpid());
+    snprintf(number, sizeof number, "fd:%d", listen_on(path));
+    struct vnc_machine *vm = vm_new(&cfg);
+    cr_assert(vm->server);
+    pthread_mutex_lock(&vm->server->lock);
+    vm->server->cpus_are_short = cpus;
+    pthread_mutex_unlock(&vm->server->lock);
+    return vm;
+}
+
+Test(vnc, browser_gets_longer_to_ask_where_cpus_are_short)
+{
+    char path[64], head[9] = "";
+    struct vnc_machine *vm = with_path(path, sizeof path, cpus_are_short_for_it);
+
+    slow_browser = dial(path);
+    unlink(path);
+    cr_assert_eq(recv(slow_browser, head, 8, MSG_WAITALL), 8);
+    cr_assert_str_eq(head, "HTTP/1.1");
+    close(slow_browser);
+    vm_free(vm);
+}
+
+Test(vnc, browser_that_was_greeted_as_a_viewer_is_expected_again)
+{
+    char path[64], head[13] = "";
+    struct vnc_machine *vm = with_path(path, sizeof path, cpus_are_many);
+    struct vnc_server *s = vm->server;
+    int fd = dial(path);
+
+    unlink(path);
+    cr_assert_eq(recv(fd, head, 12, MSG_WAITALL), 12);
+    cr_assert_str_eq(head, "RFB 003.008\n");
+    cr_assert_gt(write(fd, slow_request, strlen(slow_request)), 0);
+    cr_assert_leq(recv(fd, head, 1, 0), 0);
+    close(fd);
+    pthread_mutex_lock(&s->lock);
+    cr_assert_gt(s->browser_until, clock_now(s->clocks, VCLOCK_HOST));
+    pthread_mutex_unlock(&s->lock);
+    cr_assert(strstr(vm->last_line, "it is a browser"), "%s", vm->last_line);
+    vm_free(vm);
+}
+#endif
 
 Test(vnc, addresses_are_checked)
 {

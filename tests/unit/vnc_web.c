@@ -638,6 +638,18 @@ Test(entry, who_says_nothing_for_50_ms_is_a_viewer)
     take(false);
 }
 
+Test(entry, who_may_be_a_browser_gets_longer_but_no_more_than_a_second)
+{
+    vnc_entry_expect_browser(e, 300 * MS);
+    cr_assert_eq(vnc_entry_step(e, 299 * MS), VNC_ENTRY_WAIT);
+    vnc_entry_expect_browser(e, 200 * MS);
+    cr_assert_eq(vnc_entry_deadline(e), 300 * MS, "never less");
+    vnc_entry_expect_browser(e, 5000 * MS);
+    cr_assert_eq(vnc_entry_step(e, 999 * MS), VNC_ENTRY_WAIT);
+    cr_assert_eq(vnc_entry_step(e, 1000 * MS), VNC_ENTRY_READY);
+    take(false);
+}
+
 Test(entry, a_viewer_that_speaks_first_keeps_its_bytes)
 {
     char buf[16];

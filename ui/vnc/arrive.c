@@ -10,7 +10,12 @@
 #include "ui/vnc/internal.h"
 #include "ui/vnc/transport/entry.h"
 
-#define BROWSER_NS INT64_C(1000000000)
+#define MS INT64_C(1000000)
+/* How much longer a silent connection may be a browser's: browsers open some before they have
+ * something to ask; one that was greeted as a viewer by mistake is tried again by its user; where
+ * CPUs are short, they do not come to ask in time. */
+static const int64_t after_browser = 1000 * MS, after_mistake = 10000 * MS, while_short = 50 * MS,
+                     short_latest = 500 * MS;
 
 struct vnc_arrival {
     struct list node;
@@ -18,6 +23,7 @@ struct vnc_arrival {
     struct vnc_entry *entry;
     int fd;
     struct timer deadline;
+    int64_t came;
 };
 
 /* The clock of the timers is the one that entries measure their time with. */
@@ -51,6 +57,30 @@ static void arrived(struct vnc_arrival *a)
 
 static void ready(void *opaque, int fd, unsigned events);
 
+/* Browsers are expected of that host. */
+static void expect(struct vnc_server *s, const char *host, int64_t until)
+{
+    if (strcmp(host, s->browser_host) != 0 || until > s->browser_until)
+        s->browser_until = until;
+    snprintf(s->browser_host, sizeof s->browser_host, "%s", host);
+}
+
+void arrival_was_browser(struct vnc_server *s, const struct vnc_stream *stream)
+{
+    expect(s, vnc_stream_peer(stream)->host, now_of(s) + after_mistake);
+}
+
+static void give_time(struct vnc_arrival *a, const char *host, int64_t now)
+{
+    struct vnc_server *s = a->s;
+
+    if (s->browser_until > now && strcmp(host, s->browser_host) == 0)
+        vnc_entry_expect_browser(a->entry, s->browser_until);
+    else if (now >= vnc_entry_deadline(a->entry) && now < a->came + short_latest &&
+             s->cpus_are_short())
+        vnc_entry_expect_browser(a->entry, now + while_short);
+}
+
 static void step(struct vnc_arrival *a)
 {
     struct vnc_server *s = a->s;
@@ -58,13 +88,10 @@ static void step(struct vnc_arrival *a)
     const char *host = vnc_stream_peer(stream)->host;
     const int64_t now = now_of(s);
 
-    if (s->browser_until > now && strcmp(host, s->browser_host) == 0)
-        vnc_entry_expect_browser(a->entry, s->browser_until);
+    give_time(a, host, now);
     enum vnc_entry_result result = vnc_entry_step(a->entry, now);
-    if (vnc_entry_is_browser(a->entry)) {
-        snprintf(s->browser_host, sizeof s->browser_host, "%s", host);
-        s->browser_until = now + BROWSER_NS;
-    }
+    if (vnc_entry_is_browser(a->entry))
+        expect(s, host, now + after_browser);
     /* The stream may have layers by now. */
     stream = vnc_entry_stream(a->entry);
     const char *problem = vnc_entry_take_problem(a->entry);
@@ -105,7 +132,8 @@ bool arrival_new(struct vnc_server *s, struct vnc_stream *stream, struct vemu_er
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
     a->s = s;
     a->fd = vnc_stream_fd(stream);
-    a->entry = vnc_entry_new(stream, s->web, false, now_of(s), errp);
+    a->came = now_of(s);
+    a->entry = vnc_entry_new(stream, s->web, false, a->came, errp);
     if (!a->entry) {
         free(a);
         return false;

@@ -8,6 +8,7 @@
 #include "core/device/event.h"
 #include "core/util/range.h"
 #include "ui/vnc/internal.h"
+#include "ui/vnc/transport/entry.h"
 
 enum {
     READ_SIZE = 16 << 10,
@@ -290,6 +291,16 @@ void client_leave(struct vnc_client *c)
 
 /* ---- input ----------------------------------------------------------------------------------- */
 
+/* Greeted as a viewer, it turns out to be a browser: its user will try again. */
+static bool mistaken(struct vnc_client *c, uint8_t first)
+{
+    if (!c->s->web || c->phase != PHASE_VERSION || c->websocket ||
+        !vnc_entry_is_browsers_byte(first))
+        return false;
+    arrival_was_browser(c->s, c->stream);
+    return true;
+}
+
 static void take_messages(struct vnc_client *c)
 {
     size_t at = 0;
@@ -301,7 +312,9 @@ static void take_messages(struct vnc_client *c)
             c->phase == PHASE_RUNNING ? message_input(c, data, len) : handshake_input(c, data, len);
         if (used == INPUT_BLOCKED)
             c->blocked = true;
-        if (used == INPUT_BAD)
+        if (used == INPUT_BAD && mistaken(c, data[0]))
+            client_drop(c, "it is a browser that asked too late, and was taken for a viewer");
+        else if (used == INPUT_BAD)
             client_drop(c, "it does not speak RFB");
         if (used <= 0)
             break;

@@ -221,6 +221,7 @@ struct vnc_server {
     struct list arrivals;   /* arrive.c */
     char browser_host[128]; /* of the last browser, and until when more of it is expected */
     int64_t browser_until;
+    bool (*cpus_are_short)(void); /* core/util/cpus.h; the tests have their own */
     struct list clients;
     unsigned client_count, stranger_count;
     struct vnc_listener listeners[VNC_LISTENERS_MAX];
@@ -349,6 +350,8 @@ void clip_errands(struct vnc_server *s, struct vnc_errands *e);
 /* A socket that came in; on failure it stays the caller's. */
 bool arrival_new(struct vnc_server *s, struct vnc_stream *stream, struct vemu_error **errp);
 void arrivals_free(struct vnc_server *s);
+/* A client was greeted as a viewer, and speaks like a browser. */
+void arrival_was_browser(struct vnc_server *s, const struct vnc_stream *stream);
 
 /* ---- listen.c -------------------------------------------------------------------------------- */
 

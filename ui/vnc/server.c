@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/block/codec.h"
+#include "core/util/cpus.h"
 #include "core/util/error.h"
 #include "core/util/range.h"
 #include "ui/vnc/internal.h"
@@ -378,6 +379,7 @@ struct vnc_server *vnc_server_new(struct vemu_machine *m, const struct vnc_confi
     s->m = m;
     list_init(&s->clients);
     list_init(&s->arrivals);
+    s->cpus_are_short = cpus_are_short;
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->mail.lock, NULL);
     pthread_mutex_init(&s->display_lock, NULL);

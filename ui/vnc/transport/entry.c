@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "core/util/error.h"
+#include "core/util/range.h"
 #include "ui/vnc/transport/http.h"
 #include "ui/vnc/transport/stream.h"
 #include "ui/vnc/transport/tls.h"
@@ -18,9 +19,9 @@
 #define MS INT64_C(1000000)
 #define SECONDS (1000 * MS)
 /* How long a peer may take in each state. */
-static const int64_t speak_first = 50 * MS, handshake_time = 10 * SECONDS,
-                     request_time = 10 * SECONDS, idle_time = 30 * SECONDS,
-                     write_time = 30 * SECONDS;
+static const int64_t speak_first = 50 * MS, speak_latest = 1 * SECONDS,
+                     handshake_time = 10 * SECONDS, request_time = 10 * SECONDS,
+                     idle_time = 30 * SECONDS, write_time = 30 * SECONDS;
 enum { REQUESTS_MAX = 500, TLS_HANDSHAKE_RECORD = 22 };
 
 enum state { LISTEN, HANDSHAKE, REQUEST, ANSWER, UPGRADED, VIEWER, OVER };
@@ -28,9 +29,9 @@ enum state { LISTEN, HANDSHAKE, REQUEST, ANSWER, UPGRADED, VIEWER, OVER };
 struct vnc_entry {
     struct vnc_stream *s; /* the topmost */
     const struct vnc_web *web;
-    bool browsers_only, secure, expected;
+    bool browsers_only, secure;
     enum state state;
-    int64_t deadline;
+    int64_t came, deadline;
     unsigned requests;
     char input[HTTP_REQUEST_MAX];
     size_t input_len;
@@ -89,7 +90,7 @@ static bool listen_step(struct vnc_entry *e, int64_t now)
         return false;
     if (first == TLS_HANDSHAKE_RECORD)
         start_tls(e, now);
-    else if (e->browsers_only || (first >= 'A' && first <= 'Z' && first != 'R')) /* a method */
+    else if (e->browsers_only || vnc_entry_is_browsers_byte(first))
         enter(e, REQUEST, now + request_time);
     else /* "RFB ", or something that RFB will not like */
         enter(e, VIEWER, INT64_MAX);
@@ -241,10 +242,14 @@ bool vnc_entry_is_browser(const struct vnc_entry *e)
 
 void vnc_entry_expect_browser(struct vnc_entry *e, int64_t until)
 {
-    if (e->state == LISTEN && !e->expected && until > e->deadline) {
-        e->expected = true;
+    until = MIN(until, e->came + speak_latest);
+    if (e->state == LISTEN && until > e->deadline)
         e->deadline = until;
-    }
+}
+
+bool vnc_entry_is_browsers_byte(uint8_t first)
+{
+    return first == TLS_HANDSHAKE_RECORD || (first >= 'A' && first <= 'Z' && first != 'R');
 }
 
 int vnc_entry_fd(const struct vnc_entry *e)
@@ -294,6 +299,7 @@ struct vnc_entry *vnc_entry_new(struct vnc_stream *socket, const struct vnc_web 
     e->s = socket;
     e->web = web;
     e->browsers_only = browsers_only;
+    e->came = now;
     if (web)
         enter(e, LISTEN, now + (browsers_only ? request_time : speak_first));
     else

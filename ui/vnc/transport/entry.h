@@ -35,9 +35,11 @@ struct vnc_entry *vnc_entry_new(struct vnc_stream *socket, const struct vnc_web 
 enum vnc_entry_result vnc_entry_step(struct vnc_entry *e, int64_t now);
 /* Has it turned out to be one? */
 bool vnc_entry_is_browser(const struct vnc_entry *e);
-/* A browser of the same host is here: browsers open connections before they have something to ask,
- * so a silent one gets until then, once, before it is taken for a viewer's. */
+/* There is reason to think that a peer which has said nothing yet is a browser: it gets until then
+ * before it is taken for a viewer's, but no more than a second since it came. */
 void vnc_entry_expect_browser(struct vnc_entry *e, int64_t until);
+/* Is that how a browser begins: a method of HTTP, or TLS? */
+bool vnc_entry_is_browsers_byte(uint8_t first);
 /* For poll; the descriptor stays the same. */
 int vnc_entry_fd(const struct vnc_entry *e);
 unsigned vnc_entry_events(const struct vnc_entry *e);
