@@ -6,7 +6,10 @@ import { keysymOf, makeKeys } from "./keys.js";
 
 const element = id => document.getElementById(id);
 const RECONNECT_WAITS = [1, 2, 4, 8];
-const TYPE_MOST = 4096;
+// A character each so many ms: systems keep few keys that they have no time for yet, and forget the rest.
+const TYPE_MS = 25;
+// How long a machine may take to follow the page's size.
+const FOLLOW_MS = 3000;
 const qualities = {sharp: [9, 2], balanced: [6, 2], fast: [1, 6]};
 
 let RFB = null;             // the engine
@@ -14,7 +17,7 @@ let rfb = null;             // the connection
 let opened = false;         // the server has shown its screen
 let wanted = true;          // the user has not hung up
 let failure = "";           // the server's reason, once it gave one
-let attempts = 0, retry = 0;
+let attempts = 0, retry = 0, follow = 0;
 let credentials = {};
 let releaseKeys = () => {};
 
@@ -24,10 +27,11 @@ function status(text) {
     element("status").textContent = text;
 }
 
-function message(text, more = "", again = true) {
+function message(text, more = "", again = "Connect again") {
     element("message-text").textContent = text;
     element("message-more").textContent = more;
     element("again").hidden = !again;
+    element("again").textContent = again;
     element("message").hidden = false;
     if (again)
         element("again").focus();
@@ -82,6 +86,23 @@ function connected() {
     status("Connected.");
     enable(true);
     rfb.focus();
+    sayWhetherItFollows();
+}
+
+// Where the machine's display keeps its size whatever is asked for, the picture is made to fit.
+function sayWhetherItFollows() {
+    clearTimeout(follow);
+    if (!opened || element("size").value !== "resize")
+        return;
+    follow = setTimeout(() => {
+        const canvas = element("screen").querySelector("canvas");
+        // Some displays have widths of whole characters only.
+        if (opened && canvas && (Math.abs(canvas.width - element("screen").clientWidth) > 8 ||
+                                 Math.abs(canvas.height - element("screen").clientHeight) > 8))
+            status(`Its size stays ${canvas.width} × ${canvas.height}.`);
+        else
+            status("Connected.");
+    }, FOLLOW_MS);
 }
 
 function disconnected(e) {
@@ -89,6 +110,8 @@ function disconnected(e) {
 
     rfb = null;
     opened = false;
+    clearTimeout(follow);
+    stopTyping();
     element("login").hidden = true;
     enable(false);
     if (!wanted) {
@@ -99,13 +122,14 @@ function disconnected(e) {
         message("The server did not let you in.", failure);
     } else if ((was || attempts) && attempts < RECONNECT_WAITS.length) {
         const wait = RECONNECT_WAITS[attempts++];
-        status(`The connection was lost. Trying again in ${wait} s…`);
+        status("The connection was lost.");
+        message("The connection was lost.", `Trying again in ${wait} s…`, "Connect now");
         retry = setTimeout(connect, wait * 1000);
     } else {
         status("Not connected.");
         message(e.detail.clean ? "The server has closed the connection."
                                : "The server cannot be reached.",
-                "The machine may have been switched off, or somebody else may have the screen for himself.");
+                "The machine may have been switched off, or another viewer may have it alone.");
     }
 }
 
@@ -161,10 +185,17 @@ function applySettings() {
         return;
     const size = element("size").value;
     [rfb.qualityLevel, rfb.compressionLevel] = qualities[element("quality").value];
-    rfb.scaleViewport = size === "scale";
+    rfb.scaleViewport = size !== "actual";
     rfb.resizeSession = size === "resize";
     rfb.clipViewport = false;
+    // A panel must not make the machine's screen smaller: it goes over it.
+    document.body.classList.toggle("resizes", size === "resize");
+    if (opened)
+        status("Connected.");
+    sayWhetherItFollows();
 }
+
+window.addEventListener("resize", sayWhetherItFollows);
 
 for (const id of ["size", "quality"]) {
     remembered(id);
@@ -228,6 +259,7 @@ element("full").addEventListener("click", async () => {
 
 document.addEventListener("fullscreenchange", () => {
     element("full").textContent = document.fullscreenElement ? "Leave full screen" : "Full screen";
+    document.body.classList.toggle("full", document.fullscreenElement !== null);
     if (!document.fullscreenElement)
         navigator.keyboard?.unlock?.();
 });
@@ -243,6 +275,7 @@ window.addEventListener("keydown", e => {
         element("tools").classList.add("open");
         element("menu").setAttribute("aria-expanded", true);
     }
+    element("handle").focus(); // in full screen: the bar appears
     element(opened ? "cad" : "help").focus();
 }, true);
 
@@ -267,14 +300,34 @@ element("clip-send").addEventListener("click", () => {
     note("The machine has it on its clipboard now, if it has one.");
 });
 
-element("clip-type").addEventListener("click", () => {
-    const text = [...element("clip").value.replace(/\r\n?/g, "\n")].slice(0, TYPE_MOST);
+let typing = 0; // the timer, while text is being typed
 
-    for (const keysym of text.map(keysymOf).filter(Boolean)) {
-        rfb.sendKey(keysym, null, true);
-        rfb.sendKey(keysym, null, false);
+function stopTyping() {
+    clearInterval(typing);
+    typing = 0;
+    element("clip-type").textContent = "Type it";
+}
+
+element("clip-type").addEventListener("click", () => {
+    const text = [...element("clip").value.replace(/\r\n?/g, "\n")];
+    const keys = text.map(keysymOf).filter(Boolean);
+    let typed = 0;
+
+    if (typing) {
+        stopTyping();
+        return;
     }
-    note(`${text.length} characters were typed.`);
+    element("clip-type").textContent = "Stop typing";
+    typing = setInterval(() => {
+        if (typed < keys.length) {
+            rfb.sendKey(keys[typed], null, true);
+            rfb.sendKey(keys[typed++], null, false);
+        }
+        note(typed < keys.length ? `${typed} of ${keys.length} characters were typed.`
+                                 : `${typed} characters were typed.`);
+        if (typed === keys.length)
+            stopTyping();
+    }, TYPE_MS);
 });
 
 element("clip-read").addEventListener("click", async () => {
@@ -307,7 +360,7 @@ try {
     message("This build of vemu has no viewer for browsers.",
             "It was made where noVNC could not be fetched. In its build directory, \"make viewer\" tries again; " +
             "\"make viewer NOVNC=FILE\" takes the npm package @novnc/novnc from a file.\n" +
-            "Until then any VNC viewer can connect to this same address.", false);
+            "Until then any VNC viewer can connect to this same address.", "");
 }
 enable(false);
 connect();
