@@ -456,6 +456,8 @@ static bool publish_kernel(struct x86_board *b, const struct board_config *cfg,
     if (setup && b->pci && !publish_kernel_rom(b, setup, cfg, errp))
         return false;
     const char *append = cfg->append ? cfg->append : "";
+    if (setup) /* in this machine's copy of the file */
+        bzimage_set_video_mode(kernel->data, setup, append);
     if (!fw_cfg_set_u32(fw, FW_CFG_SETUP_ADDR, 0x10000, errp) ||
         !fw_cfg_set_u32(fw, FW_CFG_SETUP_SIZE, (uint32_t)setup, errp) ||
         !fw_cfg_set_static(fw, FW_CFG_SETUP_DATA, kernel->data, setup, errp) ||

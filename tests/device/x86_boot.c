@@ -9,7 +9,9 @@
 #include "core/cpu/cpu.h"
 #include "core/cpu/x86.h"
 #include "core/util/endian.h"
+#include "core/util/range.h"
 #include "hw/x86/boards.h"
+#include "hw/x86/boot/boot.h"
 #include "tests/device/board_machine.h"
 #include "tests/device/device_test.h"
 
@@ -299,6 +301,26 @@ Test(x86_boot, e820_covers_ram_and_keeps_acpi_and_holes_out)
         cr_expect_geq(usable, cases[n].ram - MIB);
         cr_expect_lt(usable, cases[n].ram);
         machine_destroy(&m);
+    }
+}
+
+Test(x86_boot, vga_in_the_command_line_is_the_mode_that_setup_code_asks_for)
+{
+    static const struct {
+        const char *cmdline;
+        unsigned mode;
+    } cases[] = {
+        {"console=tty0", 0x1234},     {"vga=0x317 quiet", 0x317}, {"quiet vga=791", 791},
+        {"vga=ask vga=0x342", 0x342}, {"vga=normal", 0xffff},     {"vga=ext", 0xfffe},
+        {"a=1 vga=ask b", 0xfffd},    {"novga=0x317", 0x1234},    {"vga=", 0x1234},
+        {"vga=0x10000", 0x1234},      {"vga=-1", 0x1234},         {"vga=normally", 0x1234},
+        {"vga=0x317,8", 0x1234},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        uint8_t setup[512] = {0};
+        store_le16(setup + 0x1fa, 0x1234);
+        bzimage_set_video_mode(setup, sizeof setup, cases[i].cmdline);
+        cr_expect_eq(load_le16(setup + 0x1fa), cases[i].mode, "%s", cases[i].cmdline);
     }
 }
 

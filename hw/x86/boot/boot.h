@@ -160,6 +160,8 @@ bool multiboot_place(struct x86_boot *boot, const struct multiboot_addresses *a,
 
 /* The loaders; boot->kernel is read, the rest of boot as for x86_boot_load. */
 bool bzimage_is(const uint8_t *data, size_t len);
+/* For setup code that firmware starts: what a boot loader makes of vga= in the command line. */
+void bzimage_set_video_mode(uint8_t *setup, size_t len, const char *cmdline);
 bool bzimage_load(struct x86_boot *boot, struct vemu_error **errp);
 bool pvh_load(struct x86_boot *boot, struct vemu_error **errp);
 bool multiboot_is(const uint8_t *data, size_t len);

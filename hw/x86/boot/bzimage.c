@@ -49,12 +49,44 @@ enum {
 };
 enum { LOADED_HIGH = 1, CAN_USE_HEAP = 0x80 };
 enum { XLF_KERNEL_64 = 1, XLF_CAN_BE_LOADED_ABOVE_4G = 2 };
-enum { ENTRY64_OFFSET = 0x200, LOADER_OTHER = 0xff, VGA_NORMAL = 0xffff };
+enum {
+    ENTRY64_OFFSET = 0x200,
+    LOADER_OTHER = 0xff,
+    VGA_NORMAL = 0xffff,
+    VGA_EXTENDED = 0xfffe,
+    VGA_ASK = 0xfffd
+};
 
 bool bzimage_is(const uint8_t *data, size_t len)
 {
     return len > HDR_VERSION + 2 && load_le16(data + BOOT_FLAG) == 0xaa55 &&
            !memcmp(data + HDR_MAGIC, "HdrS", 4);
+}
+
+/* "Special Command Line Options": the last vga= counts; the kernel itself does not look at it. */
+void bzimage_set_video_mode(uint8_t *setup, size_t len, const char *cmdline)
+{
+    static const struct {
+        const char *name;
+        uint16_t mode;
+    } names[] = {{"normal", VGA_NORMAL}, {"ext", VGA_EXTENDED}, {"ask", VGA_ASK}};
+    const char *value = NULL;
+    char *end;
+
+    for (const char *at = cmdline; (at = strstr(at, "vga=")); at += 4) {
+        if (at == cmdline || at[-1] == ' ')
+            value = at + 4;
+    }
+    if (!value || !range_fits(VID_MODE, 2, len))
+        return;
+    size_t n = strcspn(value, " ");
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        if (n == strlen(names[i].name) && memcmp(value, names[i].name, n) == 0)
+            store_le16(setup + VID_MODE, names[i].mode);
+    }
+    unsigned long mode = strtoul(value, &end, 0);
+    if (n && end == value + n && *value != '-' && mode <= UINT16_MAX)
+        store_le16(setup + VID_MODE, (uint16_t)mode);
 }
 
 /* A header field, 0 where the protocol version or the file does not reach. */
