@@ -11,11 +11,15 @@ TESTS_boot += $(srcdir)/tests/boot/boots.sh $(srcdir)/tests/boot/saved_translati
 TESTS_boot += $(srcdir)/tests/boot/quickstart.sh
 TESTS_boot += $(srcdir)/tests/boot/disks.sh tests/boot/saved_state
 TESTS_boot += $(srcdir)/tests/boot/firmware.sh $(srcdir)/tests/boot/boot_order.sh
+check-boot check-programs: $(GUESTS)/amd64/screens
+# Without a network the test says what it lacks.
+$(GUESTS)/amd64/screens:
+	@sh $(srcdir)/tests/boot/fetch-screens.sh $(GUESTS) amd64 || true
 TESTS_boot += tests/boot/screen $(srcdir)/tests/boot/networks.sh $(srcdir)/tests/boot/hotplug.sh
 TESTS_boot += $(srcdir)/tests/boot/kvm.sh $(srcdir)/tests/boot/ide.sh $(srcdir)/tests/boot/virtio.sh
 TESTS_boot += $(srcdir)/tests/boot/links.sh $(srcdir)/tests/boot/balloon.sh $(srcdir)/tests/boot/media.sh
 ifeq ($(HOST_ARCH),x86_64)
-TESTS_boot += tests/boot/gpu_pictures
+TESTS_boot += tests/boot/gpu_pictures tests/boot/console
 check-boot check-programs: $(GUESTS)/amd64/initrd-gpu
 endif
 TESTS_boot += $(srcdir)/tests/boot/input.sh $(srcdir)/tests/boot/window.sh
@@ -61,7 +65,8 @@ tests/boot/drm: $(srcdir)/tests/boot/drm.c
 	@mkdir -p $(@D)
 	$(call say,GUEST,$@)$(GUEST_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static -s -o $@ $<
 
-tests/boot/saved_state tests/boot/screen tests/boot/gpu_pictures tests/boot/usb_input: tests/boot/%: obj/tests/boot/%.o $(archives)
+boot_programs := $(addprefix tests/boot/,saved_state screen console gpu_pictures usb_input)
+$(boot_programs): tests/boot/%: obj/tests/boot/%.o $(archives)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -o $@ $(LDFLAGS_ALL) $< -Wl,--start-group $(archives) -Wl,--end-group $(LIBS)
-test_obj += obj/tests/boot/saved_state.o obj/tests/boot/screen.o obj/tests/boot/gpu_pictures.o obj/tests/boot/usb_input.o
+test_obj += $(boot_programs:%=obj/%.o)
