@@ -356,7 +356,9 @@ static inline bool v_take_size(struct viewer *v, const struct display_rect *r, b
 {
     uint8_t screens[4 + 16];
 
-    if (extended && (!v_read(v, screens, sizeof screens) || screens[0] != 1))
+    /* There are viewers to whom a screen of number 0 is none. */
+    if (extended &&
+        (!v_read(v, screens, sizeof screens) || screens[0] != 1 || !load_be32(screens + 4)))
         return false;
     if (extended) {
         v->size_why = r->x;

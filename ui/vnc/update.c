@@ -176,7 +176,7 @@ static void put_size(struct vnc_client *c, struct vnc_job *j)
     if (c->features & FEATURE_EXTENDED_DESKTOP_SIZE) {
         put_head(j, c->size_why, c->size_status, c->width, c->height, VNC_EXTENDED_DESKTOP_SIZE);
         buffer_put_be32(&j->out, 1u << 24); /* one screen */
-        buffer_put_be32(&j->out, 0);        /* its id */
+        buffer_put_be32(&j->out, 1);        /* its id; libvncclient takes 0 for no screen */
         buffer_put_be32(&j->out, 0);        /* at 0, 0 */
         buffer_put_be16(&j->out, (uint16_t)c->width);
         buffer_put_be16(&j->out, (uint16_t)c->height);
