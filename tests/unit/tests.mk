@@ -19,14 +19,15 @@ block-random: tests/unit/programs/block_random
 block-kill: tests/unit/programs/block_kill
 	VEMU_TEST_KILLS=100 tests/unit/programs/block_kill
 
-# What the encoder makes, shown by an independent client.
+# What the encoder makes and what a live server sends, shown by an independent client.
 ifeq ($(shell pkg-config --exists libvncclient 2>/dev/null && echo yes),yes)
-TESTS_unit += tests/unit/libvncclient/vnc_client
-tests/unit/libvncclient/vnc_client: obj/tests/unit/libvncclient/vnc_client.o $(archives)
+vncclient_programs := $(addprefix tests/unit/libvncclient/,vnc_client vnc_live)
+TESTS_unit += $(vncclient_programs)
+$(vncclient_programs): %: obj/%.o $(archives)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -o $@ $(LDFLAGS_ALL) $< \
 	    -Wl,--start-group $(archives) -Wl,--end-group $(LIBS) -lvncclient
--include obj/tests/unit/libvncclient/vnc_client.d
+-include $(vncclient_programs:%=obj/%.d)
 else
 TESTS_unit += skip:built_without_libvncserver-dev
 endif

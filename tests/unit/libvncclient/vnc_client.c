@@ -6,7 +6,6 @@
  * A thread plays the server at the other end of a socket pair, one update each time it is told.
  */
 #include <pthread.h>
-#include <rfb/rfbclient.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +14,11 @@
 
 #include "core/util/buffer.h"
 #include "core/util/range.h"
+#include "tests/unit/libvncclient/client.h"
 #include "tests/unit/programs/tap.h"
 #include "ui/vnc/encode/encode.h"
 
-enum { UPDATES = 40, SIDE_MAX = 1400, DESKTOP_SIZE = -223, RECTS_MAX = 6 };
+enum { UPDATES = 40, DESKTOP_SIZE = -223, RECTS_MAX = 6 };
 
 struct server {
     int fd;
@@ -63,7 +63,7 @@ static bool put(struct server *s, const void *data, size_t n)
 
 static void resize(struct server *s)
 {
-    uint32_t w = 1 + rnd(s, SIDE_MAX), h = 1 + rnd(s, 300);
+    uint32_t w = 1 + rnd(s, CLIENT_SIDE_MAX), h = 1 + rnd(s, 300);
 
     s->picture = (struct vnc_picture){s->pixels, w * sizeof *s->pixels, w, h};
     s->whole = true;
@@ -236,45 +236,14 @@ static void on_finished(rfbClient *c)
 
 static bool shows_the_picture(const struct server *s, const rfbClient *c)
 {
-    uint8_t row[SIDE_MAX * 4];
-    const struct vnc_pixel_format *f = &s->convert.format;
-    /* Bits without colour may be anything. */
-    uint32_t colours = (uint32_t)f->red_max << f->red_shift |
-                       (uint32_t)f->green_max << f->green_shift |
-                       (uint32_t)f->blue_max << f->blue_shift;
-    unsigned bytes = s->convert.bytes;
-
-    if (c->width != (int)s->picture.width || c->height != (int)s->picture.height)
-        return false;
-    for (uint32_t y = 0; y < s->picture.height; y++) {
-        const uint8_t *got = c->frameBuffer + (size_t)y * s->picture.width * bytes;
-
-        vnc_convert(&s->convert, row, s->pixels + y * s->picture.width, s->picture.width);
-        for (uint32_t x = 0; x < s->picture.width; x++) {
-            uint64_t differ = load_le(row + x * bytes, bytes) ^ load_le(got + x * bytes, bytes);
-
-            if (differ & colours) {
-                fprintf(stderr, "%u,%u of %ux%u is %llx, not %llx\n", x, y, s->picture.width,
-                        s->picture.height, (unsigned long long)load_le(got + x * bytes, bytes),
-                        (unsigned long long)load_le(row + x * bytes, bytes));
-                return false;
-            }
-        }
-    }
-    return true;
+    return client_shows(c, &s->convert, s->pixels, s->picture.width, s->picture.width,
+                        s->picture.height, true);
 }
 
-struct format {
-    const char *name;
-    int bits; /* of a sample, samples, bytes: as rfbGetClient wants them */
-    int bytes;
-    int red_max, green_max, blue_max, red_shift, green_shift, blue_shift;
-};
-
-static bool try(const char *encoding, const struct format *f, int level, uint64_t seed)
+static bool try(const char *encoding, const struct client_format *f, int level, uint64_t seed)
 {
     struct server s = {.seed = seed, .fd = -1};
-    rfbClient *c = rfbGetClient(f->bits, 3, f->bytes);
+    rfbClient *c;
     pthread_t thread;
     int fds[2];
     bool ok = false;
@@ -282,30 +251,15 @@ static bool try(const char *encoding, const struct format *f, int level, uint64_
     socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
     s.fd = fds[1];
     sem_init(&s.go, 0, 0);
-    s.pixels = calloc(SIDE_MAX * 300, sizeof *s.pixels);
+    s.pixels = calloc(CLIENT_SIDE_MAX * 300, sizeof *s.pixels);
     s.libs = vnc_libraries_new();
     s.encoder = vnc_encoder_new(s.libs);
     vnc_converter_init(&s.convert, &vnc_pixel_format_native);
     resize(&s);
     pthread_create(&thread, NULL, serve, &s);
 
-    c->sock = fds[0];
-    c->listenSpecified = TRUE; /* it is connected already */
-    c->canHandleNewFBSize = TRUE;
-    c->appData.encodingsString = encoding;
-    c->appData.compressLevel = level;
-    c->appData.enableJPEG = FALSE;
-    c->appData.useRemoteCursor = FALSE;
-    c->format.redMax = (uint16_t)f->red_max;
-    c->format.greenMax = (uint16_t)f->green_max;
-    c->format.blueMax = (uint16_t)f->blue_max;
-    c->format.redShift = (uint8_t)f->red_shift;
-    c->format.greenShift = (uint8_t)f->green_shift;
-    c->format.blueShift = (uint8_t)f->blue_shift;
-    c->FinishedFrameBufferUpdate = on_finished;
-    if (!rfbInitClient(c, NULL, NULL)) {
-        c = NULL; /* it frees itself then */
-    } else {
+    c = client_connect(fds[0], encoding, level, f, on_finished);
+    if (c) {
         ok = true;
         for (unsigned i = 0; ok && i < UPDATES; i++) {
             finished = false;
@@ -321,10 +275,7 @@ static bool try(const char *encoding, const struct format *f, int level, uint64_
     s.quit = true;
     sem_post(&s.go);
     pthread_join(thread, NULL);
-    if (c) {
-        free(c->frameBuffer);
-        rfbClientCleanup(c);
-    }
+    client_free(c);
     close(fds[1]);
     vnc_encoder_free(s.encoder);
     vnc_libraries_free(s.libs);
@@ -338,12 +289,12 @@ int main(void)
     static const char *const encodings[] = {"raw",           "hextile",       "zlib",
                                             "zrle",          "tight",         "copyrect raw",
                                             "copyrect zrle", "copyrect tight"};
-    static const struct format formats[] = {
-        {"32 bits", 8, 4, 255, 255, 255, 16, 8, 0},
-        {"32 bits, blue first", 8, 4, 255, 255, 255, 0, 8, 16},
-        {"16 bits", 5, 2, 31, 63, 31, 11, 5, 0},
-        {"15 bits", 5, 2, 31, 31, 31, 10, 5, 0},
-        {"8 bits", 2, 1, 7, 7, 3, 0, 3, 6},
+    static const struct client_format formats[] = {
+        {"32 bits", 8, 4, 255, 255, 255, 16, 8, 0, false},
+        {"32 bits, blue first", 8, 4, 255, 255, 255, 0, 8, 16, false},
+        {"16 bits", 5, 2, 31, 63, 31, 11, 5, 0, false},
+        {"15 bits", 5, 2, 31, 31, 31, 10, 5, 0, false},
+        {"8 bits", 2, 1, 7, 7, 3, 0, 3, 6, false},
     };
 
     rfbEnableClientLogging = FALSE;
