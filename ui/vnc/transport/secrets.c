@@ -9,9 +9,9 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "core/crypto/nettle_library.h"
 #include "core/util/error.h"
 #include "core/util/range.h"
-#include "ui/vnc/transport/nettle_library.h"
 
 /* A text as it is compared: with its length, and zeros behind it. */
 struct secret {

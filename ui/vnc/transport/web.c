@@ -10,11 +10,11 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "core/crypto/nettle_library.h"
 #include "core/util/error.h"
 #include "core/util/range.h"
 #include "ui/vnc/page/page.h"
 #include "ui/vnc/transport/http.h"
-#include "ui/vnc/transport/nettle_library.h"
 #include "ui/vnc/transport/tls.h"
 
 enum { ACCEPT_LENGTH = 28 }; /* 20 bytes in base64 */

@@ -1,9 +1,10 @@
 /*
- * The few functions of libnettle that VNC passwords and browsers need, found in the library when
- * first used. Its headers are nettle's own. Private to ui/vnc/transport.
+ * The few functions of libnettle that VNC passwords, browsers and encrypted secrets need, found in
+ * the library when first used. Its headers are nettle's own. No shared state; a table that was
+ * opened may be used by any number of threads.
  */
-#ifndef UI_VNC_TRANSPORT_NETTLE_LIBRARY_H
-#define UI_VNC_TRANSPORT_NETTLE_LIBRARY_H
+#ifndef CORE_CRYPTO_NETTLE_LIBRARY_H
+#define CORE_CRYPTO_NETTLE_LIBRARY_H
 
 #include <stdbool.h>
 #include "config.h"
@@ -11,7 +12,9 @@
 struct vemu_error;
 
 #if CONFIG_NETTLE
+#include <nettle/aes.h>
 #include <nettle/base64.h>
+#include <nettle/cbc.h>
 #include <nettle/des.h>
 #include <nettle/sha1.h>
 
@@ -23,6 +26,9 @@ struct nettle_library {
     __typeof__(&nettle_sha1_update) sha1_update;
     __typeof__(&nettle_sha1_digest) sha1_digest;
     __typeof__(&nettle_base64_encode_raw) base64_encode_raw;
+    __typeof__(&nettle_aes256_set_decrypt_key) aes256_set_decrypt_key;
+    __typeof__(&nettle_aes256_decrypt) aes256_decrypt;
+    __typeof__(&nettle_cbc_decrypt) cbc_decrypt;
 };
 #else
 struct nettle_library {

@@ -1,5 +1,5 @@
 /* Opens libnettle: see nettle_library.h. */
-#include "ui/vnc/transport/nettle_library.h"
+#include "core/crypto/nettle_library.h"
 
 #include "core/util/error.h"
 #include "core/util/library.h"
@@ -19,6 +19,9 @@ bool nettle_library_open(struct nettle_library *lib, const char *what, struct ve
         {"nettle_sha1_update", &lib->sha1_update},
         {"nettle_sha1_digest", &lib->sha1_digest},
         {"nettle_base64_encode_raw", &lib->base64_encode_raw},
+        {"nettle_aes256_set_decrypt_key", &lib->aes256_set_decrypt_key},
+        {"nettle_aes256_decrypt", &lib->aes256_decrypt},
+        {"nettle_cbc_decrypt", &lib->cbc_decrypt},
     };
 
     lib->handle = dlopen(CONFIG_NETTLE_SONAME, RTLD_NOW | RTLD_LOCAL);
