@@ -425,8 +425,9 @@ static const char *const icount_props[] = {"shift",  "sleep",      "align", "rr"
                                            "rrfile", "rrsnapshot", NULL};
 static const char *const netdev_repeated[] = {"hostfwd", "guestfwd", "dnssearch", NULL};
 static const char *const object_props[] = {
-    "qom-type", "id",   "netdev", "file",  "maxlen", "data", "format",   "keyid", "iv",
-    "prealloc", "size", "share",  "merge", "dump",   "seal", "filename", NULL};
+    "qom-type", "id",       "netdev",      "file",     "maxlen",     "data", "format", "keyid",
+    "iv",       "prealloc", "size",        "share",    "merge",      "dump", "seal",   "filename",
+    "endpoint", "dir",      "verify-peer", "priority", "passwordid", NULL};
 static const char *const msg_props[] = {"timestamp", "guest-name", NULL};
 static const char *const audiodev_props[] = {"driver", "id", NULL};
 static const char *const rtc_props[] = {"base", "clock", "driftfix", NULL};
@@ -588,10 +589,10 @@ const struct config_key config_keys[] = {
      .check = check_object,
      .metavar = "TYPE,id=ID[,KEY=VALUE...]",
      .example = "filter-dump,id=dump0,netdev=net0,file=net0.pcap",
-     .help =
-         "filter-dump: capture a network's frames into a pcap file; memory-backend-ram: memory "
-         "for -machine memory-backend=; secret; rng-random,filename=FILE and rng-builtin: random "
-         "numbers for virtio-rng-pci,rng=ID"},
+     .help = "filter-dump: capture a network's frames into a pcap file; memory-backend-ram: memory "
+             "for -machine memory-backend=; rng-random,filename=FILE and rng-builtin: random "
+             "numbers for virtio-rng-pci,rng=ID; secret,file=FILE|data=TEXT: a password or key; "
+             "tls-creds-x509,dir=DIR and tls-creds-anon: TLS for -vnc tls-creds=ID"},
     {.name = "overcommit",
      .shape = CONFIG_PROPS,
      .props = overcommit_props,
@@ -785,9 +786,12 @@ const struct config_key config_keys[] = {
      .shape = CONFIG_PROPS_LIST,
      .implied = "address",
      .check = screens_check_vnc,
-     .metavar = "HOST:N|unix:PATH|fd:N|none[,to=N][,password=on|off][,share=POLICY][,id=ID]",
+     .metavar = "HOST:N|unix:PATH|fd:N|none[,to=N][,password=on|off][,password-secret=ID]"
+                "[,username=NAME][,tls-creds=ID][,websocket=on|PORT|HOST:PORT][,share=POLICY]"
+                "[,KEY=VALUE...]",
      .example = "127.0.0.1:0",
-     .help = "VNC server there, on port 5900 + N; share: allow-exclusive, force-shared, ignore"},
+     .help = "VNC server there, on port 5900 + N; password-secret, tls-creds: ids of -object; "
+             "share: allow-exclusive, force-shared, ignore"},
     {.name = "vga",
      .shape = CONFIG_SCALAR,
      .check = check_vga,

@@ -12,6 +12,7 @@
 #include "core/util/error.h"
 #include "core/util/range.h"
 #include "libvemu/config.h"
+#include "libvemu/credentials.h"
 #include "libvemu/flash.h"
 #include "libvemu/text.h"
 
@@ -70,6 +71,7 @@ struct vemu_machine *vemu_machine_create(const struct vemu_config *config,
     }
     pthread_mutex_init(&lm->control, NULL);
     console_init(lm);
+    list_init(&lm->credentials);
     lm->m.log.opaque = lm;
     lm->m.log.sink = log_line;
     lm->config = config ? vemu_config_clone(config) : vemu_config_new();
@@ -96,6 +98,7 @@ void vemu_machine_destroy(struct vemu_machine *m)
     run_pause(lm, RUN_STATE_SHUTDOWN);
     pthread_mutex_unlock(&lm->control);
     screens_free(lm);
+    credentials_free(lm);
     gdb_server_free(lm->gdb);
     control_free(lm);
     qtest_server_free(lm->qtest);

@@ -65,6 +65,8 @@ struct lib_machine {
     struct sdl *sdl;           /* windows.c; NULL: no windows */
     atomic_uint windows_asked; /* ASKED_*, by the windows' thread for the loop's */
 
+    struct list credentials; /* credentials.c */
+
     struct list consoles; /* struct console.node */
     pthread_mutex_t console_lock;
     pthread_cond_t console_cond; /* a ring buffer has bytes, or the guest is done */

@@ -1,9 +1,7 @@
 /* -object: see objects.h. */
 #include "libvemu/objects.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/device/rng.h"
 #include "core/util/error.h"
@@ -11,6 +9,7 @@
 #include "core/util/range.h"
 #include "core/util/size.h"
 #include "libvemu/config.h"
+#include "libvemu/credentials.h"
 #include "libvemu/machine.h"
 
 enum { QUOTE_MAX = 80 };
@@ -20,19 +19,6 @@ bool objects_is(const struct config_node *node, const char *type)
     const char *own = config_child_value(node, "qom-type");
 
     return own && strcmp(own, type) == 0;
-}
-
-/* What a key or a password is kept in. Nothing needs one yet, but management programs give one to
- * every machine. */
-static bool check_secret(const struct config_node *node, struct vemu_error **errp)
-{
-    const char *file = config_child_value(node, "file");
-
-    if (!file && !config_child_value(node, "data"))
-        return error_set(errp, VEMU_ERROR_INVALID, "%s: a secret needs file=FILE or data=TEXT",
-                         node->origin);
-    return !file || access(file, R_OK) == 0 ||
-           error_set_errno(errp, errno, "%s: cannot read '%s'", node->origin, file);
 }
 
 /* Guest memory is what the host gives to a name that nobody has, so the two kinds are one. */
@@ -60,37 +46,99 @@ static bool check_rng(const struct config_node *node, struct vemu_error **errp)
                      "%s: rng-builtin reads no file; use rng-random for filename=", node->origin);
 }
 
-static const struct {
+static bool add_rng(struct lib_machine *lm, const struct config_node *node,
+                    struct vemu_error **errp)
+{
+    const char *filename = config_child_value(node, "filename");
+    bool ok;
+
+    if (objects_is(node, "rng-random") && !filename)
+        filename = "/dev/urandom";
+    machine_lock(&lm->m);
+    ok = rng_new(&lm->m, config_child_value(node, "id"), filename, errp) != NULL;
+    machine_unlock(&lm->m);
+    if (!ok)
+        error_prefix(errp, "%s: ", node->origin);
+    return ok;
+}
+
+static bool remove_rng(struct lib_machine *lm, const struct config_node *node,
+                       struct vemu_error **errp)
+{
+    const char *id = config_child_value(node, "id");
+    bool ok;
+
+    machine_lock(&lm->m);
+    ok = rng_remove(&lm->m, id);
+    machine_unlock(&lm->m);
+    return ok ||
+           error_set(errp, VEMU_ERROR_STATE, "object '%.*s' is in use by a device", QUOTE_MAX, id);
+}
+
+/* Memory is the machine's own from its start on. */
+static bool add_nothing(struct lib_machine *lm, const struct config_node *node,
+                        struct vemu_error **errp)
+{
+    (void)lm, (void)node, (void)errp;
+    return true;
+}
+
+static bool remove_memory(struct lib_machine *lm, const struct config_node *node,
+                          struct vemu_error **errp)
+{
+    const char *used = config_value(lm->config, "machine.memory-backend", NULL),
+               *id = config_child_value(node, "id");
+
+    return !used || strcmp(used, id) != 0 ||
+           error_set(errp, VEMU_ERROR_STATE, "object '%.*s' is the machine's memory", QUOTE_MAX,
+                     id);
+}
+
+typedef bool object_fn(struct lib_machine *lm, const struct config_node *node,
+                       struct vemu_error **errp);
+
+static const struct object_type {
     const char *type;
     bool (*check)(const struct config_node *node, struct vemu_error **errp);
+    object_fn *add, *remove; /* NULL: somebody else makes it, and it stays */
 } types[] = {
-    {"filter-dump", NULL}, /* networks.c */
-    {"secret", check_secret},
-    {"memory-backend-ram", check_memory},
-    {"memory-backend-memfd", check_memory},
-    {"rng-random", check_rng},
-    {"rng-builtin", check_rng},
+    {"filter-dump", NULL, NULL, NULL}, /* networks.c */
+    {"secret", credentials_check_secret, credentials_add_secret, credentials_remove},
+    {"tls-creds-anon", credentials_check_tls, credentials_add_tls, credentials_remove},
+    {"tls-creds-x509", credentials_check_tls, credentials_add_tls, credentials_remove},
+    {"memory-backend-ram", check_memory, add_nothing, remove_memory},
+    {"memory-backend-memfd", check_memory, add_nothing, remove_memory},
+    {"rng-random", check_rng, add_rng, remove_rng},
+    {"rng-builtin", check_rng, add_rng, remove_rng},
 };
+
+static const struct object_type *type_of(const struct config_node *node)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
+        if (objects_is(node, types[i].type))
+            return &types[i];
+    }
+    return NULL;
+}
 
 static bool check_object(const struct config_node *node, struct vemu_error **errp)
 {
-    const char *type = config_child_value(node, "qom-type");
+    const char *name = config_child_value(node, "qom-type");
+    const struct object_type *type = type_of(node);
 
-    for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
-        if (!objects_is(node, types[i].type))
-            continue;
-        if (!types[i].check)
-            return true;
-        if (config_child_value(node, "id"))
-            return types[i].check(node, errp);
+    if (!type)
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "%s: '%.*s' is not known; there are filter-dump, memory-backend-ram, "
+                         "memory-backend-memfd, rng-random, rng-builtin, secret, tls-creds-anon "
+                         "and tls-creds-x509",
+                         node->origin, QUOTE_MAX, name ? name : "");
+    if (!type->check)
+        return true;
+    if (!config_child_value(node, "id"))
         return error_set(errp, VEMU_ERROR_INVALID,
                          "%s: '%s' has no id; add ,id=NAME so that others can name it",
-                         node->origin, type);
-    }
-    return error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                     "%s: '%.*s' is not known; there are filter-dump, memory-backend-ram, "
-                     "memory-backend-memfd, rng-random, rng-builtin and secret",
-                     node->origin, QUOTE_MAX, type ? type : "");
+                         node->origin, name);
+    return type->check(node, errp);
 }
 
 bool objects_check(const struct vemu_config *cfg, struct vemu_error **errp)
@@ -107,17 +155,63 @@ bool objects_build(struct lib_machine *lm, struct vemu_error **errp)
 {
     config_for_each(node, lm->config, "object")
     {
-        bool file = objects_is(node, "rng-random");
-        const char *filename = config_child_value(node, "filename");
-        if (!file && !objects_is(node, "rng-builtin"))
-            continue;
-        if (file && !filename)
-            filename = "/dev/urandom";
-        if (!rng_new(&lm->m, config_child_value(node, "id"), filename, errp)) {
-            error_prefix(errp, "%s: ", node->origin);
+        const struct object_type *type = type_of(node);
+        if (type->add && !type->add(lm, node, errp))
             return false;
-        }
     }
+    return true;
+}
+
+/* ---- while the machine runs ------------------------------------------------------------------ */
+
+static const struct config_node *find(struct lib_machine *lm, const char *id,
+                                      const struct config_node *but)
+{
+    config_for_each(node, lm->config, "object")
+    {
+        const char *own = config_child_value(node, "id");
+        if (node != but && own && id && strcmp(own, id) == 0)
+            return node;
+    }
+    return NULL;
+}
+
+bool objects_has(struct lib_machine *lm, const char *id)
+{
+    return find(lm, id, NULL) != NULL;
+}
+
+bool objects_add(struct lib_machine *lm, const char *text, struct vemu_error **errp)
+{
+    const struct config_node *node = config_add(lm->config, "object", text, "object-add", errp);
+    const struct object_type *type = node ? type_of(node) : NULL;
+    const char *id = config_child_value(node, "id");
+    bool ok = node != NULL;
+
+    if (ok && find(lm, id, node))
+        ok = error_set(errp, VEMU_ERROR_STATE, "object-add: the id '%.*s' is taken", QUOTE_MAX, id);
+    else if (ok && type && !type->add)
+        ok = error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                       "object-add: '%s' cannot be added to a machine that runs", type->type);
+    ok = ok && check_object(node, errp) && type->add(lm, node, errp);
+    if (node && !ok)
+        config_remove(lm->config, node);
+    return ok;
+}
+
+bool objects_remove(struct lib_machine *lm, const char *id, struct vemu_error **errp)
+{
+    const struct config_node *node = find(lm, id, NULL);
+    const struct object_type *type = node ? type_of(node) : NULL;
+
+    if (!type || !type->remove)
+        return error_set(errp, type ? VEMU_ERROR_UNSUPPORTED : VEMU_ERROR_NOT_FOUND,
+                         type ? "object '%.*s' stays as long as the machine"
+                              : "there is no object '%.*s'",
+                         QUOTE_MAX, id);
+    if (!type->remove(lm, node, errp))
+        return false;
+    config_remove(lm->config, node);
     return true;
 }
 

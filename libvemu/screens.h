@@ -22,6 +22,11 @@ bool screens_wanted(const struct vemu_config *cfg);
 /* Starts them; the devices are there. */
 bool screens_build(struct lib_machine *lm, struct vemu_error **errp);
 void screens_free(struct lib_machine *lm);
+/* Does a server have the TLS credentials of this id? */
+bool screens_use_credentials(struct lib_machine *lm, const char *id);
+/* Reads the files of all credentials that servers have. False: one failed, the error is set, and
+ * it is as before; also when there are none. `control` held. */
+bool screens_reload_credentials(struct lib_machine *lm, struct vemu_error **errp);
 /* The server of this id, NULL: the first. NULL: there is none. */
 struct vnc_server *screens_find_vnc(struct lib_machine *lm, const char *id);
 

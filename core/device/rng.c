@@ -71,6 +71,17 @@ struct rng *rng_new(struct vemu_machine *m, const char *id, const char *filename
     return r;
 }
 
+bool rng_remove(struct vemu_machine *m, const char *id)
+{
+    struct rng *r = rng_find(m, id);
+
+    if (r && r->ready)
+        return false;
+    if (r)
+        rng_free(r);
+    return true;
+}
+
 void rng_free_all(struct vemu_machine *m)
 {
     list_for_each_safe(r, &m->rngs, struct rng, node) rng_free(r);

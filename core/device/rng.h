@@ -23,6 +23,8 @@ void rng_detach(struct rng *r);
 /* Takes what is there, up to len bytes, without waiting; after fewer, `ready` is called. r NULL:
  * the host's generator, without a source of a name. */
 size_t rng_read(struct rng *r, void *buf, size_t len);
+/* False: a device uses it. */
+bool rng_remove(struct vemu_machine *m, const char *id);
 void rng_free_all(struct vemu_machine *m); /* for machine_destroy, after the devices */
 
 #endif

@@ -104,6 +104,12 @@ QMP_COMMAND(qmp_set_password);
 QMP_COMMAND(qmp_change_vnc_password);
 QMP_COMMAND(qmp_expire_password);
 QMP_COMMAND(qmp_add_client);
+QMP_COMMAND(qmp_display_reload);
+QMP_COMMAND(qmp_display_update);
+
+/* object.c */
+QMP_COMMAND(qmp_object_add);
+QMP_COMMAND(qmp_object_del);
 
 /* input.c */
 extern const char *const qmp_input_buttons[]; /* by InputButton */

@@ -312,6 +312,22 @@ OBJECT(set_link_arg, "q_obj_set_link-arg", NULL,
        MEMBER("name", qmp_str, "of the device, or of the back end"),
        MEMBER("up", qmp_bool, "whether the cable is in"));
 
+/* ---- objects --------------------------------------------------------------------------------- */
+
+static const char *const object_types[] = {
+    "secret",      "tls-creds-anon",       "tls-creds-x509", "memory-backend-ram",
+    "rng-builtin", "memory-backend-memfd", "rng-random",     NULL};
+static const struct qmp_type object_type = {
+    .name = "ObjectType", .kind = QMP_KIND_ENUM, .values = object_types};
+static const struct qmp_member object_members[] = {MEMBER("qom-type", object_type, NULL),
+                                                   MEMBER("id", qmp_str, "how others refer to it"),
+                                                   {.name = NULL}};
+static const struct qmp_type object_options = {.name = "ObjectOptions",
+                                               .kind = QMP_KIND_OBJECT,
+                                               .members = object_members,
+                                               .open = true,
+                                               .doc = "And what -object takes for the type."};
+
 /* ---- the screen ------------------------------------------------------------------------------ */
 
 static const char *const address_families[] = {"ipv4", "ipv6", "unix", "vsock", "unknown", NULL};
@@ -354,6 +370,21 @@ OBJECT(expire_password_arg, "ExpirePasswordOptions", NULL,
        OPTIONAL("display", qmp_str, "id of the VNC server; without: the first"));
 OBJECT(change_password_arg, "q_obj_change-vnc-password-arg", NULL,
        MEMBER("password", qmp_str, NULL));
+static const char *const display_types[] = {"vnc", NULL};
+static const struct qmp_type display_type = {
+    .name = "DisplayReloadType", .kind = QMP_KIND_ENUM, .values = display_types};
+OBJECT(display_reload_arg, "DisplayReloadOptions", NULL, MEMBER("type", display_type, NULL),
+       OPTIONAL("tls-certs", qmp_bool, "read the files of its TLS credentials again (off)"));
+static const char *const socket_address_types[] = {"inet", "unix", "fd", NULL};
+static const struct qmp_type socket_address_type = {
+    .name = "SocketAddressType", .kind = QMP_KIND_ENUM, .values = socket_address_types};
+OBJECT(socket_address, "SocketAddress", "What there is depends on the type.",
+       MEMBER("type", socket_address_type, NULL), OPTIONAL("host", qmp_str, "inet; empty: all"),
+       OPTIONAL("port", qmp_str, "inet"), OPTIONAL("path", qmp_str, "unix"),
+       OPTIONAL("str", qmp_str, "fd: the number of one that this process was started with"));
+LIST(socket_address_list, "[SocketAddress]", socket_address);
+OBJECT(display_update_arg, "DisplayUpdateOptions", NULL, MEMBER("type", display_type, NULL),
+       OPTIONAL("addresses", socket_address_list, "where it listens from now on"));
 OBJECT(add_client_arg, "q_obj_add_client-arg", NULL,
        MEMBER("protocol", qmp_str, "vnc, or the id of a VNC server"),
        MEMBER("fdname", qmp_str, "a connected socket, by the name that getfd gave it"),
@@ -608,6 +639,15 @@ static const struct qmp_command commands[] = {
      .arguments = &set_link_arg,
      .doc = "Pull the cable out of a network device, or plug it in."},
 
+    {.name = "object-add",
+     .run = qmp_object_add,
+     .arguments = &object_options,
+     .doc = "Make an object, for others to refer to."},
+    {.name = "object-del",
+     .run = qmp_object_del,
+     .arguments = &id_arg,
+     .doc = "Take it away. It must not be in use."},
+
     {.name = "screendump",
      .run = qmp_screendump,
      .arguments = &screendump_arg,
@@ -637,6 +677,15 @@ static const struct qmp_command commands[] = {
      .run = qmp_change_vnc_password,
      .arguments = &change_password_arg,
      .doc = "The same as set_password for the first VNC server."},
+    {.name = "display-reload",
+     .run = qmp_display_reload,
+     .arguments = &display_reload_arg,
+     .doc = "Read anew what VNC servers have from files; viewers that are there stay."},
+    {.name = "display-update",
+     .run = qmp_display_update,
+     .arguments = &display_update_arg,
+     .doc = "The first VNC server listens at these addresses instead; viewers that are there, and "
+            "ports for browsers alone, stay."},
     {.name = "add_client",
      .run = qmp_add_client,
      .arguments = &add_client_arg,

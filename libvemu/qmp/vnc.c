@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -33,7 +34,7 @@ static json_t *clients_value(const struct vnc_info *info)
     for (unsigned i = 0; i < info->client_count; i++) {
         const struct vnc_client_info *c = &info->clients[i];
         json_t *client = address_value(&c->address, c->websocket);
-        if (c->x509_dname)
+        if (c->x509_dname[0])
             json_object_set_new(client, "x509_dname", qmp_string(c->x509_dname));
         json_array_append_new(list, client);
     }
@@ -66,10 +67,15 @@ QMP_COMMAND(qmp_query_vnc)
 static void set_auth(json_t *value, const char *auth)
 {
     const char *inner = strncmp(auth, "vencrypt+", 9) == 0 ? auth + 9 : NULL;
+    char name[16], *plus;
 
     json_object_set_new(value, "auth", json_string(inner ? "vencrypt" : auth));
-    if (inner)
-        json_object_set_new(value, "vencrypt", json_string(inner));
+    if (!inner)
+        return;
+    snprintf(name, sizeof name, "%s", inner);
+    if ((plus = strchr(name, '+'))) /* tls-none */
+        *plus = '-';
+    json_object_set_new(value, "vencrypt", json_string(name));
 }
 
 QMP_COMMAND(qmp_query_vnc_servers)
@@ -84,7 +90,7 @@ QMP_COMMAND(qmp_query_vnc_servers)
         vnc_server_info(lm->vncs[i], &info);
         for (unsigned n = 0; n < info.listener_count; n++) {
             json_t *server = address_value(&info.listeners[n].address, info.listeners[n].websocket);
-            set_auth(server, info.auth);
+            set_auth(server, info.listeners[n].auth);
             json_array_append_new(servers, server);
         }
         value = json_pack("{s:s, s:o, s:o}", "id", info.id, "server", servers, "clients",
@@ -175,6 +181,69 @@ QMP_COMMAND(qmp_expire_password)
                         text);
     vnc_server_expire_password(s, until);
     return json_object();
+}
+
+/* ---- what it is made of ---------------------------------------------------------------------- */
+
+QMP_COMMAND(qmp_display_reload)
+{
+    struct vemu_error *error = NULL;
+
+    if (!json_is_true(json_object_get(args, "tls-certs")))
+        return json_object();
+    return screens_reload_credentials(opaque, &error)
+               ? json_object()
+               : qmp_fail_with(err, QMP_GENERIC_ERROR, error);
+}
+
+/* A SocketAddress in the server's words. */
+static bool place_of(json_t *address, char *text, size_t room, struct qmp_error *err)
+{
+    const char *type = text_of(address, "type"), *host = text_of(address, "host"),
+               *port = text_of(address, "port"), *path = text_of(address, "path"),
+               *fd = text_of(address, "str");
+    int n = -1;
+
+    if (strcmp(type, "inet") == 0 && host && port)
+        n = snprintf(text, room, strchr(host, ':') ? "tcp:[%s]:%s" : "tcp:%s:%s", host, port);
+    else if (strcmp(type, "unix") == 0 && path)
+        n = snprintf(text, room, "unix:%s", path);
+    else if (strcmp(type, "fd") == 0 && fd)
+        n = snprintf(text, room, "fd:%s", fd);
+    if (n > 0 && (size_t)n < room)
+        return true;
+    qmp_fail(err, QMP_GENERIC_ERROR,
+             "argument 'addresses' has one of type '%.20s' that is too long or not whole: inet has "
+             "host and port, unix a path, fd a descriptor's number as str",
+             type);
+    return false;
+}
+
+QMP_COMMAND(qmp_display_update)
+{
+    json_t *list = json_object_get(args, "addresses");
+    struct vnc_server *s = screens_find_vnc(opaque, NULL);
+    char places[VNC_LISTENERS_MAX][300];
+    const char *addresses[VNC_LISTENERS_MAX];
+    size_t n = json_array_size(list);
+    struct vemu_error *error = NULL;
+
+    if (!list)
+        return json_object();
+    if (!s)
+        return qmp_fail(err, QMP_DEVICE_NOT_ACTIVE,
+                        "the machine has no VNC server: start it with -vnc or -display vnc");
+    if (n > VNC_LISTENERS_MAX)
+        return qmp_fail(err, QMP_GENERIC_ERROR, "a server listens at %d addresses at most",
+                        VNC_LISTENERS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        addresses[i] = places[i];
+        if (!place_of(json_array_get(list, i), places[i], sizeof places[i], err))
+            return NULL;
+    }
+    return vnc_server_listen(s, addresses, (unsigned)n, &error)
+               ? json_object()
+               : qmp_fail_with(err, QMP_GENERIC_ERROR, error);
 }
 
 /* ---- viewers --------------------------------------------------------------------------------- */

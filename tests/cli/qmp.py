@@ -188,6 +188,10 @@ def every_reply_and_event_is_as_the_schema_says():
             "netdev_add": {"type": "socket", "id": "net", "listen": "127.0.0.1:0"},
             "set_link": {"name": "net", "up": False},
             "netdev_del": {"id": "net"},
+            "display-reload": {"type": "vnc"},
+            "display-update": {"type": "vnc"},
+            "object-add": {"qom-type": "secret", "id": "s", "data": "x"},
+            "object-del": {"id": "s"},
             "device_add": {"driver": "pci-testdev", "id": "td"},
             "device_del": {"id": "td"},
         }

@@ -567,7 +567,7 @@ Test(vnc_auth, none_asks_nothing)
     struct vnc_auth_policy policy = {0};
 
     cr_assert_eq(vnc_auth_security(&policy, false), VNC_SECURITY_NONE);
-    cr_assert_str_eq(vnc_auth_policy_name(&policy), "none");
+    cr_assert_str_eq(vnc_auth_policy_name(&policy, false), "none");
     start(policy, false);
     cr_assert_eq(result, VNC_AUTH_PASSED);
     cr_assert_str_eq(vnc_auth_name(auth), "none");
@@ -642,7 +642,7 @@ Test(vnc_auth, vencrypt_plain_needs_the_name_when_there_is_one)
                                      .secrets = secrets("ann", "a longer password")};
     uint32_t types[4];
 
-    cr_assert_str_eq(vnc_auth_policy_name(&policy), "vencrypt+tls+plain");
+    cr_assert_str_eq(vnc_auth_policy_name(&policy, false), "vencrypt+tls+plain");
     start(policy, false);
     cr_assert_eq(vencrypt_subtypes(types), 1);
     cr_assert_eq(types[0], 259);

@@ -124,7 +124,8 @@ static void deadline_passed(void *opaque)
     step(opaque);
 }
 
-bool arrival_new(struct vnc_server *s, struct vnc_stream *stream, struct vemu_error **errp)
+bool arrival_new(struct vnc_server *s, struct vnc_stream *stream, bool browsers, bool viewers,
+                 struct vemu_error **errp)
 {
     struct vnc_arrival *a = calloc(1, sizeof *a);
 
@@ -133,7 +134,7 @@ bool arrival_new(struct vnc_server *s, struct vnc_stream *stream, struct vemu_er
     a->s = s;
     a->fd = vnc_stream_fd(stream);
     a->came = now_of(s);
-    a->entry = vnc_entry_new(stream, s->web, false, a->came, errp);
+    a->entry = vnc_entry_new(stream, browsers ? s->web : NULL, !viewers, a->came, errp);
     if (!a->entry) {
         free(a);
         return false;

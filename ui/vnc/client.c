@@ -9,6 +9,7 @@
 #include "core/util/range.h"
 #include "ui/vnc/internal.h"
 #include "ui/vnc/transport/entry.h"
+#include "ui/vnc/transport/tls.h"
 
 enum {
     READ_SIZE = 16 << 10,
@@ -48,9 +49,10 @@ void client_event(struct vnc_client *c, const char *name)
         EVENT_TEXT("client.service", client->service),
         EVENT_TEXT("client.host", client->host),
         EVENT_FLAG("client.websocket", c->websocket),
+        EVENT_TEXT("client.x509_dname", c->x509_dname), /* the last: there may be none */
     };
 
-    machine_event(s->m, name, items, ARRAY_SIZE(items));
+    machine_event(s->m, name, items, ARRAY_SIZE(items) - !c->x509_dname[0]);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -413,6 +415,8 @@ struct vnc_client *client_new(struct vnc_server *s, struct vnc_stream *stream, b
         free(c);
         return NULL;
     }
+    if (s->lossless)
+        vnc_encoder_forbid_jpeg(c->encoder);
     c->s = s;
     c->stream = stream;
     c->fd = vnc_stream_fd(stream);
@@ -439,6 +443,8 @@ struct vnc_client *client_new(struct vnc_server *s, struct vnc_stream *stream, b
 
 void client_known(struct vnc_client *c)
 {
+    if (!vnc_tls_peer_name(c->stream, c->x509_dname, sizeof c->x509_dname))
+        c->x509_dname[0] = 0;
     c->in.limit = VNC_MESSAGE_MAX;
     if (c->stranger)
         c->s->stranger_count--;

@@ -15,7 +15,12 @@ void handshake_greet(struct vnc_client *c)
 
 const char *handshake_auth_name(const struct vnc_server *s)
 {
-    return vnc_auth_policy_name(&s->policy);
+    return vnc_auth_policy_name(&s->policy, false);
+}
+
+const char *handshake_browser_auth_name(const struct vnc_server *s)
+{
+    return vnc_auth_policy_name(&s->policy, s->policy.creds != NULL);
 }
 
 /* ---- saying no ------------------------------------------------------------------------------- */
@@ -139,7 +144,7 @@ static ssize_t take_version(struct vnc_client *c, const uint8_t *data, size_t le
         return INPUT_BAD;
     /* Versions that were never published count as 3.3, as the specification says. */
     c->minor = major > 3 || minor >= 8 ? 8 : minor == 7 ? 7 : 3;
-    if (c->s->client_count > VNC_CLIENTS_MAX)
+    if (c->s->client_count > c->s->connections)
         refuse(c, "there are too many viewers");
     else
         offer_security(c);

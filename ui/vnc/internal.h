@@ -141,6 +141,7 @@ struct vnc_client {
     bool dead;             /* closed; goes once its job is done */
     bool blocked;          /* input waits for the job or for the screen */
     struct vnc_auth *auth; /* PHASE_AUTH */
+    char x509_dname[256];  /* its certificate's subject; empty: it showed none */
     struct timer deadline; /* of the handshake, then of leaving */
 
     struct buffer in;
@@ -178,7 +179,8 @@ struct vnc_client {
 };
 
 struct vnc_listener {
-    int fd; /* -1: none */
+    int fd;         /* -1: none */
+    bool websocket; /* browsers alone */
     struct unix_listener path;
     struct vnc_address address;
     struct vnc_server *s;
@@ -208,7 +210,8 @@ struct vnc_server {
     unsigned head;
     char name[VNC_NAME_MAX];
     enum vnc_share share;
-    unsigned to;
+    unsigned to, connections;
+    bool lossless, fixed;
 
     pthread_mutex_t lock;
     struct clock_set *clocks;
@@ -305,6 +308,8 @@ void handshake_auth(struct vnc_client *c);
 void handshake_greet(struct vnc_client *c);
 ssize_t handshake_input(struct vnc_client *c, const uint8_t *data, size_t len);
 const char *handshake_auth_name(const struct vnc_server *s);
+/* For who comes over TLS already. */
+const char *handshake_browser_auth_name(const struct vnc_server *s);
 /* message.c: PHASE_RUNNING */
 ssize_t message_input(struct vnc_client *c, const uint8_t *data, size_t len);
 
@@ -347,16 +352,19 @@ void clip_errands(struct vnc_server *s, struct vnc_errands *e);
 
 /* ---- arrive.c -------------------------------------------------------------------------------- */
 
-/* A socket that came in; on failure it stays the caller's. */
-bool arrival_new(struct vnc_server *s, struct vnc_stream *stream, struct vemu_error **errp);
+/* A socket that came in, where these are served; on failure it stays the caller's. */
+bool arrival_new(struct vnc_server *s, struct vnc_stream *stream, bool browsers, bool viewers,
+                 struct vemu_error **errp);
 void arrivals_free(struct vnc_server *s);
 /* A client was greeted as a viewer, and speaks like a browser. */
 void arrival_was_browser(struct vnc_server *s, const struct vnc_stream *stream);
 
 /* ---- listen.c -------------------------------------------------------------------------------- */
 
-/* On success the new listeners take the place of the old ones. */
-bool listen_open(struct vnc_server *s, const char *address, struct vemu_error **errp);
+/* On success the new listeners take the place of the old ones, those for browsers alone only when
+ * `websocket` is not NULL. */
+bool listen_open(struct vnc_server *s, const char *const *addresses, unsigned count,
+                 const char *websocket, struct vemu_error **errp);
 void listen_close(struct vnc_server *s);
 /* A connected socket; on failure it stays the caller's. */
 bool listen_take(struct vnc_server *s, int fd, bool skip_auth, struct vemu_error **errp);

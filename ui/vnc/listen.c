@@ -19,20 +19,64 @@ enum { BACKLOG = 16, DISPLAY_MAX = 65535 - VNC_PORT };
 /* Unsent bytes that the kernel takes: what a viewer gets is news, not history. */
 enum { UNSENT_MAX = 128 << 10 };
 
-/* Listeners in the making, and where they came from. */
+/* Where -vnc ...,websocket=on is: that many ports below the viewers'. */
+enum { WEBSOCKET_PORT = 5700 };
+
+/* Listeners in the making. */
 struct opening {
     struct vnc_listener list[VNC_LISTENERS_MAX];
     unsigned count;
+    unsigned long number;          /* the N of HOST:N that was free */
+    bool taken[VNC_LISTENERS_MAX]; /* of the server's old ones: they are in the list */
 };
 
-static void close_all(struct vnc_listener *list, unsigned count)
+static void close_listener(struct vnc_listener *l)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (list[i].path.fd >= 0)
-            unix_unlisten(&list[i].path);
-        else if (list[i].fd >= 0)
-            close(list[i].fd);
+    if (l->path.fd >= 0)
+        unix_unlisten(&l->path);
+    else if (l->fd >= 0)
+        close(l->fd);
+}
+
+/* The new ones from `first` on. */
+static void close_new(struct opening *o, const struct vnc_server *s, unsigned first)
+{
+    while (o->count > first) {
+        struct vnc_listener *l = &o->list[--o->count];
+        bool old = false;
+        for (unsigned i = 0; i < s->listener_count; i++) {
+            if (s->listeners[i].fd == l->fd)
+                old = true, o->taken[i] = false;
+        }
+        if (!old)
+            close_listener(l);
     }
+}
+
+/* The server listens there already: it goes on. */
+static bool take_old(struct opening *o, const struct vnc_server *s, const void *address,
+                     socklen_t len)
+{
+    for (unsigned i = 0; i < s->listener_count; i++) {
+        struct sockaddr_storage sa;
+        socklen_t n = sizeof sa;
+        if (o->taken[i] || s->listeners[i].websocket ||
+            getsockname(s->listeners[i].fd, (struct sockaddr *)&sa, &n) < 0 || n != len ||
+            memcmp(&sa, address, len) != 0)
+            continue;
+        o->taken[i] = true;
+        o->list[o->count++] = s->listeners[i];
+        return true;
+    }
+    return false;
+}
+
+/* Room for one more? */
+static bool has_room(const struct vnc_server *s, const struct opening *o, struct vemu_error **errp)
+{
+    return o->count < VNC_LISTENERS_MAX ||
+           error_set(errp, VEMU_ERROR_INVALID, "%s: a server listens at %d addresses at most",
+                     s->origin, VNC_LISTENERS_MAX);
 }
 
 /* ---- who comes ------------------------------------------------------------------------------- */
@@ -80,7 +124,7 @@ static void viewer_waits(void *opaque, int fd, unsigned events)
     struct vnc_stream *stream = take_socket(l->s, client, NULL);
     if (!stream)
         close(client);
-    else if (!arrival_new(l->s, stream, NULL))
+    else if (!arrival_new(l->s, stream, l->path.fd < 0, !l->websocket, NULL))
         vnc_stream_close(stream);
 }
 
@@ -127,25 +171,26 @@ static int listen_on(const struct addrinfo *ai)
 
 /* One port on all of a name's addresses; 0 or an errno value. An address family that this host does
  * not have is passed over. */
-static int try_port(struct opening *o, const struct addrinfo *all)
+static int try_port(struct opening *o, const struct vnc_server *s, const struct addrinfo *all)
 {
+    unsigned first = o->count;
     int err = EADDRNOTAVAIL;
 
-    o->count = 0;
     for (const struct addrinfo *ai = all; ai && o->count < VNC_LISTENERS_MAX; ai = ai->ai_next) {
+        if (take_old(o, s, ai->ai_addr, ai->ai_addrlen))
+            continue;
         int fd = listen_on(ai);
         if (fd >= 0) {
             o->list[o->count++] = (struct vnc_listener){.fd = fd, .path = {.fd = -1}};
         } else {
             err = errno;
             if (err != EADDRNOTAVAIL && err != EAFNOSUPPORT) {
-                close_all(o->list, o->count);
-                o->count = 0;
+                close_new(o, s, first);
                 return err;
             }
         }
     }
-    return o->count ? 0 : err;
+    return o->count > first ? 0 : err;
 }
 
 static bool bad_address(const struct vnc_server *s, const char *address, struct vemu_error **errp)
@@ -156,7 +201,8 @@ static bool bad_address(const struct vnc_server *s, const char *address, struct 
                      s->origin, address, DISPLAY_MAX);
 }
 
-static bool open_tcp(struct vnc_server *s, struct opening *o, const char *address,
+/* base: what N is counted from. */
+static bool open_tcp(struct vnc_server *s, struct opening *o, const char *address, unsigned base,
                      struct vemu_error **errp)
 {
     const char *colon = strrchr(address, ':'), *host = address;
@@ -166,7 +212,7 @@ static bool open_tcp(struct vnc_server *s, struct opening *o, const char *addres
     int err = 0;
 
     n = colon && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : ULONG_MAX;
-    if (n > DISPLAY_MAX || *end)
+    if (n > 65535 - base || *end)
         return bad_address(s, address, errp);
     if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
         host++;
@@ -176,26 +222,26 @@ static bool open_tcp(struct vnc_server *s, struct opening *o, const char *addres
         return bad_address(s, address, errp);
     memcpy(name, host, len);
     name[len] = 0;
-    last = MAX(n, MIN((unsigned long)s->to, (unsigned long)DISPLAY_MAX));
+    last = base == VNC_PORT ? MAX(n, MIN((unsigned long)s->to, (unsigned long)DISPLAY_MAX)) : n;
     for (; n <= last; n++) {
         const struct addrinfo hints = {.ai_family = AF_UNSPEC,
                                        .ai_socktype = SOCK_STREAM,
                                        .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
         struct addrinfo *all;
-        snprintf(port, sizeof port, "%lu", VNC_PORT + n);
+        snprintf(port, sizeof port, "%lu", base + n);
+        o->number = n;
         int failed = getaddrinfo(len ? name : NULL, port, &hints, &all);
         if (failed)
             return error_set(errp, VEMU_ERROR_NOT_FOUND, "%s: host '%.80s': %s", s->origin, name,
                              gai_strerror(failed));
-        err = try_port(o, all);
+        err = try_port(o, s, all);
         freeaddrinfo(all);
         if (err != EADDRINUSE)
             break;
     }
     if (err == EADDRINUSE)
-        return error_set(errp, VEMU_ERROR_IO,
-                         "%s: port %s is in use; take another N, or a range with to=N", s->origin,
-                         port);
+        return error_set(errp, VEMU_ERROR_IO, "%s: port %s is in use; take another%s", s->origin,
+                         port, base == VNC_PORT ? " N, or a range with to=N" : "");
     return !err || error_set_errno(errp, err, "%s: cannot listen on '%.80s'", s->origin, address);
 }
 
@@ -216,59 +262,122 @@ static bool open_fd(struct vnc_server *s, struct opening *o, const char *text,
                          "%s: descriptor %lu is not a stream socket that listens", s->origin, n);
     fcntl((int)n, F_SETFD, FD_CLOEXEC);
     fcntl((int)n, F_SETFL, fcntl((int)n, F_GETFL) | O_NONBLOCK);
-    o->list[0] = (struct vnc_listener){.fd = (int)n, .path = {.fd = -1}};
-    o->count = 1;
+    o->list[o->count++] = (struct vnc_listener){.fd = (int)n, .path = {.fd = -1}};
     return true;
 }
 
 static bool open_path(struct vnc_server *s, struct opening *o, const char *path,
                       struct vemu_error **errp)
 {
-    struct vnc_listener *l = &o->list[0];
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    struct vnc_listener *l = &o->list[o->count];
 
     *l = (struct vnc_listener){.fd = -1, .path = {.fd = -1}};
     if (!*path)
         return bad_address(s, "unix:", errp);
+    if (strlen(path) < sizeof un.sun_path) {
+        strcpy(un.sun_path, path);
+        if (take_old(o, s, &un,
+                     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1)))
+            return true;
+    }
     /* Connecting is being let in: the file is its owner's. */
     if (!unix_listen(&l->path, path, 0600, BACKLOG, s->origin, errp))
         return false;
     l->fd = l->path.fd;
     fcntl(l->fd, F_SETFL, fcntl(l->fd, F_GETFL) | O_NONBLOCK);
-    o->count = 1;
+    o->count++;
+    return true;
+}
+
+static bool open_address(struct vnc_server *s, struct opening *o, const char *address,
+                         struct vemu_error **errp)
+{
+    if (strcmp(address, "none") == 0)
+        return true;
+    if (!has_room(s, o, errp))
+        return false;
+    if (strncmp(address, "unix:", 5) == 0)
+        return open_path(s, o, address + 5, errp);
+    if (strncmp(address, "fd:", 3) == 0)
+        return open_fd(s, o, address + 3, errp);
+    if (strncmp(address, "tcp:", 4) == 0)
+        return open_tcp(s, o, address + 4, 0, errp);
+    return open_tcp(s, o, address, VNC_PORT, errp);
+}
+
+/* For browsers alone; "on" is beside the address that viewers have. */
+static bool open_websocket(struct vnc_server *s, struct opening *o, const char *address,
+                           const char *websocket, struct vemu_error **errp)
+{
+    bool beside = strcmp(websocket, "on") == 0;
+    const char *colon = strrchr(address, ':');
+    unsigned first = o->count;
+    char place[300];
+
+    if (!beside)
+        snprintf(place, sizeof place, "%s", websocket);
+    else if (!first || o->list[0].path.fd >= 0 || strncmp(address, "fd:", 3) == 0 || !colon)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: websocket=on is port %d + N beside HOST:N; here give a port, or "
+                         "HOST:PORT",
+                         s->origin, WEBSOCKET_PORT);
+    else
+        snprintf(place, sizeof place, "tcp:%.*s:%lu", (int)MIN(colon - address, 256), address,
+                 WEBSOCKET_PORT + o->number);
+    if (!open_address(s, o, place, errp))
+        return false;
+    while (first < o->count)
+        o->list[first++].websocket = true;
+    return true;
+}
+
+/* The new ones take their places. */
+static bool listen_to(struct vnc_server *s, struct opening *o, struct vemu_error **errp)
+{
+    for (unsigned i = 0; i < s->listener_count; i++) {
+        if (o->taken[i])
+            continue;
+        loop_fd_remove(s->loop, s->listeners[i].fd);
+        close_listener(&s->listeners[i]);
+    }
+    memcpy(s->listeners, o->list, sizeof o->list);
+    s->listener_count = o->count;
+    for (unsigned i = 0; i < o->count; i++) {
+        struct vnc_listener *l = &s->listeners[i];
+        l->s = s;
+        name_address(l);
+        if (!loop_fd_set(s->loop, l->fd, LOOP_READ, viewer_waits, l, errp))
+            return false;
+    }
     return true;
 }
 
 void listen_close(struct vnc_server *s)
 {
-    for (unsigned i = 0; i < s->listener_count; i++)
-        loop_fd_remove(s->loop, s->listeners[i].fd);
-    close_all(s->listeners, s->listener_count);
-    s->listener_count = 0;
+    struct opening none = {.count = 0};
+
+    listen_to(s, &none, NULL);
 }
 
-bool listen_open(struct vnc_server *s, const char *address, struct vemu_error **errp)
+bool listen_open(struct vnc_server *s, const char *const *addresses, unsigned count,
+                 const char *websocket, struct vemu_error **errp)
 {
     struct opening o = {.count = 0};
-    bool ok;
+    bool ok = true;
 
-    if (strcmp(address, "none") == 0)
-        ok = true;
-    else if (strncmp(address, "unix:", 5) == 0)
-        ok = open_path(s, &o, address + 5, errp);
-    else if (strncmp(address, "fd:", 3) == 0)
-        ok = open_fd(s, &o, address + 3, errp);
-    else
-        ok = open_tcp(s, &o, address, errp);
-    if (!ok)
-        return false;
-    listen_close(s);
-    memcpy(s->listeners, o.list, sizeof o.list);
-    s->listener_count = o.count;
-    for (unsigned i = 0; ok && i < o.count; i++) {
-        struct vnc_listener *l = &s->listeners[i];
-        l->s = s;
-        name_address(l);
-        ok = loop_fd_set(s->loop, l->fd, LOOP_READ, viewer_waits, l, errp);
+    for (unsigned i = 0; ok && i < count; i++)
+        ok = open_address(s, &o, addresses[i], errp);
+    if (ok && websocket)
+        ok = open_websocket(s, &o, addresses[0], websocket, errp);
+    for (unsigned i = 0; ok && !websocket && i < s->listener_count; i++) {
+        if (s->listeners[i].websocket && (ok = has_room(s, &o, errp))) {
+            o.taken[i] = true;
+            o.list[o.count++] = s->listeners[i];
+        }
     }
-    return ok;
+    if (ok)
+        return listen_to(s, &o, errp);
+    close_new(&o, s, 0);
+    return false;
 }

@@ -18,6 +18,7 @@
 #include "core/util/error.h"
 #include "core/util/range.h"
 #include "ui/vnc/internal.h"
+#include "ui/vnc/transport/tls.h"
 
 enum { POOL_THREADS_MAX = 4 };
 /* What viewers of a machine without a display are shown. */
@@ -343,28 +344,35 @@ static bool copy_config(struct vnc_server *s, const struct vnc_config *cfg)
     s->head = cfg->head;
     s->share = cfg->share;
     s->to = cfg->to;
+    s->lossless = cfg->lossless;
+    s->fixed = cfg->fixed;
+    s->connections = cfg->connections ? cfg->connections : VNC_CLIENTS_MAX;
+    s->policy.creds = vnc_tls_creds_ref(cfg->creds);
     snprintf(s->name, sizeof s->name, "%s", cfg->name ? cfg->name : "vemu");
     return s->id && s->origin && !(cfg->display && !s->display_id);
 }
 
 /* Browsers are served on the same port where what that takes is here; viewers are in any case. */
-static void open_web(struct vnc_server *s, const struct vnc_config *cfg)
+static bool open_web(struct vnc_server *s, const struct vnc_config *cfg, struct vemu_error **errp)
 {
     const char *colon = strrchr(cfg->address, ':');
     char name[VNC_NAME_MAX];
-    struct vnc_web_config web = {.what = s->origin, .any_name = cfg->password};
+    struct vnc_web_config web = {
+        .what = s->origin, .any_name = cfg->password, .creds = s->policy.creds};
     struct vemu_error *err = NULL;
 
-    if (strcmp(cfg->address, "none") == 0 || strncmp(cfg->address, "unix:", 5) == 0)
-        return;
+    if (!cfg->websocket &&
+        (strcmp(cfg->address, "none") == 0 || strncmp(cfg->address, "unix:", 5) == 0))
+        return true;
     if (colon && colon > cfg->address && (size_t)(colon - cfg->address) < sizeof name) {
         snprintf(name, sizeof name, "%.*s", (int)(colon - cfg->address), cfg->address);
         web.name = name;
     }
-    s->web = vnc_web_new(&web, &err);
-    if (!s->web)
+    s->web = vnc_web_new(&web, cfg->websocket ? errp : &err);
+    if (!s->web && !cfg->websocket)
         log_msg(&s->m->log, LOG_WARN, "%s; browsers are not served", vemu_error_message(err));
     vemu_error_free(err);
+    return s->web || !cfg->websocket;
 }
 
 struct vnc_server *vnc_server_new(struct vemu_machine *m, const struct vnc_config *cfg,
@@ -394,11 +402,9 @@ struct vnc_server *vnc_server_new(struct vemu_machine *m, const struct vnc_confi
     if (s->loop)
         s->layout = keyboard_layout_new(cfg->layout, cfg->layout_origin, errp);
     if (s->layout && cfg->password)
-        s->policy.secrets = s->secrets = vnc_secrets_new(s->origin, NULL, errp);
-    if (s->layout)
-        open_web(s, cfg);
-    if (!s->layout || (cfg->password && !s->secrets) || !listen_open(s, cfg->address, errp) ||
-        !start_thread(s, errp)) {
+        s->policy.secrets = s->secrets = vnc_secrets_new(s->origin, cfg->username, errp);
+    if (!s->layout || (cfg->password && !s->secrets) || !open_web(s, cfg, errp) ||
+        !listen_open(s, &cfg->address, 1, cfg->websocket, errp) || !start_thread(s, errp)) {
         vnc_server_free(s);
         return NULL;
     }
@@ -436,6 +442,7 @@ void vnc_server_free(struct vnc_server *s)
     vnc_libraries_free(s->libraries);
     vnc_secrets_free(s->secrets);
     vnc_web_free(s->web);
+    vnc_tls_creds_free(s->policy.creds);
     codec_free(s->codec);
     screen_free(&s->screen);
     free(s->mail.clip_text);
@@ -496,15 +503,31 @@ bool vnc_server_add_client(struct vnc_server *s, int fd, bool skip_auth, struct 
     return ok;
 }
 
-bool vnc_server_listen(struct vnc_server *s, const char *address, struct vemu_error **errp)
+bool vnc_server_listen(struct vnc_server *s, const char *const *addresses, unsigned count,
+                       struct vemu_error **errp)
 {
     bool ok;
 
     pthread_mutex_lock(&s->lock);
-    ok = listen_open(s, address, errp);
+    ok = listen_open(s, addresses, count, NULL, errp);
     pthread_mutex_unlock(&s->lock);
     server_wake(s);
     return ok;
+}
+
+void vnc_server_set_creds(struct vnc_server *s, const struct vnc_tls_creds *creds)
+{
+    const struct vnc_tls_creds *old = NULL;
+
+    pthread_mutex_lock(&s->lock);
+    if (s->policy.creds) {
+        old = s->policy.creds;
+        s->policy.creds = vnc_tls_creds_ref(creds);
+        if (s->web)
+            vnc_web_set_creds(s->web, creds);
+    }
+    pthread_mutex_unlock(&s->lock);
+    vnc_tls_creds_free(old);
 }
 
 void vnc_server_info(struct vnc_server *s, struct vnc_info *info)
@@ -514,8 +537,13 @@ void vnc_server_info(struct vnc_server *s, struct vnc_info *info)
     *info = (struct vnc_info){.id = s->id, .display = s->display_id};
     pthread_mutex_lock(&s->lock);
     info->auth = handshake_auth_name(s);
-    for (unsigned i = 0; i < s->listener_count; i++)
-        info->listeners[info->listener_count++].address = s->listeners[i].address;
+    for (unsigned i = 0; i < s->listener_count; i++) {
+        const struct vnc_listener *l = &s->listeners[i];
+        info->listeners[info->listener_count++] = (struct vnc_listener_info){
+            .address = l->address,
+            .websocket = l->websocket,
+            .auth = l->websocket ? handshake_browser_auth_name(s) : info->auth};
+    }
     info->clients = calloc(MAX(s->client_count, 1), sizeof *info->clients);
     list_for_each(c, &s->clients, struct vnc_client, node)
     {
@@ -523,6 +551,7 @@ void vnc_server_info(struct vnc_server *s, struct vnc_info *info)
             continue;
         info->clients[n++] = (struct vnc_client_info){
             .address = *vnc_stream_peer(c->stream), .websocket = c->websocket, .shared = c->shared};
+        memcpy(info->clients[n - 1].x509_dname, c->x509_dname, sizeof c->x509_dname);
     }
     info->client_count = n;
     pthread_mutex_unlock(&s->lock);

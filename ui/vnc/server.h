@@ -29,14 +29,24 @@ enum vnc_share {
     VNC_SHARE_IGNORE,          /* what they want is not looked at */
 };
 
+struct vnc_tls_creds;
+
 struct vnc_config {
     const char *id;     /* what commands call it; "default" */
     const char *origin; /* the option, for sentences */
-    /* "HOST:N" (port 5900 + N, ":N" is all of this host's addresses), "unix:PATH", "fd:N" (a
-     * socket that listens), "none" (no socket: viewers come by vnc_server_add_client). */
+    /* "HOST:N" (port 5900 + N, ":N" is all of this host's addresses), "tcp:HOST:PORT", "unix:PATH",
+     * "fd:N" (a socket that listens), "none" (no socket: viewers come by vnc_server_add_client). */
     const char *address;
+    /* One more, where browsers alone are served: "tcp:HOST:PORT", or "on" for the address' host and
+     * port 5700 + N; NULL: none. Browsers are served at the address, too, unless it is unix. */
+    const char *websocket;
     unsigned to; /* further N that may be taken when one is in use, up to that one; 0: none */
     bool password;
+    const char *username; /* with password: viewers say that name, too; NULL: they are not asked */
+    const struct vnc_tls_creds *creds; /* viewers get TLS; NULL: none */
+    bool lossless;                     /* JPEG is not sent, whoever asks for it */
+    bool fixed;                        /* levels do not follow the connection's speed */
+    unsigned connections;              /* viewers at a time; 0: VNC_CLIENTS_MAX */
     enum vnc_share share;
     const char *layout;        /* of the guest's keyboard, as -k; NULL: en-us */
     const char *layout_origin; /* the option, for sentences */
@@ -60,23 +70,29 @@ void vnc_server_expire_password(struct vnc_server *s, int64_t until);
 void vnc_server_disconnect(struct vnc_server *s);
 /* A connected stream socket, the server's from here on; on failure it stays the caller's. */
 bool vnc_server_add_client(struct vnc_server *s, int fd, bool skip_auth, struct vemu_error **errp);
-/* Other sockets to listen on instead, as vnc_config.address; on failure the old ones stay. */
-bool vnc_server_listen(struct vnc_server *s, const char *address, struct vemu_error **errp);
+/* Other sockets to listen on instead of vnc_config.address', in its words; those for browsers alone
+ * stay. On failure the old ones do. */
+bool vnc_server_listen(struct vnc_server *s, const char *const *addresses, unsigned count,
+                       struct vemu_error **errp);
+/* Other credentials for who comes from now on; of no effect when there were none. */
+void vnc_server_set_creds(struct vnc_server *s, const struct vnc_tls_creds *creds);
 
 /* What commands tell of it. */
 struct vnc_listener_info {
     struct vnc_address address;
     bool websocket;
+    const char *auth; /* as vnc_info.auth */
 };
 struct vnc_client_info {
     struct vnc_address address;
     bool websocket, shared;
-    const char *x509_dname, *sasl_username; /* NULL: none */
+    char x509_dname[256]; /* empty: none */
 };
 enum { VNC_LISTENERS_MAX = 8 };
 struct vnc_info {
-    const char *id, *auth, *vencrypt; /* in the protocol's words; vencrypt NULL: none */
-    const char *display;              /* as configured; NULL: the first */
+    const char *id;
+    const char *auth;    /* "none", "vnc", "vencrypt+x509+vnc", ... */
+    const char *display; /* as configured; NULL: the first */
     unsigned listener_count, client_count;
     struct vnc_listener_info listeners[VNC_LISTENERS_MAX];
     struct vnc_client_info *clients; /* freed by the caller */

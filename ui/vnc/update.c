@@ -442,6 +442,8 @@ static void choose_levels(struct vnc_client *c)
 {
     int quality, level;
 
+    if (c->s->fixed)
+        return;
     vnc_adapt_choose(&c->adapt, vnc_encoder_client_quality(c->encoder),
                      vnc_encoder_client_level(c->encoder), &quality, &level);
     vnc_encoder_set_levels(c->encoder, quality, level);

@@ -96,9 +96,15 @@ void vnc_encoder_set_encodings(struct vnc_encoder *e, const int32_t *encodings, 
             found = true;
         }
     }
-    if (e->client_quality != VNC_LOSSLESS && !vnc_libraries_offer_jpeg(e->libs, NULL))
+    if (e->client_quality != VNC_LOSSLESS &&
+        (e->lossless || !vnc_libraries_offer_jpeg(e->libs, NULL)))
         e->client_quality = VNC_LOSSLESS;
     vnc_encoder_set_levels(e, e->client_quality, e->client_level);
+}
+
+void vnc_encoder_forbid_jpeg(struct vnc_encoder *e)
+{
+    e->lossless = true;
 }
 
 enum vnc_encoding vnc_encoder_encoding(const struct vnc_encoder *e)

@@ -77,6 +77,8 @@ struct vnc_encoder *vnc_encoder_new(struct vnc_libraries *libs);
 void vnc_encoder_free(struct vnc_encoder *e);
 /* From the next rectangle on. */
 void vnc_encoder_set_format(struct vnc_encoder *e, const struct vnc_pixel_format *format);
+/* No JPEG, whatever the client lists; before its first list. */
+void vnc_encoder_forbid_jpeg(struct vnc_encoder *e);
 /* The list of a SetEncodings message, the client's preference first: the first that can be sent is
  * what rectangles are encoded with from now on, raw when there is none. Levels are taken from the
  * list, too; other numbers are passed over. */

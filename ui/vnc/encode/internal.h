@@ -30,6 +30,7 @@ struct vnc_encoder {
     enum vnc_encoding encoding;
     bool can_copy;
     int client_quality, client_level; /* as the client asked */
+    bool lossless;                    /* JPEG is forbidden */
     int quality, level;               /* as they are used; level 0 to 9 */
 
     /* Made when first needed. */

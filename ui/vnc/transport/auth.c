@@ -110,11 +110,11 @@ static unsigned subtypes(const struct vnc_auth_policy *policy, bool secure, uint
     return 2;
 }
 
-const char *vnc_auth_policy_name(const struct vnc_auth_policy *policy)
+const char *vnc_auth_policy_name(const struct vnc_auth_policy *policy, bool secure)
 {
     uint32_t types[SUBTYPES_MAX];
 
-    switch (vnc_auth_security(policy, false)) {
+    switch (vnc_auth_security(policy, secure)) {
     case VNC_SECURITY_NONE:
         return "none";
     case VNC_SECURITY_VNC:
@@ -122,7 +122,7 @@ const char *vnc_auth_policy_name(const struct vnc_auth_policy *policy)
     case VNC_SECURITY_VENCRYPT:
         break;
     }
-    subtypes(policy, false, types);
+    subtypes(policy, secure, types);
     return subtype_name(types[0]);
 }
 
@@ -375,6 +375,7 @@ struct vnc_auth *vnc_auth_new(const struct vnc_auth_policy *policy, bool secure)
     if (!a)
         return NULL;
     a->policy = *policy;
+    vnc_tls_creds_ref(policy->creds);
     a->secure = secure;
     switch (vnc_auth_security(policy, secure)) {
     case VNC_SECURITY_NONE:
@@ -395,6 +396,7 @@ void vnc_auth_free(struct vnc_auth *a)
 {
     if (!a)
         return;
+    vnc_tls_creds_free(a->policy.creds);
     explicit_bzero(a, sizeof *a);
     free(a);
 }

@@ -22,8 +22,7 @@ struct vnc_tls_creds;
 /* Security types (RFC 6143, section 7.1.2, and its registry). */
 enum vnc_security { VNC_SECURITY_NONE = 1, VNC_SECURITY_VNC = 2, VNC_SECURITY_VENCRYPT = 19 };
 
-/* What a server asks of its viewers. Both outlive every vnc_auth and every stream that came out of
- * one. */
+/* What a server asks of its viewers. The secrets outlive every vnc_auth. */
 struct vnc_auth_policy {
     struct vnc_secrets *secrets;       /* NULL: no password */
     const struct vnc_tls_creds *creds; /* NULL: no TLS */
@@ -36,7 +35,7 @@ struct vnc_auth_policy {
  */
 enum vnc_security vnc_auth_security(const struct vnc_auth_policy *policy, bool secure);
 /* The words of query-vnc for it: "none", "vnc", "vencrypt+tls+none", "vencrypt+x509+vnc", ... */
-const char *vnc_auth_policy_name(const struct vnc_auth_policy *policy);
+const char *vnc_auth_policy_name(const struct vnc_auth_policy *policy, bool secure);
 
 /* The viewer chose what vnc_auth_security said. NULL: out of memory. The policy is copied. */
 struct vnc_auth *vnc_auth_new(const struct vnc_auth_policy *policy, bool secure);

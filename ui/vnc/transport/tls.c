@@ -198,6 +198,7 @@ static void tls_close(struct vnc_stream *s)
     if (t->established && !s->over && tls_flush(s))
         t->creds->lib.bye(t->session, GNUTLS_SHUT_WR);
     t->creds->lib.deinit(t->session);
+    vnc_tls_creds_free(t->creds);
     explicit_bzero(t->record, sizeof t->record);
     free(t);
 }
@@ -255,6 +256,7 @@ struct vnc_stream *vnc_tls_new(struct vnc_stream *below, const struct vnc_tls_cr
         error_set(errp, VEMU_ERROR_IO, "a TLS connection cannot be made: %s", lib->strerror(code));
         return NULL;
     }
+    vnc_tls_creds_ref(creds);
     t->s.below = below;
     return &t->s;
 }
@@ -266,13 +268,19 @@ bool vnc_tls_is_established(const struct vnc_stream *s)
 
 bool vnc_tls_peer_name(const struct vnc_stream *s, char *buf, size_t len)
 {
-    const struct tls_stream *t = (const struct tls_stream *)s;
-    const struct tls_library *lib = &t->creds->lib;
     const gnutls_datum_t *certificates;
+    const struct tls_library *lib;
+    const struct tls_stream *t;
     gnutls_x509_crt_t certificate;
     unsigned count = 0;
     bool ok;
 
+    while (s && s->ops != &tls_ops)
+        s = s->below;
+    if (!s)
+        return false;
+    t = (const struct tls_stream *)s;
+    lib = &t->creds->lib;
     if (!t->established || !t->creds->x509 ||
         !(certificates = lib->certificate_get_peers(t->session, &count)) || !count ||
         lib->x509_crt_init(&certificate) < 0)

@@ -1,8 +1,8 @@
 /*
  * TLS for streams, by gnutls: the server's credentials, and the layer that is TLS over any stream.
  *
- * Credentials are made once, are not changed afterwards, and may be used by any number of threads;
- * who makes them owns them and keeps them longer than every stream that has them. A stream is as
+ * Credentials are made once, are not changed afterwards, and may be used by any number of threads.
+ * They are counted: whoever keeps them, as streams do, has them until it frees them. A stream is as
  * stream.h says.
  */
 #ifndef UI_VNC_TRANSPORT_TLS_H
@@ -29,7 +29,10 @@ struct vnc_tls_config {
 /* NULL and the error: gnutls is not there, or a file is missing or wrong, which the sentence names.
  */
 struct vnc_tls_creds *vnc_tls_creds_new(const struct vnc_tls_config *cfg, struct vemu_error **errp);
-void vnc_tls_creds_free(struct vnc_tls_creds *creds);
+/* One more user of them; NULL is allowed. Returns the same. */
+const struct vnc_tls_creds *vnc_tls_creds_ref(const struct vnc_tls_creds *creds);
+/* One less; the last one frees them. NULL is allowed. */
+void vnc_tls_creds_free(const struct vnc_tls_creds *creds);
 bool vnc_tls_creds_is_x509(const struct vnc_tls_creds *creds);
 
 /*
@@ -41,7 +44,8 @@ struct vnc_stream *vnc_tls_new(struct vnc_stream *below, const struct vnc_tls_cr
                                struct vemu_error **errp);
 /* Is the handshake done? Only for a stream that vnc_tls_new made. */
 bool vnc_tls_is_established(const struct vnc_stream *s);
-/* The subject of the peer's certificate into buf; false: it showed none, or is not that far yet. */
+/* The subject of the peer's certificate into buf, for any stack of streams; false: there is no TLS
+ * in it, the peer showed none, or is not that far yet. */
 bool vnc_tls_peer_name(const struct vnc_stream *s, char *buf, size_t len);
 
 #endif

@@ -111,6 +111,7 @@ struct vnc_tls_creds *vnc_tls_creds_new(const struct vnc_tls_config *cfg, struct
         error_set(errp, VEMU_ERROR_NO_MEMORY, "%s: out of memory", cfg->what);
         return NULL;
     }
+    atomic_init(&creds->users, 1);
     creds->verify_peer = cfg->x509 && cfg->verify_peer;
     if (!tls_library_open(&creds->lib, cfg->what, errp)) {
         free(creds);
@@ -124,9 +125,18 @@ struct vnc_tls_creds *vnc_tls_creds_new(const struct vnc_tls_config *cfg, struct
     return creds;
 }
 
-void vnc_tls_creds_free(struct vnc_tls_creds *creds)
+const struct vnc_tls_creds *vnc_tls_creds_ref(const struct vnc_tls_creds *creds)
 {
-    if (!creds)
+    if (creds)
+        atomic_fetch_add(&((struct vnc_tls_creds *)creds)->users, 1);
+    return creds;
+}
+
+void vnc_tls_creds_free(const struct vnc_tls_creds *kept)
+{
+    struct vnc_tls_creds *creds = (struct vnc_tls_creds *)kept;
+
+    if (!creds || atomic_fetch_sub(&creds->users, 1) > 1)
         return;
     if (creds->x509)
         creds->lib.certificate_free_credentials(creds->x509);
@@ -150,7 +160,12 @@ struct vnc_tls_creds *vnc_tls_creds_new(const struct vnc_tls_config *cfg, struct
     return NULL;
 }
 
-void vnc_tls_creds_free(struct vnc_tls_creds *creds)
+const struct vnc_tls_creds *vnc_tls_creds_ref(const struct vnc_tls_creds *creds)
+{
+    return creds;
+}
+
+void vnc_tls_creds_free(const struct vnc_tls_creds *creds)
 {
     (void)creds;
 }

@@ -336,3 +336,8 @@ const struct vnc_tls_creds *vnc_web_creds(const struct vnc_web *web)
 {
     return web->creds && vnc_tls_creds_is_x509(web->creds) ? web->creds : NULL;
 }
+
+void vnc_web_set_creds(struct vnc_web *web, const struct vnc_tls_creds *creds)
+{
+    web->creds = creds;
+}

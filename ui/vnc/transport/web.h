@@ -1,7 +1,7 @@
 /*
  * What a VNC server tells browsers: the page's files, the upgrade to WebSocket, and who is let in.
- * Made once by the server, constant from then on and safe to use from any thread; it outlives every
- * entry (entry.h) that has it.
+ * Made once by the server, constant from then on but for its credentials, and safe to use from any
+ * thread while nobody changes those; it outlives every entry (entry.h) that has it.
  *
  * A page of another site must not get at a server that listens on loopback, by a name of its own
  * that leads here (Host) or by connecting from its own page (Origin). So without a password only
@@ -22,8 +22,8 @@ struct vnc_web;
 
 struct vnc_web_config {
     const char *what; /* the option, for sentences */
-    /* With credentials nothing is served but over TLS, which needs X.509 for browsers. They outlive
-     * it. */
+    /* With credentials nothing is served but over TLS, which needs X.509 for browsers. Whoever made
+     * it keeps them. */
     const struct vnc_tls_creds *creds;
     const char *name; /* that the server listens on, as the user gave it; NULL: none. Copied */
     bool any_name;    /* viewers have to show who they are, so that the name does not matter */
@@ -34,6 +34,8 @@ struct vnc_web *vnc_web_new(const struct vnc_web_config *cfg, struct vemu_error 
 void vnc_web_free(struct vnc_web *web);
 /* The credentials for TLS that browsers know; NULL: none. */
 const struct vnc_tls_creds *vnc_web_creds(const struct vnc_web *web);
+/* Others from now on. */
+void vnc_web_set_creds(struct vnc_web *web, const struct vnc_tls_creds *creds);
 
 /* An answer: head, then body. */
 struct web_answer {
