@@ -21,8 +21,11 @@ block-kill: tests/unit/programs/block_kill
 
 # What the encoder makes and what a live server sends, shown by an independent client.
 ifeq ($(shell pkg-config --exists libvncclient 2>/dev/null && echo yes),yes)
-vncclient_programs := $(addprefix tests/unit/libvncclient/,vnc_client vnc_live)
-TESTS_unit += $(vncclient_programs)
+vncclient_tests := $(addprefix tests/unit/libvncclient/,vnc_client vnc_live vnc_refine)
+# For tests/cli/vnc_auth.py.
+vncclient_programs := $(vncclient_tests) tests/unit/libvncclient/vnc_connect
+TESTS_unit += $(vncclient_tests)
+check-unit check-programs: tests/unit/libvncclient/vnc_connect
 $(vncclient_programs): %: obj/%.o $(archives)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -o $@ $(LDFLAGS_ALL) $< \

@@ -80,6 +80,27 @@ Test(vnc, strangers_are_counted)
     vm_free(vm);
 }
 
+Test(vnc, handshake_that_does_not_end_is_ended)
+{
+    static const char *const words[] = {"", "RFB", "RFB 003.008\n"};
+    const struct vnc_config cfg = {
+        .id = "default", .origin = "-vnc", .address = "none", .handshake_ms = 50};
+    struct vnc_machine *vm = vm_new(&cfg);
+    struct viewer v;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+        v_connect(&v, vm);
+        cr_assert(v_send(&v, words[i], strlen(words[i])));
+        cr_assert(v_closed(&v), "after '%s'", words[i]);
+        machine_lock(&vm->m);
+        cr_assert_eq(vm->lines, i + 1);
+        cr_assert(strstr(vm->last_line, "did not finish the handshake"));
+        machine_unlock(&vm->m);
+        v_close(&v);
+    }
+    vm_free(vm);
+}
+
 Test(vnc, password_keeps_out_who_does_not_know_it)
 {
     const struct vnc_config cfg = {

@@ -71,9 +71,13 @@ static void free_chunks(struct vnc_client *c)
 void server_log(struct vnc_server *s, const struct vnc_stream *stream, const char *text,
                 const char *end)
 {
-    const struct vnc_address *peer = vnc_stream_peer(stream);
+    const struct vnc_address *peer = stream ? vnc_stream_peer(stream) : NULL;
 
-    if (may_log(s))
+    if (!may_log(s))
+        return;
+    if (!peer)
+        log_msg(&s->m->log, LOG_WARN, "VNC server %s: %s%s", s->id, text, end);
+    else
         log_msg(&s->m->log, LOG_WARN, "VNC viewer %s%s%s: %s%s",
                 peer->host[0] ? peer->host : "on a local socket", peer->service[0] ? ":" : "",
                 peer->service, text, end);
@@ -114,6 +118,8 @@ void client_drop(struct vnc_client *c, const char *why, ...)
     pointer_release(c);
     clip_client_gone(c);
     timer_cancel(&c->deadline);
+    timer_cancel(&c->verdict);
+    refine_forget(c);
     loop_fd_remove(s->loop, c->fd);
     vnc_auth_free(c->auth);
     c->auth = NULL;
@@ -131,6 +137,8 @@ static void client_free(struct vnc_client *c)
 {
     list_remove(&c->node);
     vnc_encoder_free(c->encoder);
+    refine_free(c);
+    pixman_region32_fini(&c->job.lossy);
     pixman_region32_fini(&c->damage);
     pixman_region32_fini(&c->job.region);
     buffer_free(&c->job.out);
@@ -153,8 +161,7 @@ static void deadline_passed(void *opaque)
     if (c->leaving)
         client_drop(c, NULL);
     else
-        client_drop(c, "it did not finish the handshake within %d seconds",
-                    VNC_HANDSHAKE_MS / 1000);
+        client_drop(c, "it did not finish the handshake within %u ms", c->s->handshake_ms);
 }
 
 static void set_deadline(struct vnc_client *c, int64_t ms)
@@ -168,7 +175,8 @@ static void client_ready(void *opaque, int fd, unsigned events);
 
 static bool reading(const struct vnc_client *c)
 {
-    return !c->leaving && !c->blocked && c->control_len < VNC_CONTROL_PAUSE;
+    return !c->leaving && !c->blocked && !timer_pending(&c->verdict) &&
+           c->control_len < VNC_CONTROL_PAUSE;
 }
 
 static void watch(struct vnc_client *c)
@@ -178,7 +186,7 @@ static void watch(struct vnc_client *c)
     if (c->dead)
         return;
     wanted = (reading(c) ? VNC_STREAM_READ : 0) | (c->out_len ? VNC_STREAM_WRITE : 0);
-    if (c->auth)
+    if (c->auth && !timer_pending(&c->verdict))
         wanted |= vnc_auth_wants(c->auth);
     if (!loop_fd_set(c->s->loop, c->fd, loop_events(vnc_stream_events(c->stream, wanted)),
                      client_ready, c, NULL))
@@ -401,6 +409,15 @@ void client_process(struct vnc_client *c)
         service(c);
 }
 
+static void verdict_due(void *opaque)
+{
+    struct vnc_client *c = opaque;
+
+    handshake_tell(c);
+    if (!c->dead)
+        service(c);
+}
+
 /* ---- the beginning --------------------------------------------------------------------------- */
 
 struct vnc_client *client_new(struct vnc_server *s, struct vnc_stream *stream, bool skip_auth,
@@ -430,11 +447,15 @@ struct vnc_client *client_new(struct vnc_server *s, struct vnc_stream *stream, b
     list_init(&c->out);
     pixman_region32_init(&c->damage);
     pixman_region32_init(&c->job.region);
+    pixman_region32_init(&c->job.lossy);
+    vnc_encoder_track_lossy(c->encoder, &c->job.lossy);
+    refine_init(c);
     timer_init(&c->deadline, s->clocks, VCLOCK_HOST, deadline_passed, c);
+    timer_init(&c->verdict, s->clocks, VCLOCK_HOST, verdict_due, c);
     list_add_tail(&s->clients, &c->node);
     s->client_count++;
     s->stranger_count++;
-    set_deadline(c, VNC_HANDSHAKE_MS);
+    set_deadline(c, s->handshake_ms);
     client_event(c, "VNC_CONNECTED");
     handshake_greet(c);
     watch(c);

@@ -98,6 +98,33 @@ static void offer_security(struct vnc_client *c)
     }
 }
 
+void handshake_tell(struct vnc_client *c)
+{
+    if (c->right) {
+        send_result(c, true, NULL);
+        client_known(c);
+        c->phase = PHASE_INIT;
+    } else {
+        client_log(c, "%s", vnc_auth_reason(c->auth));
+        send_result(c, false, vnc_auth_reason(c->auth));
+    }
+    vnc_auth_free(c->auth);
+    c->auth = NULL;
+}
+
+/* Now, or later when its host has been wrong. */
+static void judge(struct vnc_client *c, bool right)
+{
+    int64_t now = clock_now(c->s->clocks, VCLOCK_HOST),
+            when = vnc_guesses_tell(&c->s->guesses, vnc_stream_peer(c->stream), right, now);
+
+    c->right = right;
+    if (when > now)
+        timer_set(&c->verdict, when);
+    else
+        handshake_tell(c);
+}
+
 void handshake_auth(struct vnc_client *c)
 {
     /* What was written before goes first: the steps write for themselves. */
@@ -108,20 +135,15 @@ void handshake_auth(struct vnc_client *c)
     case VNC_AUTH_WAIT:
         return;
     case VNC_AUTH_PASSED:
-        send_result(c, true, NULL);
-        client_known(c);
-        c->phase = PHASE_INIT;
-        break;
+        judge(c, true);
+        return;
     case VNC_AUTH_REFUSED:
-        client_log(c, "%s", vnc_auth_reason(c->auth));
-        send_result(c, false, vnc_auth_reason(c->auth));
-        break;
+        judge(c, false);
+        return;
     case VNC_AUTH_OVER:
         client_drop(c, "%s", vnc_auth_reason(c->auth));
         return;
     }
-    vnc_auth_free(c->auth);
-    c->auth = NULL;
 }
 
 static ssize_t take_version(struct vnc_client *c, const uint8_t *data, size_t len)

@@ -21,6 +21,7 @@
 #include "core/util/unix_listen.h"
 #include "ui/vnc/encode/adapt.h"
 #include "ui/vnc/encode/encode.h"
+#include "ui/vnc/guesses.h"
 #include "ui/vnc/keyboard.h"
 #include "ui/vnc/pool.h"
 #include "ui/vnc/screen.h"
@@ -104,7 +105,9 @@ struct vnc_chunk {
 struct vnc_job {
     struct pool_job base;
     struct vnc_client *c;
-    unsigned generation; /* of the screen's size */
+    unsigned generation;     /* of the screen's size */
+    bool refines;            /* as it is, whatever the client takes */
+    pixman_region32_t lossy; /* what became JPEG */
     bool copy, soft_cursor;
     struct screen_copy copied;
     pixman_region32_t region;
@@ -117,6 +120,12 @@ struct vnc_job {
     bool failed, stale;
     struct vnc_encoded encoded;
     int64_t took_ns;
+};
+
+/* refine.c: what the client has as JPEG, by how long it has not changed */
+struct vnc_refine {
+    pixman_region32_t fresh, aged, due;
+    struct timer timer;
 };
 
 enum vnc_phase {
@@ -143,6 +152,8 @@ struct vnc_client {
     struct vnc_auth *auth; /* PHASE_AUTH */
     char x509_dname[256];  /* its certificate's subject; empty: it showed none */
     struct timer deadline; /* of the handshake, then of leaving */
+    struct timer verdict;  /* PHASE_AUTH: who it is is known, and told then */
+    bool right;            /* the verdict */
 
     struct buffer in;
     struct list out; /* struct vnc_chunk.node */
@@ -165,6 +176,7 @@ struct vnc_client {
     unsigned size_status;
     bool working;
     struct vnc_job job;
+    struct vnc_refine refine;
     struct vnc_adapt adapt;
     size_t measured; /* bytes of the update whose answer is waited for; 0: none */
     int64_t measured_since;
@@ -231,6 +243,8 @@ struct vnc_server {
     unsigned listener_count;
     struct vnc_auth_policy policy;
     struct vnc_secrets *secrets; /* NULL: no password is asked for */
+    struct vnc_guesses guesses;
+    unsigned handshake_ms;
 
     struct pool *pool; /* NULL: no viewer came yet */
     struct vnc_libraries *libraries;
@@ -278,7 +292,7 @@ struct vnc_client *client_new(struct vnc_server *s, struct vnc_stream *stream, b
 /* Closes the connection, with a line in the log unless why is NULL; c stays until the round is
  * over. */
 void client_drop(struct vnc_client *c, const char *why, ...) __attribute__((format(printf, 2, 3)));
-/* A line about a peer. */
+/* A line about a peer; stream NULL: about the server. */
 void server_log(struct vnc_server *s, const struct vnc_stream *stream, const char *text,
                 const char *end);
 void client_log(struct vnc_client *c, const char *what, ...) __attribute__((format(printf, 2, 3)));
@@ -305,6 +319,8 @@ enum { INPUT_MORE = 0, INPUT_BAD = -1, INPUT_BLOCKED = -2 };
 size_t handshake_room(const struct vnc_client *c);
 /* PHASE_AUTH, which reads for itself. */
 void handshake_auth(struct vnc_client *c);
+/* The time to tell how that went has come. */
+void handshake_tell(struct vnc_client *c);
 void handshake_greet(struct vnc_client *c);
 ssize_t handshake_input(struct vnc_client *c, const uint8_t *data, size_t len);
 const char *handshake_auth_name(const struct vnc_server *s);
@@ -326,9 +342,26 @@ void update_screen_changed(struct vnc_client *c, const struct screen_changes *ch
 void update_screen_resized(struct vnc_client *c);
 /* Who draws the pointer may have changed. */
 void update_cursor_changed(struct vnc_client *c);
+/* A region of the client's picture after the copy. */
+void update_move(pixman_region32_t *region, const struct screen_copy *copy);
 /* Can it make use of news? */
 bool update_wants(const struct vnc_client *c);
 struct pixman_box32 update_whole(const struct vnc_server *s);
+
+/* ---- refine.c -------------------------------------------------------------------------------- */
+
+void refine_init(struct vnc_client *c);
+void refine_free(struct vnc_client *c);
+/* All of its picture will be sent anew. */
+void refine_forget(struct vnc_client *c);
+/* It will copy. */
+void refine_copied(struct vnc_client *c, const struct screen_copy *copy);
+/* These are about to be sent. */
+void refine_sending(struct vnc_client *c, pixman_region32_t *region);
+/* The job's update went out. */
+void refine_sent(struct vnc_client *c);
+/* How many pixels may go at once. */
+uint64_t refine_piece(const struct vnc_client *c);
 
 /* ---- pointer.c ------------------------------------------------------------------------------- */
 

@@ -116,15 +116,19 @@ bool listen_take(struct vnc_server *s, int fd, bool skip_auth, struct vemu_error
 static void viewer_waits(void *opaque, int fd, unsigned events)
 {
     struct vnc_listener *l = opaque;
+    struct vemu_error *err = NULL;
     int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     (void)events;
     if (client < 0)
         return;
-    struct vnc_stream *stream = take_socket(l->s, client, NULL);
-    if (!stream)
+    struct vnc_stream *stream = take_socket(l->s, client, &err);
+    if (!stream) {
+        server_log(l->s, NULL, vemu_error_message(err), "; one more is turned away");
+        vemu_error_free(err);
         close(client);
-    else if (!arrival_new(l->s, stream, l->path.fd < 0, !l->websocket, NULL))
+    }
+    if (stream && !arrival_new(l->s, stream, l->path.fd < 0, !l->websocket, NULL))
         vnc_stream_close(stream);
 }
 

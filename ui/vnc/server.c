@@ -347,6 +347,7 @@ static bool copy_config(struct vnc_server *s, const struct vnc_config *cfg)
     s->lossless = cfg->lossless;
     s->fixed = cfg->fixed;
     s->connections = cfg->connections ? cfg->connections : VNC_CLIENTS_MAX;
+    s->handshake_ms = cfg->handshake_ms ? cfg->handshake_ms : VNC_HANDSHAKE_MS;
     s->policy.creds = vnc_tls_creds_ref(cfg->creds);
     snprintf(s->name, sizeof s->name, "%s", cfg->name ? cfg->name : "vemu");
     return s->id && s->origin && !(cfg->display && !s->display_id);

@@ -47,6 +47,7 @@ struct vnc_config {
     bool lossless;                     /* JPEG is not sent, whoever asks for it */
     bool fixed;                        /* levels do not follow the connection's speed */
     unsigned connections;              /* viewers at a time; 0: VNC_CLIENTS_MAX */
+    unsigned handshake_ms;             /* for a peer to show who it is; 0: 30000 */
     enum vnc_share share;
     const char *layout;        /* of the guest's keyboard, as -k; NULL: en-us */
     const char *layout_origin; /* the option, for sentences */

@@ -99,29 +99,37 @@ void update_screen_resized(struct vnc_client *c)
     pixman_region32_clear(&c->damage);
     add_box(&c->damage, &whole);
     c->copy = false;
+    refine_forget(c);
     /* An area that was asked for meant the old picture. */
     c->area = c->continuous_area = whole;
     if (c->width != c->s->screen.width || c->height != c->s->screen.height)
         c->news |= NEWS_SIZE;
 }
 
-/* The client's picture is the screen's but for its damage, before the copy; so it is after it. */
-static void follow_copy(struct vnc_client *c, const struct screen_changes *changes)
+void update_move(pixman_region32_t *region, const struct screen_copy *copy)
 {
-    const struct screen_copy *copy = &changes->copy;
     pixman_region32_t moved, target;
 
     pixman_region32_init(&moved);
     pixman_region32_init_rect(&target, (int)copy->x, (int)copy->y, copy->width, copy->height);
-    pixman_region32_copy(&moved, &c->damage);
+    pixman_region32_copy(&moved, region);
     pixman_region32_translate(&moved, (int)copy->x - (int)copy->from_x,
                               (int)copy->y - (int)copy->from_y);
     pixman_region32_intersect(&moved, &moved, &target);
-    pixman_region32_subtract(&c->damage, &c->damage, &target);
-    pixman_region32_union(&c->damage, &c->damage, &moved);
-    pixman_region32_union(&c->damage, &c->damage, (pixman_region32_t *)&changes->rest);
+    pixman_region32_subtract(region, region, &target);
+    pixman_region32_union(region, region, &moved);
     pixman_region32_fini(&moved);
     pixman_region32_fini(&target);
+}
+
+/* The client's picture is the screen's but for its damage, before the copy; so it is after it. */
+static void follow_copy(struct vnc_client *c, const struct screen_changes *changes)
+{
+    const struct screen_copy *copy = &changes->copy;
+
+    update_move(&c->damage, copy);
+    pixman_region32_union(&c->damage, &c->damage, (pixman_region32_t *)&changes->rest);
+    refine_copied(c, copy);
     c->copy = true;
     c->copied = *copy;
 }
@@ -374,9 +382,9 @@ static void encode(struct pool_job *base, struct pool_scratch *scratch)
 /* ---- updates --------------------------------------------------------------------------------- */
 
 /* Moves what may be sent now from the damage to the job's region: a bounded part of it. */
-static uint64_t take_region(struct vnc_client *c, pixman_region32_t *due)
+static uint64_t take_region(struct vnc_client *c, pixman_region32_t *due, uint64_t left)
 {
-    uint64_t left = VNC_UPDATE_PIXELS_MAX, pixels = 0;
+    uint64_t pixels = 0;
     int n;
     const struct pixman_box32 *boxes = pixman_region32_rectangles(due, &n);
 
@@ -391,6 +399,7 @@ static uint64_t take_region(struct vnc_client *c, pixman_region32_t *due)
         add_box(&c->job.region, &b);
     }
     pixman_region32_subtract(&c->damage, &c->damage, &c->job.region);
+    refine_sending(c, &c->job.region);
     return pixels;
 }
 
@@ -399,7 +408,8 @@ static void begin(struct vnc_client *c)
     struct vnc_job *j = &c->job;
 
     j->rects = 0;
-    j->failed = j->stale = j->copy = false;
+    j->failed = j->stale = j->copy = j->refines = false;
+    pixman_region32_clear(&j->lossy);
     j->encoded = (struct vnc_encoded){0};
     j->generation = c->s->screen.generation;
     atomic_store(&j->seen, 0);
@@ -409,12 +419,12 @@ static void begin(struct vnc_client *c)
     buffer_put_be32(&j->out, 0); /* message type 0, padding, the number of rectangles */
 }
 
-/* What the client may be shown of its damage. */
-static void due_region(struct vnc_client *c, pixman_region32_t *due)
+/* What the client may be shown of a region: its damage, or what is to be refined. */
+static void due_region(struct vnc_client *c, pixman_region32_t *region, pixman_region32_t *due)
 {
     const struct pixman_box32 *area = c->continuous ? &c->continuous_area : &c->area;
 
-    pixman_region32_intersect_rect(due, &c->damage, 0, 0, MIN(c->width, c->s->screen.width),
+    pixman_region32_intersect_rect(due, region, 0, 0, MIN(c->width, c->s->screen.width),
                                    MIN(c->height, c->s->screen.height));
     if (box_empty(area))
         pixman_region32_clear(due);
@@ -440,13 +450,34 @@ static void send_without_pixels(struct vnc_client *c)
 /* The encoder is the job's from now on. */
 static void choose_levels(struct vnc_client *c)
 {
-    int quality, level;
+    int quality = vnc_encoder_client_quality(c->encoder),
+        level = vnc_encoder_client_level(c->encoder);
 
-    if (c->s->fixed)
-        return;
-    vnc_adapt_choose(&c->adapt, vnc_encoder_client_quality(c->encoder),
-                     vnc_encoder_client_level(c->encoder), &quality, &level);
+    if (!c->s->fixed)
+        vnc_adapt_choose(&c->adapt, quality, level, &quality, &level);
+    if (c->job.refines)
+        quality = VNC_LOSSLESS;
     vnc_encoder_set_levels(c->encoder, quality, level);
+}
+
+/* Gives the pool what is due, or a part of it. */
+static void start_job(struct vnc_client *c, pixman_region32_t *due)
+{
+    struct vnc_job *j = &c->job;
+    uint64_t pixels, most = j->refines ? refine_piece(c) : VNC_UPDATE_PIXELS_MAX;
+
+    /* What is refined is no more than what was sent. */
+    if (vnc_encoder_encoding(c->encoder) != VNC_RAW && !j->refines)
+        vnc_changes_join(due);
+    pixels = take_region(c, due, most);
+    j->out.limit += (size_t)pixels * BYTES_PER_PIXEL_WORST +
+                    (size_t)pixman_region32_n_rects(&j->region) * BYTES_PER_RECT_WORST;
+    j->soft_cursor = c->soft_cursor;
+    j->base.run = encode;
+    c->requested = false;
+    c->working = true;
+    choose_levels(c);
+    pool_give(c->s->pool, &j->base);
 }
 
 void update_try(struct vnc_client *c)
@@ -475,7 +506,7 @@ void update_try(struct vnc_client *c)
         c->copy = false;
     }
     pixman_region32_init(&due);
-    due_region(c, &due);
+    due_region(c, &c->damage, &due);
     if (c->copy) {
         const struct display_rect rect = {c->copied.x, c->copied.y, c->copied.width,
                                           c->copied.height};
@@ -483,18 +514,12 @@ void update_try(struct vnc_client *c)
         j->rects++;
         c->copy = false;
     }
+    if (!j->rects && !pixman_region32_not_empty(&due)) {
+        due_region(c, &c->refine.due, &due);
+        j->refines = true;
+    }
     if (pixman_region32_not_empty(&due)) {
-        if (vnc_encoder_encoding(c->encoder) != VNC_RAW)
-            vnc_changes_join(&due);
-        uint64_t pixels = take_region(c, &due);
-        j->out.limit += (size_t)pixels * BYTES_PER_PIXEL_WORST +
-                        (size_t)pixman_region32_n_rects(&j->region) * BYTES_PER_RECT_WORST;
-        j->soft_cursor = c->soft_cursor;
-        j->base.run = encode;
-        c->requested = false;
-        c->working = true;
-        choose_levels(c);
-        pool_give(s->pool, &j->base);
+        start_job(c, &due);
     } else if (j->rects) {
         send_without_pixels(c);
     }
@@ -520,6 +545,9 @@ void update_done(struct vnc_client *c)
     } else {
         c->measured = j->out.len;
         c->measured_since = clock_now(c->s->clocks, VCLOCK_HOST);
+        if (c->copy) /* it was found since: the client will have copied these, too */
+            update_move(&j->lossy, &c->copied);
+        refine_sent(c);
         client_send_update(c, &j->out);
     }
     if (c->blocked)

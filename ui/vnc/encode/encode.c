@@ -107,6 +107,11 @@ void vnc_encoder_forbid_jpeg(struct vnc_encoder *e)
     e->lossless = true;
 }
 
+void vnc_encoder_track_lossy(struct vnc_encoder *e, struct pixman_region32 *region)
+{
+    e->lossy = region;
+}
+
 enum vnc_encoding vnc_encoder_encoding(const struct vnc_encoder *e)
 {
     return e->encoding;

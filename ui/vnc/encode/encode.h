@@ -50,6 +50,7 @@ enum {
     VNC_RECT_PIXELS_MAX = 65536,
 };
 
+struct pixman_region32;
 struct vnc_libraries;
 struct vnc_encoder;
 
@@ -79,6 +80,9 @@ void vnc_encoder_free(struct vnc_encoder *e);
 void vnc_encoder_set_format(struct vnc_encoder *e, const struct vnc_pixel_format *format);
 /* No JPEG, whatever the client lists; before its first list. */
 void vnc_encoder_forbid_jpeg(struct vnc_encoder *e);
+/* What is sent as JPEG is added to that region from now on; it is the caller's and is used where
+ * the encoder is. NULL: no more. */
+void vnc_encoder_track_lossy(struct vnc_encoder *e, struct pixman_region32 *region);
 /* The list of a SetEncodings message, the client's preference first: the first that can be sent is
  * what rectangles are encoded with from now on, raw when there is none. Levels are taken from the
  * list, too; other numbers are passed over. */

@@ -32,6 +32,7 @@ struct vnc_encoder {
     int client_quality, client_level; /* as the client asked */
     bool lossless;                    /* JPEG is forbidden */
     int quality, level;               /* as they are used; level 0 to 9 */
+    struct pixman_region32 *lossy;    /* what is sent as JPEG goes there; NULL: nowhere */
 
     /* Made when first needed. */
     struct vnc_deflate *streams[STREAMS];

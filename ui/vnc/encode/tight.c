@@ -348,6 +348,9 @@ static bool put_jpeg(struct vnc_encoder *e, struct buffer *out, const struct pie
     if (!*ok)
         return true;
     p->done->lossy += (uint64_t)r->w * r->h;
+    if (e->lossy)
+        pixman_region32_union_rect(e->lossy, e->lossy, (int)rect.x, (int)rect.y, rect.width,
+                                   rect.height);
     return buffer_put_u8(out, CONTROL_JPEG) && put_length(out, e->compressed.len) &&
            buffer_put(out, e->compressed.data, e->compressed.len);
 }
