@@ -22,11 +22,12 @@ def rom(name, code):
 
 
 class Machine:
-    def __init__(self, *options, code=SPIN, wait="m.sock", pass_fds=(), start=None):
+    def __init__(self, *options, code=SPIN, wait="m.sock", pass_fds=(), start=None,
+                 program=vemu):
         if wait == "m.sock" and os.path.exists(wait):
             os.unlink(wait)
         self.process = subprocess.Popen(
-            [vemu, *(start or ("-bios", rom("rom", code), "-m", "4M", "-serial", "null")), *options],
+            [program, *(start or ("-bios", rom("rom", code), "-m", "4M", "-serial", "null")), *options],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=pass_fds)
         for _ in range(600):
             if not wait or os.path.exists(wait) or self.process.poll() is not None:

@@ -7,7 +7,7 @@ import struct
 import subprocess
 
 from qmp_client import Client, Schema
-from qmp_machine import QMP, Machine, run, vemu
+from qmp_machine import QMP, SPIN, Machine, rom, run, vemu
 
 
 def read(s, n):
@@ -120,6 +120,16 @@ def passwords_are_set_and_expire():
             assert read(s, 4) == b"\0\0\0\1"
 
 
+def run_gives_viewers_a_pointer_that_has_a_place():
+    for options, there in ((["--display", "vnc"], True), (["--vnc", "none,id=a"], True),
+                           (["--display", "none"], False), (["--display", "vnc", "--nodefaults"], False)):
+        start = ["run", "--bios", rom("rom", SPIN), "--memory", "4M", "--serial", "null"]
+        with Machine(*options, *QMP, start=start, program=os.path.join(os.path.dirname(vemu), "vemu")):
+            # There is USB for more exactly where there is a tablet.
+            r = Client("m.sock").call("device_add", driver="usb-mouse", id="more")
+            assert ("return" in r) == there, (options, r)
+
+
 def mistakes_name_the_option():
     for options, words in ((["-vnc", "nonsense"], ["-vnc", "HOST:N"]),
                            (["-vnc", "127.0.0.1:1,passwd=on"], ["-vnc", "passwd", "password"]),
@@ -137,4 +147,4 @@ def mistakes_name_the_option():
 
 run("vnc", [display_vnc_listens_on_loopback_and_tells_where, nothing_listens_unless_asked,
             replies_agree_with_the_schema, viewers_are_handed_over, passwords_are_set_and_expire,
-            mistakes_name_the_option])
+            run_gives_viewers_a_pointer_that_has_a_place, mistakes_name_the_option])
