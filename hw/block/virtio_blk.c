@@ -19,9 +19,7 @@
 #include "core/util/range.h"
 #include "hw/block/disk_props.h"
 #include "hw/pci/pci_boot.h"
-#include "hw/virtio/virtio.h"
-#include "hw/virtio/virtio_mmio.h"
-#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/virtio_device.h"
 
 enum { SECTOR = 512 };
 /* Feature bits. */
@@ -110,6 +108,11 @@ struct blk_request {
     uint16_t head;
     struct dma_list data;
 };
+
+static struct virtio_blk *from_virtio(struct virtio *v)
+{
+    return container_of(v, struct virtio_blk, v);
+}
 
 static uint64_t capacity(const struct virtio_blk *s)
 {
@@ -394,7 +397,7 @@ static void end_batch(struct virtio_blk *s)
 
 static void queue_notified(struct virtio *v, struct virtq *q)
 {
-    struct virtio_blk *s = container_of(v, struct virtio_blk, v);
+    struct virtio_blk *s = from_virtio(v);
     enum virtq_result result = VIRTQ_EMPTY;
     struct virtq_element e;
 
@@ -452,7 +455,7 @@ static uint8_t initial_write_cache(const struct virtio_blk *s)
 /* A driver that will not flush must not find a cache. */
 static void features_set(struct virtio *v)
 {
-    struct virtio_blk *s = container_of(v, struct virtio_blk, v);
+    struct virtio_blk *s = from_virtio(v);
 
     if (!virtio_has(v, BLK_F_CONFIG_WCE))
         v->config[CONFIG_WRITEBACK] = virtio_has(v, BLK_F_FLUSH) && initial_write_cache(s);
@@ -460,7 +463,7 @@ static void features_set(struct virtio *v)
 
 static void reset_requests(struct virtio *v)
 {
-    struct virtio_blk *s = container_of(v, struct virtio_blk, v);
+    struct virtio_blk *s = from_virtio(v);
 
     s->resetting = true;
     if (s->in_flight)
@@ -658,156 +661,74 @@ static void blk_exit(struct virtio_blk *s)
         PROP(PROP_U32, type_, m_.props.secs, "secs", "0", "sectors a track that are shown; 0: 63", \
              .max = 255)
 
-/* ---- over PCI -------------------------------------------------------------------------------- */
+/* ---- as devices ------------------------------------------------------------------------------ */
 
-struct virtio_blk_pci {
+static bool kind_init(struct virtio *v, struct device *dev, struct vemu_error **errp)
+{
+    return blk_init(from_virtio(v), dev, errp);
+}
+
+static void kind_exit(struct virtio *v)
+{
+    blk_exit(from_virtio(v));
+}
+
+static bool kind_post_load(struct virtio *v, struct vemu_error **errp)
+{
+    (void)errp;
+    from_virtio(v)->any_again = true; /* the next resume looks */
+    return true;
+}
+
+static bool kind_pci_added(struct virtio *v, struct pci_device *pci, struct vemu_error **errp)
+{
+    return pci_boot_target_add(&from_virtio(v)->props.boot, v->dev, pci, BOOT_DISK, "/disk@0,0",
+                               errp);
+}
+
+static void kind_pci_removed(struct virtio *v, struct pci_device *pci)
+{
+    (void)pci;
+    boot_target_remove(&from_virtio(v)->props.boot);
+}
+
+static const struct virtio_kind blk_kind = {
+    .init = kind_init,
+    .exit = kind_exit,
+    .post_load = kind_post_load,
+    .pci = {.legacy_device = 0x1001, .class_code = 0x010000},
+    .pci_added = kind_pci_added,
+    .pci_removed = kind_pci_removed,
+};
+
+#define BLK_STATE(type_)                                                                           \
+    STATE_VIRTIO(type_, blk.v), STATE_INT(type_, blk.v.config[CONFIG_WRITEBACK], .max = 1),        \
+        STATE_BUFFER(type_, blk.again)
+
+struct blk_pci {
     struct virtio_pci pci;
     struct virtio_blk blk;
 };
+static const struct prop_desc pci_props[] = {
+    VIRTIO_PCI_PROPS(struct blk_pci, pci), BLK_PROPS(struct blk_pci, blk), {0}};
+static const struct state_field pci_state[] = {STATE_VIRTIO_PCI(struct blk_pci, pci),
+                                               BLK_STATE(struct blk_pci), STATE_FIELDS_END};
+const struct virtio_device_class virtio_blk_pci_class = {VIRTIO_PCI_DEVICE(
+    "virtio-blk-pci", "disk by virtio", struct blk_pci, blk, &blk_kind, pci_props, pci_state)};
+const struct virtio_device_class virtio_blk_pci_transitional_class = {
+    VIRTIO_PCI_DEVICE_TRANSITIONAL("virtio-blk-pci", struct blk_pci, blk, &blk_kind, pci_props,
+                                   pci_state)};
+const struct virtio_device_class virtio_blk_pci_non_transitional_class = {
+    VIRTIO_PCI_DEVICE_NON_TRANSITIONAL("virtio-blk-pci", struct blk_pci, blk, &blk_kind, pci_props,
+                                       pci_state)};
 
-static struct virtio_blk_pci *from_dev(struct device *dev)
-{
-    return container_of(dev, struct virtio_blk_pci, pci.pci.dev);
-}
-
-static void blk_pci_unrealize(struct device *dev)
-{
-    struct virtio_blk_pci *s = from_dev(dev);
-
-    boot_target_remove(&s->blk.props.boot);
-    blk_exit(&s->blk);
-    virtio_pci_exit(&s->pci);
-}
-
-static bool blk_pci_realize(struct device *dev, struct vemu_error **errp)
-{
-    static const struct virtio_pci_ident ident = {.legacy_device = 0x1001, .class_code = 0x010000};
-    struct virtio_blk_pci *s = from_dev(dev);
-
-    if (dev->cls == &virtio_blk_pci_transitional_class)
-        s->pci.disable_legacy = VIRTIO_PCI_OFF;
-    if (dev->cls == &virtio_blk_pci_non_transitional_class)
-        s->pci.disable_legacy = VIRTIO_PCI_ON;
-    if (!blk_init(&s->blk, dev, errp))
-        return false;
-    if (!virtio_pci_init(&s->pci, &s->blk.v, &ident, errp)) {
-        blk_exit(&s->blk);
-        return false;
-    }
-    if (pci_boot_target_add(&s->blk.props.boot, dev, &s->pci.pci, BOOT_DISK, "/disk@0,0", errp))
-        return true;
-    blk_pci_unrealize(dev);
-    return false;
-}
-
-static void blk_pci_reset(struct device *dev)
-{
-    virtio_pci_reset(&from_dev(dev)->pci);
-}
-
-static bool blk_pci_post_load(struct device *dev, struct vemu_error **errp)
-{
-    struct virtio_blk_pci *s = from_dev(dev);
-
-    s->blk.any_again = true; /* the next resume looks */
-    return virtio_pci_post_load(&s->pci, errp);
-}
-
-static const struct prop_desc blk_pci_props[] = {
-    VIRTIO_PCI_PROPS(struct virtio_blk_pci, pci),
-    BLK_PROPS(struct virtio_blk_pci, blk),
-    {0},
-};
-static const struct state_field blk_pci_state[] = {
-    STATE_VIRTIO_PCI(struct virtio_blk_pci, pci),
-    STATE_VIRTIO(struct virtio_blk_pci, blk.v),
-    STATE_INT(struct virtio_blk_pci, blk.v.config[CONFIG_WRITEBACK], .max = 1),
-    STATE_BUFFER(struct virtio_blk_pci, blk.again),
-    STATE_FIELDS_END,
-};
-
-#define BLK_PCI_CLASS(name_, help_)                                                                \
-    {                                                                                              \
-        .name = (name_), .help = (help_), .size = sizeof(struct virtio_blk_pci),                   \
-        .user_creatable = true, .bus = "pci", .props = blk_pci_props, .state = blk_pci_state,      \
-        .state_version = 1, .realize = blk_pci_realize, .unrealize = blk_pci_unrealize,            \
-        .reset = blk_pci_reset, .post_load = blk_pci_post_load                                     \
-    }
-
-const struct device_class virtio_blk_pci_class = BLK_PCI_CLASS("virtio-blk-pci", "disk by virtio");
-const struct device_class virtio_blk_pci_transitional_class = BLK_PCI_CLASS(
-    "virtio-blk-pci-transitional", "the same, also for drivers from before VIRTIO 1.0");
-const struct device_class virtio_blk_pci_non_transitional_class =
-    BLK_PCI_CLASS("virtio-blk-pci-non-transitional", "the same, for drivers of VIRTIO 1.0 only");
-
-/* ---- over MMIO ------------------------------------------------------------------------------- */
-
-struct virtio_blk_mmio {
+struct blk_mmio {
     struct virtio_mmio mmio;
     struct virtio_blk blk;
 };
-
-static struct virtio_blk_mmio *from_mmio(struct device *dev)
-{
-    return container_of(dev, struct virtio_blk_mmio, mmio.dev);
-}
-
-static bool blk_mmio_realize(struct device *dev, struct vemu_error **errp)
-{
-    struct virtio_blk_mmio *s = from_mmio(dev);
-
-    if (!blk_init(&s->blk, dev, errp))
-        return false;
-    if (virtio_mmio_init(&s->mmio, &s->blk.v, errp))
-        return true;
-    blk_exit(&s->blk);
-    return false;
-}
-
-static void blk_mmio_unrealize(struct device *dev)
-{
-    struct virtio_blk_mmio *s = from_mmio(dev);
-
-    blk_exit(&s->blk);
-    virtio_mmio_exit(&s->mmio);
-}
-
-static void blk_mmio_reset(struct device *dev)
-{
-    virtio_mmio_reset(&from_mmio(dev)->mmio);
-}
-
-static bool blk_mmio_post_load(struct device *dev, struct vemu_error **errp)
-{
-    struct virtio_blk_mmio *s = from_mmio(dev);
-
-    s->blk.any_again = true;
-    return virtio_mmio_post_load(&s->mmio, errp);
-}
-
-static const struct prop_desc blk_mmio_props[] = {
-    BLK_PROPS(struct virtio_blk_mmio, blk),
-    {0},
-};
-static const struct state_field blk_mmio_state[] = {
-    STATE_VIRTIO_MMIO(struct virtio_blk_mmio, mmio),
-    STATE_VIRTIO(struct virtio_blk_mmio, blk.v),
-    STATE_INT(struct virtio_blk_mmio, blk.v.config[CONFIG_WRITEBACK], .max = 1),
-    STATE_BUFFER(struct virtio_blk_mmio, blk.again),
-    STATE_FIELDS_END,
-};
-
-const struct device_class virtio_blk_device_class = {
-    .name = "virtio-blk-device",
-    .help = "disk by virtio, on a machine without PCI",
-    .size = sizeof(struct virtio_blk_mmio),
-    .user_creatable = true,
-    .bus = "virtio-mmio",
-    .props = blk_mmio_props,
-    .state = blk_mmio_state,
-    .state_version = 1,
-    .realize = blk_mmio_realize,
-    .unrealize = blk_mmio_unrealize,
-    .reset = blk_mmio_reset,
-    .post_load = blk_mmio_post_load,
-};
+static const struct prop_desc mmio_props[] = {BLK_PROPS(struct blk_mmio, blk), {0}};
+static const struct state_field mmio_state[] = {STATE_VIRTIO_MMIO(struct blk_mmio, mmio),
+                                                BLK_STATE(struct blk_mmio), STATE_FIELDS_END};
+const struct virtio_device_class virtio_blk_device_class = {
+    VIRTIO_MMIO_DEVICE("virtio-blk-device", "disk by virtio, on a machine without PCI",
+                       struct blk_mmio, blk, &blk_kind, mmio_props, mmio_state)};

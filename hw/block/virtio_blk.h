@@ -5,13 +5,13 @@
 #ifndef HW_BLOCK_VIRTIO_BLK_H
 #define HW_BLOCK_VIRTIO_BLK_H
 
-#include "core/device/device.h"
+#include "hw/virtio/virtio_device.h"
 
 /* The interface that drivers find: both, as the properties say, or one by the name. */
-extern const struct device_class virtio_blk_pci_class;
-extern const struct device_class virtio_blk_pci_transitional_class;
-extern const struct device_class virtio_blk_pci_non_transitional_class;
+extern const struct virtio_device_class virtio_blk_pci_class;
+extern const struct virtio_device_class virtio_blk_pci_transitional_class;
+extern const struct virtio_device_class virtio_blk_pci_non_transitional_class;
 /* On a machine without PCI. */
-extern const struct device_class virtio_blk_device_class;
+extern const struct virtio_device_class virtio_blk_device_class;
 
 #endif

@@ -14,9 +14,7 @@
 #include "core/util/range.h"
 #include "hw/net/virtio_net_internal.h"
 #include "hw/pci/pci_boot.h"
-#include "hw/pci/rom.h"
-#include "hw/virtio/virtio_mmio.h"
-#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/virtio_device.h"
 
 enum { CONTROL_QUEUE_SIZE = 64, CONTROL_WITHOUT_MQ = 2 };
 #define BOOT_ROM "efi-virtio.rom"
@@ -368,158 +366,76 @@ static const struct state_field addresses_state[] = {
         STATE_INT(type_, m_.announce, .max = 1), STATE_INT(type_, m_.link_up, .max = 1),           \
         STATE_BUFFER(type_, m_.steering)
 
-/* ---- over PCI -------------------------------------------------------------------------------- */
+/* ---- as devices ------------------------------------------------------------------------------ */
 
-struct virtio_net_pci {
+static bool kind_init(struct virtio *v, struct device *dev, struct vemu_error **errp)
+{
+    return net_init(from_virtio(v), dev, errp);
+}
+
+static void kind_exit(struct virtio *v)
+{
+    net_exit(from_virtio(v));
+}
+
+static bool kind_post_load(struct virtio *v, struct vemu_error **errp)
+{
+    return net_post_load(from_virtio(v), errp);
+}
+
+static bool kind_pci_added(struct virtio *v, struct pci_device *pci, struct vemu_error **errp)
+{
+    struct virtio_net *s = from_virtio(v);
+    struct boot_target *boot = &s->props.boot;
+
+    return pci_rom_add_usual(pci, &s->rom, s->props.romfile, BOOT_ROM, &boot->missing, errp) &&
+           pci_boot_target_add(boot, v->dev, pci, BOOT_NETWORK, "/ethernet-phy@0", errp);
+}
+
+static void kind_pci_removed(struct virtio *v, struct pci_device *pci)
+{
+    boot_target_remove(&from_virtio(v)->props.boot);
+    pci_rom_free(pci, &from_virtio(v)->rom);
+}
+
+static const struct virtio_kind net_kind = {
+    .init = kind_init,
+    .exit = kind_exit,
+    .post_load = kind_post_load,
+    .pci = {.legacy_device = 0x1000, .class_code = 0x020000},
+    .pci_added = kind_pci_added,
+    .pci_removed = kind_pci_removed,
+};
+
+struct net_pci {
     struct virtio_pci pci;
     struct virtio_net net;
-    struct pci_rom rom;
-    char *romfile; /* property */
 };
-
-static struct virtio_net_pci *from_dev(struct device *dev)
-{
-    return container_of(dev, struct virtio_net_pci, pci.pci.dev);
-}
-
-static void net_pci_unrealize(struct device *dev)
-{
-    struct virtio_net_pci *s = from_dev(dev);
-
-    boot_target_remove(&s->net.props.boot);
-    net_exit(&s->net);
-    virtio_pci_exit(&s->pci);
-    pci_rom_free(&s->pci.pci, &s->rom);
-}
-
-static bool net_pci_realize(struct device *dev, struct vemu_error **errp)
-{
-    static const struct virtio_pci_ident ident = {.legacy_device = 0x1000, .class_code = 0x020000};
-    struct virtio_net_pci *s = from_dev(dev);
-
-    if (dev->cls == &virtio_net_pci_transitional_class)
-        s->pci.disable_legacy = VIRTIO_PCI_OFF;
-    if (dev->cls == &virtio_net_pci_non_transitional_class)
-        s->pci.disable_legacy = VIRTIO_PCI_ON;
-    if (!net_init(&s->net, dev, errp))
-        return false;
-    if (!virtio_pci_init(&s->pci, &s->net.v, &ident, errp)) {
-        net_exit(&s->net);
-        return false;
-    }
-    struct boot_target *boot = &s->net.props.boot;
-    if (pci_rom_add_usual(&s->pci.pci, &s->rom, s->romfile, BOOT_ROM, &boot->missing, errp) &&
-        pci_boot_target_add(boot, dev, &s->pci.pci, BOOT_NETWORK, "/ethernet-phy@0", errp))
-        return true;
-    net_pci_unrealize(dev);
-    return false;
-}
-
-static void net_pci_reset(struct device *dev)
-{
-    virtio_pci_reset(&from_dev(dev)->pci);
-}
-
-static bool net_pci_post_load(struct device *dev, struct vemu_error **errp)
-{
-    struct virtio_net_pci *s = from_dev(dev);
-
-    return net_post_load(&s->net, errp) && virtio_pci_post_load(&s->pci, errp);
-}
-
-static const struct prop_desc net_pci_props[] = {
-    VIRTIO_PCI_PROPS(struct virtio_net_pci, pci),
-    NET_PROPS(struct virtio_net_pci, net),
-    PROP(PROP_STRING, struct virtio_net_pci, romfile, "romfile", NULL,
+static const struct prop_desc pci_props[] = {
+    VIRTIO_PCI_PROPS(struct net_pci, pci),
+    NET_PROPS(struct net_pci, net),
+    PROP(PROP_STRING, struct net_pci, net.props.romfile, "romfile", NULL,
          "boot ROM that firmware runs (" BOOT_ROM " if it is installed); empty: none"),
-    {0},
-};
-static const struct state_field net_pci_state[] = {
-    STATE_VIRTIO_PCI(struct virtio_net_pci, pci),
-    NET_STATE(struct virtio_net_pci, net),
-    STATE_FIELDS_END,
-};
+    {0}};
+static const struct state_field pci_state[] = {STATE_VIRTIO_PCI(struct net_pci, pci),
+                                               NET_STATE(struct net_pci, net), STATE_FIELDS_END};
+const struct virtio_device_class virtio_net_pci_class = {
+    VIRTIO_PCI_DEVICE("virtio-net-pci", "network card by virtio", struct net_pci, net, &net_kind,
+                      pci_props, pci_state)};
+const struct virtio_device_class virtio_net_pci_transitional_class = {
+    VIRTIO_PCI_DEVICE_TRANSITIONAL("virtio-net-pci", struct net_pci, net, &net_kind, pci_props,
+                                   pci_state)};
+const struct virtio_device_class virtio_net_pci_non_transitional_class = {
+    VIRTIO_PCI_DEVICE_NON_TRANSITIONAL("virtio-net-pci", struct net_pci, net, &net_kind, pci_props,
+                                       pci_state)};
 
-#define NET_PCI_CLASS(name_, help_)                                                                \
-    {                                                                                              \
-        .name = (name_), .help = (help_), .size = sizeof(struct virtio_net_pci),                   \
-        .user_creatable = true, .bus = "pci", .props = net_pci_props, .state = net_pci_state,      \
-        .state_version = 1, .realize = net_pci_realize, .unrealize = net_pci_unrealize,            \
-        .reset = net_pci_reset, .post_load = net_pci_post_load                                     \
-    }
-
-const struct device_class virtio_net_pci_class =
-    NET_PCI_CLASS("virtio-net-pci", "network card by virtio");
-const struct device_class virtio_net_pci_transitional_class = NET_PCI_CLASS(
-    "virtio-net-pci-transitional", "the same, also for drivers from before VIRTIO 1.0");
-const struct device_class virtio_net_pci_non_transitional_class =
-    NET_PCI_CLASS("virtio-net-pci-non-transitional", "the same, for drivers of VIRTIO 1.0 only");
-
-/* ---- over MMIO ------------------------------------------------------------------------------- */
-
-struct virtio_net_mmio {
+struct net_mmio {
     struct virtio_mmio mmio;
     struct virtio_net net;
 };
-
-static struct virtio_net_mmio *from_mmio(struct device *dev)
-{
-    return container_of(dev, struct virtio_net_mmio, mmio.dev);
-}
-
-static bool net_mmio_realize(struct device *dev, struct vemu_error **errp)
-{
-    struct virtio_net_mmio *s = from_mmio(dev);
-
-    if (!net_init(&s->net, dev, errp))
-        return false;
-    if (virtio_mmio_init(&s->mmio, &s->net.v, errp))
-        return true;
-    net_exit(&s->net);
-    return false;
-}
-
-static void net_mmio_unrealize(struct device *dev)
-{
-    struct virtio_net_mmio *s = from_mmio(dev);
-
-    net_exit(&s->net);
-    virtio_mmio_exit(&s->mmio);
-}
-
-static void net_mmio_reset(struct device *dev)
-{
-    virtio_mmio_reset(&from_mmio(dev)->mmio);
-}
-
-static bool net_mmio_post_load(struct device *dev, struct vemu_error **errp)
-{
-    struct virtio_net_mmio *s = from_mmio(dev);
-
-    return net_post_load(&s->net, errp) && virtio_mmio_post_load(&s->mmio, errp);
-}
-
-static const struct prop_desc net_mmio_props[] = {
-    NET_PROPS(struct virtio_net_mmio, net),
-    {0},
-};
-static const struct state_field net_mmio_state[] = {
-    STATE_VIRTIO_MMIO(struct virtio_net_mmio, mmio),
-    NET_STATE(struct virtio_net_mmio, net),
-    STATE_FIELDS_END,
-};
-
-const struct device_class virtio_net_device_class = {
-    .name = "virtio-net-device",
-    .help = "network card by virtio, on a machine without PCI",
-    .size = sizeof(struct virtio_net_mmio),
-    .user_creatable = true,
-    .bus = "virtio-mmio",
-    .props = net_mmio_props,
-    .state = net_mmio_state,
-    .state_version = 1,
-    .realize = net_mmio_realize,
-    .unrealize = net_mmio_unrealize,
-    .reset = net_mmio_reset,
-    .post_load = net_mmio_post_load,
-};
+static const struct prop_desc mmio_props[] = {NET_PROPS(struct net_mmio, net), {0}};
+static const struct state_field mmio_state[] = {STATE_VIRTIO_MMIO(struct net_mmio, mmio),
+                                                NET_STATE(struct net_mmio, net), STATE_FIELDS_END};
+const struct virtio_device_class virtio_net_device_class = {
+    VIRTIO_MMIO_DEVICE("virtio-net-device", "network card by virtio, on a machine without PCI",
+                       struct net_mmio, net, &net_kind, mmio_props, mmio_state)};

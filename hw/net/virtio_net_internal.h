@@ -9,6 +9,7 @@
 #include "core/device/boot_target.h"
 #include "core/net/net.h"
 #include "core/util/bitmap.h"
+#include "hw/pci/rom.h"
 #include "hw/virtio/virtio.h"
 
 /* Feature bits. */
@@ -105,6 +106,7 @@ struct net_props {
     uint32_t speed;
     int duplex;
     struct boot_target boot;
+    char *romfile; /* over PCI */
 };
 
 enum { UNICAST, MULTICAST };
@@ -120,7 +122,8 @@ struct virtio_net {
     uint16_t max_pairs;
     struct timer resume; /* as soon as possible: goes on with transmitting; after a load */
     bool transmitting;
-    bool loaded; /* the driver is to be told to announce itself */
+    bool loaded;        /* the driver is to be told to announce itself */
+    struct pci_rom rom; /* over PCI */
 
     /* What the driver set by the control queue; as at a reset until then. */
     uint8_t mac[NET_ADDRESS_SIZE];

@@ -52,16 +52,24 @@ bool virtio_pci_device_realize(struct device *dev, struct vemu_error **errp)
         pci->disable_legacy = cls->legacy;
     if (!cls->kind->init(virtio_of(dev), dev, errp))
         return false;
-    if (virtio_pci_init(pci, virtio_of(dev), &cls->kind->pci, errp))
+    if (!virtio_pci_init(pci, virtio_of(dev), &cls->kind->pci, errp)) {
+        cls->kind->exit(virtio_of(dev));
+        return false;
+    }
+    if (!cls->kind->pci_added || cls->kind->pci_added(virtio_of(dev), &pci->pci, errp))
         return true;
-    cls->kind->exit(virtio_of(dev));
+    virtio_pci_device_unrealize(dev);
     return false;
 }
 
 void virtio_pci_device_unrealize(struct device *dev)
 {
-    class_of(dev)->kind->exit(virtio_of(dev));
+    const struct virtio_kind *kind = class_of(dev)->kind;
+
+    kind->exit(virtio_of(dev));
     virtio_pci_exit(pci_of(dev));
+    if (kind->pci_removed)
+        kind->pci_removed(virtio_of(dev), &pci_of(dev)->pci);
 }
 
 void virtio_pci_device_reset(struct device *dev)

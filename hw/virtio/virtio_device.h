@@ -26,6 +26,10 @@ struct virtio_kind {
     /* A `live` property was set while the device is in use. NULL: none is live. */
     void (*prop_changed)(struct virtio *v);
     struct virtio_pci_ident pci;
+    /* Over PCI: what a function has besides (a boot ROM, a place in the boot order), after all of
+     * the above, and its end, after the function's; also after an `added` that failed. Or NULL. */
+    bool (*pci_added)(struct virtio *v, struct pci_device *pci, struct vemu_error **errp);
+    void (*pci_removed)(struct virtio *v, struct pci_device *pci);
 };
 
 struct virtio_device_class {

@@ -233,7 +233,7 @@ Test(hotplug, what_is_refused_leaves_nothing)
         {&pci_testdev_class, "addr=1.7", "stays as it is"},
         {&pci_testdev_class, "addr=20", "not a PCI address"},
         {&pci_testdev_class, "bus=pci.9", "no such PCI bus"},
-        {&virtio_blk_pci_class, "addr=7", "drive"},
+        {&virtio_blk_pci_class.device, "addr=7", "drive"},
         {&debug_exit_class, "iobase=0x600", "only PCI devices"},
         {&pcie_root_port_class, "addr=7", "root bus of a PCI Express machine"},
     };
@@ -417,7 +417,7 @@ Test(hotplug, a_disk_goes_with_requests_under_way_and_leaves_memory_alone)
         struct vt t;
         struct vemu_error *err = NULL;
         vt_machine(&t, round & 1 ? "qcow2" : "raw", MIB);
-        vt_plug(&t, &virtio_blk_pci_class, "drive=disk");
+        vt_plug(&t, &virtio_blk_pci_class.device, "drive=disk");
         cr_assert(vt_start(&t, VIRTIO_BIT(VIRTIO_F_VERSION_1), 1, true));
         for (unsigned n = 0; n < REQUESTS; n++) {
             uint64_t at = VT_BUFFERS + n * 0x10000;

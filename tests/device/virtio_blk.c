@@ -23,7 +23,7 @@ enum { HEADER = VT_BUFFERS, STATUS = VT_BUFFERS + 0x100, DATA = VT_BUFFERS + 0x1
 static void set_up(struct vt *t, const char *props)
 {
     vt_machine(t, "raw", MIB);
-    vt_plug(t, &virtio_blk_pci_class, props);
+    vt_plug(t, &virtio_blk_pci_class.device, props);
 }
 
 static void header(struct vt *t, uint32_t type, uint64_t sector)
@@ -78,11 +78,15 @@ Test(virtio_blk, identity_is_the_one_that_drivers_know)
         const char *props;
         uint32_t id, class_revision, subsystem;
     } kinds[] = {
-        {&virtio_blk_pci_class, "drive=disk", 0x10011af4, 0x01000000, 0x00021af4},
-        {&virtio_blk_pci_class, "drive=disk,disable-legacy=on", 0x10421af4, 0x01000001, 0x11001af4},
-        {&virtio_blk_pci_class, "drive=disk,disable-modern=on", 0x10011af4, 0x01000000, 0x00021af4},
-        {&virtio_blk_pci_transitional_class, "drive=disk", 0x10011af4, 0x01000000, 0x00021af4},
-        {&virtio_blk_pci_non_transitional_class, "drive=disk", 0x10421af4, 0x01000001, 0x11001af4},
+        {&virtio_blk_pci_class.device, "drive=disk", 0x10011af4, 0x01000000, 0x00021af4},
+        {&virtio_blk_pci_class.device, "drive=disk,disable-legacy=on", 0x10421af4, 0x01000001,
+         0x11001af4},
+        {&virtio_blk_pci_class.device, "drive=disk,disable-modern=on", 0x10011af4, 0x01000000,
+         0x00021af4},
+        {&virtio_blk_pci_transitional_class.device, "drive=disk", 0x10011af4, 0x01000000,
+         0x00021af4},
+        {&virtio_blk_pci_non_transitional_class.device, "drive=disk", 0x10421af4, 0x01000001,
+         0x11001af4},
     };
     for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         struct vt t;
@@ -219,7 +223,7 @@ static void write_and_read(const char *format)
 {
     struct vt t;
     vt_machine(&t, format, 4 * MIB);
-    vt_plug(&t, &virtio_blk_pci_class, "drive=disk");
+    vt_plug(&t, &virtio_blk_pci_class.device, "drive=disk");
     cr_assert(vt_start(&t, V1 | FLUSH | INDIRECT, 1, true));
     fill(&t, DATA, 65536, 7);
     cr_expect_eq(request(&t, OUT, 10, DATA, 65536), 0);
@@ -818,7 +822,7 @@ Test(virtio_blk, a_failed_write_is_reported_ignored_or_repeated_later)
 {
     struct vt t;
     vt_machine(&t, "raw", 4 * MIB);
-    vt_plug(&t, &virtio_blk_pci_class, "drive=disk,werror=report");
+    vt_plug(&t, &virtio_blk_pci_class.device, "drive=disk,werror=report");
     cr_assert(vt_start(&t, V1, 1, true));
     fill(&t, DATA, 512, 9);
     vt_limit_file_size(MIB);
@@ -837,7 +841,7 @@ Test(virtio_blk, a_failed_write_is_reported_ignored_or_repeated_later)
 
     vt_limit_file_size(RLIM_INFINITY);
     vt_machine(&t, "raw", 4 * MIB);
-    vt_plug(&t, &virtio_blk_pci_class, "drive=disk,werror=ignore");
+    vt_plug(&t, &virtio_blk_pci_class.device, "drive=disk,werror=ignore");
     cr_assert(vt_start(&t, V1, 1, true));
     vt_limit_file_size(MIB);
     cr_expect_eq(request(&t, OUT, 4096, DATA, 512), 0);
@@ -845,7 +849,7 @@ Test(virtio_blk, a_failed_write_is_reported_ignored_or_repeated_later)
 
     vt_limit_file_size(RLIM_INFINITY);
     vt_machine(&t, "raw", 4 * MIB);
-    vt_plug(&t, &virtio_blk_pci_class, "drive=disk,werror=stop");
+    vt_plug(&t, &virtio_blk_pci_class.device, "drive=disk,werror=stop");
     cr_assert(vt_start(&t, V1, 1, true));
     fill(&t, DATA, 512, 9);
     vt_limit_file_size(MIB);
@@ -906,7 +910,7 @@ Test(virtio_blk, properties_that_cannot_be_are_one_sentence)
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct vemu_error *err = NULL;
         machine_lock(&t.m);
-        struct device *dev = made(device_new(&t.m, &virtio_blk_pci_class, NULL, &err), err);
+        struct device *dev = made(device_new(&t.m, &virtio_blk_pci_class.device, NULL, &err), err);
         ((struct pci_device *)dev)->bus = pci_host_bus(t.host);
         cr_assert(device_set_prop(dev, "drive", "disk", &err));
         cr_assert(device_set_prop(dev, bad[i][0], bad[i][1], &err), "%s",
@@ -920,7 +924,7 @@ Test(virtio_blk, properties_that_cannot_be_are_one_sentence)
     }
     struct vemu_error *err = NULL;
     machine_lock(&t.m);
-    struct device *dev = made(device_new(&t.m, &virtio_blk_pci_class, NULL, &err), err);
+    struct device *dev = made(device_new(&t.m, &virtio_blk_pci_class.device, NULL, &err), err);
     cr_expect_not(device_set_prop(dev, "drive", "disk1", &err));
     cr_expect(err && strstr(vemu_error_message(err), "-drive"));
     vemu_error_free(err);
@@ -930,10 +934,10 @@ Test(virtio_blk, properties_that_cannot_be_are_one_sentence)
     vemu_error_free(err);
     device_free(dev);
     machine_unlock(&t.m);
-    vt_plug(&t, &virtio_blk_pci_class, "drive=disk");
+    vt_plug(&t, &virtio_blk_pci_class.device, "drive=disk");
     err = NULL;
     machine_lock(&t.m);
-    dev = made(device_new(&t.m, &virtio_blk_pci_class, NULL, &err), err);
+    dev = made(device_new(&t.m, &virtio_blk_pci_class.device, NULL, &err), err);
     ((struct pci_device *)dev)->bus = pci_host_bus(t.host);
     cr_assert(device_set_prop(dev, "drive", "disk", &err));
     cr_expect_not(device_realize(dev, &err), "a drive has one device");

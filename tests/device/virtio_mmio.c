@@ -23,7 +23,7 @@ struct rig {
 
 static struct device *plug(struct rig *r, const char *drive, struct vemu_error **errp)
 {
-    struct device *dev = made(device_new(&r->m, &virtio_blk_device_class, NULL, NULL), NULL);
+    struct device *dev = made(device_new(&r->m, &virtio_blk_device_class.device, NULL, NULL), NULL);
     cr_assert(device_set_prop(dev, "drive", drive, NULL));
     ((struct virtio_mmio *)dev)->slots = &r->slots;
     if (device_realize(dev, errp))

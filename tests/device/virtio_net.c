@@ -234,10 +234,10 @@ Test(virtio_net, identity_is_the_one_that_drivers_know)
         const char *props;
         uint32_t id, class_revision, subsystem;
     } kinds[] = {
-        {&virtio_net_pci_class, "", 0x10001af4, 0x02000000, 0x00011af4},
-        {&virtio_net_pci_class, "disable-legacy=on", 0x10411af4, 0x02000001, 0x11001af4},
-        {&virtio_net_pci_transitional_class, "", 0x10001af4, 0x02000000, 0x00011af4},
-        {&virtio_net_pci_non_transitional_class, "", 0x10411af4, 0x02000001, 0x11001af4},
+        {&virtio_net_pci_class.device, "", 0x10001af4, 0x02000000, 0x00011af4},
+        {&virtio_net_pci_class.device, "disable-legacy=on", 0x10411af4, 0x02000001, 0x11001af4},
+        {&virtio_net_pci_transitional_class.device, "", 0x10001af4, 0x02000000, 0x00011af4},
+        {&virtio_net_pci_non_transitional_class.device, "", 0x10411af4, 0x02000001, 0x11001af4},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
         set_up(kinds[i].cls, kinds[i].props);
@@ -250,7 +250,7 @@ Test(virtio_net, identity_is_the_one_that_drivers_know)
 
 Test(virtio_net, configuration_and_features_follow_the_properties)
 {
-    set_up(&virtio_net_pci_class, "mac=52:54:00:aa:bb:cc,host_mtu=9000,speed=10000");
+    set_up(&virtio_net_pci_class.device, "mac=52:54:00:aa:bb:cc,host_mtu=9000,speed=10000");
     uint8_t mac[6];
     get(VT_CONFIG, mac, 6);
     cr_expect_arr_eq(mac, "\x52\x54\0\xaa\xbb\xcc", 6);
@@ -261,7 +261,8 @@ Test(virtio_net, configuration_and_features_follow_the_properties)
     cr_expect_eq(read8(&t->m, VT_CONFIG + 16), 1);
     cr_expect_eq(vt_features(t), V1 | INDIRECT | EVENT | VIRTIO_BIT(63) | 0xbfbbaf);
     tear_down();
-    set_up(&virtio_net_pci_class, "ctrl_vq=off,csum=off,guest_csum=off,status=off,event_idx=off");
+    set_up(&virtio_net_pci_class.device,
+           "ctrl_vq=off,csum=off,guest_csum=off,status=off,event_idx=off");
     cr_expect_eq(vt_features(t), V1 | INDIRECT | MRG | VIRTIO_BIT(5),
                  "what depends on others is not offered without them");
     tear_down();
@@ -274,7 +275,7 @@ Test(virtio_net, a_frame_is_sent_and_the_driver_told)
     static uint8_t f[1514], got[2000];
     struct hdr h = {0};
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1, 3, true));
     frame(f, own, sizeof f, 1);
     send_frame(&h, f, sizeof f);
@@ -291,7 +292,7 @@ Test(virtio_net, any_layout_of_a_frame_will_do)
 {
     static uint8_t f[300], got[2000], whole[HDR + sizeof f];
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | INDIRECT, 3, true));
     frame(f, own, sizeof f, 2);
     memcpy(whole + HDR, f, sizeof f);
@@ -362,7 +363,7 @@ Test(virtio_net, checksums_and_segments_are_completed_for_a_back_end_that_does_n
     struct hdr h = {.flags = 1, .csum_start = ETH + 20, .csum_offset = 16};
     uint32_t len = tcp_frame(f, 700);
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | CSUM | HOST_TSO4, 3, true));
     send_frame(&h, f, len);
     cr_assert_eq(peer_gets(got), len);
@@ -395,7 +396,7 @@ Test(virtio_net, headers_of_no_sense_drop_their_frame_only)
                                      {.flags = 1, .csum_start = 65535, .csum_offset = 65535},
                                      {.flags = 1, .csum_start = 199, .csum_offset = 0}};
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | CSUM | HOST_TSO4, 3, true));
     frame(f, own, sizeof f, 3);
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -433,7 +434,7 @@ Test(virtio_net, a_network_that_takes_nothing_holds_the_ring_and_loses_nothing)
     struct hdr h = {0};
     unsigned sent = 0, seen = 0;
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | EVENT, 3, true));
     frame(f, own, sizeof f, 0);
     /* One at a time, since they share their buffer, until one is left in the ring. */
@@ -460,7 +461,7 @@ Test(virtio_net, segments_of_one_frame_wait_as_well)
     uint32_t len = tcp_frame(f, 50000), seen = 0;
     unsigned sent = 0;
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | CSUM | HOST_TSO4, 3, true));
     while (sent < 1000 && vt_used_index(t, TX) == (uint16_t)sent) {
         sent++;
@@ -482,7 +483,7 @@ Test(virtio_net, a_frame_comes_in_behind_its_header)
 {
     static uint8_t f[1514], got[1514];
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1, 3, true));
     give(RX, 0, 4, RX_SIZE);
     frame(f, own, sizeof f, 5);
@@ -504,7 +505,7 @@ Test(virtio_net, a_frame_takes_several_buffers_and_shows_them_together)
     static uint8_t f[1514], got[1514];
     uint32_t at = 0;
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | MRG, 3, true));
     frame(f, own, sizeof f, 6);
     peer_sends(f, sizeof f);
@@ -530,7 +531,7 @@ Test(virtio_net, the_number_of_buffers_may_be_anywhere)
 {
     static uint8_t f[100];
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | MRG, 3, true));
     frame(f, own, sizeof f, 6);
     /* The header in two buffers of the first element, its last byte alone. */
@@ -555,7 +556,7 @@ Test(virtio_net, what_never_fits_is_dropped_and_its_buffer_used_again)
 {
     static uint8_t f[1514];
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1, 3, true));
     give(RX, 0, 1, 500);
     frame(f, own, sizeof f, 6);
@@ -579,7 +580,7 @@ Test(virtio_net, frames_wait_for_buffers_and_none_is_lost)
     static uint8_t f[1000];
     unsigned got = 0;
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | MRG | EVENT, 3, true));
     for (unsigned i = 0; i < 100; i++) {
         frame(f, own, sizeof f, 0);
@@ -602,7 +603,7 @@ Test(virtio_net, a_paused_machine_receives_nothing_until_it_goes_on)
 {
     static uint8_t f[100];
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1, 3, true));
     give(RX, 0, 4, RX_SIZE);
     machine_lock(&t->m);
@@ -639,7 +640,7 @@ Test(virtio_net, a_driver_that_takes_segments_gets_them_whole)
                            .csum_start = ETH + 20,
                            .csum_offset = 16};
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | MRG | GUEST_CSUM | GUEST_TSO4 | GUEST_ECN | CTRL_VQ | GUEST_OFFLOADS,
                        3, true));
     give(RX, 0, 15, RX_SIZE);
@@ -697,7 +698,7 @@ Test(virtio_net, addresses_are_filtered_as_the_driver_says)
     static const uint8_t table[] = {1, 0, 0, 0, 0x52, 0,    0, 0, 0, 9,
                                     1, 0, 0, 0, 0x33, 0x33, 0, 0, 0, 1};
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | CTRL_VQ | CTRL_RX | CTRL_RX_EXTRA | CTRL_MAC, 3, true));
     cr_expect(comes_in(other, -1), "all at first");
     cr_expect_eq(command_byte(0, 0, 0), 0);
@@ -735,7 +736,7 @@ Test(virtio_net, a_table_with_too_many_addresses_lets_all_of_their_kind_through)
     static uint8_t table[8 + 65 * 6] = {65};
     static const uint8_t other[] = {0x52, 0, 0, 0, 0, 9}, group[] = {0x33, 0x33, 0, 0, 0, 1};
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | CTRL_VQ | CTRL_RX, 3, true));
     cr_expect_eq(command_byte(0, 0, 0), 0);
     cr_expect_eq(command(1, 0, table, sizeof table), 0);
@@ -748,7 +749,7 @@ Test(virtio_net, vlans_are_filtered_when_that_was_agreed_on)
 {
     uint16_t id = 7, none = 4096;
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1, 3, true));
     cr_expect(comes_in(own, 7));
     cr_assert(vt_start(t, V1 | CTRL_VQ | CTRL_VLAN, 3, true));
@@ -771,7 +772,7 @@ Test(virtio_net, commands_that_are_wrong_are_answered_so)
     static const uint8_t short_table[] = {2, 0, 0, 0, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0};
     uint16_t pairs = 1;
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | CTRL_VQ | CTRL_RX | EVENT, 3, true));
     cr_expect_eq(command_byte(0, 0, 1), 0);
     cr_expect_eq(command(0, 0, huge, 2), 1, "too long");
@@ -816,7 +817,7 @@ Test(virtio_net, flows_come_in_where_they_were_sent_from)
     struct vcpu *list[] = {&cpus[0].cpu, &cpus[1].cpu};
     t->m.vcpus = list;
     t->m.vcpu_count = 2;
-    vt_plug(t, &virtio_net_pci_class, "netdev=n0,mq=on");
+    vt_plug(t, &virtio_net_pci_class.device, "netdev=n0,mq=on");
     run(&t->m);
     cr_expect(vt_features(t) & MQ);
     cr_expect_eq(read16(&t->m, VT_CONFIG + 8), 2);
@@ -860,7 +861,7 @@ Test(virtio_net, flows_come_in_where_they_were_sent_from)
 
 Test(virtio_net, a_pulled_cable_shows_in_status_and_interrupts)
 {
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | STATUS, 3, true));
     for (unsigned up = 0; up < 2; up++) {
         unsigned generation = read8(&t->m, VT_COMMON + 0x15);
@@ -885,7 +886,7 @@ Test(virtio_net, a_card_without_a_network_has_no_link_and_swallows_frames)
     struct hdr h = {0};
 
     vt_machine(t, NULL, 0);
-    vt_plug(t, &virtio_net_pci_class, "");
+    vt_plug(t, &virtio_net_pci_class.device, "");
     cr_expect_eq(read16(&t->m, VT_CONFIG + 6), 0);
     cr_assert(vt_start(t, V1, 3, true));
     give(RX, 0, 2, RX_SIZE);
@@ -901,7 +902,7 @@ Test(virtio_net, old_drivers_have_a_short_header_and_write_the_address)
     static uint8_t f[300], got[2000];
     struct hdr h = {0};
 
-    set_up(&virtio_net_pci_class, "vectors=0");
+    set_up(&virtio_net_pci_class.device, "vectors=0");
     out8(&t->m, VT_LEGACY + 18, 0);
     out8(&t->m, VT_LEGACY + 18, 3);
     out32(&t->m, VT_LEGACY + 4, 0);
@@ -947,7 +948,7 @@ Test(virtio_net, broken_rings_break_the_device_until_its_reset)
     static uint8_t f[100], got[2000];
     struct hdr h = {0};
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     frame(f, own, sizeof f, 0);
     for (unsigned i = 0; i < 6; i++) {
         unsigned q = i < 4 ? TX : RX;
@@ -995,7 +996,7 @@ Test(virtio_net, dma_to_the_own_registers_is_refused)
 {
     static uint8_t f[1514];
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | MRG | CTRL_VQ | CTRL_RX, 3, true));
     static const uint64_t targets[] = {VT_COMMON, VT_NOTIFY, VT_MSIX, VT_COMMON + 0x14};
     frame(f, own, sizeof f, 0);
@@ -1023,7 +1024,7 @@ Test(virtio_net, nothing_happens_while_bus_mastering_is_off)
     static uint8_t f[100], got[2000];
     struct hdr h = {0};
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1, 3, true));
     vt_config_write(t, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
     give(RX, 0, 2, RX_SIZE);
@@ -1065,14 +1066,14 @@ Test(virtio_net, state_survives_a_round_trip_and_the_guest_announces_itself)
     uint64_t features = V1 | MRG | CTRL_VQ | CTRL_RX | CTRL_VLAN | STATUS | ANNOUNCE;
     uint16_t id = 100;
 
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, features, 3, true));
     cr_expect_eq(command_byte(0, 0, 0), 0);
     cr_expect_eq(command(1, 0, table, sizeof table), 0);
     cr_expect_eq(command(2, 0, &id, 2), 0);
     peers[0] = peer;
     t = &rigs[1];
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     assert_round_trip(rigs[0].dev, rigs[1].dev);
     memcpy(t->ram.ram->host, rigs[0].ram.ram->host, VT_RAM);
     memcpy(t->avail, rigs[0].avail, sizeof t->avail);
@@ -1092,12 +1093,12 @@ Test(virtio_net, state_survives_a_round_trip_and_the_guest_announces_itself)
 
 Test(virtio_net, damaged_states_are_survived)
 {
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     cr_assert(vt_start(t, V1 | MRG | CTRL_VQ | CTRL_RX | EVENT | INDIRECT, 3, true));
     give(RX, 0, 3, RX_SIZE);
     peers[0] = peer;
     t = &rigs[1];
-    set_up(&virtio_net_pci_class, "");
+    set_up(&virtio_net_pci_class.device, "");
     fuzz_state(rigs[0].dev, rigs[1].dev, 300, poke);
     tear_down();
     t = &rigs[0];

@@ -118,8 +118,8 @@ static void place(struct rig *r)
 
 static void set_up(struct rig *r, unsigned kind)
 {
-    static const struct device_class *const classes[] = {&virtio_blk_pci_class,
-                                                         &virtio_blk_pci_non_transitional_class};
+    static const struct device_class *const classes[] = {
+        &virtio_blk_pci_class.device, &virtio_blk_pci_non_transitional_class.device};
     struct ram_block *ram;
 
     memset(r, 0, sizeof *r);

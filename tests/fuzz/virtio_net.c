@@ -175,7 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     t.v.f.m.vcpu_count = 2;
     static const char *const props[] = {"netdev", "n", "mq", "on", NULL};
     t.v.queues = QUEUES;
-    t.v.dev = &fuzz_plug_with(&t.v.f, &virtio_net_pci_class, props)->dev;
+    t.v.dev = &fuzz_plug_with(&t.v.f, &virtio_net_pci_class.device, props)->dev;
     t.v.f.m.vcpu_count = 0;
     machine_reset(&t.v.f.m, NULL);
     machine_unlock(&t.v.f.m);
