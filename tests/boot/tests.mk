@@ -6,6 +6,7 @@
 #   make debian-boot [DEBIAN_BOOTS="bios-virtio uefi-virtio"]   it is booted, written to and looked at; likewise
 #   make debian-install [DEBIAN_INSTALLS="bios uefi"]   a guest installs Debian over the network; likewise
 #   make network-proofs     1 GiB through either card, and all of links.py; likewise
+#   make viewer-proofs     TigerVNC, gvncviewer and Chromium with each authentication that they know; likewise
 #   make boot-loop [BOOT_COUNT=50 BOOT_FEW=5]    the long run; its last result is in docs/status.md
 TESTS_boot += $(srcdir)/tests/boot/boots.sh $(srcdir)/tests/boot/saved_translations.sh
 TESTS_boot += $(srcdir)/tests/boot/quickstart.sh
@@ -56,6 +57,10 @@ icount-boots: all guests
 DEBIAN_INSTALLS ?= bios
 debian-install: debian-image
 	@VEMU_BUILD=$(builddir) python3 $(srcdir)/tests/boot/debian_install.py debian/debian.qcow2 debian $(DEBIAN_INSTALLS)
+# Needs tigervnc-viewer, tigervnc-tools, gvncviewer, chromium, xvfb, openbox, xdotool, imagemagick, openssl.
+.PHONY: viewer-proofs
+viewer-proofs: all
+	@python3 $(srcdir)/tests/boot/viewers.py $(builddir)/vemu-system-x86_64 $(builddir)/viewers
 boot-loop: all guests
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/loop.sh $(BOOT_COUNT) $(BOOT_FEW)
