@@ -38,13 +38,13 @@ static const struct tcg_backend *best_backend(void)
 /* ---- hooks
  * ---------------------------------------------------------------------------------------- */
 
-void tcg_request_flush(struct tcg_machine *tm)
+void tcg_request(struct tcg_machine *tm, uint32_t request)
 {
     for (unsigned n = 0; n < tm->m->vcpu_count; n++) {
         struct tcg_cpu *tc = tm->m->vcpus[n] ? tm->m->vcpus[n]->accel_data : NULL;
         if (!tc)
             continue;
-        atomic_fetch_or(&tc->requests, TCG_REQUEST_FLUSH);
+        atomic_fetch_or(&tc->requests, request);
         __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
     }
 }
@@ -53,16 +53,7 @@ void tcg_request_flush(struct tcg_machine *tm)
 static void memory_changed(void *opaque, struct mem_space *space)
 {
     (void)space;
-    tcg_request_flush(opaque);
-}
-
-/* A vCPU that is in code comes out of it and takes up the flush before it goes back. */
-static void dirty_log_changed(void *opaque)
-{
-    struct tcg_machine *tm = opaque;
-    tcg_request_flush(tm);
-    tcg_exclusive_begin(tm, NULL);
-    tcg_exclusive_end(tm, NULL);
+    tcg_request(opaque, TCG_REQUEST_FLUSH);
 }
 
 /* A device or the debugger wrote RAM. */
@@ -82,6 +73,7 @@ static void ram_written(void *opaque, struct ram_block *ram, uint64_t offset, ui
 static void ram_freed(void *opaque, struct ram_block *ram)
 {
     huge_ram_freed(opaque, ram);
+    tcg_dirty_ram_freed(opaque, ram);
     cache_ram_freed(opaque, ram);
 }
 
@@ -176,7 +168,7 @@ static void machine_destroy_tcg(struct vemu_machine *m)
     saved_stop(tm);
     icount_stop(tm);
     m->rams.block_freed = NULL;
-    m->rams.dirty_log_changed = NULL;
+    m->rams.dirty_ops = NULL;
     if (tm->backend_data)
         tm->backend->destroy(tm);
     cache_free(tm);
@@ -188,6 +180,7 @@ static void machine_destroy_tcg(struct vemu_machine *m)
     free(tm->region);
     pthread_mutex_destroy(&tm->code_lock);
     pthread_mutex_destroy(&tm->huge.lock);
+    tcg_dirty_free(tm);
     pthread_mutex_destroy(&tm->exclusive_lock);
     pthread_cond_destroy(&tm->exclusive_cond);
     free(tm);
@@ -209,6 +202,7 @@ static bool machine_init_tcg(struct vemu_machine *m, struct vemu_error **errp)
     tm->verify = CONFIG_DEBUG;
     pthread_mutex_init(&tm->code_lock, NULL);
     pthread_mutex_init(&tm->huge.lock, NULL);
+    tcg_dirty_init(tm);
     pthread_mutex_init(&tm->exclusive_lock, NULL);
     pthread_cond_init(&tm->exclusive_cond, NULL);
     m->accel_state = tm;
@@ -221,7 +215,8 @@ static bool machine_init_tcg(struct vemu_machine *m, struct vemu_error **errp)
     mem_space_set_listener(m->memory, memory_changed, tm);
     mem_space_set_ram_written(m->memory, ram_written, tm);
     m->rams.block_freed = ram_freed;
-    m->rams.dirty_log_changed = dirty_log_changed;
+    m->rams.dirty_ops = &tcg_dirty_ops;
+    m->rams.stores_unseen = false;
     m->rams.opaque = tm;
     return true;
 }

@@ -84,8 +84,10 @@ struct tcg_cpu {
     bool want_exclusive;  /* TCG_REEXECUTE: the instruction must run alone */
     bool guest_fp;        /* compiled code runs: the host's FP control register holds the guest's */
     bool x87_io;          /* a device access took the state from the host's x87 */
-    struct tcg_watch *watch_hit; /* a watchpoint was hit by the completed instruction */
-    _Atomic uint32_t requests;   /* shared: TCG_REQUEST_*, taken up at polls */
+    struct tcg_watch *watch_hit;   /* a watchpoint was hit by the completed instruction */
+    _Atomic uint32_t requests;     /* shared: TCG_REQUEST_*, taken up at polls */
+    _Atomic uint64_t dirty_ticket; /* shared: of the last TCG_REQUEST_REARM that was taken up */
+    bool inside;                   /* between tcg_enter_code and tcg_leave_code; exclusive_lock */
 
     /* the compiled back end's call interface: what its thunks save, arguments, C entry points */
     uint64_t host_gpr[16];
@@ -139,7 +141,10 @@ _Static_assert(sizeof(struct tcg_cpu) % 128 == 0, "the register file follows, al
 enum { X87_CW_HOST = 0x37f }; /* of the C side */
 
 /* tcg_cpu.requests */
-enum { TCG_REQUEST_FLUSH = 1 << 0 /* the flat view changed: every translation is void */ };
+enum {
+    TCG_REQUEST_FLUSH = 1 << 0, /* the flat view changed: every translation is void */
+    TCG_REQUEST_REARM = 1 << 1, /* write entries of clean pages are void (tcg/mmu/dirty.h) */
+};
 
 static inline void *tcg_env(struct tcg_cpu *tc)
 {

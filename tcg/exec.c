@@ -229,13 +229,6 @@ static struct tcg_block *fit_budget(struct tcg_cpu *tc, struct tcg_block *b)
     return tcg_lookup(tc, TCG_MODE_SINGLE);
 }
 
-static void take_requests(struct tcg_cpu *tc)
-{
-    uint32_t requests = atomic_exchange(&tc->requests, 0);
-    if (requests & TCG_REQUEST_FLUSH)
-        tlb_flush_all(tc);
-}
-
 /* status is set: what next? false: leave the run loop with *why. */
 static bool handle_status(struct tcg_cpu *tc, enum vcpu_exit *why)
 {
@@ -268,7 +261,7 @@ static bool poll(struct tcg_cpu *tc, enum vcpu_exit *why)
     /* Cleared first: what is asked from now on makes the next poll leave again. */
     __atomic_exchange_n(&tc->exit_request, 0, __ATOMIC_SEQ_CST);
     tcg_safe_point(tc);
-    take_requests(tc);
+    tcg_take_requests(tc);
     if (tc->watch_hit) {
         cpu->debug_addr = tc->watch_hit->addr;
         for (unsigned n = 0; n < cpu->breakpoint_count; n++)

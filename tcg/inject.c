@@ -113,7 +113,7 @@ static void flush_tlb(struct tcg_cpu *tc, struct tcg_exit *out)
 static void flush_tlbs(struct tcg_cpu *tc, struct tcg_exit *out)
 {
     (void)out;
-    tcg_request_flush(tc->tm);
+    tcg_request(tc->tm, TCG_REQUEST_FLUSH);
 }
 
 /* The more there is the longer it takes to make it again: less often then. */

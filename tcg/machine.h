@@ -12,6 +12,7 @@
 #include "core/device/machine.h"
 #include "tcg/cache/block.h"
 #include "tcg/cpu.h"
+#include "tcg/mmu/dirty.h"
 #include "tcg/mmu/huge.h"
 #include "tcg/mmu/tables.h"
 
@@ -116,6 +117,7 @@ struct tcg_machine {
     struct tcg_cache cache;
     struct tcg_table_log tables; /* tcg/mmu/tables.h: writes to pages of translation tables */
     struct tcg_huge huge;
+    struct tcg_dirty dirty;
     struct ir_insn *ir_storage; /* the region being built, under code_lock */
     struct ir_region *region;
     const char *compile_limit;    /* which limit the last TCG_TOO_BIG hit, for messages */
@@ -132,8 +134,10 @@ struct tcg_machine {
     bool exclusive;   /* an exclusive section is wanted or held */
 };
 
-/* Every vCPU drops what its TLB holds at its next poll. */
-void tcg_request_flush(struct tcg_machine *tm);
+/* TCG_REQUEST_*: every vCPU takes it up at its next poll, or before it enters code again. */
+void tcg_request(struct tcg_machine *tm, uint32_t request);
+/* The vCPU's own: at a safe point. */
+void tcg_take_requests(struct tcg_cpu *tc);
 
 static inline struct tcg_machine *tcg_machine_of(struct vemu_machine *m)
 {

@@ -3,7 +3,10 @@
  * starts when every vCPU but the caller is outside. vCPUs come back at polls (exit_request) and
  * wait until the section ends.
  */
+#include <stdatomic.h>
+
 #include "tcg/machine.h"
+#include "tcg/mmu/tlb.h"
 
 static void ask_all_to_poll(struct tcg_machine *tm)
 {
@@ -20,6 +23,15 @@ static void count_in(struct tcg_machine *tm, int by)
     __atomic_store_n(&tm->in_code, tm->in_code + (unsigned)by, __ATOMIC_RELAXED);
 }
 
+void tcg_take_requests(struct tcg_cpu *tc)
+{
+    uint32_t requests = atomic_exchange(&tc->requests, 0);
+    if (requests & TCG_REQUEST_FLUSH)
+        tlb_flush_all(tc);
+    if (requests & TCG_REQUEST_REARM) /* after it: entries from before a log began are unmarked */
+        tcg_dirty_rearm(tc);
+}
+
 void tcg_enter_code(struct tcg_cpu *tc)
 {
     struct tcg_machine *tm = tc->tm;
@@ -27,7 +39,10 @@ void tcg_enter_code(struct tcg_cpu *tc)
     while (tm->exclusive)
         pthread_cond_wait(&tm->exclusive_cond, &tm->exclusive_lock);
     count_in(tm, 1);
+    tc->inside = true;
     pthread_mutex_unlock(&tm->exclusive_lock);
+    /* Who asked while the vCPU was outside takes it as done (tcg/mmu/dirty.c). */
+    tcg_take_requests(tc);
 }
 
 void tcg_leave_code(struct tcg_cpu *tc)
@@ -35,6 +50,7 @@ void tcg_leave_code(struct tcg_cpu *tc)
     struct tcg_machine *tm = tc->tm;
     pthread_mutex_lock(&tm->exclusive_lock);
     count_in(tm, -1);
+    tc->inside = false;
     if (tm->exclusive)
         pthread_cond_broadcast(&tm->exclusive_cond);
     pthread_mutex_unlock(&tm->exclusive_lock);

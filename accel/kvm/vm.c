@@ -183,6 +183,7 @@ bool kvm_machine_init(struct vemu_machine *m, const struct kvm_host *host, struc
     if (!vm)
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
     vm->m = m;
+    m->rams.stores_unseen = true; /* the kernel's dirty log is not read yet */
     vm->host = host;
     vm->kvm_fd = vm->fd = vm->first_vcpu = -1;
     vm->kick_signal = SIGRTMIN + KICK_DEFAULT;

@@ -4,6 +4,24 @@
 #define CORE_MEMORY_INTERNAL_H
 
 #include "core/memory/memory.h"
+#include "core/util/range.h"
+
+/* A client's log (dirty.c). The bitmaps stay allocated when it is switched off, since a vCPU may be
+ * about to set a bit. */
+struct ram_log {
+    uint64_t *dirty;     /* a bit a page, set by any thread */
+    uint64_t *unsettled; /* made clean, but may have been stored to since, unseen; machine lock */
+    uint64_t ticket;     /* of the latest of these */
+    bool waiting;        /* the accelerator was not seen to have rearmed them */
+};
+struct ram_block_private {
+    struct ram_block block;
+    struct ram_log logs[MEM_DIRTY_CLIENTS];
+};
+static inline struct ram_block_private *ram_block_private(struct ram_block *block)
+{
+    return container_of(block, struct ram_block_private, block);
+}
 
 /* Nesting of containers and aliases that is rendered; deeper parts of a tree are not visible. */
 enum { MEM_DEPTH_MAX = 64 };

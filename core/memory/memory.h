@@ -44,8 +44,11 @@ struct ram_block {
     uint8_t *host;  /* page aligned */
     uint64_t size;  /* bytes, page multiple */
     bool read_only; /* ROM: guest writes are ignored */
-    uint64_t *dirty[MEM_DIRTY_CLIENTS]; /* a bit a page while that client logs, else NULL */
-    void *tcg;                          /* the translator's per-page table; owned by tcg/ */
+    uint64_t
+        *dirty[MEM_DIRTY_CLIENTS]; /* a bit a page while that client logs, else NULL: dirty.h */
+    bool logged;                   /* one of them does */
+    struct list log_node;          /* the accelerator's, while logged: of the blocks that are */
+    void *tcg;                     /* the translator's per-page table; owned by tcg/ */
     uint8_t *heat; /* the accelerator's, a byte for each whole MEM_HUGE_SIZE: how much there is to
                       gain by ram_block_make_huge() */
 };
@@ -55,9 +58,10 @@ struct ram_list {
     uint32_t next_id;
     void (*block_freed)(void *opaque,
                         struct ram_block *block); /* the accelerator's hook; may be NULL */
-    /* Likewise: returns when every vCPU's stores go by what block->dirty says now. */
-    void (*dirty_log_changed)(void *opaque);
-    void *opaque;
+    const struct ram_dirty_ops *dirty_ops;        /* likewise; see dirty.h */
+    bool stores_unseen; /* vCPUs store to memory without a trace: to dirty logs every page is dirty
+                           all the time */
+    void *opaque;       /* of both */
 };
 
 void ram_list_init(struct ram_list *rams);
@@ -79,15 +83,6 @@ bool ram_block_make_huge(const struct ram_block *block, uint64_t offset, uint64_
  * zeros from then on, and take memory again when they are touched. Returns how many bytes that is.
  * Whoever calls this tells of it as of any other write (dma_discard does). */
 uint64_t ram_block_discard(struct ram_block *block, uint64_t offset, uint64_t len);
-void ram_block_mark_dirty(struct ram_block *block, uint64_t offset, uint64_t len);
-/* Switch a client's dirty log on (every page starts dirty: nothing is known yet) or off, by one
- * thread at a time. Waits for a safe point of running vCPUs, so without the machine lock. */
-bool ram_block_log_dirty(struct ram_list *rams, struct ram_block *block,
-                         enum mem_dirty_client client, bool on, struct vemu_error **errp);
-/* Was a page of [offset, offset+len) written since the last call? Clears them. True when the client
- * does not log. Clear first, then read the memory: a write in between is seen by the next call. */
-bool ram_block_take_dirty(struct ram_block *block, enum mem_dirty_client client, uint64_t offset,
-                          uint64_t len);
 
 /* ---- regions -------------------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
-/* Host memory of a machine: memfd blocks, populated as the guest touches them, and dirty logs. */
+/* Host memory of a machine: memfd blocks, populated as the guest touches them. */
 #define _GNU_SOURCE
-#include "core/memory/memory.h"
+#include "core/memory/internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/util/bitmap.h"
 #include "core/util/error.h"
 #include "core/util/range.h"
 
@@ -19,13 +18,6 @@
 #endif
 
 enum { HUGE_PAGES = MEM_HUGE_SIZE / MEM_PAGE_SIZE, HUGE_UNUSED_MAX = HUGE_PAGES / 8 };
-
-/* A bitmap stays allocated after its log is switched off, since a vCPU may be about to set a bit.
- */
-struct ram_block_private {
-    struct ram_block block;
-    uint64_t *bitmaps[MEM_DIRTY_CLIENTS];
-};
 
 void ram_list_init(struct ram_list *rams)
 {
@@ -118,14 +110,16 @@ void ram_block_free(struct ram_list *rams, struct ram_block *block)
 
     if (!block)
         return;
-    priv = container_of(block, struct ram_block_private, block);
+    priv = ram_block_private(block);
     if (rams->block_freed)
         rams->block_freed(rams->opaque, block);
     list_remove(&block->node);
     munmap(block->host, block->size);
     close(block->fd);
-    for (unsigned i = 0; i < MEM_DIRTY_CLIENTS; i++)
-        free(priv->bitmaps[i]);
+    for (unsigned i = 0; i < MEM_DIRTY_CLIENTS; i++) {
+        free(priv->logs[i].dirty);
+        free(priv->logs[i].unsettled);
+    }
     free(block->heat);
     free(block->name);
     free(priv);
@@ -172,65 +166,4 @@ uint64_t ram_block_discard(struct ram_block *block, uint64_t offset, uint64_t le
     if (start >= end || madvise(block->host + start, end - start, MADV_REMOVE))
         return 0;
     return end - start;
-}
-
-static void page_span(uint64_t offset, uint64_t len, uint64_t *first, uint64_t *count)
-{
-    *first = offset >> MEM_PAGE_BITS;
-    *count = ((offset + len - 1) >> MEM_PAGE_BITS) - *first + 1;
-}
-
-void ram_block_mark_dirty(struct ram_block *block, uint64_t offset, uint64_t len)
-{
-    uint64_t first, count;
-
-    if (!len || !range_fits(offset, len, block->size))
-        return;
-    page_span(offset, len, &first, &count);
-    for (unsigned i = 0; i < MEM_DIRTY_CLIENTS; i++) {
-        uint64_t *map = __atomic_load_n(&block->dirty[i], __ATOMIC_ACQUIRE);
-        if (map)
-            bitmap_atomic_set_range(map, first, count);
-    }
-}
-
-static void log_changed(struct ram_list *rams)
-{
-    if (rams->dirty_log_changed)
-        rams->dirty_log_changed(rams->opaque);
-}
-
-bool ram_block_log_dirty(struct ram_list *rams, struct ram_block *block,
-                         enum mem_dirty_client client, bool on, struct vemu_error **errp)
-{
-    struct ram_block_private *priv = container_of(block, struct ram_block_private, block);
-    uint64_t pages = block->size >> MEM_PAGE_BITS;
-
-    if (!on) {
-        __atomic_store_n(&block->dirty[client], NULL, __ATOMIC_RELEASE);
-        log_changed(rams);
-        return true;
-    }
-    if (!priv->bitmaps[client])
-        priv->bitmaps[client] = calloc(bitmap_words(pages), sizeof(uint64_t));
-    if (!priv->bitmaps[client])
-        return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the dirty log of '%s'",
-                         block->name);
-    bitmap_atomic_set_range(priv->bitmaps[client], 0, pages);
-    __atomic_store_n(&block->dirty[client], priv->bitmaps[client], __ATOMIC_RELEASE);
-    log_changed(rams);
-    return true;
-}
-
-bool ram_block_take_dirty(struct ram_block *block, enum mem_dirty_client client, uint64_t offset,
-                          uint64_t len)
-{
-    uint64_t *map = __atomic_load_n(&block->dirty[client], __ATOMIC_ACQUIRE), first, count;
-
-    if (!len || !range_fits(offset, len, block->size))
-        return false;
-    if (!map)
-        return true;
-    page_span(offset, len, &first, &count);
-    return bitmap_atomic_test_and_clear_range(map, first, count);
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/memory/dirty.h"
 #include "core/util/error.h"
 #include "core/util/hashmap.h"
 #include "core/util/range.h"

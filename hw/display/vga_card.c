@@ -3,8 +3,9 @@
 
 #include <stdio.h>
 
-#include "core/clock/clock.h"
 #include "core/device/machine.h"
+#include "core/memory/dirty.h"
+#include "core/util/error.h"
 #include "core/util/range.h"
 #include "hw/misc/isa_port.h"
 
@@ -16,8 +17,7 @@ enum { MMIO_PORTS = 0x400, MMIO_VBE = 0x500, MMIO_VBE_END = 0x516 };
 
 static int64_t now(void *opaque)
 {
-    struct vga_card *s = opaque;
-    return clock_now(device_clocks(&s->pci->dev), VCLOCK_VIRTUAL);
+    return vga_card_now(opaque);
 }
 
 static void written(void *opaque, uint32_t offset, uint32_t len)
@@ -125,50 +125,6 @@ static void mmio_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
 static const struct mem_ops mmio_ops = {
     .read = mmio_read, .write = mmio_write, .min_size = 1, .max_size = 2};
 
-/* ---- what is shown --------------------------------------------------------------------------- */
-
-static void damage(void *opaque, uint32_t x, uint32_t y, uint32_t width, uint32_t height)
-{
-    display_damage(opaque, x, y, width, height);
-}
-
-/* Every line is compared with the surface, so it matters not what is known of that. */
-static void refresh(void *opaque, bool all)
-{
-    struct vga_card *s = opaque;
-    struct vga_mode mode;
-    (void)all;
-    vga_mode(&s->vga, &mode);
-    if (!display_set_size(s->display, mode.width, mode.height))
-        return;
-    display_lock(s->display);
-    struct vga_target target = {.pixels = display_pixels(s->display),
-                                .stride = display_stride(s->display) / 4,
-                                .damage = damage,
-                                .opaque = s->display};
-    vga_draw(&s->vga, &mode, now(s), s->line, &target);
-    display_unlock(s->display);
-}
-
-static size_t text(void *opaque, char *buf, size_t len)
-{
-    const struct vga_card *s = opaque;
-    return vga_text(&s->vga, buf, len);
-}
-
-const struct display_ops vga_card_display_ops = {.refresh = refresh, .text = text};
-
-bool vga_card_add_monitor(struct vga_card *s, const struct vga_monitor *monitor,
-                          struct vemu_error **errp)
-{
-    struct device *dev = &s->pci->dev;
-    struct edid_config edid = {.width = monitor->xres, .height = monitor->yres, .serial = 1};
-    if (monitor->edid)
-        s->edid_len = edid_make(&edid, s->edid);
-    s->display = display_new(dev->machine, dev, 0, &vga_card_display_ops, s, errp);
-    return s->display != NULL;
-}
-
 /* ---- life ------------------------------------------------------------------------------------ */
 
 void vga_card_remove(struct vga_card *s)
@@ -182,6 +138,7 @@ void vga_card_remove(struct vga_card *s)
 
 void vga_card_free(struct vga_card *s)
 {
+    vga_show_free(&s->shown);
     if (s->ram)
         ram_block_free(&s->pci->dev.machine->rams, s->ram);
     s->ram = NULL;
@@ -215,6 +172,8 @@ bool vga_card_add(struct vga_card *s, struct pci_device *pci, struct vemu_error 
     s->ram = ram_block_new(&pci->dev.machine->rams, name, s->vga.memory_size, false, errp);
     if (!s->ram)
         return false;
+    if (!vga_show_init(&s->shown, s->vga.memory_size))
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "%s: out of memory", pci->dev.cls->name);
     s->vga.memory = s->ram->host;
     s->vga.now = now;
     s->vga.written = written;

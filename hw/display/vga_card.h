@@ -7,6 +7,8 @@
 #ifndef HW_DISPLAY_VGA_CARD_H
 #define HW_DISPLAY_VGA_CARD_H
 
+#include "core/clock/clock.h"
+#include "core/device/machine.h"
 #include "core/display/display.h"
 #include "hw/display/edid.h"
 #include "hw/display/vga.h"
@@ -15,11 +17,22 @@
 
 enum { VGA_CARD_MMIO = 0x1000 /* bytes of the registers' page */ };
 
+/* What the display's surface shows, so that a look at a screen that stands still is short. */
+struct vga_shown {
+    struct vga_mode mode;
+    struct vga_phase phase;
+    bool any;                  /* of these, not zeros */
+    bool blinks;               /* some of it may: it was not seen yet that nothing does */
+    bool logged;               /* the memory's dirty log is on */
+    uint64_t *dirty, *changed; /* bits for the memory's pages, while drawing */
+};
+
 struct vga_card {
     uint64_t memory_mib; /* property */
     struct vga vga;
     struct display *display; /* the owner's, for vga_card_display_ops */
-    size_t edid_len;         /* what the registers' page starts with; 0: nothing */
+    struct vga_shown shown;
+    size_t edid_len; /* what the registers' page starts with; 0: nothing */
     uint8_t edid[EDID_MAX];
     struct pci_device *pci;
     struct ram_block *ram;
@@ -37,6 +50,15 @@ bool vga_card_add(struct vga_card *s, struct pci_device *pci, struct vemu_error 
 /* Before and after pci_device_exit. */
 void vga_card_remove(struct vga_card *s);
 void vga_card_free(struct vga_card *s);
+
+static inline int64_t vga_card_now(const struct vga_card *s)
+{
+    return clock_now(device_clocks(&s->pci->dev), VCLOCK_VIRTUAL);
+}
+
+/* vga_show.c; false: no memory. */
+bool vga_show_init(struct vga_shown *shown, uint32_t memory_size);
+void vga_show_free(struct vga_shown *shown);
 
 /* opaque: the card. refresh and text alone. */
 extern const struct display_ops vga_card_display_ops;

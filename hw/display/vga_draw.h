@@ -41,9 +41,10 @@ struct vga_mode {
     unsigned pan;          /* dots that the screen is shifted to the left */
     bool pan_ends;         /* at line compare */
     uint8_t crtc_mode, plane_mask;
+    bool blinks; /* text: characters may; else: dots of plane 3 do */
     /* text */
     uint32_t font[2]; /* where they start in plane 2: by bit 3 of the attribute */
-    bool blinks, line_graphics, cursor;
+    bool line_graphics, cursor;
     uint32_t cursor_at; /* dword */
     unsigned cursor_first, cursor_last, underline;
     uint32_t palette[256];
@@ -59,16 +60,32 @@ void vga_line_planes(const struct vga *v, const struct vga_mode *m, uint32_t row
                      uint32_t *out);
 void vga_line_linear(const struct vga *v, const struct vga_mode *m, uint32_t row, uint32_t *out);
 
-/* A surface to draw into: stride in pixels. damage is called for each rectangle that changed. */
+/* The pages of the memory that the mode shows, or more. */
+void vga_pages(const struct vga *v, const struct vga_mode *m, uint32_t *first, uint32_t *count);
+
+/* What blinks is seen or not. */
+struct vga_phase {
+    bool cursor_off, hidden;
+};
+struct vga_phase vga_phase(int64_t now); /* nanoseconds */
+
+/* A surface to draw into, of the mode's size, stride in pixels; line: room for VGA_DRAW_WIDTH + 64
+ * pixels. damage is called for each rectangle that changed. */
 struct vga_target {
     uint32_t *pixels;
     uint32_t stride;
+    uint32_t *line;
     void (*damage)(void *opaque, uint32_t x, uint32_t y, uint32_t width, uint32_t height);
     void *opaque;
 };
-/* now: nanoseconds, what blinks goes by it. The surface has the mode's size. line: room for
- * VGA_DRAW_WIDTH + 64 pixels. */
-void vga_draw(const struct vga *v, const struct vga_mode *m, int64_t now, uint32_t *line,
-              const struct vga_target *target);
+/* Which lines are drawn. Bitmaps have a bit for each page of the memory. */
+struct vga_part {
+    const uint64_t *dirty; /* those of these pages; NULL: all lines */
+    bool cursor;           /* text: those of the cursor's row, too */
+    uint64_t *changed;     /* gets the pages of lines that were not on the surface; may be NULL */
+};
+/* True: something changed. */
+bool vga_draw(const struct vga *v, const struct vga_mode *m, struct vga_phase phase,
+              const struct vga_target *target, const struct vga_part *part);
 
 #endif

@@ -133,6 +133,7 @@ static void graphics_mode(const struct vga *v, struct vga_mode *m)
         palette_256(v, m);
     } else {
         m->kind = v->gfx[GFX_MODE] & MODE_PAIRS ? VGA_PAIRS : VGA_PLANAR;
+        m->blinks = v->attr[ATTR_MODE] & ATTR_BLINK;
         palette_16(v, m);
     }
 }

@@ -121,15 +121,7 @@ static struct ram_block *ram_of(struct tcg_cpu *tc, uint64_t paddr, uint64_t *of
     return range->ram;
 }
 
-/* After the store: who clears the mark and then reads has seen it, or finds the mark again. */
-static void note_dirty(const struct tlb_entry *e, struct ram_block *ram, uint64_t offset,
-                       unsigned size)
-{
-    if (e->write & TLB_DIRTY)
-        ram_block_mark_dirty(ram, offset, size);
-}
-
-/* A store to RAM whose tag has flags: code, dirty log. All within one page. */
+/* A store to RAM whose tag has flags: code. All within one page. */
 static void flagged_store(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t addr, const void *data,
                           unsigned size)
 {
@@ -141,7 +133,6 @@ static void flagged_store(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t addr
         return; /* the map changed under us; a real bus would have dropped it too */
     if (!(e->write & TLB_CODE)) {
         ram_store(host, data, size);
-        note_dirty(e, ram, offset, size);
         return;
     }
     /* Under the lock nobody is reading these bytes for a translation. */
@@ -163,7 +154,6 @@ static void flagged_store(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t addr
         }
     }
     pthread_mutex_unlock(&tm->code_lock);
-    note_dirty(e, ram, offset, size);
 }
 
 /* One access within a page. */

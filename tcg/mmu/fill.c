@@ -83,9 +83,6 @@ static void entry_fill(struct tcg_cpu *tc, struct tlb_entry *e, uint64_t vpage,
             write |= TLB_IO;
         if (page && __atomic_load_n(&page->code, __ATOMIC_ACQUIRE))
             write |= TLB_CODE;
-        for (unsigned c = 0; c < MEM_DIRTY_CLIENTS; c++)
-            if (__atomic_load_n(&range->ram->dirty[c], __ATOMIC_RELAXED))
-                write |= TLB_DIRTY;
     } else {
         read |= TLB_IO;
         write |= TLB_IO;
@@ -185,6 +182,18 @@ static struct tlb_entry *lookup_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, ui
     return &p->entry;
 }
 
+/* Stores to the page are not seen from now on. */
+static void mark_dirty(struct tcg_cpu *tc, struct tcg_ctx *ctx, const struct tlb_entry *e,
+                       uint64_t vpage)
+{
+    const struct tlb_ram *range = &tc->mmu->ram; /* entry_fill() left it there */
+    const uint64_t paddr = align_down(e->info, MEM_PAGE_SIZE);
+    if (!(e->info & TLB_INFO_RAM) || !ram_block_logged(range->ram))
+        return;
+    ram_block_mark_dirty(range->ram, range->offset + (paddr - range->start), 1);
+    tlb_note_logged(ctx, range->ram, vpage);
+}
+
 struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t vaddr,
                              enum tcg_access access)
 {
@@ -196,6 +205,8 @@ struct tlb_entry *tlb_lookup(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t v
     if (!walk(tc, ctx->space, vaddr, access, &w))
         return NULL;
     entry_fill(tc, e, vpage, &w);
+    if (access == TCG_WRITE)
+        mark_dirty(tc, ctx, e, vpage);
     tlb_take_up(tc->mmu, ctx, vpage, access,
                 (struct tlb_fast){access == TCG_READ ? e->read : e->write, e->addend}, w.global);
     if (w.keyed) {

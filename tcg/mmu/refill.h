@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "core/memory/dirty.h"
 #include "core/util/range.h"
 #include "tcg/machine.h"
 #include "tcg/mmu/tlb.h"
@@ -104,8 +105,10 @@ static inline void tlb_keep_victim(struct tcg_mmu *mmu, struct tcg_ctx *ctx, uin
     /* Flags: it would be of no use there. */
     if (table[n].tag & TLB_FLAGS || table[n].tag == vpage)
         return;
-    if (write)
+    if (write) {
         note_stores(mmu, table[n], v);
+        tlb_set_bit(ctx->wr_logged, v, tlb_bit(ctx->wr_logged, n));
+    }
     table[v] = table[n];
     tlb_set_bit(local, v, tlb_bit(local, n));
     tlb_set_bit(keyed, v, tlb_bit(keyed, n));
@@ -132,10 +135,14 @@ static inline bool tlb_may_store_unseen(struct ram_block *ram, uint64_t offset)
     const struct tcg_page *page = cache_page(ram, offset);
     if (page && __atomic_load_n(&page->code, __ATOMIC_ACQUIRE))
         return false;
-    for (unsigned c = 0; c < MEM_DIRTY_CLIENTS; c++)
-        if (__atomic_load_n(&ram->dirty[c], __ATOMIC_RELAXED))
-            return false;
-    return true;
+    return !ram_block_logged(ram) || ram_page_is_dirty(ram, offset);
+}
+
+/* What was just taken up as place for stores is to be found when pages are made clean. */
+static inline void tlb_note_logged(struct tcg_ctx *ctx, const struct ram_block *ram, uint64_t vpage)
+{
+    if (ram_block_logged(ram))
+        tlb_set_bit(ctx->wr_logged, tlb_index(vpage), true);
 }
 
 /*
@@ -167,6 +174,8 @@ static inline void *tlb_refill(struct tcg_cpu *tc, struct tcg_ctx *ctx, uint64_t
     uint8_t *host = range->ram->host + offset;
     tlb_take_up(mmu, ctx, vpage, access,
                 (struct tlb_fast){vpage, (uint64_t)(uintptr_t)host - vpage}, global);
+    if (access == TCG_WRITE)
+        tlb_note_logged(ctx, range->ram, vpage);
     return host + (vaddr - vpage);
 }
 

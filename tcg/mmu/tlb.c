@@ -23,6 +23,7 @@ static void ctx_clear_l1(struct tcg_ctx *ctx)
     memset(ctx->wr_local, 0, sizeof ctx->wr_local);
     memset(ctx->rd_keyed, 0, sizeof ctx->rd_keyed);
     memset(ctx->wr_keyed, 0, sizeof ctx->wr_keyed);
+    memset(ctx->wr_logged, 0, sizeof ctx->wr_logged);
 }
 
 void tlb_ctx_forget_code(struct tcg_ctx *ctx)
@@ -504,8 +505,7 @@ void tlb_forget_link(struct tcg_cpu *tc, uint32_t id)
             }
 }
 
-/* Every context that may be used as it is; returns how many. */
-static unsigned all_contexts(struct tcg_mmu *mmu, struct tcg_ctx *list[TLB_CONTEXTS])
+unsigned tlb_contexts(struct tcg_mmu *mmu, struct tcg_ctx *list[TLB_CONTEXTS])
 {
     unsigned count = 0;
     for (unsigned r = 0; r < TLB_ROOTS; r++)
@@ -546,7 +546,7 @@ void tlb_stores_add(struct tcg_mmu *mmu, struct tlb_stores *slot, unsigned n)
         slot->entry[0] = TLB_ANYWHERE;
         return;
     }
-    const unsigned count = all_contexts(mmu, list);
+    const unsigned count = tlb_contexts(mmu, list);
     for (unsigned k = 0; k < STORES_WAYS; k++)
         if (!stores_live(mmu, slot, list, count, slot->entry[k] - 1u)) {
             slot->entry[k] = (uint16_t)(n + 1);
@@ -582,7 +582,7 @@ void tlb_protect_host_page(struct tcg_cpu *tc, const uint8_t *host_page)
     const uint64_t host = (uint64_t)(uintptr_t)host_page;
     struct tlb_stores *slot = tlb_stores_slot(mmu, host);
     struct tcg_ctx *list[TLB_CONTEXTS];
-    const unsigned count = all_contexts(mmu, list);
+    const unsigned count = tlb_contexts(mmu, list);
     if (slot->entry[0] == TLB_ANYWHERE) {
         protect_anywhere(mmu, slot, list, count, host);
         return;

@@ -63,9 +63,8 @@ enum {
 enum {
     TLB_IO = 1 << 0,    /* not RAM, or ROM for writes */
     TLB_CODE = 1 << 1,  /* write: the page holds translated code */
-    TLB_DIRTY = 1 << 2, /* write: dirty logging */
-    TLB_WATCH = 1 << 3, /* a watchpoint on this page */
-    TLB_FLAGS = TLB_IO | TLB_CODE | TLB_DIRTY | TLB_WATCH,
+    TLB_WATCH = 1 << 2, /* a watchpoint on this page */
+    TLB_FLAGS = TLB_IO | TLB_CODE | TLB_WATCH,
 };
 #define TLB_INVALID (~UINT64_C(0))
 
@@ -126,6 +125,7 @@ struct tcg_ctx {
     struct exec_pages exec; /* of the code that jumps and links lead to, and come from */
     unsigned forgotten;     /* how often all of that was void */
     struct tcg_space *space;
+    uint64_t wr_logged[TLB_FAST_SIZE / 64]; /* may be of pages of a block with a dirty log */
 };
 
 /* What a root and an MMU index say, whatever the mode word. */
@@ -217,6 +217,8 @@ void tlb_flush_all(struct tcg_cpu *tc);
 struct tcg_ctx *tlb_context(struct tcg_cpu *tc, unsigned mmu_index);
 /* The jump caches and link tables of every context of the vCPU are void (blocks were removed). */
 void tlb_forget_code(struct tcg_cpu *tc);
+/* Every context that may be used as it is; returns how many. */
+unsigned tlb_contexts(struct tcg_mmu *mmu, struct tcg_ctx *list[TLB_CONTEXTS]);
 /* The context k of a space, made when there is none; NULL: no memory. */
 struct tcg_ctx *tlb_space_context(struct tcg_space *sp, unsigned k);
 

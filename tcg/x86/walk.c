@@ -4,6 +4,7 @@
  * RAM read as all ones. Accessed and dirty bits are set by compare-exchange on the value that was
  * checked, and a lost race starts over.
  */
+#include "core/memory/dirty.h"
 #include "core/util/range.h"
 #include "tcg/mmu/tlb.h"
 #include "tcg/x86/sys.h"
@@ -93,7 +94,7 @@ static bool set_bits(const struct walk *w, struct entry *e, uint64_t bits)
     if (!ok)
         return false;
     e->value |= bits;
-    if (e->ram->dirty[MEM_DIRTY_DISPLAY] || e->ram->dirty[MEM_DIRTY_MIGRATION])
+    if (ram_block_logged(e->ram))
         ram_block_mark_dirty(e->ram, e->offset, 8);
     return true;
 }

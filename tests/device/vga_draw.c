@@ -17,6 +17,7 @@ struct screen {
     struct vga_mode mode;
     uint32_t *pixels, line[VGA_DRAW_WIDTH + 64];
     int64_t now;
+    struct vga_part part;
     unsigned damages;
     uint32_t x1, y1, x2, y2;
 };
@@ -48,9 +49,9 @@ static void draw(struct screen *s)
     vga_mode(&s->v, &s->mode);
     if (s->mode.width > 2048 || s->mode.height > 1200)
         return;
-    struct vga_target t = {s->pixels, 2048, damage, s};
+    struct vga_target t = {s->pixels, 2048, s->line, damage, s};
     s->damages = 0;
-    vga_draw(&s->v, &s->mode, s->now, s->line, &t);
+    vga_draw(&s->v, &s->mode, vga_phase(s->now), &t, &s->part);
 }
 
 static uint32_t at(const struct screen *s, unsigned x, unsigned y)

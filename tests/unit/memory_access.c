@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/device/device.h"
+#include "core/memory/dirty.h"
 #include "core/memory/memory.h"
 #include "core/util/endian.h"
 
@@ -317,23 +318,42 @@ static void note_written(void *opaque, struct ram_block *b, uint64_t offset, uin
     written_len = len;
 }
 
+/* Was the page that holds an offset written since it was last asked for? */
+static bool take_dirty(uint64_t offset)
+{
+    uint64_t pages[1];
+    bool found = ram_block_fetch_dirty(&rams, block, MEM_DIRTY_DISPLAY, offset / 4096, 1, pages);
+    ram_block_clean(&rams, block, MEM_DIRTY_DISPLAY, offset / 4096, 1, pages);
+    if (found) /* what was made clean is fetched once more */
+        ram_block_fetch_dirty(&rams, block, MEM_DIRTY_DISPLAY, offset / 4096, 1, pages);
+    return found;
+}
+
+static void start_log(void)
+{
+    cr_assert(ram_block_log_dirty(&rams, block, MEM_DIRTY_DISPLAY, true, NULL));
+    for (uint64_t at = 0; at < block->size; at += 4096) {
+        cr_assert(take_dirty(at));
+        cr_assert(!take_dirty(at));
+    }
+}
+
 Test(memory_access, dma_writes_mark_dirty_and_tell_the_accelerator)
 {
     uint8_t buf[0x2000] = {0};
 
     mem_space_set_ram_written(space, note_written, &block);
-    cr_assert(ram_block_log_dirty(&rams, block, MEM_DIRTY_DISPLAY, true, NULL));
-    cr_assert(ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0, block->size));
-    cr_assert(!ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0, block->size));
+    start_log();
     dma_write(space, NULL, 0x1ffe, buf, 4);
     cr_assert_eq(written_offset, UINT64_C(0x1ffe));
     cr_assert_eq(written_len, UINT64_C(4));
-    cr_assert(!ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0, 0x1000));
-    cr_assert(ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0x1000, 1));
-    cr_assert(ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0x2fff, 1));
-    cr_assert(!ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0, block->size));
+    cr_assert(!take_dirty(0));
+    cr_assert(take_dirty(0x1000));
+    cr_assert(take_dirty(0x2fff));
+    for (uint64_t at = 0; at < block->size; at += 4096)
+        cr_assert(!take_dirty(at));
     mem_write(space, 0x5000, 1, 1);
-    cr_assert(ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0x5000, 0x1000));
+    cr_assert(take_dirty(0x5000));
     cr_assert(ram_block_log_dirty(&rams, block, MEM_DIRTY_DISPLAY, false, NULL));
     cr_assert_null(block->dirty[MEM_DIRTY_DISPLAY]);
     dma_read(space, NULL, 0, buf, sizeof buf);
@@ -361,8 +381,7 @@ Test(memory_access, discarded_memory_goes_back_to_the_host)
     mem_write_rom(space, 0x10000, "rom", 4);
     cr_assert_eq(resident(), 16);
     mem_space_set_ram_written(space, note_written, &block);
-    cr_assert(ram_block_log_dirty(&rams, block, MEM_DIRTY_DISPLAY, true, NULL));
-    ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0, block->size);
+    start_log();
     /* Whole pages only, */
     cr_assert_eq(dma_discard(space, 0x1fff, 0x2002), UINT64_C(0x2000));
     cr_assert_eq(resident(), 14);
@@ -375,7 +394,7 @@ Test(memory_access, discarded_memory_goes_back_to_the_host)
     /* and whoever keeps track of contents is told. */
     cr_assert_leq(written_offset, UINT64_C(0x2000));
     cr_assert_geq(written_offset + written_len, UINT64_C(0x4000));
-    cr_assert(ram_block_take_dirty(block, MEM_DIRTY_DISPLAY, 0x2000, 0x1000));
+    cr_assert(take_dirty(0x2000));
     /* Nothing but RAM: registers, ROM, holes, the end of addresses. */
     struct mem_region r;
     map_at(&r, 0x8000, 0x1000, &default_ops);
