@@ -12,6 +12,7 @@
 #include "hw/char/uart16550.h"
 #include "hw/char/virtio_serial.h"
 #include "hw/display/bochs_display.h"
+#include "hw/display/ramfb.h"
 #include "hw/display/vga_pci.h"
 #include "hw/display/virtio_gpu.h"
 #include "hw/display/virtio_vga.h"
@@ -110,6 +111,7 @@ const struct device_class *const device_classes[] = {
     &vga_pci_class,
     &virtio_vga_class.device,
     &bochs_display_class,
+    &ramfb_class,
     /* made by boards */
     &acpi_pci_hotplug_class,
     &apic_bus_class,

@@ -138,7 +138,7 @@ void vga_card_remove(struct vga_card *s)
 
 void vga_card_free(struct vga_card *s)
 {
-    vga_show_free(&s->shown);
+    shown_end(&s->shown.pages);
     if (s->ram)
         ram_block_free(&s->pci->dev.machine->rams, s->ram);
     s->ram = NULL;
@@ -172,7 +172,7 @@ bool vga_card_add(struct vga_card *s, struct pci_device *pci, struct vemu_error 
     s->ram = ram_block_new(&pci->dev.machine->rams, name, s->vga.memory_size, false, errp);
     if (!s->ram)
         return false;
-    if (!vga_show_init(&s->shown, s->vga.memory_size))
+    if (!shown_begin(&s->shown.pages, &pci->dev.machine->rams, s->ram))
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "%s: out of memory", pci->dev.cls->name);
     s->vga.memory = s->ram->host;
     s->vga.now = now;

@@ -11,6 +11,7 @@
 #include "core/device/machine.h"
 #include "core/display/display.h"
 #include "hw/display/edid.h"
+#include "hw/display/shown.h"
 #include "hw/display/vga.h"
 #include "hw/display/vga_draw.h"
 #include "hw/pci/pci.h"
@@ -21,10 +22,9 @@ enum { VGA_CARD_MMIO = 0x1000 /* bytes of the registers' page */ };
 struct vga_shown {
     struct vga_mode mode;
     struct vga_phase phase;
-    bool any;                  /* of these, not zeros */
-    bool blinks;               /* some of it may: it was not seen yet that nothing does */
-    bool logged;               /* the memory's dirty log is on */
-    uint64_t *dirty, *changed; /* bits for the memory's pages, while drawing */
+    bool any;    /* of these, not zeros */
+    bool blinks; /* some of it may: it was not seen yet that nothing does */
+    struct shown pages;
 };
 
 struct vga_card {
@@ -38,7 +38,7 @@ struct vga_card {
     struct ram_block *ram;
     /* mmio: the owner puts it at the beginning of BAR 2 */
     struct mem_region linear, mmio, window, ports, vbe_ports;
-    uint32_t line[VGA_DRAW_WIDTH + 64]; /* while drawing */
+    uint32_t line[LINES_WIDTH + 64]; /* while drawing */
 };
 
 #define VGA_CARD_PROPS(type_, member_)                                                             \
@@ -55,10 +55,6 @@ static inline int64_t vga_card_now(const struct vga_card *s)
 {
     return clock_now(device_clocks(&s->pci->dev), VCLOCK_VIRTUAL);
 }
-
-/* vga_show.c; false: no memory. */
-bool vga_show_init(struct vga_shown *shown, uint32_t memory_size);
-void vga_show_free(struct vga_shown *shown);
 
 /* opaque: the card. refresh and text alone. */
 extern const struct display_ops vga_card_display_ops;

@@ -9,15 +9,6 @@
 
 #define FRAME_NS INT64_C(16683333)
 enum { CURSOR_FRAMES = 8, BLINK_FRAMES = 16 };
-enum { TILES = VGA_DRAW_WIDTH / VGA_DRAW_TILE };
-
-/* What changed of the lines since `first`. */
-struct band {
-    const struct vga_target *target;
-    uint32_t width, first, last;
-    bool any, ever;
-    uint64_t tiles[TILES / 64];
-};
 
 /* A run of pages of the memory. */
 struct span {
@@ -30,44 +21,8 @@ struct drawing {
     const struct vga_part *part;
     struct span shown; /* vga_pages() */
     bool any_dirty;    /* of these */
-    struct band band;
+    struct lines lines;
 };
-
-static void band_end(struct band *b)
-{
-    uint32_t tiles = (b->width + VGA_DRAW_TILE - 1) / VGA_DRAW_TILE;
-    if (!b->any)
-        return;
-    for (uint64_t from = bitmap_find_next(b->tiles, tiles, 0), to; from < tiles;
-         from = bitmap_find_next(b->tiles, tiles, to)) {
-        to = bitmap_find_next_clear(b->tiles, tiles, from);
-        uint32_t x = (uint32_t)from * VGA_DRAW_TILE;
-        b->target->damage(b->target->opaque, x, b->first,
-                          MIN((uint32_t)to * VGA_DRAW_TILE, b->width) - x, b->last - b->first + 1);
-    }
-    memset(b->tiles, 0, sizeof b->tiles);
-    b->any = false;
-}
-
-/* True: it was another one. */
-static bool put_line(struct band *b, uint32_t y, const uint32_t *line)
-{
-    bool changed = false;
-    uint32_t *to = b->target->pixels + (size_t)y * b->target->stride;
-    if (y % VGA_DRAW_BAND == 0)
-        band_end(b);
-    for (uint32_t x = 0; x < b->width; x += VGA_DRAW_TILE) {
-        size_t len = MIN(b->width - x, (uint32_t)VGA_DRAW_TILE) * sizeof *line;
-        if (!memcmp(to + x, line + x, len))
-            continue;
-        memcpy(to + x, line + x, len);
-        bitmap_set(b->tiles, x / VGA_DRAW_TILE);
-        b->first = b->any ? b->first : y;
-        b->last = y;
-        b->any = b->ever = changed = true;
-    }
-    return changed;
-}
 
 /* ---- pages ----------------------------------------------------------------------------------- */
 
@@ -103,7 +58,7 @@ static bool wanted(const struct drawing *d, struct span s)
 
 static void put(struct drawing *d, uint32_t y, const uint32_t *line, struct span s)
 {
-    if (put_line(&d->band, y, line) && d->part->changed)
+    if (lines_put(&d->lines, y, line) && d->part->changed)
         bitmap_set_range(d->part->changed, s.first, s.count);
 }
 
@@ -192,18 +147,18 @@ static void blink_dots(struct vga_mode *m, bool hidden)
 }
 
 bool vga_draw(const struct vga *v, const struct vga_mode *mode, struct vga_phase phase,
-              const struct vga_target *target, const struct vga_part *part)
+              const struct lines_target *target, const struct vga_part *part)
 {
     struct vga_mode m = *mode;
     struct drawing d = {
-        .v = v, .m = &m, .part = part, .band = {.target = target, .width = m.width}};
+        .v = v, .m = &m, .part = part, .lines = {.target = target, .width = m.width}};
     vga_pages(v, &m, &d.shown.first, &d.shown.count);
     const uint32_t end = d.shown.first + d.shown.count;
     d.any_dirty = part->dirty && bitmap_find_next(part->dirty, end, d.shown.first) < end;
     if (m.kind == VGA_BLANK) {
         memset(target->line, 0, m.width * sizeof *target->line);
         for (uint32_t y = 0; y < m.height; y++)
-            put_line(&d.band, y, target->line);
+            lines_put(&d.lines, y, target->line);
     } else if (m.kind == VGA_LINEAR) {
         draw_linear(&d, target->line);
     } else if (m.kind != VGA_OFF) {
@@ -212,6 +167,6 @@ bool vga_draw(const struct vga *v, const struct vga_mode *mode, struct vga_phase
             blink_dots(&m, phase.hidden);
         draw_rows(&d, phase, target->line);
     }
-    band_end(&d.band);
-    return d.band.ever;
+    lines_end(&d.lines);
+    return d.lines.ever;
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "hw/display/lines.h"
 #include "hw/display/vga.h"
 
 enum vga_kind {
@@ -24,8 +25,6 @@ enum vga_kind {
     VGA_BYTES,  /* 256 colours */
     VGA_LINEAR  /* the display interface's, a byte and more */
 };
-
-enum { VGA_DRAW_WIDTH = 8192, VGA_DRAW_HEIGHT = 8192, VGA_DRAW_TILE = 32, VGA_DRAW_BAND = 16 };
 
 struct vga_mode {
     enum vga_kind kind;
@@ -69,23 +68,14 @@ struct vga_phase {
 };
 struct vga_phase vga_phase(int64_t now); /* nanoseconds */
 
-/* A surface to draw into, of the mode's size, stride in pixels; line: room for VGA_DRAW_WIDTH + 64
- * pixels. damage is called for each rectangle that changed. */
-struct vga_target {
-    uint32_t *pixels;
-    uint32_t stride;
-    uint32_t *line;
-    void (*damage)(void *opaque, uint32_t x, uint32_t y, uint32_t width, uint32_t height);
-    void *opaque;
-};
 /* Which lines are drawn. Bitmaps have a bit for each page of the memory. */
 struct vga_part {
     const uint64_t *dirty; /* those of these pages; NULL: all lines */
     bool cursor;           /* text: those of the cursor's row, too */
     uint64_t *changed;     /* gets the pages of lines that were not on the surface; may be NULL */
 };
-/* True: something changed. */
+/* The surface has the mode's size. True: something changed. */
 bool vga_draw(const struct vga *v, const struct vga_mode *m, struct vga_phase phase,
-              const struct vga_target *target, const struct vga_part *part);
+              const struct lines_target *target, const struct vga_part *part);
 
 #endif

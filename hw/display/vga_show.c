@@ -1,32 +1,11 @@
 /*
  * A card on its display: what of the screen has to be drawn at a look. The dirty log of the memory
  * tells which lines may have changed, the registers whether all have, and the time what blinks.
- *
- * Pages stay dirty while they change, and are made clean when a look finds that what they show
- * stands still. So a guest that draws all the time pays nothing for being watched, and an idle
- * screen costs next to nothing.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "core/memory/dirty.h"
 #include "core/util/range.h"
 #include "hw/display/vga_card.h"
-
-bool vga_show_init(struct vga_shown *shown, uint32_t memory_size)
-{
-    uint64_t words = bitmap_words(memory_size >> MEM_PAGE_BITS);
-    shown->dirty = calloc(words, sizeof *shown->dirty);
-    shown->changed = calloc(words, sizeof *shown->changed);
-    return shown->dirty && shown->changed;
-}
-
-void vga_show_free(struct vga_shown *shown)
-{
-    free(shown->dirty);
-    free(shown->changed);
-    shown->dirty = shown->changed = NULL;
-}
 
 static void damage(void *opaque, uint32_t x, uint32_t y, uint32_t width, uint32_t height)
 {
@@ -37,30 +16,20 @@ static bool draw(struct vga_card *s, const struct vga_mode *mode, struct vga_pha
                  const struct vga_part *part)
 {
     display_lock(s->display);
-    struct vga_target target = {.pixels = display_pixels(s->display),
-                                .stride = display_stride(s->display) / 4,
-                                .line = s->line,
-                                .damage = damage,
-                                .opaque = s->display};
+    struct lines_target target = {.pixels = display_pixels(s->display),
+                                  .stride = display_stride(s->display) / 4,
+                                  .line = s->line,
+                                  .damage = damage,
+                                  .opaque = s->display};
     bool changed = vga_draw(&s->vga, mode, phase, &target, part);
     display_unlock(s->display);
     return changed;
-}
-
-/* Pages that are dirty and stand still are clean from now on. */
-static void clean(struct vga_card *s, uint32_t first, uint32_t count)
-{
-    struct vga_shown *w = &s->shown;
-    for (uint32_t n = first / 64; count && n <= (first + count - 1) / 64; n++)
-        w->dirty[n] &= ~w->changed[n];
-    ram_block_clean(&s->pci->dev.machine->rams, s->ram, MEM_DIRTY_DISPLAY, first, count, w->dirty);
 }
 
 static void refresh(void *opaque, bool all)
 {
     struct vga_card *s = opaque;
     struct vga_shown *w = &s->shown;
-    struct ram_list *rams = &s->pci->dev.machine->rams;
     struct vga_phase phase = vga_phase(vga_card_now(s));
     struct vga_mode mode;
     uint32_t first, count;
@@ -68,9 +37,6 @@ static void refresh(void *opaque, bool all)
     vga_mode(&s->vga, &mode);
     if (!display_set_size(s->display, mode.width, mode.height))
         return;
-    /* Without memory for a log everything is dirty all the time. */
-    if (!w->logged)
-        w->logged = ram_block_log_dirty(rams, s->ram, MEM_DIRTY_DISPLAY, true, NULL);
     bool other = all || !w->any || memcmp(&mode, &w->mode, sizeof mode) != 0;
     memcpy(&w->mode, &mode, sizeof mode); /* gaps between members, too */
     bool cursor = mode.kind == VGA_TEXT && mode.cursor && phase.cursor_off != w->phase.cursor_off;
@@ -82,22 +48,21 @@ static void refresh(void *opaque, bool all)
         return;
     vga_pages(&s->vga, &mode, &first, &count);
     if (mode.kind != VGA_BLANK)
-        dirty = ram_block_fetch_dirty(rams, s->ram, MEM_DIRTY_DISPLAY, first, count, w->dirty);
+        dirty = shown_look(&w->pages, first, count);
     w->blinks |= other || dirty;
     blinked &= w->blinks;
     if (!other && !dirty && !cursor && !blinked)
         return;
-    bitmap_clear_range(w->changed, first, count);
     struct vga_part part = {
-        .dirty = other ? NULL : w->dirty, .cursor = cursor, .changed = w->changed};
+        .dirty = other ? NULL : w->pages.dirty, .cursor = cursor, .changed = w->pages.changed};
     struct vga_phase before = {.cursor_off = phase.cursor_off, .hidden = phase.hidden ^ blinked};
     if (other || dirty || cursor)
         draw(s, &mode, before, &part);
     /* By itself, to see whether anything does blink. */
     if (blinked)
-        w->blinks = draw(s, &mode, phase, &(struct vga_part){.changed = w->changed});
+        w->blinks = draw(s, &mode, phase, &(struct vga_part){.changed = w->pages.changed});
     if (dirty)
-        clean(s, first, count);
+        shown_clean(&w->pages, first, count);
 }
 
 static size_t text(void *opaque, char *buf, size_t len)

@@ -20,6 +20,8 @@ struct item {
     uint8_t *owned;
     uint32_t len;
     void (*update)(void *opaque); /* before it is read from its start */
+    uint8_t *writable;            /* data, when the guest may write it */
+    void (*written)(void *opaque);
     void *opaque;
 };
 
@@ -89,6 +91,21 @@ static bool dma_read_item(struct fw_cfg *s, uint64_t address, uint32_t len)
     return true;
 }
 
+/* All of it, or nothing: what does not fit in the item is refused. */
+static bool dma_write_item(struct fw_cfg *s, uint64_t address, uint32_t len)
+{
+    const struct item *item = find_item(s, s->selected);
+    const uint8_t *data;
+
+    if (!item || !item->writable || len > remaining(s, &data) ||
+        dma_read(device_memory(&s->dev), &s->dev, address, item->writable + s->offset, len) !=
+            MEM_OK)
+        return false;
+    s->offset += len;
+    item->written(item->opaque);
+    return true;
+}
+
 static void dma_run(struct fw_cfg *s)
 {
     struct mem_space *memory = device_memory(&s->dev);
@@ -109,7 +126,7 @@ static void dma_run(struct fw_cfg *s)
     if (control & DMA_READ) {
         ok = dma_read_item(s, address, len);
     } else if (control & DMA_WRITE) {
-        ok = false; /* no item is writable */
+        ok = dma_write_item(s, address, len);
     } else if (control & DMA_SKIP) {
         const uint8_t *data;
         s->offset += MIN(remaining(s, &data), len);
@@ -299,6 +316,31 @@ bool fw_cfg_add_live_file(struct device *dev, const char *name, const void *data
     item->update = update;
     item->opaque = opaque;
     return list_file(s, name, len, key, at, errp);
+}
+
+bool fw_cfg_add_writable_file(struct device *dev, const char *name, void *data, size_t len,
+                              void (*written)(void *opaque), void *opaque, struct vemu_error **errp)
+{
+    struct fw_cfg *s = (struct fw_cfg *)dev;
+    uint16_t key = next_key(s);
+    unsigned at;
+    if (!add_entry(s, name, len, &at, errp) || !fw_cfg_set_static(dev, key, data, len, errp))
+        return false;
+    struct item *item = find_item(s, key);
+    item->writable = data;
+    item->written = written;
+    item->opaque = opaque;
+    return list_file(s, name, len, key, at, errp);
+}
+
+struct device *fw_cfg_find(struct vemu_machine *m)
+{
+    list_for_each(dev, &m->devices, struct device, node)
+    {
+        if (dev->cls == &fw_cfg_class)
+            return dev;
+    }
+    return NULL;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

@@ -72,5 +72,12 @@ bool fw_cfg_has_file(struct device *dev, const char *name);
  * guest selects it. data must outlive the device. */
 bool fw_cfg_add_live_file(struct device *dev, const char *name, const void *data, size_t len,
                           void (*update)(void *opaque), void *opaque, struct vemu_error **errp);
+/* A file that the guest may write, by DMA: data, which must outlive the device, is there when
+ * written is called. */
+bool fw_cfg_add_writable_file(struct device *dev, const char *name, void *data, size_t len,
+                              void (*written)(void *opaque), void *opaque,
+                              struct vemu_error **errp);
+/* The machine's, or NULL. */
+struct device *fw_cfg_find(struct vemu_machine *m);
 
 #endif

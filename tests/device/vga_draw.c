@@ -15,7 +15,7 @@ struct screen {
     struct vga v;
     uint8_t *memory; /* exactly SIZE, so that a sanitizer sees what goes past it */
     struct vga_mode mode;
-    uint32_t *pixels, line[VGA_DRAW_WIDTH + 64];
+    uint32_t *pixels, line[LINES_WIDTH + 64];
     int64_t now;
     struct vga_part part;
     unsigned damages;
@@ -49,7 +49,7 @@ static void draw(struct screen *s)
     vga_mode(&s->v, &s->mode);
     if (s->mode.width > 2048 || s->mode.height > 1200)
         return;
-    struct vga_target t = {s->pixels, 2048, s->line, damage, s};
+    struct lines_target t = {s->pixels, 2048, s->line, damage, s};
     s->damages = 0;
     vga_draw(&s->v, &s->mode, vga_phase(s->now), &t, &s->part);
 }
