@@ -5,10 +5,11 @@
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
+#include "hw/display/edid.h"
 #include "hw/display/virtio_gpu_internal.h"
 
 enum { CONTROL_SIZE = 256, CURSOR_SIZE = 16, CLASS_DISPLAY = 0x038000 };
-enum { FLAG_FENCE = 1 };
+enum { FLAG_FENCE = 1, F_EDID = 1 /* feature */ };
 /* struct virtio_gpu_config */
 enum {
     CONFIG_EVENTS_READ = 0,
@@ -71,6 +72,24 @@ static uint32_t get_display_info(struct virtio_gpu *s, struct gpu_request *r)
     return GPU_RESP_OK_DISPLAY_INFO;
 }
 
+/* What is at the output: a monitor of the size that is wanted there. */
+static uint32_t get_edid(struct virtio_gpu *s, struct gpu_request *r)
+{
+    uint32_t n = load_le32(r->cmd + GPU_HEADER);
+
+    if (!virtio_has(&s->v, F_EDID))
+        return GPU_RESP_ERR_UNSPEC;
+    if (n >= s->max_outputs)
+        return GPU_RESP_ERR_INVALID_SCANOUT_ID;
+    const struct gpu_output *o = &s->outputs[n];
+    const struct edid_config edid = {.width = o->want_width ? o->want_width : s->xres,
+                                     .height = o->want_height ? o->want_height : s->yres,
+                                     .serial = n + 1};
+    store_le32(r->resp + GPU_HEADER, (uint32_t)edid_make(&edid, r->resp + GPU_HEADER + 8));
+    r->resp_len = GPU_RESP_EDID;
+    return GPU_RESP_OK_EDID;
+}
+
 /* ---- commands -------------------------------------------------------------------------------- */
 
 /* num_capsets is 0: there is none to be asked for. */
@@ -98,6 +117,7 @@ static const struct command control_commands[] = {
     {GPU_CMD_RESOURCE_DETACH_BACKING, 32, gpu_cmd_detach_backing},
     {GPU_CMD_GET_CAPSET_INFO, 32, no_capset},
     {GPU_CMD_GET_CAPSET, 32, no_capset},
+    {GPU_CMD_GET_EDID, 32, get_edid},
     {0},
 };
 static const struct command cursor_commands[] = {
@@ -230,6 +250,8 @@ bool gpu_init(struct virtio *v, struct device *dev, struct vemu_error **errp)
     }
     v->queues[GPU_CURSOR_QUEUE].size_max = CURSOR_SIZE;
     virtq_reset(&v->queues[GPU_CURSOR_QUEUE]);
+    if (s->edid)
+        v->host_features |= VIRTIO_BIT(F_EDID);
     store_le32(v->config + CONFIG_NUM_SCANOUTS, s->max_outputs);
     store_le32(v->config + CONFIG_NUM_CAPSETS, 0);
     return true;

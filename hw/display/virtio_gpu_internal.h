@@ -35,10 +35,12 @@ enum {
     GPU_CMD_RESOURCE_DETACH_BACKING = 0x0107,
     GPU_CMD_GET_CAPSET_INFO = 0x0108,
     GPU_CMD_GET_CAPSET = 0x0109,
+    GPU_CMD_GET_EDID = 0x010a,
     GPU_CMD_UPDATE_CURSOR = 0x0300,
     GPU_CMD_MOVE_CURSOR = 0x0301,
     GPU_RESP_OK_NODATA = 0x1100,
     GPU_RESP_OK_DISPLAY_INFO = 0x1101,
+    GPU_RESP_OK_EDID = 0x1104,
     GPU_RESP_ERR_UNSPEC = 0x1200,
     GPU_RESP_ERR_OUT_OF_MEMORY = 0x1201,
     GPU_RESP_ERR_INVALID_SCANOUT_ID = 0x1202,
@@ -48,10 +50,11 @@ enum {
 enum {
     GPU_HEADER = 24, /* bytes of struct virtio_gpu_ctrl_hdr */
     GPU_CMD_MAX = 64,
-    GPU_ENTRY = 16,       /* of struct virtio_gpu_mem_entry */
-    GPU_OUTPUTS_MAX = 16, /* VIRTIO_GPU_MAX_SCANOUTS */
-    GPU_MODE = 24,        /* of struct virtio_gpu_display_one */
-    GPU_RESP_MAX = GPU_HEADER + GPU_OUTPUTS_MAX * GPU_MODE,
+    GPU_ENTRY = 16,                        /* of struct virtio_gpu_mem_entry */
+    GPU_OUTPUTS_MAX = 16,                  /* VIRTIO_GPU_MAX_SCANOUTS */
+    GPU_MODE = 24,                         /* of struct virtio_gpu_display_one */
+    GPU_RESP_EDID = GPU_HEADER + 8 + 1024, /* of struct virtio_gpu_resp_edid */
+    GPU_RESP_MAX = GPU_RESP_EDID,
     GPU_CURSOR_SIZE = 64, /* pixels, either way */
     GPU_CURSOR_PIXELS = GPU_CURSOR_SIZE * GPU_CURSOR_SIZE,
     GPU_PIXEL = 4,            /* bytes, in every format */
@@ -99,6 +102,7 @@ struct virtio_gpu {
     /* properties */
     uint32_t max_outputs, xres, yres;
     uint64_t max_hostmem;
+    bool edid;
 
     uint32_t events;
     uint64_t hostmem; /* bytes that the guest's resources take of this process */
@@ -173,6 +177,7 @@ bool gpu_post_load(struct virtio *v, struct vemu_error **errp);
              .min = 1, .max = DISPLAY_SIZE_MAX),                                                   \
         PROP(PROP_U32, type_, gpu.yres, "yres", "800", "height that the first output begins with", \
              .min = 1, .max = DISPLAY_SIZE_MAX),                                                   \
+        PROP(PROP_BOOL, type_, gpu.edid, "edid", "on", "describe the monitors by EDID"),           \
         PROP(PROP_SIZE, type_, gpu.max_hostmem, "max_hostmem", "256M",                             \
              "memory of the host that a guest's pixmaps may take")
 #define GPU_STATE(type_)                                                                           \

@@ -11,6 +11,7 @@
 #include "hw/display/virtio_gpu_internal.h"
 #include "hw/display/virtio_vga.h"
 #include "hw/pci/host_x86.h"
+#include "hw/virtio/virtio.h"
 #include "tests/device/virtio_gpu_driver.h"
 
 /* ---- watching -------------------------------------------------------------------------------- */
@@ -115,7 +116,7 @@ Test(virtio_gpu, is_what_drivers_look_for)
     cr_expect_eq(read32(&t.m, VT_CONFIG), 0);
     cr_expect_eq(read32(&t.m, VT_CONFIG + 8), 3, "outputs");
     cr_expect_eq(read32(&t.m, VT_CONFIG + 12), 0, "no capability sets");
-    cr_expect_eq(vt_features(&t) & 0xf, 0, "neither 3D nor UUIDs nor blobs");
+    cr_expect_eq(vt_features(&t) & 0xf, 2, "EDID, but neither 3D nor UUIDs nor blobs");
     cr_expect_eq(gpu_command(&t, 0x108, 2, 0, 0), GPU_ERR_PARAMETER);
     cr_expect_eq(gpu_command(&t, 0x109, 2, 0, 0), GPU_ERR_PARAMETER);
     cr_expect_eq(gpu_command(&t, 0x10b, 2, 1, 0), GPU_ERR_UNSPEC);
@@ -132,6 +133,45 @@ static void assert_mode(struct vt *t, unsigned n, uint32_t x, uint32_t width, ui
     cr_expect_eq(read32(&t->m, at + 8), width);
     cr_expect_eq(read32(&t->m, at + 12), height);
     cr_expect_eq(read32(&t->m, at + 16), width > 0);
+}
+
+/* The width and height of the preferred mode. */
+static void assert_edid(struct vt *t, uint32_t n, uint32_t width, uint32_t height)
+{
+    uint8_t e[128], sum = 0;
+    cr_expect_eq(gpu_command(t, 0x10a, 2, n, 0), 0x1104);
+    cr_expect_eq(read32(&t->m, GPU_ANSWER + 24), 128);
+    for (unsigned k = 0; k < 128; k += 4)
+        store_le32(e + k, read32(&t->m, GPU_ANSWER + 32 + k));
+    for (unsigned k = 0; k < 128; k++)
+        sum = (uint8_t)(sum + e[k]);
+    cr_expect_eq(sum, 0);
+    cr_expect_eq(load_be64(e), UINT64_C(0x00ffffffffffff00));
+    cr_expect_eq(load_le32(e + 12), n + 1, "each has a number of its own");
+    cr_expect_eq((e[58] & 0xf0u) << 4 | e[56], width);
+    cr_expect_eq((e[61] & 0xf0u) << 4 | e[59], height);
+}
+
+Test(virtio_gpu, outputs_are_described_by_edid)
+{
+    struct vt t;
+    vt_machine(&t, NULL, 0);
+    vt_plug(&t, &virtio_gpu_pci_class.device, "max_outputs=2,xres=1024,yres=768");
+    cr_assert(vt_start(&t, VIRTIO_BIT(VIRTIO_F_VERSION_1) | 2, 2, true));
+    assert_edid(&t, 0, 1024, 768);
+    assert_edid(&t, 1, 1024, 768);
+    struct display *d = output(&t, 1);
+    machine_lock(&t.m);
+    display_resize(d, 1600, 900);
+    machine_unlock(&t.m);
+    assert_edid(&t, 1, 1600, 900);
+    assert_edid(&t, 0, 1024, 768);
+    cr_expect_eq(gpu_command(&t, 0x10a, 2, 2, 0), GPU_ERR_SCANOUT, "there is no such output");
+    vt_free(&t);
+    set_up(&t, "edid=off");
+    cr_expect_eq(vt_features(&t) & 0xf, 0);
+    cr_expect_eq(gpu_command(&t, 0x10a, 2, 0, 0), GPU_ERR_UNSPEC);
+    vt_free(&t);
 }
 
 Test(virtio_gpu, a_viewer_resizes_and_the_guest_follows)
