@@ -71,7 +71,7 @@ static const char printable[] =
     "abcdefghijklmnopqrstuvwxyz{|}~";
 
 /* What SeaBIOS writes with neither floppy nor disk that boots. */
-static void seabios_page(void)
+static void seabios_page(const struct font *font, unsigned columns, unsigned rows)
 {
     static const char *const lines[] = {"SeaBIOS (version ",
                                         "Booting from Floppy...",
@@ -83,7 +83,7 @@ static void seabios_page(void)
                                         "No bootable device."};
     enum { LINES = sizeof lines / sizeof *lines };
 
-    page_init(&page, &vga, COLUMNS, ROWS, GREY, BLACK);
+    page_init(&page, font, columns, rows, GREY, BLACK);
     for (unsigned row = 0; row < LINES; row++)
         page_put(&page, row, 0, lines[row]);
     page_any(&page, 0, (unsigned)strlen(lines[0]), 40, printable);
@@ -103,7 +103,7 @@ static void seabios(const char *name)
     bool ok =
         tap(screen_until(m, "No bootable device", SECONDS), name, "SeaBIOS' last line is there");
     tap(strstr(screen_text, "SeaBIOS (version") == screen_text, name, "and its first one");
-    seabios_page();
+    seabios_page(&vga, COLUMNS, ROWS);
     tap(ok && page_shown(m, &page, 1), name, "each pixel of them is right");
     strcpy(before, screen_text);
     ok = ok && fresh && vemu_machine_pause(m, NULL) && vemu_machine_save(m, fd, &err) &&
@@ -119,6 +119,25 @@ static void seabios(const char *name)
     vemu_machine_destroy(m);
     vemu_machine_destroy(fresh);
     close(fd);
+}
+
+/* In RAM, by a VGA BIOS that draws characters there. */
+static void seabios_ramfb(void)
+{
+    FILE *f = fopen("/usr/share/seabios/vgabios-ramfb.bin", "rb");
+    struct font font = {0};
+
+    if (!f || !font_find_vga(&font, f, 8)) {
+        skip("SeaBIOS on ramfb", "no VGA BIOS for it (package seabios)");
+    } else {
+        struct vemu_machine *m = started("-M pc -vga none -device ramfb");
+        seabios_page(&font, 1024 / 8, 768 / 16);
+        tap(m && page_shown(m, &page, SECONDS), "ramfb", "each pixel of SeaBIOS' lines is right");
+        vemu_machine_destroy(m);
+    }
+    font_free(&font);
+    if (f)
+        fclose(f);
 }
 
 /* ---- GRUB ------------------------------------------------------------------------------------ */
@@ -265,6 +284,7 @@ int main(void)
     snprintf(screens, sizeof screens, "%s/amd64/screens", guests ? guests : "guest");
     seabios("pc");
     seabios("q35");
+    seabios_ramfb();
     if (screens_have("grub.iso"))
         grub("pc");
     else

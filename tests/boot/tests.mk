@@ -16,7 +16,7 @@ check-boot check-programs: $(GUESTS)/amd64/screens
 # Without a network the test says what it lacks.
 $(GUESTS)/amd64/screens:
 	@sh $(srcdir)/tests/boot/fetch-screens.sh $(GUESTS) amd64 || true
-TESTS_boot += tests/boot/screen $(srcdir)/tests/boot/networks.sh $(srcdir)/tests/boot/hotplug.sh
+TESTS_boot += tests/boot/screen tests/boot/firmware_screens $(srcdir)/tests/boot/networks.sh $(srcdir)/tests/boot/hotplug.sh
 TESTS_boot += $(srcdir)/tests/boot/kvm.sh $(srcdir)/tests/boot/ide.sh $(srcdir)/tests/boot/virtio.sh
 TESTS_boot += $(srcdir)/tests/boot/links.sh $(srcdir)/tests/boot/balloon.sh $(srcdir)/tests/boot/media.sh
 ifeq ($(HOST_ARCH),x86_64)
@@ -70,7 +70,7 @@ tests/boot/drm: $(srcdir)/tests/boot/drm.c
 	@mkdir -p $(@D)
 	$(call say,GUEST,$@)$(GUEST_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static -s -o $@ $<
 
-boot_programs := $(addprefix tests/boot/,saved_state screen console gpu_pictures usb_input)
+boot_programs := $(addprefix tests/boot/,saved_state screen firmware_screens console gpu_pictures usb_input)
 $(boot_programs): tests/boot/%: obj/tests/boot/%.o $(archives)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -o $@ $(LDFLAGS_ALL) $< -Wl,--start-group $(archives) -Wl,--end-group $(LIBS)
