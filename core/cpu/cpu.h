@@ -19,6 +19,7 @@
 struct vemu_machine;
 struct vemu_error;
 struct mem_space;
+struct irqchip_ops;
 struct vcpu;
 struct x86_cpu_model;
 
@@ -48,6 +49,8 @@ struct cpu_intc_ops {
     bool (*read_msr)(void *opaque, uint32_t msr, uint64_t *value);
     bool (*write_msr)(void *opaque, uint32_t msr, uint64_t value);
     void (*init)(void *opaque); /* INIT: as reset, but the APIC ID stays */
+    /* IRQCHIP_SPLIT: software is done with a level-triggered vector. */
+    void (*end_of_interrupt)(void *opaque, uint8_t vector);
 };
 
 /* Why vcpu_run returned. */
@@ -87,6 +90,8 @@ struct accel {
     /* Debugger's address translation, vCPU stopped: guest-virtual (linear) to physical, without
      * side effects. NULL: core walks the page tables itself (cpu_debug_translate). */
     bool (*debug_translate)(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr);
+    /* Interrupt controllers that it keeps (core/cpu/irqchip.h). NULL: it never does. */
+    const struct irqchip_ops *irqchip;
     /* Counters as text for people, as snprintf: returns the length wanted. NULL: none. */
     size_t (*info_text)(struct vemu_machine *m, char *buf, size_t len);
 };

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/clock/clock.h"
+#include "core/cpu/irqchip.h"
 #include "core/device/device.h"
 #include "core/loop/loop.h"
 #include "core/memory/memory.h"
@@ -67,6 +68,7 @@ struct vemu_machine {
     unsigned vcpu_count;
     const struct accel *accel;
     void *accel_state;         /* the accelerator's per-machine state */
+    enum irqchip_mode irqchip; /* set before a device is made */
     struct irq_taps *irq_taps; /* core/device/irq_tap.h; NULL: none */
 
     /* requests from devices and other threads, taken up with machine_take_requests() on the loop

@@ -6,6 +6,8 @@
  */
 #include "hw/intc/apic_bus.h"
 
+#include "core/cpu/cpu.h"
+#include "core/device/machine.h"
 #include "core/state/state.h"
 #include "core/util/range.h"
 #include "hw/create.h"
@@ -23,6 +25,11 @@ enum {
 };
 /* The local APIC's page has no register at offset 0: writes there are messages to APIC ID 0. */
 enum { FIRST_REGISTER = 0x10 };
+
+static bool in_kernel(const struct apic_bus *bus)
+{
+    return bus->dev.machine->irqchip != IRQCHIP_OFF;
+}
 
 /* ---- delivery -------------------------------------------------------------------------------- */
 
@@ -48,10 +55,27 @@ static bool deliver_lowest(struct apic_bus *bus, const struct apic_message *msg)
     return true;
 }
 
+void apic_bus_as_msi(const struct apic_bus *bus, const struct apic_message *msg, uint64_t *addr,
+                     uint32_t *data)
+{
+    *addr = bus->cfg.base | (msg->dest & 0xff) << MSI_ADDR_DEST_SHIFT |
+            (msg->logical ? MSI_ADDR_LOGICAL : 0) |
+            (msg->mode == APIC_LOWEST ? MSI_ADDR_REDIRECTION_HINT : 0);
+    *data = msg->vector | (uint32_t)msg->mode << MSI_DATA_MODE_SHIFT | MSI_DATA_ASSERT |
+            (msg->level ? MSI_DATA_LEVEL : 0);
+}
+
 bool apic_bus_deliver(struct apic_bus *bus, const struct apic_message *msg)
 {
+    const struct vemu_machine *m = bus->dev.machine;
     bool accepted = false;
 
+    if (in_kernel(bus)) {
+        uint64_t addr;
+        uint32_t data;
+        apic_bus_as_msi(bus, msg, &addr, &data);
+        return m->accel->irqchip->send_msi(bus->dev.machine, addr, data);
+    }
     if (msg->mode == APIC_LOWEST)
         return deliver_lowest(bus, msg);
     for (unsigned i = 0; i < bus->lapic_count; i++) {
@@ -72,6 +96,7 @@ void apic_bus_eoi(struct apic_bus *bus, uint8_t vector)
 
 static void deliver_msi(struct apic_bus *bus, uint64_t addr, uint32_t data)
 {
+    struct vemu_machine *m = bus->dev.machine;
     struct apic_message msg = {
         .dest = (uint32_t)(addr >> MSI_ADDR_DEST_SHIFT) & 0xff,
         .logical = addr & MSI_ADDR_LOGICAL,
@@ -81,6 +106,10 @@ static void deliver_msi(struct apic_bus *bus, uint64_t addr, uint32_t data)
     };
     if (msg.level && !(data & MSI_DATA_ASSERT))
         return;
+    if (in_kernel(bus)) {
+        m->accel->irqchip->send_msi(m, addr, data);
+        return;
+    }
     if (addr & MSI_ADDR_REDIRECTION_HINT && msg.mode == APIC_FIXED)
         msg.mode = APIC_LOWEST;
     apic_bus_deliver(bus, &msg);
@@ -116,7 +145,8 @@ static uint64_t window_read(void *opaque, uint64_t offset, unsigned size)
     if (offset >= FIRST_REGISTER && offset < PAGE_SIZE) {
         pthread_mutex_lock(&bus->lock);
         struct lapic *l = lapic_current(bus);
-        if (l)
+        /* The accelerator's answer by themselves, unless they are switched off. */
+        if (l && !in_kernel(bus))
             lapic_mmio_read(l, bus->cfg.base, (uint32_t)offset, &value);
         pthread_mutex_unlock(&bus->lock);
     }
@@ -131,7 +161,7 @@ static void window_write(void *opaque, uint64_t offset, uint64_t value, unsigned
     pthread_mutex_lock(&bus->lock);
     if (offset >= FIRST_REGISTER && offset < PAGE_SIZE) {
         struct lapic *l = lapic_current(bus);
-        if (l)
+        if (l && !in_kernel(bus))
             lapic_mmio_write(l, bus->cfg.base, (uint32_t)offset, (uint32_t)value);
     } else {
         deliver_msi(bus, bus->cfg.base + offset, (uint32_t)value);

@@ -55,7 +55,10 @@ static inline struct apic_bus *apic_bus_from(struct device *dev)
     return (struct apic_bus *)((char *)dev - offsetof(struct apic_bus, dev));
 }
 
-/* apic_bus.c. False: nobody accepted it. */
+/* apic_bus.c. As a message-signalled interrupt that is the same. */
+void apic_bus_as_msi(const struct apic_bus *bus, const struct apic_message *msg, uint64_t *addr,
+                     uint32_t *data);
+/* False: nobody accepted it. */
 bool apic_bus_deliver(struct apic_bus *bus, const struct apic_message *msg);
 /* Tells the I/O APICs that a level-triggered vector is done. */
 void apic_bus_eoi(struct apic_bus *bus, uint8_t vector);

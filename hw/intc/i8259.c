@@ -7,7 +7,10 @@
  */
 #include "hw/intc/i8259.h"
 
+#include "core/cpu/cpu.h"
+#include "core/cpu/irqchip.h"
 #include "core/device/irq_tap.h"
+#include "core/device/machine.h"
 #include "core/memory/memory.h"
 #include "core/state/state.h"
 #include "core/util/range.h"
@@ -153,11 +156,25 @@ int i8259_acknowledge(void *opaque)
     return vector;
 }
 
+static bool in_kernel(const struct i8259 *s)
+{
+    return s->dev.machine->irqchip == IRQCHIP_ON;
+}
+
 static void input(void *opaque, unsigned n, int level)
 {
     struct i8259 *s = opaque;
     if (n == CASCADE)
         return;
+    if (in_kernel(s)) {
+        struct chip *c = &s->chip[n / LINES];
+        uint8_t bit = (uint8_t)(1u << n % LINES);
+        if (!(c->lines & bit) == !level)
+            return;
+        c->lines ^= bit;
+        s->dev.machine->accel->irqchip->set_line(s->dev.machine, IRQCHIP_GSI_PIC + n, level);
+        return;
+    }
     set_line(&s->chip[n / LINES], n % LINES, level != 0);
     update(s);
 }
@@ -276,6 +293,78 @@ static uint64_t elcr_read(void *opaque, uint64_t offset, unsigned size)
     return s->chip[offset].elcr;
 }
 
+/* ---- in the kernel --------------------------------------------------------------------------- */
+
+/* ICW1 and ICW3 but for what follows from them are not kept there: level-triggered as a whole and
+ * without a slave is nothing that a PC is. */
+static void put_to_kernel(struct i8259 *s)
+{
+    for (unsigned i = 0; i < CHIPS; i++) {
+        const struct chip *c = &s->chip[i];
+        struct irqchip_pic k = {
+            .lines = c->lines,
+            .irr = c->irr,
+            .isr = c->isr,
+            .imr = c->imr,
+            .elcr = c->elcr,
+            .lowest = c->lowest,
+            .vector_base = c->vector_base,
+            .next_icw = c->init_step == INIT_ICW2   ? 2
+                        : c->init_step == INIT_ICW3 ? 3
+                        : c->init_step == INIT_ICW4 ? 4
+                                                    : 0,
+            .icw4_follows = c->icw1 & ICW1_IC4,
+            .auto_eoi = c->icw4 & ICW4_AEOI,
+            .rotate_auto_eoi = c->rotate_aeoi,
+            .fully_nested = c->icw4 & ICW4_SFNM,
+            .special_mask = c->special_mask,
+            .read_isr = c->read_isr,
+            .poll = c->poll,
+        };
+        s->dev.machine->accel->irqchip->put_pic(s->dev.machine, i, &k);
+    }
+}
+
+static void get_from_kernel(struct i8259 *s)
+{
+    static const uint8_t steps[] = {[2] = INIT_ICW2, [3] = INIT_ICW3, [4] = INIT_ICW4};
+
+    for (unsigned i = 0; i < CHIPS; i++) {
+        struct chip *c = &s->chip[i];
+        struct irqchip_pic k;
+        if (!s->dev.machine->accel->irqchip->get_pic(s->dev.machine, i, &k))
+            return;
+        c->irr = k.irr;
+        c->isr = k.isr;
+        c->imr = k.imr;
+        c->elcr = k.elcr & elcr_writable[i];
+        c->lowest = k.lowest;
+        c->vector_base = k.vector_base;
+        /* The kernel's cannot tell one that was never initialised by anything but its vectors. */
+        c->init_step = k.next_icw >= 2 && k.next_icw <= 4 ? steps[k.next_icw]
+                       : k.vector_base                    ? INIT_DONE
+                                                          : INIT_NEVER;
+        c->icw1 = k.icw4_follows ? ICW1_IC4 : 0;
+        c->icw4 = (k.auto_eoi ? ICW4_AEOI : 0) | (k.fully_nested ? ICW4_SFNM : 0);
+        c->icw3 = i == MASTER ? 1 << CASCADE : CASCADE;
+        c->rotate_aeoi = k.rotate_auto_eoi;
+        c->special_mask = k.special_mask;
+        c->read_isr = k.read_isr;
+        c->poll = k.poll;
+    }
+    /* The line between the two, and the output. */
+    set_line(&s->chip[MASTER], CASCADE, pending_line(&s->chip[SLAVE]) >= 0);
+    s->intr = pending_line(&s->chip[MASTER]) >= 0;
+}
+
+static void i8259_pre_save(struct device *dev)
+{
+    struct i8259 *s = container_of(dev, struct i8259, dev);
+
+    if (in_kernel(s))
+        get_from_kernel(s);
+}
+
 static void elcr_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     struct i8259 *s = opaque;
@@ -287,6 +376,16 @@ static void elcr_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     c->elcr = now;
     c->irr = (c->irr & (uint8_t)~changed) | (c->lines & changed);
     update(s);
+}
+
+void i8259_set_elcr(struct device *dev, uint16_t lines)
+{
+    struct i8259 *s = container_of(dev, struct i8259, dev);
+
+    for (unsigned i = 0; i < CHIPS; i++)
+        elcr_write(s, i, lines >> i * LINES & 0xff, 1);
+    if (in_kernel(s))
+        put_to_kernel(s);
 }
 
 static const struct mem_ops chip_ops = {
@@ -311,11 +410,15 @@ static void i8259_reset(struct device *dev)
     }
     s->intr = false;
     irq_set(&s->cfg.intr, 0);
+    if (in_kernel(s))
+        put_to_kernel(s);
 }
 
 static void i8259_unrealize(struct device *dev)
 {
     struct i8259 *s = container_of(dev, struct i8259, dev);
+    if (in_kernel(s))
+        return;
     mem_region_remove(&s->chip[MASTER].region);
     mem_region_remove(&s->chip[SLAVE].region);
     if (s->cfg.elcr_base)
@@ -329,6 +432,11 @@ static bool i8259_realize(struct device *dev, struct vemu_error **errp)
     for (unsigned i = 0; i < CHIPS; i++) {
         s->chip[i].pair = s;
         s->chip[i].which = (uint8_t)i;
+    }
+    if (in_kernel(s)) {
+        s->cfg.intr = (struct irq){0}; /* the kernel's has its own */
+        i8259_reset(dev);
+        return true;
     }
     if (!isa_port_add(dev, &s->chip[MASTER].region, "pic-master", s->cfg.master_base, 2, &chip_ops,
                       &s->chip[MASTER], errp))
@@ -353,7 +461,10 @@ static bool i8259_post_load(struct device *dev, struct vemu_error **errp)
 {
     struct i8259 *s = container_of(dev, struct i8259, dev);
     (void)errp;
-    irq_set(&s->cfg.intr, s->intr);
+    if (in_kernel(s))
+        put_to_kernel(s);
+    else
+        irq_set(&s->cfg.intr, s->intr);
     return true;
 }
 
@@ -391,6 +502,7 @@ const struct device_class i8259_class = {
     .unrealize = i8259_unrealize,
     .reset = i8259_reset,
     .post_load = i8259_post_load,
+    .pre_save = i8259_pre_save,
 };
 
 struct device *i8259_create(struct vemu_machine *m, const struct i8259_config *cfg,

@@ -21,6 +21,8 @@ struct device *i8259_create(struct vemu_machine *m, const struct i8259_config *c
                             struct vemu_error **errp);
 /* Input line 0-15; 2 is the cascade and not connected. */
 struct irq i8259_input(struct device *dev, unsigned pin);
+/* Which inputs are level triggered, as software sets it (bit n: line n). */
+void i8259_set_elcr(struct device *dev, uint16_t lines);
 /* The INTA cycle: acknowledges the highest pending request and returns its vector (that of input 7
  * or 15 when the request has gone: spurious). For apic_bus_set_extint(). opaque: the device. */
 int i8259_acknowledge(void *opaque);

@@ -6,7 +6,10 @@
  */
 #include "hw/intc/ioapic.h"
 
+#include "core/cpu/cpu.h"
+#include "core/cpu/irqchip.h"
 #include "core/device/irq_tap.h"
+#include "core/device/machine.h"
 #include "core/memory/memory.h"
 #include "core/state/state.h"
 #include "core/util/range.h"
@@ -45,6 +48,15 @@ struct ioapic {
     struct mem_region region;
 };
 
+static bool in_kernel(const struct ioapic *s)
+{
+    return s->dev.machine->irqchip == IRQCHIP_ON;
+}
+static const struct irqchip_ops *machine_irqchip(const struct ioapic *s)
+{
+    return s->dev.machine->accel->irqchip;
+}
+
 static bool sends_vector(uint64_t entry)
 {
     unsigned mode = entry >> RTE_MODE_SHIFT & 7;
@@ -56,16 +68,20 @@ static bool is_level(uint64_t entry)
     return entry & RTE_LEVEL && sends_vector(entry);
 }
 
-static void send(struct ioapic *s, unsigned pin)
+static struct apic_message message(uint64_t entry)
 {
-    uint64_t entry = s->entry[pin];
-    struct apic_message msg = {
+    return (struct apic_message){
         .dest = (uint32_t)(entry >> RTE_DEST_SHIFT),
         .logical = entry & RTE_LOGICAL,
         .level = is_level(entry),
         .mode = entry >> RTE_MODE_SHIFT & 7,
         .vector = (uint8_t)entry,
     };
+}
+
+static void send(struct ioapic *s, unsigned pin)
+{
+    struct apic_message msg = message(s->entry[pin]);
     bool accepted = apic_bus_deliver(s->bus, &msg);
     if (accepted && msg.level)
         s->entry[pin] |= RTE_REMOTE_IRR;
@@ -86,8 +102,12 @@ static void input(void *opaque, unsigned pin, int level)
 
     pthread_mutex_lock(&s->bus->lock);
     bool rose = level && !(s->lines & bit);
+    bool moved = rose || (!level && s->lines & bit);
     s->lines = level ? s->lines | bit : s->lines & ~bit;
-    if (is_level(s->entry[pin]))
+    if (in_kernel(s)) {
+        if (moved)
+            machine_irqchip(s)->set_line(s->dev.machine, IRQCHIP_GSI_IOAPIC + pin, level);
+    } else if (is_level(s->entry[pin]))
         service_level(s, pin);
     else if (rose &&
              !(s->entry[pin] & RTE_MASKED)) /* masked edges are lost: data sheet, RTE bit 16 */
@@ -129,6 +149,21 @@ static uint32_t read_register(const struct ioapic *s)
     return 0;
 }
 
+/* Local APICs in the kernel tell of the end of those vectors alone that a pin is known to send. A
+ * masked pin's last vector may still be in service. */
+static void tell_kernel(struct ioapic *s, unsigned pin)
+{
+    struct vemu_machine *m = s->dev.machine;
+    struct apic_message msg = message(s->entry[pin]);
+    uint64_t addr;
+    uint32_t data;
+
+    if (m->irqchip != IRQCHIP_SPLIT || s->entry[pin] & RTE_MASKED)
+        return;
+    apic_bus_as_msi(s->bus, &msg, &addr, &data);
+    m->accel->irqchip->set_pin_message(m, pin, addr, data);
+}
+
 static void write_entry(struct ioapic *s, unsigned pin, bool high, uint32_t value)
 {
     uint64_t entry = s->entry[pin];
@@ -140,6 +175,7 @@ static void write_entry(struct ioapic *s, unsigned pin, bool high, uint32_t valu
     if (!is_level(entry))
         entry &= ~(uint64_t)RTE_REMOTE_IRR;
     s->entry[pin] = entry;
+    tell_kernel(s, pin);
     service_level(s, pin);
 }
 
@@ -187,6 +223,36 @@ static void ioapic_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 static const struct mem_ops ioapic_ops = {
     .read = ioapic_read, .write = ioapic_write, .min_size = 1, .max_size = 4, .unlocked = true};
 
+/* ---- in the kernel --------------------------------------------------------------------------- */
+
+_Static_assert((int)IOAPIC_PINS == (int)IRQCHIP_IOAPIC_PINS, "one has as many as the other");
+
+static void put_to_kernel(struct ioapic *s)
+{
+    struct irqchip_ioapic k = {.select = s->select, .id = s->id, .lines = s->lines};
+
+    for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {
+        k.entry[pin] = s->entry[pin];
+        tell_kernel(s, pin);
+    }
+    if (in_kernel(s))
+        machine_irqchip(s)->put_ioapic(s->dev.machine, &k);
+}
+
+/* All but the lines, which are driven through here. */
+static void ioapic_pre_save(struct device *dev)
+{
+    struct ioapic *s = container_of(dev, struct ioapic, dev);
+    struct irqchip_ioapic k;
+
+    if (!in_kernel(s) || !machine_irqchip(s)->get_ioapic(dev->machine, &k))
+        return;
+    s->select = k.select;
+    s->id = k.id;
+    for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
+        s->entry[pin] = k.entry[pin] & (RTE_WRITABLE | RTE_REMOTE_IRR);
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void ioapic_reset(struct device *dev)
@@ -199,13 +265,15 @@ static void ioapic_reset(struct device *dev)
     for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
         s->entry[pin] = RTE_MASKED;
     pthread_mutex_unlock(&s->bus->lock);
+    put_to_kernel(s);
 }
 
 static void ioapic_unrealize(struct device *dev)
 {
     struct ioapic *s = container_of(dev, struct ioapic, dev);
 
-    mem_region_remove(&s->region);
+    if (!in_kernel(s))
+        mem_region_remove(&s->region);
     pthread_mutex_lock(&s->bus->lock);
     for (unsigned i = 0; i < s->bus->ioapic_count; i++)
         if (s->bus->ioapics[i] == s)
@@ -227,6 +295,8 @@ static bool ioapic_realize(struct device *dev, struct vemu_error **errp)
     s->bus->ioapics[s->bus->ioapic_count++] = s;
     pthread_mutex_unlock(&s->bus->lock);
     ioapic_reset(dev);
+    if (in_kernel(s))
+        return true;
     mem_region_init_io(&s->region, "ioapic", REGION_SIZE, &ioapic_ops, s, dev);
     mem_region_add(mem_space_root(device_memory(dev)), s->cfg.base, &s->region, 1);
     return true;
@@ -238,6 +308,7 @@ static bool ioapic_post_load(struct device *dev, struct vemu_error **errp)
     (void)errp;
     for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
         s->entry[pin] &= RTE_WRITABLE | RTE_REMOTE_IRR;
+    put_to_kernel(s);
     return true;
 }
 
@@ -259,6 +330,7 @@ const struct device_class ioapic_class = {
     .unrealize = ioapic_unrealize,
     .reset = ioapic_reset,
     .post_load = ioapic_post_load,
+    .pre_save = ioapic_pre_save,
 };
 
 struct device *ioapic_create(struct vemu_machine *m, const struct ioapic_config *cfg,

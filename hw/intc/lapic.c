@@ -94,7 +94,8 @@ static bool ext_line(const struct lapic *l)
 
 void lapic_update(struct lapic *l)
 {
-    bool pending = deliverable(l) >= 0 || l->ext_message || ext_line(l);
+    /* Of what the accelerator's APIC wants, only the 8259 in this process is not known to it. */
+    bool pending = l->in_kernel ? l->lint[0] : deliverable(l) >= 0 || l->ext_message || ext_line(l);
     bool was = atomic_load(&l->cpu->interrupt) & CPU_INT_HARD;
 
     if (pending && !was)
@@ -291,7 +292,10 @@ static void pin_input(void *opaque, unsigned pin, int level)
     uint32_t lvt = l->lvt[LVT_LINT0 + pin];
     unsigned mode = lvt >> LVT_MODE_SHIFT & 7;
     l->lint[pin] = level != 0;
-    if (!lapic_enabled(l)) {
+    if (l->in_kernel) {
+        if (pin == 1 && rose)
+            deliver_event(l, APIC_NMI, 0);
+    } else if (!lapic_enabled(l)) {
         if (pin == 1 && rose)
             deliver_event(l, APIC_NMI, 0);
     } else if (!(lvt & LVT_MASKED)) {
@@ -323,9 +327,10 @@ static int acknowledge(void *opaque)
     int vector = -1;
 
     lock(l);
-    bool external = (ext_line(l) || l->ext_message) && bus->extint_acknowledge;
+    bool external = l->in_kernel ? l->lint[0] : ext_line(l) || l->ext_message;
+    external = external && bus->extint_acknowledge;
     l->ext_message = false;
-    if (!external) {
+    if (!external && !l->in_kernel) {
         vector = deliverable(l);
         if (vector >= 0) {
             clear_vector(l->irr, (uint8_t)vector);
@@ -390,7 +395,7 @@ static void place(struct lapic *l)
 
     if (l->is_moved)
         mem_region_remove(&l->moved);
-    l->is_moved = base != l->bus->cfg.base;
+    l->is_moved = base != l->bus->cfg.base && !l->in_kernel;
     if (l->is_moved) {
         mem_region_init_io(&l->moved, "apic-moved", PAGE_SIZE, &moved_ops, l, &l->dev);
         mem_region_add(mem_space_root(device_memory(&l->dev)), base, &l->moved, 2);
@@ -449,6 +454,14 @@ static void init(void *opaque)
     unlock(l);
 }
 
+static void end_of_interrupt(void *opaque, uint8_t vector)
+{
+    struct lapic *l = opaque;
+    lock(l);
+    apic_bus_eoi(l->bus, vector);
+    unlock(l);
+}
+
 static const struct cpu_intc_ops intc_ops = {
     .acknowledge = acknowledge,
     .get_tpr = get_tpr,
@@ -456,6 +469,7 @@ static const struct cpu_intc_ops intc_ops = {
     .read_msr = read_msr,
     .write_msr = write_msr,
     .init = init,
+    .end_of_interrupt = end_of_interrupt,
 };
 
 struct lapic *lapic_current(struct apic_bus *bus)
@@ -495,6 +509,8 @@ static void lapic_reset(struct device *dev)
     lapic_update(l);
     unlock(l);
     place(l);
+    if (l->in_kernel)
+        lapic_put_to_kernel(l);
 }
 
 void lapic_enter_virtual_wire(struct device *dev)
@@ -509,6 +525,8 @@ void lapic_enter_virtual_wire(struct device *dev)
     l->lvt[LVT_LINT1] = APIC_NMI << LVT_MODE_SHIFT;
     lapic_update(l);
     unlock(l);
+    if (l->in_kernel)
+        lapic_put_to_kernel(l);
 }
 
 static void lapic_unrealize(struct device *dev)
@@ -540,6 +558,7 @@ static bool lapic_realize(struct device *dev, struct vemu_error **errp)
     if (l->bus->lapic_count == APIC_BUS_MAX_LAPICS)
         return error_set(errp, VEMU_ERROR_INVALID, "the APIC bus has %d local APICs already",
                          APIC_BUS_MAX_LAPICS);
+    l->in_kernel = dev->machine->irqchip != IRQCHIP_OFF;
     timer_init(&l->timer, device_clocks(dev), VCLOCK_VIRTUAL, lapic_timer_expired, l);
     l->timer_due = -1;
     lapic_reset(dev);
@@ -567,7 +586,17 @@ static bool lapic_post_load(struct device *dev, struct vemu_error **errp)
     lapic_update(l);
     unlock(l);
     place(l);
+    if (l->in_kernel)
+        lapic_put_to_kernel(l);
     return true;
+}
+
+static void lapic_pre_save(struct device *dev)
+{
+    struct lapic *l = container_of(dev, struct lapic, dev);
+
+    if (l->in_kernel)
+        lapic_get_from_kernel(l);
 }
 
 static const struct state_field lapic_state[] = {
@@ -604,6 +633,7 @@ const struct device_class lapic_class = {
     .unrealize = lapic_unrealize,
     .reset = lapic_reset,
     .post_load = lapic_post_load,
+    .pre_save = lapic_pre_save,
 };
 
 struct device *lapic_create(struct vemu_machine *m, const struct lapic_config *cfg,

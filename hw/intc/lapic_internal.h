@@ -45,6 +45,8 @@ struct lapic {
     struct lapic_config cfg;
     struct apic_bus *bus;
     struct vcpu *cpu;
+    bool
+        in_kernel; /* the accelerator runs it, and what is below is as it was put or fetched last */
 
     uint64_t base; /* IA32_APIC_BASE */
     uint32_t ldr, dfr, svr, icr_high, icr_low, divide;
@@ -80,6 +82,31 @@ static inline bool lapic_has_feature(const struct lapic *l, uint32_t bit)
 }
 enum { FEATURE_X2APIC = 1 << 21, FEATURE_TSC_DEADLINE = 1 << 24 };
 
+/* Register numbers: the offset in the page divided by 16, and the MSR's distance from 0x800. */
+enum lapic_register {
+    LAPIC_REG_ID = 0x02,
+    LAPIC_REG_VERSION = 0x03,
+    LAPIC_REG_TPR = 0x08,
+    LAPIC_REG_APR = 0x09,
+    LAPIC_REG_PPR = 0x0a,
+    LAPIC_REG_EOI = 0x0b,
+    LAPIC_REG_RRD = 0x0c,
+    LAPIC_REG_LDR = 0x0d,
+    LAPIC_REG_DFR = 0x0e,
+    LAPIC_REG_SVR = 0x0f,
+    LAPIC_REG_ISR = 0x10,
+    LAPIC_REG_TMR = 0x18,
+    LAPIC_REG_IRR = 0x20,
+    LAPIC_REG_ESR = 0x28,
+    LAPIC_REG_ICR_LOW = 0x30,
+    LAPIC_REG_ICR_HIGH = 0x31,
+    LAPIC_REG_LVT = 0x32,
+    LAPIC_REG_INITIAL_COUNT = 0x38,
+    LAPIC_REG_CURRENT_COUNT = 0x39,
+    LAPIC_REG_DIVIDE = 0x3e,
+    LAPIC_REG_SELF_IPI = 0x3f,
+};
+
 /* lapic.c */
 void lapic_update(struct lapic *l); /* raises or lowers the vCPU's CPU_INT_HARD */
 void lapic_request(struct lapic *l, uint8_t vector, bool level);
@@ -91,7 +118,15 @@ void lapic_send_ipi(struct lapic *l, uint32_t icr_low, uint32_t dest);
 void lapic_pins_changed(struct lapic *l); /* after a write to LVT LINT0 or LINT1 */
 void lapic_clear(struct lapic *l);        /* the registers as after INIT; not base and ID */
 
+/* lapic_kernel.c: the registers to the accelerator that runs them, and back. vCPUs paused; without
+ * the bus lock. */
+void lapic_put_to_kernel(struct lapic *l);
+void lapic_get_from_kernel(struct lapic *l);
+
 /* lapic_regs.c */
+/* Where each is in the page, by its number: the offset divided by 16. False: there is none. */
+bool lapic_read_register(struct lapic *l, unsigned reg, uint32_t *value);
+
 bool lapic_msr_read(struct lapic *l, uint32_t msr, uint64_t *value);
 bool lapic_msr_write(struct lapic *l, uint32_t msr, uint64_t value);
 /* A new IA32_APIC_BASE is allowed after the present one: false is #GP. */
@@ -106,6 +141,8 @@ void lapic_timer_set_deadline(struct lapic *l, uint64_t tsc);
 void lapic_timer_poll(struct lapic *l);
 void lapic_timer_mode_changed(struct lapic *l, uint32_t old_lvt);
 void lapic_timer_stop(struct lapic *l);
+/* As if it had been counting: what it counts from, what it has come to, and the deadline. */
+void lapic_timer_restore(struct lapic *l, uint32_t initial, uint32_t current, uint64_t deadline);
 void lapic_timer_arm(struct lapic *l);
 void lapic_timer_expired(void *opaque); /* the timer callback: takes the bus lock itself */
 

@@ -7,30 +7,6 @@
 #include "core/util/range.h"
 #include "hw/intc/lapic_internal.h"
 
-/* Register numbers: the offset in the page divided by 16, and the MSR's distance from 0x800. */
-enum {
-    REG_ID = 0x02,
-    REG_VERSION = 0x03,
-    REG_TPR = 0x08,
-    REG_APR = 0x09,
-    REG_PPR = 0x0a,
-    REG_EOI = 0x0b,
-    REG_RRD = 0x0c,
-    REG_LDR = 0x0d,
-    REG_DFR = 0x0e,
-    REG_SVR = 0x0f,
-    REG_ISR = 0x10,
-    REG_TMR = 0x18,
-    REG_IRR = 0x20,
-    REG_ESR = 0x28,
-    REG_ICR_LOW = 0x30,
-    REG_ICR_HIGH = 0x31,
-    REG_LVT = 0x32,
-    REG_INITIAL_COUNT = 0x38,
-    REG_CURRENT_COUNT = 0x39,
-    REG_DIVIDE = 0x3e,
-    REG_SELF_IPI = 0x3f,
-};
 enum { VERSION = 0x14, MAX_LVT_SHIFT = 16 };
 enum {
     MSR_APIC_BASE = 0x1b,
@@ -56,64 +32,64 @@ static uint32_t x2apic_ldr(const struct lapic *l)
 }
 
 /* False: there is no such register, or it is write-only. */
-static bool read_register(struct lapic *l, unsigned reg, uint32_t *value)
+bool lapic_read_register(struct lapic *l, unsigned reg, uint32_t *value)
 {
     switch (reg) {
-    case REG_ID:
+    case LAPIC_REG_ID:
         *value = lapic_x2apic(l) ? l->cpu->apic_id : l->cpu->apic_id << 24;
         return true;
-    case REG_VERSION:
+    case LAPIC_REG_VERSION:
         *value = (LVTS - 1) << MAX_LVT_SHIFT | VERSION;
         return true;
-    case REG_TPR:
+    case LAPIC_REG_TPR:
         *value = l->tpr;
         return true;
-    case REG_PPR:
+    case LAPIC_REG_PPR:
         *value = lapic_ppr(l);
         return true;
-    case REG_APR:
-    case REG_RRD:
+    case LAPIC_REG_APR:
+    case LAPIC_REG_RRD:
         *value = 0;
         return !lapic_x2apic(l);
-    case REG_EOI:
+    case LAPIC_REG_EOI:
         *value = 0;
         return !lapic_x2apic(l);
-    case REG_LDR:
+    case LAPIC_REG_LDR:
         *value = lapic_x2apic(l) ? x2apic_ldr(l) : l->ldr;
         return true;
-    case REG_DFR:
+    case LAPIC_REG_DFR:
         *value = l->dfr;
         return !lapic_x2apic(l);
-    case REG_SVR:
+    case LAPIC_REG_SVR:
         *value = l->svr;
         return true;
-    case REG_ESR:
+    case LAPIC_REG_ESR:
         *value = l->esr;
         return true;
-    case REG_ICR_LOW:
+    case LAPIC_REG_ICR_LOW:
         *value = l->icr_low;
         return true;
-    case REG_ICR_HIGH:
+    case LAPIC_REG_ICR_HIGH:
         *value = l->icr_high;
         return !lapic_x2apic(l);
-    case REG_INITIAL_COUNT:
+    case LAPIC_REG_INITIAL_COUNT:
         *value = l->initial_count;
         return true;
-    case REG_CURRENT_COUNT:
+    case LAPIC_REG_CURRENT_COUNT:
         *value = lapic_timer_current(l);
         return true;
-    case REG_DIVIDE:
+    case LAPIC_REG_DIVIDE:
         *value = l->divide;
         return true;
     }
-    if (reg >= REG_LVT && reg < REG_LVT + LVTS)
-        *value = l->lvt[reg - REG_LVT];
-    else if (reg >= REG_ISR && reg < REG_ISR + VECTOR_WORDS)
-        *value = l->isr[reg - REG_ISR];
-    else if (reg >= REG_TMR && reg < REG_TMR + VECTOR_WORDS)
-        *value = l->tmr[reg - REG_TMR];
-    else if (reg >= REG_IRR && reg < REG_IRR + VECTOR_WORDS)
-        *value = l->irr[reg - REG_IRR];
+    if (reg >= LAPIC_REG_LVT && reg < LAPIC_REG_LVT + LVTS)
+        *value = l->lvt[reg - LAPIC_REG_LVT];
+    else if (reg >= LAPIC_REG_ISR && reg < LAPIC_REG_ISR + VECTOR_WORDS)
+        *value = l->isr[reg - LAPIC_REG_ISR];
+    else if (reg >= LAPIC_REG_TMR && reg < LAPIC_REG_TMR + VECTOR_WORDS)
+        *value = l->tmr[reg - LAPIC_REG_TMR];
+    else if (reg >= LAPIC_REG_IRR && reg < LAPIC_REG_IRR + VECTOR_WORDS)
+        *value = l->irr[reg - LAPIC_REG_IRR];
     else
         return false;
     return true;
@@ -154,48 +130,48 @@ static void write_svr(struct lapic *l, uint32_t value)
 static bool write_register(struct lapic *l, unsigned reg, uint32_t value)
 {
     switch (reg) {
-    case REG_ID: /* fixed by the machine's topology, as on every recent processor */
+    case LAPIC_REG_ID: /* fixed by the machine's topology, as on every recent processor */
         return !lapic_x2apic(l);
-    case REG_TPR:
+    case LAPIC_REG_TPR:
         l->tpr = (uint8_t)value;
         lapic_update(l);
         return true;
-    case REG_EOI:
+    case LAPIC_REG_EOI:
         lapic_eoi(l);
         return true;
-    case REG_LDR:
+    case LAPIC_REG_LDR:
         if (lapic_x2apic(l))
             return false;
         l->ldr = value & 0xff000000;
         return true;
-    case REG_DFR:
+    case LAPIC_REG_DFR:
         if (lapic_x2apic(l))
             return false;
         l->dfr = value | 0x0fffffff;
         return true;
-    case REG_SVR:
+    case LAPIC_REG_SVR:
         write_svr(l, value);
         return true;
-    case REG_ESR:
+    case LAPIC_REG_ESR:
         l->esr = l->esr_pending;
         l->esr_pending = 0;
         return true;
-    case REG_ICR_LOW:
+    case LAPIC_REG_ICR_LOW:
         l->icr_low = value & ICR_LOW_WRITABLE;
         lapic_send_ipi(l, l->icr_low, lapic_x2apic(l) ? l->icr_high : l->icr_high >> 24);
         return true;
-    case REG_ICR_HIGH:
+    case LAPIC_REG_ICR_HIGH:
         if (lapic_x2apic(l))
             return false;
         l->icr_high = value & 0xff000000;
         return true;
-    case REG_INITIAL_COUNT:
+    case LAPIC_REG_INITIAL_COUNT:
         lapic_timer_set_initial(l, value);
         return true;
-    case REG_DIVIDE:
+    case LAPIC_REG_DIVIDE:
         lapic_timer_set_divide(l, value & DIVIDE_WRITABLE);
         return true;
-    case REG_SELF_IPI:
+    case LAPIC_REG_SELF_IPI:
         if (!lapic_x2apic(l))
             return false;
         /* As an ICR write with the self shorthand, fixed, edge. */
@@ -204,8 +180,8 @@ static bool write_register(struct lapic *l, unsigned reg, uint32_t value)
         lapic_request(l, (uint8_t)value, false);
         return true;
     }
-    if (reg >= REG_LVT && reg < REG_LVT + LVTS) {
-        write_lvt(l, reg - REG_LVT, value);
+    if (reg >= LAPIC_REG_LVT && reg < LAPIC_REG_LVT + LVTS) {
+        write_lvt(l, reg - LAPIC_REG_LVT, value);
         return true;
     }
     return false;
@@ -224,7 +200,7 @@ bool lapic_mmio_read(struct lapic *l, uint64_t base, uint32_t offset, uint32_t *
         return false;
     *value = 0;
     /* Registers are 32 bits in 128; the rest of the 128 is undefined. */
-    if (!(offset & 15) && !read_register(l, offset >> 4, value))
+    if (!(offset & 15) && !lapic_read_register(l, offset >> 4, value))
         lapic_error(l, ESR_ILLEGAL_REGISTER);
     return true;
 }
@@ -262,21 +238,21 @@ bool lapic_base_allowed(const struct lapic *l, uint64_t value)
 static uint64_t x2apic_writable(unsigned reg)
 {
     switch (reg) {
-    case REG_TPR:
-    case REG_SELF_IPI:
+    case LAPIC_REG_TPR:
+    case LAPIC_REG_SELF_IPI:
         return 0xff;
-    case REG_EOI:
-    case REG_ESR:
+    case LAPIC_REG_EOI:
+    case LAPIC_REG_ESR:
         return 0;
-    case REG_SVR:
+    case LAPIC_REG_SVR:
         return SVR_WRITABLE;
-    case REG_ICR_LOW:
+    case LAPIC_REG_ICR_LOW:
         return (uint64_t)UINT32_MAX << 32 | ICR_LOW_X2APIC_ALLOWED;
-    case REG_DIVIDE:
+    case LAPIC_REG_DIVIDE:
         return DIVIDE_WRITABLE;
     }
-    if (reg >= REG_LVT && reg < REG_LVT + LVTS)
-        return lvt_writable[reg - REG_LVT] | LVT_READ_ONLY;
+    if (reg >= LAPIC_REG_LVT && reg < LAPIC_REG_LVT + LVTS)
+        return lvt_writable[reg - LAPIC_REG_LVT] | LVT_READ_ONLY;
     return UINT32_MAX;
 }
 
@@ -294,10 +270,10 @@ bool lapic_msr_read(struct lapic *l, uint32_t msr, uint64_t *value)
         return lapic_has_feature(l, FEATURE_TSC_DEADLINE);
     }
     if (msr < MSR_X2APIC || msr > MSR_X2APIC_LAST || !lapic_x2apic(l) ||
-        !read_register(l, msr - MSR_X2APIC, &low))
+        !lapic_read_register(l, msr - MSR_X2APIC, &low))
         return false;
     *value = low;
-    if (msr - MSR_X2APIC == REG_ICR_LOW)
+    if (msr - MSR_X2APIC == LAPIC_REG_ICR_LOW)
         *value |= (uint64_t)l->icr_high << 32;
     return true;
 }
@@ -315,10 +291,10 @@ bool lapic_msr_write(struct lapic *l, uint32_t msr, uint64_t value)
     if (msr < MSR_X2APIC || msr > MSR_X2APIC_LAST || !lapic_x2apic(l) ||
         value & ~x2apic_writable(reg))
         return false;
-    if (reg == REG_LVT + LVT_TIMER && value & LVT_TIMER_TSC_DEADLINE &&
+    if (reg == LAPIC_REG_LVT + LVT_TIMER && value & LVT_TIMER_TSC_DEADLINE &&
         !lapic_has_feature(l, FEATURE_TSC_DEADLINE))
         return false;
-    if (reg == REG_ICR_LOW)
+    if (reg == LAPIC_REG_ICR_LOW)
         l->icr_high = (uint32_t)(value >> 32);
     return write_register(l, reg, (uint32_t)value);
 }

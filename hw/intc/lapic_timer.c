@@ -34,7 +34,7 @@ static int64_t period_ns(const struct lapic *l)
 void lapic_timer_arm(struct lapic *l)
 {
     /* A masked timer counts, but nobody needs to be woken for it. */
-    if (l->timer_due < 0 || l->lvt[LVT_TIMER] & LVT_MASKED)
+    if (l->in_kernel || l->timer_due < 0 || l->lvt[LVT_TIMER] & LVT_MASKED)
         timer_cancel(&l->timer);
     else
         timer_set(&l->timer, l->timer_due);
@@ -151,4 +151,19 @@ void lapic_timer_mode_changed(struct lapic *l, uint32_t old_lvt)
             l->timer_due = next_expiry(l, now_ns(l));
     }
     lapic_timer_arm(l);
+}
+
+void lapic_timer_restore(struct lapic *l, uint32_t initial, uint32_t current, uint64_t deadline)
+{
+    int64_t now = now_ns(l);
+
+    l->initial_count = initial;
+    l->tsc_deadline = deadline;
+    l->timer_start = now - ((int64_t)(initial - MIN(current, initial)) << divide_shift(l));
+    if (l->timer_start < 0) /* it began before this machine did: what is left is the same */
+        l->timer_start = now % MAX(period_ns(l), 1);
+    if (mode(l) == LVT_TIMER_TSC_DEADLINE)
+        l->timer_due = deadline ? x86_tsc_deadline_ns(l->cpu, deadline, now) : -1;
+    else
+        l->timer_due = next_expiry(l, now);
 }

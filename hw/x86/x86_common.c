@@ -551,11 +551,8 @@ static bool board_reset(struct vemu_machine *m, struct vemu_error **errp)
         write_firmware_data(b);
         if (b->pci)
             pci_setup_bus(b->pci, &b->pci_setup);
-        if (b->pic) {
-            uint8_t elcr[2];
-            store_le16(elcr, b->level_irqs);
-            dma_write(m->io, NULL, ELCR_BASE, elcr, sizeof elcr);
-        }
+        if (b->pic)
+            i8259_set_elcr(b->pic, b->level_irqs);
         lapic_enter_virtual_wire(b->lapics[0]);
         ok = x86_boot_apply(&b->boot, m, errp);
     } else if (b->firmware) {

@@ -1,0 +1,72 @@
+/*
+ * Interrupt controllers that an accelerator keeps itself (the kernel's, with KVM).
+ *
+ * The device models stay: they own reset values, saved state and input lines, and what the
+ * accelerator runs is put to it after a reset or a load and fetched before a save, in the structs
+ * below. So a machine's saved state is the same whoever ran it. An accelerator that keeps none
+ * leaves struct accel.irqchip NULL and vemu_machine.irqchip at IRQCHIP_OFF.
+ *
+ * set_line, send_msi and set_pin_message: any thread, with any locks. The rest: machine lock held,
+ * vCPUs paused. False: the accelerator refused; it has said so in the log.
+ */
+#ifndef CORE_CPU_IRQCHIP_H
+#define CORE_CPU_IRQCHIP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vcpu;
+struct vemu_machine;
+
+/* What of the interrupt controllers the accelerator keeps. */
+enum irqchip_mode {
+    IRQCHIP_OFF,   /* nothing */
+    IRQCHIP_SPLIT, /* local APICs; 8259 and I/O APIC are the device models' */
+    IRQCHIP_ON,    /* all of them */
+};
+
+enum { IRQCHIP_PIC_LINES = 8, IRQCHIP_IOAPIC_PINS = 24, IRQCHIP_LAPIC_REGS = 64 };
+
+/* Input lines of IRQCHIP_ON: I/O APIC pins, and behind them those of the 8259 pair. */
+enum { IRQCHIP_GSI_IOAPIC = 0, IRQCHIP_GSI_PIC = IRQCHIP_GSI_IOAPIC + IRQCHIP_IOAPIC_PINS };
+
+/* One 8259, in the terms of its data sheet. */
+struct irqchip_pic {
+    uint8_t lines, irr, isr, imr, elcr;
+    uint8_t lowest; /* the input with the lowest priority */
+    uint8_t vector_base;
+    uint8_t next_icw; /* the initialisation word that is waited for: 2 to 4; 0: none */
+    bool icw4_follows, auto_eoi, rotate_auto_eoi, fully_nested, special_mask, read_isr, poll;
+};
+
+struct irqchip_ioapic {
+    uint8_t select, id;
+    uint32_t lines; /* levels of the inputs */
+    uint64_t entry[IRQCHIP_IOAPIC_PINS];
+};
+
+/* reg[n]: the register at offset 16 * n of the APIC's page (SDM vol. 3), the ID as in xAPIC mode.
+ */
+struct irqchip_lapic {
+    uint64_t base; /* IA32_APIC_BASE */
+    uint64_t tsc_deadline;
+    uint32_t reg[IRQCHIP_LAPIC_REGS];
+};
+
+struct irqchip_ops {
+    void (*set_line)(struct vemu_machine *m, unsigned gsi, int level);
+    /* False: no local APIC took it. */
+    bool (*send_msi)(struct vemu_machine *m, uint64_t addr, uint32_t data);
+    /* IRQCHIP_SPLIT: what an I/O APIC pin sends from now on, so that the end of a level-triggered
+     * vector is told (cpu_intc_ops.end_of_interrupt). */
+    void (*set_pin_message)(struct vemu_machine *m, unsigned pin, uint64_t addr, uint32_t data);
+    /* which: 0 master, 1 slave */
+    bool (*get_pic)(struct vemu_machine *m, unsigned which, struct irqchip_pic *pic);
+    bool (*put_pic)(struct vemu_machine *m, unsigned which, const struct irqchip_pic *pic);
+    bool (*get_ioapic)(struct vemu_machine *m, struct irqchip_ioapic *ioapic);
+    bool (*put_ioapic)(struct vemu_machine *m, const struct irqchip_ioapic *ioapic);
+    bool (*get_lapic)(struct vcpu *cpu, struct irqchip_lapic *lapic);
+    bool (*put_lapic)(struct vcpu *cpu, const struct irqchip_lapic *lapic);
+};
+
+#endif
