@@ -32,6 +32,29 @@ enum { ICOUNT_RTC_START = 1767225600 };
 
 /* ---- accelerator ----------------------------------------------------------------------------- */
 
+#if CONFIG_HOST_X86_64
+static bool set_up_kvm(struct lib_machine *lm, struct vemu_error **errp)
+{
+    const struct config_node *machine = config_find(lm->config, "machine");
+    struct vemu_machine *m = &lm->m;
+
+    if (machine) {
+        list_for_each(opt, &machine->children, struct config_node, sibling)
+        {
+            if (check_is_irqchip(opt->key) &&
+                !kvm_set_option(m, "kernel-irqchip", opt->value, errp))
+                return false;
+        }
+    }
+    list_for_each(opt, &lm->accel_node->children, struct config_node, sibling)
+    {
+        if (strcmp(opt->key, "accel") != 0 && !kvm_set_option(m, opt->key, opt->value, errp))
+            return false;
+    }
+    return kvm_machine_ready(m, errp);
+}
+#endif
+
 static bool build_accel(struct lib_machine *lm, struct vemu_error **errp)
 {
     struct vemu_machine *m = &lm->m;
@@ -42,13 +65,8 @@ static bool build_accel(struct lib_machine *lm, struct vemu_error **errp)
         return false;
     }
 #if CONFIG_HOST_X86_64
-    if (m->accel == kvm_accel()) {
-        list_for_each(opt, &lm->accel_node->children, struct config_node, sibling)
-        {
-            if (strcmp(opt->key, "accel") != 0 && !kvm_set_option(m, opt->key, opt->value, errp))
-                return false;
-        }
-    }
+    if (m->accel == kvm_accel())
+        return set_up_kvm(lm, errp);
 #endif
     /* What follows is about translating. */
     if (m->accel != tcg_accel())

@@ -69,6 +69,23 @@ static bool is_harmless(const char *key, const char *value)
     return false;
 }
 
+bool check_is_irqchip(const char *key)
+{
+    return strcmp(key, "kernel-irqchip") == 0 || strcmp(key, "kernel_irqchip") == 0;
+}
+
+/* Of the machine for the user, of the accelerator in fact; without kvm it means nothing. */
+static bool check_irqchip(const struct config_node *opt, struct vemu_error **errp)
+{
+    static const char *const values[] = {"on", "split", "off"};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(values); i++)
+        if (strcmp(opt->value, values[i]) == 0)
+            return true;
+    return error_set(errp, VEMU_ERROR_INVALID, "%s: %s='%.*s' should be on, split or off",
+                     opt->origin, opt->key, QUOTE_MAX, opt->value);
+}
+
 static bool check_board_props(struct lib_machine *lm, struct vemu_error **errp)
 {
     const struct config_node *node = config_find(lm->config, "machine");
@@ -79,6 +96,11 @@ static bool check_board_props(struct lib_machine *lm, struct vemu_error **errp)
     {
         struct text_closest closest;
 
+        if (check_is_irqchip(opt->key)) {
+            if (!check_irqchip(opt, errp))
+                return false;
+            continue;
+        }
         if (strcmp(opt->key, "type") == 0 || is_harmless(opt->key, opt->value) ||
             (lm->board->firmware && flash_is_unit(opt->key)) ||
             strcmp(opt->key, "memory-backend") == 0 || prop_find(lm->board->props, opt->key))

@@ -165,6 +165,8 @@ static const char *const accel_rows[][2] = {
     {"  jit-cache-dir=DIR", "where it is saved"},
     {"  perfmap=on|off", "name translated code for perf in /tmp/perf-PID.map"},
     {"kvm", "the host's processor runs the guest; kvm:tcg (-machine accel=) translates without it"},
+    {"  kernel-irqchip=on|split|off",
+     "interrupt controllers in the kernel: all, local APICs, none"},
     {"  kick-signal=N", "the real-time signal that gets its threads out of the kernel"},
     {"qtest", "runs nothing and steps the clock: for device tests, with -qtest"},
 };

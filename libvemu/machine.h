@@ -83,6 +83,8 @@ bool check_config(struct lib_machine *lm, struct vemu_error **errp);
 /* firmware.c: fills bios and m.firmware_dirs. */
 bool check_firmware(struct lib_machine *lm, struct vemu_error **errp);
 bool check_device(const struct config_node *node, struct vemu_error **errp);
+/* Is this property of -machine the one that says where interrupt controllers are? */
+bool check_is_irqchip(const char *key);
 
 /* build.c: the machine itself. On failure the caller destroys it. */
 bool build_machine(struct lib_machine *lm, struct vemu_error **errp);

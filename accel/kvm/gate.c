@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* No handler is needed: the vCPU's thread blocks the signal, KVM_SET_SIGNAL_MASK (section 4.19)
+/* No handler is needed: the vCPU's thread blocks the signal, KVM_SET_SIGNAL_MASK (section 4.21)
  * opens it inside KVM_RUN alone, which ends with EINTR; what is left pending is taken up by
  * kvm_leave. */
 void kvm_kick(struct vcpu *cpu)

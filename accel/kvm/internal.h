@@ -19,6 +19,7 @@
 
 #include "accel/kvm/host.h"
 #include "core/cpu/cpu.h"
+#include "core/cpu/irqchip.h"
 #include "core/device/machine.h"
 #include "core/util/error.h"
 
@@ -50,6 +51,10 @@ struct kvm_vm {
     uint64_t *slot_ids; /* a bit for each number in use */
     bool slots_short;   /* said once */
 
+    enum irqchip_mode irqchip; /* what is wanted of the kernel's interrupt controllers */
+    bool irqchip_asked;        /* by name, and not just the default */
+    struct kvm_routes *routes; /* NULL: there are none */
+
     pthread_mutex_t gate_lock;
     pthread_cond_t gate_moved;
     atomic_bool gate_closed;
@@ -67,11 +72,19 @@ struct kvm_cpu {
     bool signals_set, debug_changed;
     bool io_open; /* an access was answered, and the kernel has not taken the answer yet */
     bool halted;
+    /* put_lapic left it for the next kvm_arch_put */
+    bool deadline_changed;
+    uint64_t deadline;
 };
 
 static inline struct kvm_vm *kvm_vm_of(const struct vemu_machine *m)
 {
     return m->accel_state;
+}
+/* It halts, takes INIT and start-up messages and has its interrupts in the kernel. */
+static inline bool kvm_lapic_in_kernel(const struct kvm_cpu *k)
+{
+    return k->vm->m->irqchip != IRQCHIP_OFF;
 }
 static inline struct kvm_cpu *kvm_cpu_of(const struct vcpu *cpu)
 {
@@ -91,6 +104,19 @@ int kvm_extension(const struct kvm_vm *vm, int capability);
 /* slots.c. Machine lock held; all slots are gone after the second. */
 void kvm_slots_changed(void *opaque, struct mem_space *space);
 void kvm_slots_free(struct kvm_vm *vm);
+
+/* routes.c */
+enum { KVM_GSI_FREE = IRQCHIP_GSI_PIC + 2 * IRQCHIP_PIC_LINES };
+struct kvm_routes;
+bool kvm_routes_init(struct kvm_vm *vm);
+void kvm_routes_free(struct kvm_vm *vm);
+/* The pins of the kernel's controllers, as core/cpu/irqchip.h numbers them. */
+bool kvm_route_pins(struct kvm_vm *vm);
+/* What a GSI sends from now on. */
+bool kvm_route_message(struct kvm_vm *vm, uint32_t gsi, uint64_t addr, uint32_t data);
+/* A GSI for messages of a device; false: there are no more. */
+bool kvm_route_take(struct kvm_vm *vm, uint32_t *gsi);
+void kvm_route_drop(struct kvm_vm *vm, uint32_t gsi);
 
 /* gate.c */
 void kvm_gate_close(struct kvm_vm *vm); /* returns with every vCPU out of the kernel */
@@ -117,6 +143,10 @@ enum vcpu_exit kvm_exit_error(struct kvm_cpu *k);
 
 bool kvm_arch_vm_init(struct kvm_vm *vm, struct vemu_error **errp);
 void kvm_arch_vm_destroy(struct kvm_vm *vm);
+/* Before there is a vCPU. asked: without what it needs it is an error, else a warning. */
+bool kvm_arch_make_irqchip(struct kvm_vm *vm, enum irqchip_mode mode, bool asked,
+                           struct vemu_error **errp);
+extern const struct irqchip_ops kvm_arch_irqchip;
 bool kvm_arch_vcpu_init(struct kvm_cpu *k, struct vemu_error **errp);
 void kvm_arch_vcpu_destroy(struct kvm_cpu *k);
 /* The architectural state, both ways. The vCPU is out of the kernel. */

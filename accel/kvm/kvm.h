@@ -19,6 +19,8 @@ bool kvm_probe(const struct kvm_host *host, struct vemu_error **errp);
 /* machine_init with another kernel, for tests. */
 bool kvm_machine_init(struct vemu_machine *m, const struct kvm_host *host,
                       struct vemu_error **errp);
+/* With its options set, before its devices are made: the kernel's interrupt controllers. */
+bool kvm_machine_ready(struct vemu_machine *m, struct vemu_error **errp);
 /* Options of -accel kvm, checked before there is a machine and set before its vCPUs are made. m
  * NULL: only the check. */
 bool kvm_set_option(struct vemu_machine *m, const char *key, const char *value,

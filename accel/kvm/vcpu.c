@@ -61,7 +61,7 @@ bool kvm_vcpu_init(struct vcpu *cpu, struct vemu_error **errp)
 
 /* ---- one run --------------------------------------------------------------------------------- */
 
-/* In KVM_RUN the thread's signals are as ever, but for the kick (section 4.19). On its thread. */
+/* In KVM_RUN the thread's signals are as ever, but for the kick (section 4.21). On its thread. */
 static bool set_signals(struct kvm_cpu *k)
 {
     enum { KERNEL_SIGSET_BYTES = 8 };

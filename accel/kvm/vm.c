@@ -171,6 +171,8 @@ static void vm_free(struct kvm_vm *vm)
     if (vm->kvm_fd >= 0)
         vm->host->close(vm->host->opaque, vm->kvm_fd);
     kvm_slots_free(vm);
+    kvm_routes_free(vm);
+    vm->m->irqchip = IRQCHIP_OFF;
     pthread_cond_destroy(&vm->gate_moved);
     pthread_mutex_destroy(&vm->gate_lock);
     free(vm);
@@ -187,6 +189,7 @@ bool kvm_machine_init(struct vemu_machine *m, const struct kvm_host *host, struc
     vm->host = host;
     vm->kvm_fd = vm->fd = vm->first_vcpu = -1;
     vm->kick_signal = SIGRTMIN + KICK_DEFAULT;
+    vm->irqchip = IRQCHIP_ON;
     pthread_mutex_init(&vm->gate_lock, NULL);
     pthread_cond_init(&vm->gate_moved, NULL);
     if (!make_vm(vm, errp)) {
@@ -214,14 +217,43 @@ static void vm_destroy(struct vemu_machine *m)
     vm_free(vm);
 }
 
+bool kvm_machine_ready(struct vemu_machine *m, struct vemu_error **errp)
+{
+    struct kvm_vm *vm = kvm_vm_of(m);
+
+    return kvm_arch_make_irqchip(vm, vm->irqchip, vm->irqchip_asked, errp);
+}
+
+static bool set_irqchip(struct vemu_machine *m, const char *value, struct vemu_error **errp)
+{
+    static const char *const names[] = {
+        [IRQCHIP_OFF] = "off", [IRQCHIP_SPLIT] = "split", [IRQCHIP_ON] = "on"};
+
+    for (unsigned mode = 0; mode < ARRAY_SIZE(names); mode++) {
+        if (strcmp(value, names[mode]) != 0)
+            continue;
+        if (m) {
+            kvm_vm_of(m)->irqchip = mode;
+            kvm_vm_of(m)->irqchip_asked = true;
+        }
+        return true;
+    }
+    return error_set(errp, VEMU_ERROR_INVALID,
+                     "-accel kvm: kernel-irqchip='%.*s' should be on, split or off", QUOTE_MAX,
+                     value);
+}
+
 bool kvm_set_option(struct vemu_machine *m, const char *key, const char *value,
                     struct vemu_error **errp)
 {
     char *end;
 
+    if (strcmp(key, "kernel-irqchip") == 0)
+        return set_irqchip(m, value, errp);
     if (strcmp(key, "kick-signal") != 0)
         return error_set(errp, VEMU_ERROR_INVALID,
-                         "-accel kvm: no option '%.*s'; there is kick-signal", QUOTE_MAX, key);
+                         "-accel kvm: no option '%.*s'; there are kernel-irqchip and kick-signal",
+                         QUOTE_MAX, key);
     long n = strtol(value, &end, 10);
     if (!*value || *end || n < SIGRTMIN || n > SIGRTMAX)
         return error_set(errp, VEMU_ERROR_INVALID,
@@ -285,6 +317,7 @@ static const struct accel kvm_accel_table = {
     .get_state = get_state,
     .put_state = outside_change,
     .debug_changed = debug_changed,
+    .irqchip = &kvm_arch_irqchip,
 };
 
 const struct accel *kvm_accel(void)

@@ -112,10 +112,15 @@ refuses 'an unknown accelerator' "-accel: 'tgc' is not an accelerator; use tcg, 
     "$system" -kernel text -accel tgc
 refuses 'an unknown accelerator option' '-accel tcg: unknown option *' \
     "$system" -kernel text -accel tcg,speed=11
-refuses 'an unknown option of kvm' "-accel kvm: no option 'speed'; there is kick-signal" \
+refuses 'an unknown option of kvm' "-accel kvm: no option 'speed'; there are kernel-irqchip and kick-signal" \
     "$system" -kernel text -accel kvm,speed=11
 refuses 'a signal that kvm cannot use' "-accel kvm: kick-signal='9' should be a real-time signal, *" \
     "$system" -kernel text -accel kvm,kick-signal=9
+refuses 'a place for interrupt controllers that kvm does not know' \
+    "-accel kvm: kernel-irqchip='maybe' should be on, split or off" \
+    "$system" -kernel text -accel kvm,kernel-irqchip=maybe
+refuses 'the same of -machine, whatever runs it' "-machine: kernel-irqchip='maybe' should be on, split or off" \
+    "$system" -kernel text -machine pc,kernel-irqchip=maybe
 refuses 'an unknown log item' "-d: log item 'foo' is not known: *" "$system" -kernel text -d foo
 refuses 'a log file that cannot be' "-D: cannot write 'no/file': No such file or directory" \
     "$system" -kernel text -d int -D no/file

@@ -1,7 +1,4 @@
-/*
- * accel/kvm on a kernel made for the test. What it does follows the kernel's KVM API documentation
- * (Documentation/virt/kvm/api.rst), section by section as named at each function.
- */
+/* accel/kvm on a kernel made for the test (kvm_fake.h). */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -13,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "accel/kvm/host.h"
 #include "accel/kvm/kvm.h"
 #include "core/cpu/cpu.h"
 #include "core/cpu/x86.h"
@@ -21,238 +17,9 @@
 #include "core/memory/memory.h"
 #include "core/util/error.h"
 #include "core/util/log.h"
+#include "tests/unit/kvm_fake.h"
 
-enum { FD_KVM = 100, FD_VM, FD_VCPU, SLOTS = 64, LOG_BYTES = 4096, RUN_BYTES = 8192 };
-
-struct kernel {
-    struct kvm_host host;
-    int open_error, api, missing; /* a capability that is not there; -1: all are */
-    int open_fds;
-    struct kvm_userspace_memory_region slots[SLOTS];
-    unsigned slot_calls;
-    bool in_run;          /* some vCPU is in KVM_RUN */
-    bool slots_while_run; /* and a slot was changed meanwhile: never */
-    uint8_t page[RUN_BYTES];
-    struct kvm_regs regs;
-    struct kvm_sregs sregs;
-    struct kvm_xsave xsave;
-    struct kvm_vcpu_events events;
-    struct kvm_debugregs debugregs;
-    uint64_t msr[64];
-    uint32_t msr_number[64];
-    unsigned msrs;
-    uint32_t refused_msr;
-    int injected, nmis, runs;
-    bool completed; /* KVM_RUN with immediate_exit after an access */
-    /* What KVM_RUN does: fills the page, returns what the call does. */
-    int (*run)(struct kernel *k, struct kvm_run *run);
-    atomic_bool stop; /* for runs that last */
-};
-
-static struct kernel kernel;
-static struct vemu_machine m;
-static char said[LOG_BYTES];
-
-static void log_line(void *opaque, enum log_category category, const char *line)
-{
-    (void)opaque, (void)category;
-    size_t used = strlen(said);
-    snprintf(said + used, sizeof said - used, "%s\n", line);
-}
-
-/* ---- the kernel -------------------------------------------------------------------------------
- */
-
-static int fake_open(void *opaque, const char *path)
-{
-    struct kernel *k = opaque;
-    cr_assert_str_eq(path, "/dev/kvm");
-    if (k->open_error)
-        return -k->open_error;
-    k->open_fds++;
-    return FD_KVM;
-}
-
-static void fake_close(void *opaque, int fd)
-{
-    (void)fd;
-    ((struct kernel *)opaque)->open_fds--;
-}
-
-static void *fake_map(void *opaque, int fd, size_t len)
-{
-    struct kernel *k = opaque;
-    cr_assert(fd >= FD_VCPU && len == RUN_BYTES);
-    return k->page;
-}
-
-static void fake_unmap(void *opaque, void *at, size_t len)
-{
-    (void)opaque, (void)at, (void)len;
-}
-
-/* 4.4 KVM_CHECK_EXTENSION: 0 when it is not there, else 1 or a number that means something. */
-static int extension(const struct kernel *k, int capability)
-{
-    if (capability == k->missing)
-        return 0;
-    return capability == KVM_CAP_NR_MEMSLOTS ? SLOTS : 1;
-}
-
-/* 4.35 KVM_SET_USER_MEMORY_REGION: size 0 deletes; slots never overlap; addresses are of pages. */
-static int set_region(struct kernel *k, const struct kvm_userspace_memory_region *r)
-{
-    k->slot_calls++;
-    k->slots_while_run |= k->in_run;
-    if (r->slot >= SLOTS || (r->guest_phys_addr | r->memory_size | r->userspace_addr) & 4095)
-        return -EINVAL;
-    for (unsigned i = 0; r->memory_size && i < SLOTS; i++) {
-        const struct kvm_userspace_memory_region *o = &k->slots[i];
-        if (i != r->slot && o->memory_size &&
-            o->guest_phys_addr < r->guest_phys_addr + r->memory_size &&
-            r->guest_phys_addr < o->guest_phys_addr + o->memory_size)
-            return -EEXIST;
-    }
-    k->slots[r->slot] = *r;
-    return 0;
-}
-
-/* 4.17, 4.18: the number of MSRs done, which ends before the first that is refused. */
-static int do_msrs(struct kernel *k, struct kvm_msrs *list, bool set)
-{
-    for (uint32_t i = 0; i < list->nmsrs; i++) {
-        struct kvm_msr_entry *e = &list->entries[i];
-        if (e->index == k->refused_msr)
-            return (int)i;
-        unsigned n = 0;
-        while (n < k->msrs && k->msr_number[n] != e->index)
-            n++;
-        if (n == k->msrs && n < 64 && set)
-            k->msr_number[k->msrs++] = e->index;
-        if (n < k->msrs && set)
-            k->msr[n] = e->data;
-        else if (n < k->msrs)
-            e->data = k->msr[n];
-    }
-    return (int)list->nmsrs;
-}
-
-static int run_vcpu(struct kernel *k)
-{
-    struct kvm_run *run = (struct kvm_run *)k->page;
-    k->runs++;
-    if (run->immediate_exit) { /* section 5: the access is completed, no instruction runs */
-        k->completed = true;
-        return -EINTR;
-    }
-    k->in_run = true;
-    int r = k->run(k, run);
-    k->in_run = false;
-    return r;
-}
-
-#define COPY(request_get, request_set, member)                                                     \
-    case request_get:                                                                              \
-        memcpy(p, &k->member, sizeof k->member);                                                   \
-        return 0;                                                                                  \
-    case request_set:                                                                              \
-        memcpy(&k->member, p, sizeof k->member);                                                   \
-        return 0
-
-static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg)
-{
-    struct kernel *k = opaque;
-    void *p = (void *)arg;
-    (void)fd;
-    switch (request) {
-    case KVM_GET_API_VERSION: /* 4.1 */
-        return k->api;
-    case KVM_CREATE_VM: /* 4.2 */
-        k->open_fds++;
-        return FD_VM;
-    case KVM_CHECK_EXTENSION:
-        return extension(k, (int)arg);
-    case KVM_GET_VCPU_MMAP_SIZE: /* 4.5 */
-        return RUN_BYTES;
-    case KVM_CREATE_VCPU: /* 4.7 */
-        k->open_fds++;
-        return FD_VCPU;
-    case KVM_GET_MSR_INDEX_LIST: /* 4.3: too small a list is told so */
-        ((struct kvm_msr_list *)p)->nmsrs = 0;
-        return 0;
-    case KVM_GET_SUPPORTED_CPUID: /* 4.46 */
-        ((struct kvm_cpuid2 *)p)->nent = 0;
-        return 0;
-    case KVM_SET_USER_MEMORY_REGION:
-        return set_region(k, p);
-    case KVM_GET_MSRS:
-        return do_msrs(k, p, false);
-    case KVM_SET_MSRS:
-        return do_msrs(k, p, true);
-        COPY(KVM_GET_REGS, KVM_SET_REGS, regs);
-        COPY(KVM_GET_SREGS, KVM_SET_SREGS, sregs);
-        COPY(KVM_GET_XSAVE, KVM_SET_XSAVE, xsave);
-        COPY(KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, events);
-        COPY(KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, debugregs);
-    case KVM_INTERRUPT: /* 4.16 */
-        k->injected = (int)((struct kvm_interrupt *)p)->irq;
-        return 0;
-    case KVM_NMI: /* 4.64 */
-        k->nmis++;
-        return 0;
-    case KVM_RUN: /* 4.10 */
-        return run_vcpu(k);
-    default:
-        return 0;
-    }
-}
-
-static int shut_down(struct kernel *k, struct kvm_run *run)
-{
-    (void)k;
-    run->exit_reason = KVM_EXIT_SHUTDOWN;
-    return 0;
-}
-
-static void start(void)
-{
-    struct vemu_error *err = NULL;
-    kernel = (struct kernel){.host = {.open = fake_open,
-                                      .close = fake_close,
-                                      .ioctl = fake_ioctl,
-                                      .map = fake_map,
-                                      .unmap = fake_unmap,
-                                      .opaque = &kernel},
-                             .api = 12,
-                             .missing = -1,
-                             .run = shut_down};
-    said[0] = 0;
-    cr_assert(machine_init(&m, &err));
-    m.log.sink = log_line;
-    m.accel = kvm_accel();
-    m.io = mem_space_new("io", 0x10000, &m.lock, &err);
-    cr_assert(m.io);
-}
-
-static void stop(void)
-{
-    vcpus_free(&m);
-    if (m.accel_state)
-        kvm_accel()->machine_destroy(&m);
-    machine_destroy(&m);
-    cr_assert_eq(kernel.open_fds, 0, "every descriptor is closed");
-}
-
-static struct vcpu *make_vcpu(void)
-{
-    struct vemu_error *err = NULL;
-    cr_assert(kvm_machine_init(&m, &kernel.host, &err), "%s", err ? vemu_error_message(err) : "");
-    struct vcpu *cpu = vcpu_new(&m, ARCH_X86, 0, NULL, &err);
-    cr_assert(cpu, "%s", err ? vemu_error_message(err) : "");
-    return cpu;
-}
-
-TestSuite(kvm, .init = start, .fini = stop);
+TestSuite(kvm, .init = fake_start, .fini = fake_stop);
 
 /* ---- what is not there ------------------------------------------------------------------------
  */
@@ -306,7 +73,7 @@ Test(kvm, works_without_each_other_extension)
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
         kernel.missing = cases[i].capability;
         said[0] = 0;
-        struct vcpu *cpu = make_vcpu();
+        struct vcpu *cpu = fake_make_vcpu();
         cr_assert_eq(kvm_accel()->vcpu_run(cpu), VCPU_EXIT_STOP, "it was made stopped");
         atomic_store(&cpu->stop_request, false);
         cr_assert_eq(kvm_accel()->vcpu_run(cpu), VCPU_EXIT_SHUTDOWN, "case %u", i);
@@ -343,7 +110,7 @@ Test(kvm, slots_follow_the_view)
 {
     struct vemu_error *err = NULL;
     struct mem_region ram, rom, odd;
-    make_vcpu();
+    fake_make_vcpu();
     struct ram_block *a = ram_block_new(&m.rams, "a", 1 << 20, false, &err);
     struct ram_block *b = ram_block_new(&m.rams, "b", 64 << 10, true, &err);
     mem_region_init_ram(&ram, "ram", a, 0, 1 << 20);
@@ -375,7 +142,7 @@ Test(kvm, slots_follow_the_view)
 static int run_until_kicked(struct kernel *k, struct kvm_run *run)
 {
     (void)run;
-    /* 4.19 KVM_SET_SIGNAL_MASK: the signal is open in here, and ends the call with EINTR. */
+    /* 4.21 KVM_SET_SIGNAL_MASK: the signal is open in here, and ends the call with EINTR. */
     sigset_t pending;
     while (!atomic_load(&k->stop)) {
         sigpending(&pending);
@@ -390,7 +157,7 @@ Test(kvm, slots_change_while_nobody_runs)
 {
     struct vemu_error *err = NULL;
     struct mem_region ram;
-    struct vcpu *cpu = make_vcpu();
+    struct vcpu *cpu = fake_make_vcpu();
     struct ram_block *a = ram_block_new(&m.rams, "a", 1 << 20, false, &err);
     mem_region_init_ram(&ram, "ram", a, 0, 1 << 20);
     kernel.run = run_until_kicked;
@@ -416,12 +183,6 @@ Test(kvm, slots_change_while_nobody_runs)
 /* ---- exits ------------------------------------------------------------------------------------
  */
 
-static enum vcpu_exit run_once(struct vcpu *cpu)
-{
-    atomic_store(&cpu->stop_request, false);
-    return kvm_accel()->vcpu_run(cpu);
-}
-
 static struct vcpu *stop_me;
 static uint64_t port_value;
 
@@ -445,7 +206,7 @@ static const struct mem_ops port_ops = {.read = port_read, .write = port_write, 
 static int string_out(struct kernel *k, struct kvm_run *run)
 {
     if (k->runs > 1)
-        return shut_down(k, run);
+        return fake_shut_down(k, run);
     run->exit_reason = KVM_EXIT_IO;
     run->io.direction = KVM_EXIT_IO_OUT;
     run->io.size = 1;
@@ -459,20 +220,20 @@ static int string_out(struct kernel *k, struct kvm_run *run)
 Test(kvm, string_output_reaches_the_port_byte_by_byte)
 {
     struct mem_region ports;
-    struct vcpu *cpu = make_vcpu();
+    struct vcpu *cpu = fake_make_vcpu();
     mem_region_init_io(&ports, "ports", 4, &port_ops, NULL, NULL);
     machine_lock(&m);
     mem_region_add(mem_space_root(m.io), 0x80, &ports, 0);
     machine_unlock(&m);
     kernel.run = string_out;
     port_value = 0;
-    cr_assert_eq(run_once(cpu), VCPU_EXIT_SHUTDOWN);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_SHUTDOWN);
     cr_assert_eq(port_value, 0x010203);
 
     /* Stopped in the middle: the kernel completes the instruction before its state is read. */
     kernel.runs = 0;
     stop_me = cpu;
-    cr_assert_eq(run_once(cpu), VCPU_EXIT_STOP);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_STOP);
     cr_assert(kernel.completed);
     stop_me = NULL;
     machine_lock(&m);
@@ -484,7 +245,7 @@ Test(kvm, string_output_reaches_the_port_byte_by_byte)
 static int mmio_of_6(struct kernel *k, struct kvm_run *run)
 {
     if (k->runs > 1)
-        return shut_down(k, run);
+        return fake_shut_down(k, run);
     run->exit_reason = KVM_EXIT_MMIO;
     run->mmio.phys_addr = 0x1000;
     run->mmio.len = 6;
@@ -495,13 +256,13 @@ static int mmio_of_6(struct kernel *k, struct kvm_run *run)
 Test(kvm, odd_sizes_of_mmio_are_split)
 {
     struct mem_region ports;
-    struct vcpu *cpu = make_vcpu();
+    struct vcpu *cpu = fake_make_vcpu();
     mem_region_init_io(&ports, "registers", 16, &port_ops, NULL, NULL);
     machine_lock(&m);
     mem_region_add(mem_space_root(m.memory), 0x1000, &ports, 0);
     machine_unlock(&m);
     kernel.run = mmio_of_6;
-    cr_assert_eq(run_once(cpu), VCPU_EXIT_SHUTDOWN);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_SHUTDOWN);
     cr_assert(!memcmp(((struct kvm_run *)kernel.page)->mmio.data, "\x40\x41\x42\x43\x44\x45", 6));
     machine_lock(&m);
     mem_region_remove(&ports);
@@ -548,11 +309,11 @@ Test(kvm, failures_are_told_with_registers)
         {strange_exit, "exit reason 999 is not known"},
         {bad_run, "KVM_RUN fails: Bad address"},
     };
-    struct vcpu *cpu = make_vcpu();
+    struct vcpu *cpu = fake_make_vcpu();
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
         kernel.run = cases[i].run;
         said[0] = 0;
-        cr_assert_eq(run_once(cpu), VCPU_EXIT_ERROR);
+        cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_ERROR);
         cr_assert(strstr(cpu->error, cases[i].error), "%s", cpu->error);
         cr_assert(strstr(said, "cs:rip") && strstr(said, "code at rip"), "%s", said);
         if (i == 0)
@@ -602,7 +363,7 @@ static const struct cpu_intc_ops intc = {.acknowledge = acknowledge,
 static int window(struct kernel *k, struct kvm_run *run)
 {
     if (k->runs > 1)
-        return shut_down(k, run);
+        return fake_shut_down(k, run);
     cr_assert(run->request_interrupt_window);
     cr_assert_eq(run->cr8, 2);
     run->cr8 = 5; /* the guest wrote it meanwhile */
@@ -613,13 +374,13 @@ static int window(struct kernel *k, struct kvm_run *run)
 
 Test(kvm, interrupts_wait_for_their_window)
 {
-    struct vcpu *cpu = make_vcpu();
+    struct vcpu *cpu = fake_make_vcpu();
     cpu->intc_ops = &intc;
     vector = 0x31;
     kernel.injected = -1;
     kernel.run = window;
     cpu_interrupt(cpu, CPU_INT_HARD);
-    cr_assert_eq(run_once(cpu), VCPU_EXIT_SHUTDOWN);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_SHUTDOWN);
     cr_assert_eq(kernel.injected, 0x31);
     cr_assert_eq(tpr_set, 0x50);
 }
@@ -627,7 +388,7 @@ Test(kvm, interrupts_wait_for_their_window)
 static int halt(struct kernel *k, struct kvm_run *run)
 {
     if (k->runs > 1)
-        return shut_down(k, run);
+        return fake_shut_down(k, run);
     run->exit_reason = KVM_EXIT_HLT;
     run->ready_for_interrupt_injection = run->if_flag = 1;
     return 0;
@@ -635,20 +396,20 @@ static int halt(struct kernel *k, struct kvm_run *run)
 
 Test(kvm, halts_until_something_can_be_taken)
 {
-    struct vcpu *cpu = make_vcpu();
+    struct vcpu *cpu = fake_make_vcpu();
     cpu->intc_ops = &intc;
     vector = -1;
     kernel.run = halt;
-    cr_assert_eq(run_once(cpu), VCPU_EXIT_HALT);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_HALT);
     cpu_interrupt(cpu, CPU_INT_HARD);
-    cr_assert_eq(run_once(cpu), VCPU_EXIT_HALT, "there is no vector yet");
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_HALT, "there is no vector yet");
     vector = 0x40;
-    cr_assert_eq(run_once(cpu), VCPU_EXIT_SHUTDOWN);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_SHUTDOWN);
     cr_assert_eq(kernel.injected, 0x40);
     kernel.runs = 0;
-    cr_assert_eq(run_once(cpu), VCPU_EXIT_HALT);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_HALT);
     cpu_interrupt(cpu, CPU_INT_NMI);
-    cr_assert_eq(run_once(cpu), VCPU_EXIT_SHUTDOWN);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_SHUTDOWN);
     cr_assert_eq(kernel.nmis, 1);
 }
 
@@ -657,7 +418,7 @@ Test(kvm, halts_until_something_can_be_taken)
 
 Test(kvm, state_goes_both_ways)
 {
-    struct vcpu *cpu = make_vcpu();
+    struct vcpu *cpu = fake_make_vcpu();
     struct x86_regs *r = cpu->regs, before;
     for (unsigned i = 0; i < 16; i++) {
         r->gpr[i] = 0x1000 + i;
@@ -678,7 +439,7 @@ Test(kvm, state_goes_both_ways)
     r->pending_error = 6;
     before = *r;
     kvm_accel()->put_state(cpu);
-    cr_assert_eq(run_once(cpu), VCPU_EXIT_SHUTDOWN);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_SHUTDOWN);
     cr_assert_eq(kernel.regs.r9, 0x1009);
     cr_assert_eq(kernel.events.exception.nr, X86_PF);
     cr_assert_eq(kernel.events.interrupt.shadow, KVM_X86_SHADOW_INT_MOV_SS);
@@ -703,13 +464,13 @@ Test(kvm, state_goes_both_ways)
 
 Test(kvm, an_msr_that_is_refused_stops_no_other)
 {
-    struct vcpu *cpu = make_vcpu();
+    struct vcpu *cpu = fake_make_vcpu();
     struct x86_regs *r = cpu->regs;
     kernel.refused_msr = 0x250;
     r->pat = 0x0007040600070406;
     r->mtrr_def_type = 0x806;
     kvm_accel()->put_state(cpu);
-    cr_assert_eq(run_once(cpu), VCPU_EXIT_SHUTDOWN);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_SHUTDOWN);
     r->mtrr_def_type = 0;
     kvm_accel()->get_state(cpu);
     cr_assert_eq(r->mtrr_def_type, 0x806);

@@ -76,9 +76,14 @@ void kvm_x86_features(struct vemu_machine *m, uint32_t *words)
 
     for (unsigned w = 0; w < X86_FEAT_WORDS; w++)
         words[w] = supported_register(x, w);
-    /* The local APIC is in this process: its registers as MSRs and its deadline timer would need
-     * the kernel's. The guest is told that it is one in any case. */
-    words[X86_FEAT_1_ECX] &= ~(uint32_t)(X2APIC | TSC_DEADLINE);
+    /* A local APIC in this process has neither its registers as MSRs nor a deadline timer; what the
+     * kernel's has of the latter is told apart (section 4.46). The guest is told that it is one in
+     * any case. */
+    words[X86_FEAT_1_ECX] &= ~(uint32_t)TSC_DEADLINE;
+    if (m->irqchip == IRQCHIP_OFF)
+        words[X86_FEAT_1_ECX] &= ~(uint32_t)X2APIC;
+    else if (kvm_extension(kvm_vm_of(m), KVM_CAP_TSC_DEADLINE_TIMER))
+        words[X86_FEAT_1_ECX] |= TSC_DEADLINE;
     words[X86_FEAT_1_ECX] |= (uint32_t)HYPERVISOR;
 }
 

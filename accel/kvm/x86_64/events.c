@@ -147,12 +147,13 @@ bool kvm_arch_events(struct kvm_cpu *k)
     struct vcpu *cpu = k->cpu;
     struct kvm_run *run = k->run;
     uint32_t bits = atomic_load(&cpu->interrupt);
+    bool waits_here = !kvm_lapic_in_kernel(k); /* for an end of a halt, or a start-up message */
 
-    if (bits & CPU_INT_INIT) {
+    if (waits_here && bits & CPU_INT_INIT) {
         take_init(k);
         bits = atomic_load(&cpu->interrupt);
     }
-    if (cpu->wait_for_sipi) {
+    if (waits_here && cpu->wait_for_sipi) {
         if (!(bits & CPU_INT_SIPI))
             return false;
         take_sipi(k);
@@ -176,7 +177,7 @@ void kvm_arch_before_run(struct kvm_cpu *k)
 {
     const struct vcpu *cpu = k->cpu;
 
-    if (cpu->intc_ops)
+    if (cpu->intc_ops && !kvm_lapic_in_kernel(k))
         k->run->cr8 = cpu->intc_ops->get_tpr(cpu->intc) >> 4;
 }
 
@@ -186,7 +187,7 @@ void kvm_arch_after_run(struct kvm_cpu *k)
     const struct kvm_run *run = k->run;
     uint64_t base;
 
-    if (!cpu->intc_ops)
+    if (!cpu->intc_ops || kvm_lapic_in_kernel(k))
         return;
     if (run->cr8 != (uint64_t)cpu->intc_ops->get_tpr(cpu->intc) >> 4)
         cpu->intc_ops->set_tpr(cpu->intc, (uint8_t)(run->cr8 << 4));
@@ -200,6 +201,10 @@ bool kvm_arch_exit(struct kvm_cpu *k, enum vcpu_exit *why, bool *leave)
     switch (k->run->exit_reason) {
     case KVM_EXIT_SET_TPR:
     case KVM_EXIT_NMI:
+        return true;
+    case KVM_EXIT_IOAPIC_EOI:
+        if (k->cpu->intc_ops && k->cpu->intc_ops->end_of_interrupt)
+            k->cpu->intc_ops->end_of_interrupt(k->cpu->intc, k->run->eoi.vector);
         return true;
     case KVM_EXIT_SYSTEM_EVENT:
         *leave = true;

@@ -1,5 +1,5 @@
 /*
- * x87, SSE and what XSAVE has beyond (sections 4.42 KVM_GET_XSAVE, 4.15 KVM_GET_FPU). The area has
+ * x87, SSE and what XSAVE has beyond (sections 4.42 KVM_GET_XSAVE, 4.22 KVM_GET_FPU). The area has
  * the standard form, with components where the host's CPUID leaf 0DH says. SDM vol. 1, sections
  * 10.5.1 (FXSAVE) and 13.4 (XSAVE area).
  */

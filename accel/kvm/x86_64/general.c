@@ -1,4 +1,5 @@
-/* General, segment, control and debug registers, XCR0 (sections 4.11 to 4.14, 4.34, 4.40). */
+/* General, segment, control and debug registers, XCR0 (sections 4.11
+ * to 4.14, 4.33, 4.34, 4.44, 4.45). */
 #include <string.h>
 
 #include "accel/kvm/internal.h"
@@ -112,7 +113,7 @@ static bool put_system(struct kvm_cpu *k, const struct x86_regs *r)
     s.cr3 = r->cr3;
     s.cr4 = r->cr4;
     s.efer = r->efer;
-    if (cpu->intc_ops) {
+    if (cpu->intc_ops && !kvm_lapic_in_kernel(k)) {
         s.cr8 = cpu->intc_ops->get_tpr(cpu->intc) >> 4;
         if (cpu->intc_ops->read_msr(cpu->intc, MSR_APIC_BASE, &base))
             s.apic_base = base;

@@ -1,5 +1,5 @@
 /*
- * Model-specific registers (sections 4.3, 4.17, 4.18). Those of the list below that this kernel
+ * Model-specific registers (sections 4.3, 4.18, 4.19). Those of the list below that this kernel
  * saves. Numbers: SDM vol. 4.
  */
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #include "core/util/log.h"
 
 /* Four pages below firmware and above every device, for processors that cannot run real mode by
- * themselves (sections 4.21 and 4.42). */
+ * themselves (sections 4.36 and 4.40). */
 #define IDENTITY_MAP UINT64_C(0xfeffc000)
 #define TSS_ADDRESS (IDENTITY_MAP + 0x1000)
 
@@ -72,6 +72,8 @@ bool kvm_arch_get(struct kvm_cpu *k)
     struct x86_regs *r = k->cpu->regs;
 
     r->halted = k->halted;
+    if (kvm_lapic_in_kernel(k) && !kvm_x86_get_mp_state(k, r))
+        return false;
     return kvm_x86_get_general(k, r) && kvm_x86_get_fpu(k, r) && kvm_x86_get_msrs(k, r) &&
            kvm_x86_get_events(k, r);
 }
@@ -82,6 +84,12 @@ bool kvm_arch_put(struct kvm_cpu *k)
     struct x86_regs *r = k->cpu->regs;
 
     k->halted = r->halted;
-    return kvm_x86_put_general(k, r) && kvm_x86_put_fpu(k, r) && kvm_x86_put_msrs(k, r) &&
-           kvm_x86_put_events(k, r);
+    if (!kvm_x86_put_general(k, r) || !kvm_x86_put_fpu(k, r) || !kvm_x86_put_msrs(k, r) ||
+        !kvm_x86_put_events(k, r))
+        return false;
+    if (!kvm_lapic_in_kernel(k))
+        return true;
+    k->halted = false; /* the kernel waits */
+    kvm_x86_put_deadline(k);
+    return kvm_x86_put_mp_state(k, r);
 }

@@ -6,13 +6,16 @@
 #include <stdint.h>
 
 struct kvm_cpu;
+struct irqchip_lapic;
 struct kvm_vm;
+struct vcpu;
 struct vemu_error;
 struct vemu_machine;
 struct x86_cpu_model;
 struct x86_regs;
 
 enum { MSR_APIC_BASE = 0x1b }; /* SDM vol. 4 */
+#define KVM_X86_IOAPIC_BASE UINT64_C(0xfec00000)
 enum { KVM_X86_MSRS_MAX = 64, KVM_X86_CPUID_MAX = 128 };
 
 /* Per machine. */
@@ -41,5 +44,12 @@ bool kvm_x86_get_msrs(struct kvm_cpu *k, struct x86_regs *r);
 bool kvm_x86_put_msrs(struct kvm_cpu *k, const struct x86_regs *r);
 bool kvm_x86_get_events(struct kvm_cpu *k, struct x86_regs *r);
 bool kvm_x86_put_events(struct kvm_cpu *k, struct x86_regs *r);
+
+/* lapic.c: with local APICs in the kernel. */
+bool kvm_x86_get_lapic(struct vcpu *cpu, struct irqchip_lapic *lapic);
+bool kvm_x86_put_lapic(struct vcpu *cpu, const struct irqchip_lapic *lapic);
+void kvm_x86_put_deadline(struct kvm_cpu *k); /* after the TSC */
+bool kvm_x86_get_mp_state(struct kvm_cpu *k, struct x86_regs *r);
+bool kvm_x86_put_mp_state(struct kvm_cpu *k, const struct x86_regs *r);
 
 #endif

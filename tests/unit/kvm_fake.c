@@ -1,0 +1,319 @@
+/* See kvm_fake.h. */
+#define _GNU_SOURCE
+#include "tests/unit/kvm_fake.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accel/kvm/kvm.h"
+#include "core/memory/memory.h"
+#include "core/util/error.h"
+#include "core/util/log.h"
+
+struct kernel kernel;
+struct vemu_machine m;
+char said[LOG_BYTES];
+
+static void log_line(void *opaque, enum log_category category, const char *line)
+{
+    (void)opaque, (void)category;
+    size_t used = strlen(said);
+    snprintf(said + used, sizeof said - used, "%s\n", line);
+}
+
+/* ---- the kernel -------------------------------------------------------------------------------
+ */
+
+static int fake_open(void *opaque, const char *path)
+{
+    struct kernel *k = opaque;
+    cr_assert_str_eq(path, "/dev/kvm");
+    if (k->open_error)
+        return -k->open_error;
+    k->open_fds++;
+    return FD_KVM;
+}
+
+static void fake_close(void *opaque, int fd)
+{
+    (void)fd;
+    ((struct kernel *)opaque)->open_fds--;
+}
+
+static void *fake_map(void *opaque, int fd, size_t len)
+{
+    struct kernel *k = opaque;
+    cr_assert(fd >= FD_VCPU && len == RUN_BYTES);
+    return k->page;
+}
+
+static void fake_unmap(void *opaque, void *at, size_t len)
+{
+    (void)opaque, (void)at, (void)len;
+}
+
+/* 4.4 KVM_CHECK_EXTENSION: 0 when it is not there, else 1 or a number that means something. */
+static int extension(const struct kernel *k, int capability)
+{
+    if (capability == k->missing)
+        return 0;
+    return capability == KVM_CAP_NR_MEMSLOTS   ? SLOTS
+           : capability == KVM_CAP_IRQ_ROUTING ? ROUTES
+                                               : 1;
+}
+
+/* 4.35 KVM_SET_USER_MEMORY_REGION: size 0 deletes; slots never overlap; addresses are of pages. */
+static int set_region(struct kernel *k, const struct kvm_userspace_memory_region *r)
+{
+    k->slot_calls++;
+    k->slots_while_run |= k->in_run;
+    if (r->slot >= SLOTS || (r->guest_phys_addr | r->memory_size | r->userspace_addr) & 4095)
+        return -EINVAL;
+    for (unsigned i = 0; r->memory_size && i < SLOTS; i++) {
+        const struct kvm_userspace_memory_region *o = &k->slots[i];
+        if (i != r->slot && o->memory_size &&
+            o->guest_phys_addr < r->guest_phys_addr + r->memory_size &&
+            r->guest_phys_addr < o->guest_phys_addr + o->memory_size)
+            return -EEXIST;
+    }
+    k->slots[r->slot] = *r;
+    return 0;
+}
+
+/* 4.18, 4.19: the number of MSRs done, which ends before the first that is refused. */
+static int do_msrs(struct kernel *k, struct kvm_msrs *list, bool set)
+{
+    for (uint32_t i = 0; i < list->nmsrs; i++) {
+        struct kvm_msr_entry *e = &list->entries[i];
+        if (e->index == k->refused_msr)
+            return (int)i;
+        unsigned n = 0;
+        while (n < k->msrs && k->msr_number[n] != e->index)
+            n++;
+        if (n == k->msrs && n < 64 && set)
+            k->msr_number[k->msrs++] = e->index;
+        if (n < k->msrs && set)
+            k->msr[n] = e->data;
+        else if (n < k->msrs)
+            e->data = k->msr[n];
+    }
+    return (int)list->nmsrs;
+}
+
+static int run_vcpu(struct kernel *k)
+{
+    struct kvm_run *run = (struct kvm_run *)k->page;
+    k->runs++;
+    if (run->immediate_exit) { /* section 5: the access is completed, no instruction runs */
+        k->completed = true;
+        return -EINTR;
+    }
+    k->in_run = true;
+    int r = k->run(k, run);
+    k->in_run = false;
+    return r;
+}
+
+/* 4.24 KVM_CREATE_IRQCHIP, 7.5 KVM_CAP_SPLIT_IRQCHIP: once, and before there is a vCPU. */
+static int make_irqchip(struct kernel *k, int which)
+{
+    if (k->irqchip || k->vcpu_made)
+        return -EEXIST;
+    k->irqchip = which;
+    return 0;
+}
+
+/* 4.26, 4.27: those of KVM_CREATE_IRQCHIP alone. */
+static int do_irqchip(struct kernel *k, struct kvm_irqchip *chip, bool set)
+{
+    if (k->irqchip != 1)
+        return -ENXIO;
+    if (chip->chip_id > KVM_IRQCHIP_IOAPIC)
+        return -EINVAL;
+    if (set)
+        k->chips[chip->chip_id] = *chip;
+    else
+        *chip = k->chips[chip->chip_id];
+    return 0;
+}
+
+/* 4.52: the whole table, no flags; 7.5: messages alone, when the I/O APIC is in user space. */
+static int set_routing(struct kernel *k, const struct kvm_irq_routing *r)
+{
+    if (r->nr > ROUTES || r->flags)
+        return -EINVAL;
+    for (uint32_t i = 0; i < r->nr; i++) {
+        const struct kvm_irq_routing_entry *e = &r->entries[i];
+        if (e->flags || (e->type != KVM_IRQ_ROUTING_MSI &&
+                         (e->type != KVM_IRQ_ROUTING_IRQCHIP || k->irqchip != 1)))
+            return -EINVAL;
+        k->routes[i] = *e;
+    }
+    k->routing.nr = r->nr;
+    k->routings++;
+    return 0;
+}
+
+/* 4.25, 4.71: there must be somebody to take them. */
+static int set_line(struct kernel *k, const struct kvm_irq_level *line)
+{
+    if (k->irqchip != 1 || line->irq >= ROUTES)
+        return -ENXIO;
+    k->lines[line->irq] = (int)line->level;
+    k->line_calls++;
+    return 0;
+}
+
+static int signal_msi(struct kernel *k, const struct kvm_msi *msi)
+{
+    if (!k->irqchip || msi->flags)
+        return -EINVAL;
+    k->msi = *msi;
+    k->msis++;
+    return k->msi_blocked ? 0 : 1;
+}
+
+/* 4.37 KVM_ENABLE_CAP */
+static int enable(struct kernel *k, const struct kvm_enable_cap *cap)
+{
+    if (cap->cap != KVM_CAP_SPLIT_IRQCHIP || cap->flags)
+        return -EINVAL;
+    k->reserved_routes = (int)cap->args[0];
+    return make_irqchip(k, 2);
+}
+
+#define COPY(request_get, request_set, member)                                                     \
+    case request_get:                                                                              \
+        memcpy(p, &k->member, sizeof k->member);                                                   \
+        return 0;                                                                                  \
+    case request_set:                                                                              \
+        memcpy(&k->member, p, sizeof k->member);                                                   \
+        return 0
+
+static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg)
+{
+    struct kernel *k = opaque;
+    void *p = (void *)arg;
+    (void)fd;
+    switch (request) {
+    case KVM_GET_API_VERSION: /* 4.1 */
+        return k->api;
+    case KVM_CREATE_VM: /* 4.2 */
+        k->open_fds++;
+        return FD_VM;
+    case KVM_CHECK_EXTENSION:
+        return extension(k, (int)arg);
+    case KVM_GET_VCPU_MMAP_SIZE: /* 4.5 */
+        return RUN_BYTES;
+    case KVM_CREATE_VCPU: /* 4.7 */
+        k->open_fds++;
+        k->vcpu_made = true;
+        return FD_VCPU;
+    case KVM_GET_MSR_INDEX_LIST: /* 4.3: too small a list is told so */
+        ((struct kvm_msr_list *)p)->nmsrs = 0;
+        return 0;
+    case KVM_GET_SUPPORTED_CPUID: /* 4.46 */
+        ((struct kvm_cpuid2 *)p)->nent = 0;
+        return 0;
+    case KVM_SET_USER_MEMORY_REGION:
+        return set_region(k, p);
+    case KVM_GET_MSRS:
+        return do_msrs(k, p, false);
+    case KVM_SET_MSRS:
+        return do_msrs(k, p, true);
+        COPY(KVM_GET_REGS, KVM_SET_REGS, regs);
+        COPY(KVM_GET_SREGS, KVM_SET_SREGS, sregs);
+        COPY(KVM_GET_XSAVE, KVM_SET_XSAVE, xsave);
+        COPY(KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, events);
+        COPY(KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, debugregs);
+        COPY(KVM_GET_LAPIC, KVM_SET_LAPIC, lapic);          /* 4.57, 4.58 */
+        COPY(KVM_GET_MP_STATE, KVM_SET_MP_STATE, mp_state); /* 4.38, 4.39 */
+    case KVM_ENABLE_CAP:
+        return enable(k, p);
+    case KVM_CREATE_IRQCHIP:
+        return make_irqchip(k, 1);
+    case KVM_GET_IRQCHIP:
+        return do_irqchip(k, p, false);
+    case KVM_SET_IRQCHIP:
+        return do_irqchip(k, p, true);
+    case KVM_SET_GSI_ROUTING:
+        return set_routing(k, p);
+    case KVM_IRQ_LINE:
+        return set_line(k, p);
+    case KVM_SIGNAL_MSI:
+        return signal_msi(k, p);
+    case KVM_INTERRUPT: /* 4.16 */
+        k->injected = (int)((struct kvm_interrupt *)p)->irq;
+        return 0;
+    case KVM_NMI: /* 4.64 */
+        k->nmis++;
+        return 0;
+    case KVM_RUN: /* 4.10 */
+        return run_vcpu(k);
+    default:
+        return 0;
+    }
+}
+
+int fake_shut_down(struct kernel *k, struct kvm_run *run)
+{
+    (void)k;
+    run->exit_reason = KVM_EXIT_SHUTDOWN;
+    return 0;
+}
+
+void fake_start(void)
+{
+    struct vemu_error *err = NULL;
+    kernel = (struct kernel){.host = {.open = fake_open,
+                                      .close = fake_close,
+                                      .ioctl = fake_ioctl,
+                                      .map = fake_map,
+                                      .unmap = fake_unmap,
+                                      .opaque = &kernel},
+                             .api = 12,
+                             .missing = -1,
+                             .run = fake_shut_down};
+    said[0] = 0;
+    for (unsigned i = 0; i < ROUTES; i++)
+        kernel.lines[i] = -1;
+    cr_assert(machine_init(&m, &err));
+    m.log.sink = log_line;
+    m.accel = kvm_accel();
+    m.io = mem_space_new("io", 0x10000, &m.lock, &err);
+    cr_assert(m.io);
+}
+
+void fake_stop(void)
+{
+    vcpus_free(&m);
+    if (m.accel_state)
+        kvm_accel()->machine_destroy(&m);
+    machine_destroy(&m);
+    cr_assert_eq(kernel.open_fds, 0, "every descriptor is closed");
+}
+
+void fake_make_vm(void)
+{
+    struct vemu_error *err = NULL;
+    cr_assert(kvm_machine_init(&m, &kernel.host, &err), "%s", err ? vemu_error_message(err) : "");
+}
+
+struct vcpu *fake_make_vcpu(void)
+{
+    struct vemu_error *err = NULL;
+    if (!m.accel_state)
+        fake_make_vm();
+    struct vcpu *cpu = vcpu_new(&m, ARCH_X86, 0, NULL, &err);
+    cr_assert(cpu, "%s", err ? vemu_error_message(err) : "");
+    return cpu;
+}
+
+enum vcpu_exit fake_run_once(struct vcpu *cpu)
+{
+    atomic_store(&cpu->stop_request, false);
+    return kvm_accel()->vcpu_run(cpu);
+}

@@ -1,0 +1,72 @@
+/*
+ * A kernel made for the tests of accel/kvm. What it does follows the kernel's KVM API documentation
+ * (Documentation/virt/kvm/api.rst), section by section as named at each function. One for each test
+ * process: fake_start makes it and a machine, fake_stop looks that nothing of them is left.
+ */
+#ifndef TESTS_UNIT_KVM_FAKE_H
+#define TESTS_UNIT_KVM_FAKE_H
+
+#include <linux/kvm.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "accel/kvm/host.h"
+#include "core/cpu/cpu.h"
+#include "core/device/machine.h"
+
+enum { FD_KVM = 100, FD_VM, FD_VCPU, SLOTS = 64, LOG_BYTES = 4096, RUN_BYTES = 8192, ROUTES = 64 };
+
+struct kernel {
+    struct kvm_host host;
+    int open_error, api, missing; /* a capability that is not there; -1: all are */
+    int open_fds;
+    struct kvm_userspace_memory_region slots[SLOTS];
+    unsigned slot_calls;
+    bool in_run;          /* some vCPU is in KVM_RUN */
+    bool slots_while_run; /* and a slot was changed meanwhile: never */
+    uint8_t page[RUN_BYTES];
+    struct kvm_regs regs;
+    struct kvm_sregs sregs;
+    struct kvm_xsave xsave;
+    struct kvm_vcpu_events events;
+    struct kvm_debugregs debugregs;
+    uint64_t msr[64];
+    uint32_t msr_number[64];
+    unsigned msrs;
+    uint32_t refused_msr;
+    int injected, nmis, runs;
+    bool vcpu_made;
+    int irqchip; /* 0: none, 1: KVM_CREATE_IRQCHIP, 2: KVM_CAP_SPLIT_IRQCHIP */
+    int reserved_routes;
+    struct kvm_irq_routing routing; /* as set last, with its entries */
+    struct kvm_irq_routing_entry routes[ROUTES];
+    unsigned routings;
+    struct kvm_irqchip chips[3];
+    struct kvm_lapic_state lapic;
+    struct kvm_mp_state mp_state;
+    int lines[ROUTES]; /* KVM_IRQ_LINE; -1: never */
+    unsigned line_calls;
+    struct kvm_msi msi;
+    unsigned msis;
+    bool msi_blocked; /* no local APIC takes it */
+    bool completed;   /* KVM_RUN with immediate_exit after an access */
+    /* What KVM_RUN does: fills the page, returns what the call does. */
+    int (*run)(struct kernel *k, struct kvm_run *run);
+    atomic_bool stop; /* for runs that last */
+};
+
+extern struct kernel kernel;
+extern struct vemu_machine m;
+extern char said[LOG_BYTES]; /* in the log */
+
+void fake_start(void);
+void fake_stop(void);
+/* The kernel's KVM with one vCPU; in between, the machine's options. */
+void fake_make_vm(void);
+struct vcpu *fake_make_vcpu(void);
+enum vcpu_exit fake_run_once(struct vcpu *cpu);
+/* What KVM_RUN does at first: the guest shuts down. */
+int fake_shut_down(struct kernel *k, struct kvm_run *run);
+
+#endif
