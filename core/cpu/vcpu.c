@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "core/cpu/x86.h"
+#include "core/device/doorbell.h"
 #include "core/device/machine.h"
 #include "core/util/error.h"
 #include "core/util/log.h"
@@ -191,6 +192,9 @@ void vcpus_pause(struct vemu_machine *m)
         if (!current && m->accel->get_state)
             m->accel->get_state(cpu);
     }
+    machine_lock(m);
+    doorbells_answer(m);
+    machine_unlock(m);
 }
 
 void vcpus_resume(struct vemu_machine *m)

@@ -33,6 +33,7 @@ bool machine_init(struct vemu_machine *m, struct vemu_error **errp)
     list_init(&m->displays);
     list_init(&m->rngs);
     list_init(&m->events);
+    list_init(&m->doorbells);
     list_init(&m->clipboard_peers);
     ram_list_init(&m->rams);
     m->run_state = RUN_STATE_PRELAUNCH;

@@ -77,6 +77,8 @@ struct vemu_machine {
     pthread_cond_t state_changed;
     uint32_t pending_requests; /* bit per enum machine_request */
     uint32_t requests_made;    /* counts them; read without the lock */
+    struct list doorbells;     /* core/device/doorbell.h */
+    bool rings_doorbells;      /* the accelerator does */
     struct list events;        /* core/device/event.h; struct machine_event.node */
     unsigned event_count;
     int exit_status;

@@ -121,6 +121,7 @@ struct mem_region {
     bool enabled;
     struct list children, sibling;
     struct list aliases, alias_node; /* aliases in some tree that show this region */
+    struct list doorbells;           /* core/memory/doorbell.h */
 };
 
 void mem_region_init_container(struct mem_region *r, const char *name, uint64_t size);

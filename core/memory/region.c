@@ -17,6 +17,7 @@ static void region_init(struct mem_region *r, const char *name, enum mem_kind ki
     list_init(&r->sibling);
     list_init(&r->aliases);
     list_init(&r->alias_node);
+    list_init(&r->doorbells);
 }
 
 void mem_region_init_container(struct mem_region *r, const char *name, uint64_t size)

@@ -40,6 +40,8 @@ bool virtio_init(struct virtio *v, const struct virtio_class *cls, struct device
 
 void virtio_exit(struct virtio *v)
 {
+    v->broken = true; /* what is still to be answered is not worth it */
+    virtio_close_doorbells(v);
     if (v->scratch && v->cls->reset)
         v->cls->reset(v);
     free(v->scratch);
@@ -48,6 +50,7 @@ void virtio_exit(struct virtio *v)
 
 void virtio_reset(struct virtio *v)
 {
+    virtio_close_doorbells(v);
     if (v->cls->reset)
         v->cls->reset(v);
     v->guest_features = 0;
@@ -166,6 +169,7 @@ void virtio_set_status(struct virtio *v, uint8_t status)
         /* What was made available before. */
         for (unsigned n = 0; n < v->queue_count; n++)
             virtio_notify_queue(v, n);
+        virtio_open_doorbells(v);
     }
 }
 
@@ -206,5 +210,8 @@ bool virtio_post_load(struct virtio *v, struct vemu_error **errp)
     }
     if (v->cls->features_set)
         v->cls->features_set(v);
+    virtio_close_doorbells(v);
+    if (v->status & VIRTIO_STATUS_DRIVER_OK)
+        virtio_open_doorbells(v);
     return true;
 }

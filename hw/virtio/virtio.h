@@ -74,6 +74,10 @@ struct virtio_transport {
     void (*interrupt)(struct virtio *v, struct virtq *q);
     /* May the device master the bus now? NULL: always. */
     bool (*may_dma)(const struct virtio *v);
+    /* Where the driver notifies of q: fills in offset, size and match, returns the region. NULL: it
+     * has no such place. */
+    struct mem_region *(*place_doorbell)(struct virtio *v, const struct virtq *q,
+                                         struct mem_doorbell *at);
 };
 
 struct virtio {
@@ -85,7 +89,7 @@ struct virtio {
     uint32_t config_size;
 
     struct {
-        bool indirect_desc, event_idx;
+        bool indirect_desc, event_idx, ioeventfd;
     } props;
 
     uint64_t host_features; /* complete when realize is done */
@@ -104,7 +108,9 @@ struct virtio {
     PROP(PROP_BOOL, type_, member_.props.indirect_desc, "indirect_desc", "on",                     \
          "offer indirect descriptors"),                                                            \
         PROP(PROP_BOOL, type_, member_.props.event_idx, "event_idx", "on",                         \
-             "offer the event index, which saves notifications")
+             "offer the event index, which saves notifications"),                                  \
+        PROP(PROP_BOOL, type_, member_.props.ioeventfd, "ioeventfd", "on",                         \
+             "with an accelerator that can: take notifications while the vCPU goes on")
 
 extern const struct state_field virtio_state[];
 #define STATE_VIRTIO(type_, member_)                                                               \
@@ -147,6 +153,10 @@ void virtio_set_status(struct virtio *v, uint8_t status);
 void virtio_reset(struct virtio *v);
 /* The driver wrote to the doorbell of queue n; there need not be one. */
 void virtio_notify_queue(struct virtio *v, unsigned n);
+/* Notifications come without the vCPU from here on, and no more. The latter answers what is left.
+ */
+void virtio_open_doorbells(struct virtio *v);
+void virtio_close_doorbells(struct virtio *v);
 /* After a state load, once the transport can raise interrupts. */
 bool virtio_post_load(struct virtio *v, struct vemu_error **errp);
 

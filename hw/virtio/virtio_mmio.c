@@ -49,7 +49,20 @@ static void interrupt(struct virtio *v, struct virtq *q)
     update_irq(container_of(v->dev, struct virtio_mmio, dev));
 }
 
-const struct virtio_transport virtio_mmio_transport = {.interrupt = interrupt};
+static struct mem_region *place_doorbell(struct virtio *v, const struct virtq *q,
+                                         struct mem_doorbell *at)
+{
+    struct virtio_mmio *s = container_of(v->dev, struct virtio_mmio, dev);
+
+    at->size = 4;
+    at->match = true;
+    at->value = q->index;
+    at->offset = REG_QUEUE_NOTIFY;
+    return &s->region;
+}
+
+const struct virtio_transport virtio_mmio_transport = {.interrupt = interrupt,
+                                                       .place_doorbell = place_doorbell};
 
 /* ---- registers ------------------------------------------------------------------------------- */
 

@@ -96,7 +96,24 @@ static bool may_dma(const struct virtio *v)
     return pci_may_dma(&from_virtio(v)->pci);
 }
 
-const struct virtio_transport virtio_pci_transport = {.interrupt = interrupt, .may_dma = may_dma};
+static struct mem_region *place_doorbell(struct virtio *v, const struct virtq *q,
+                                         struct mem_doorbell *at)
+{
+    struct virtio_pci *s = from_virtio(v);
+    bool modern = virtio_has(v, VIRTIO_F_VERSION_1);
+
+    /* Drivers write the queue's number, of 16 bits, in either interface; in the modern one each
+     * queue has a register of its own. */
+    at->size = 2;
+    at->match = !modern;
+    at->value = q->index;
+    at->offset =
+        modern ? MODERN_NOTIFY + (uint64_t)q->index * NOTIFY_MULTIPLIER : LEGACY_QUEUE_NOTIFY;
+    return modern ? &s->modern : &s->legacy;
+}
+
+const struct virtio_transport virtio_pci_transport = {
+    .interrupt = interrupt, .may_dma = may_dma, .place_doorbell = place_doorbell};
 
 static uint8_t take_isr(struct virtio_pci *s)
 {

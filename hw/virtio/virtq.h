@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/device/doorbell.h"
 #include "core/state/state.h"
 
 struct virtio;
@@ -34,6 +35,7 @@ struct virtq {
     uint16_t in_use;    /* elements popped and not pushed */
     uint16_t signalled; /* next_used when the driver was last interrupted */
     bool signalled_valid;
+    struct doorbell doorbell; /* open while the driver runs the device */
 };
 
 struct virtq_buffer {
