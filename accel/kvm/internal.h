@@ -55,6 +55,9 @@ struct kvm_vm {
     bool irqchip_asked;        /* by name, and not just the default */
     struct kvm_routes *routes; /* NULL: there are none */
 
+    struct kvm_ioevent *ioevents; /* machine lock */
+    unsigned ioevent_count;
+
     pthread_mutex_t gate_lock;
     pthread_cond_t gate_moved;
     atomic_bool gate_closed;
@@ -117,6 +120,10 @@ bool kvm_route_message(struct kvm_vm *vm, uint32_t gsi, uint64_t addr, uint32_t 
 /* A GSI for messages of a device; false: there are no more. */
 bool kvm_route_take(struct kvm_vm *vm, uint32_t *gsi);
 void kvm_route_drop(struct kvm_vm *vm, uint32_t gsi);
+
+/* doorbells.c. The view of a space, or its doorbells, changed. */
+void kvm_doorbells_changed(void *opaque, struct mem_space *space);
+void kvm_doorbells_free(struct kvm_vm *vm);
 
 /* gate.c */
 void kvm_gate_close(struct kvm_vm *vm); /* returns with every vCPU out of the kernel */

@@ -172,10 +172,17 @@ static void vm_free(struct kvm_vm *vm)
         vm->host->close(vm->host->opaque, vm->kvm_fd);
     kvm_slots_free(vm);
     kvm_routes_free(vm);
+    kvm_doorbells_free(vm);
     vm->m->irqchip = IRQCHIP_OFF;
     pthread_cond_destroy(&vm->gate_moved);
     pthread_mutex_destroy(&vm->gate_lock);
     free(vm);
+}
+
+static void memory_changed(void *opaque, struct mem_space *space)
+{
+    kvm_slots_changed(opaque, space);
+    kvm_doorbells_changed(opaque, space);
 }
 
 bool kvm_machine_init(struct vemu_machine *m, const struct kvm_host *host, struct vemu_error **errp)
@@ -197,7 +204,10 @@ bool kvm_machine_init(struct vemu_machine *m, const struct kvm_host *host, struc
         return false;
     }
     m->accel_state = vm;
-    mem_space_set_listener(m->memory, kvm_slots_changed, vm);
+    m->rings_doorbells = kvm_extension(vm, KVM_CAP_IOEVENTFD);
+    lacks(vm, m->rings_doorbells, "KVM_CAP_IOEVENTFD",
+          "devices wait for a vCPU to leave the guest");
+    mem_space_set_listener(m->memory, memory_changed, vm);
     return true;
 }
 
@@ -213,6 +223,9 @@ static void vm_destroy(struct vemu_machine *m)
     if (!vm)
         return;
     mem_space_set_listener(m->memory, NULL, NULL);
+    if (m->io)
+        mem_space_set_listener(m->io, NULL, NULL);
+    m->rings_doorbells = false;
     m->accel_state = NULL;
     vm_free(vm);
 }
@@ -268,7 +281,14 @@ bool kvm_set_option(struct vemu_machine *m, const char *key, const char *value,
 
 static bool vcpu_init(struct vcpu *cpu, struct vemu_error **errp)
 {
-    return check_kick_signal(kvm_vm_of(cpu->machine), errp) && kvm_vcpu_init(cpu, errp);
+    struct vemu_machine *m = cpu->machine;
+
+    if (!check_kick_signal(kvm_vm_of(m), errp) || !kvm_vcpu_init(cpu, errp))
+        return false;
+    /* The board has made the port space by now. */
+    if (m->io)
+        mem_space_set_listener(m->io, kvm_doorbells_changed, kvm_vm_of(m));
+    return true;
 }
 
 static void outside_change(struct vcpu *cpu)

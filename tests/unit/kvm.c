@@ -62,6 +62,7 @@ Test(kvm, works_without_each_other_extension)
         {KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM"},
         {KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
         {KVM_CAP_VCPU_EVENTS, "KVM_CAP_VCPU_EVENTS"},
+        {KVM_CAP_IOEVENTFD, "KVM_CAP_IOEVENTFD"},
         {KVM_CAP_NR_MEMSLOTS, NULL},
         {KVM_CAP_DEBUGREGS, NULL},
         {KVM_CAP_XSAVE, NULL},

@@ -176,6 +176,36 @@ static int signal_msi(struct kernel *k, const struct kvm_msi *msi)
     return k->msi_blocked ? 0 : 1;
 }
 
+/* 4.59: a write of len bytes to addr signals fd, and with DATAMATCH one of that value alone; one is
+ * taken back by all of what it was made with. */
+static int ioeventfd(struct kernel *k, const struct kvm_ioeventfd *e)
+{
+    const uint32_t kept = KVM_IOEVENTFD_FLAG_DATAMATCH | KVM_IOEVENTFD_FLAG_PIO;
+    k->bell_calls++;
+    if (e->len > 8 || e->len & (e->len - 1) || e->flags & ~KVM_IOEVENTFD_VALID_FLAG_MASK)
+        return -EINVAL;
+    unsigned n = 0;
+    while (n < k->bell_count &&
+           (k->bells[n].addr != e->addr || k->bells[n].len != e->len || k->bells[n].fd != e->fd ||
+            (k->bells[n].flags ^ e->flags) & kept ||
+            (e->flags & KVM_IOEVENTFD_FLAG_DATAMATCH && k->bells[n].datamatch != e->datamatch)))
+        n++;
+    if (e->flags & KVM_IOEVENTFD_FLAG_DEASSIGN) {
+        if (n == k->bell_count)
+            return -ENOENT;
+        k->bells[n] = k->bells[--k->bell_count];
+        return 0;
+    }
+    if (k->bell_error)
+        return -k->bell_error;
+    if (n < k->bell_count)
+        return -EEXIST;
+    if (k->bell_count == BELLS)
+        return -ENOSPC;
+    k->bells[k->bell_count++] = *e;
+    return 0;
+}
+
 /* 4.37 KVM_ENABLE_CAP */
 static int enable(struct kernel *k, const struct kvm_enable_cap *cap)
 {
@@ -233,6 +263,8 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg
         COPY(KVM_GET_MP_STATE, KVM_SET_MP_STATE, mp_state); /* 4.38, 4.39 */
     case KVM_ENABLE_CAP:
         return enable(k, p);
+    case KVM_IOEVENTFD:
+        return ioeventfd(k, p);
     case KVM_CREATE_IRQCHIP:
         return make_irqchip(k, 1);
     case KVM_GET_IRQCHIP:

@@ -15,7 +15,16 @@
 #include "core/cpu/cpu.h"
 #include "core/device/machine.h"
 
-enum { FD_KVM = 100, FD_VM, FD_VCPU, SLOTS = 64, LOG_BYTES = 4096, RUN_BYTES = 8192, ROUTES = 64 };
+enum {
+    FD_KVM = 100,
+    FD_VM,
+    FD_VCPU,
+    SLOTS = 64,
+    LOG_BYTES = 4096,
+    RUN_BYTES = 8192,
+    ROUTES = 64,
+    BELLS = 8
+};
 
 struct kernel {
     struct kvm_host host;
@@ -50,7 +59,10 @@ struct kernel {
     struct kvm_msi msi;
     unsigned msis;
     bool msi_blocked; /* no local APIC takes it */
-    bool completed;   /* KVM_RUN with immediate_exit after an access */
+    struct kvm_ioeventfd bells[BELLS];
+    unsigned bell_count, bell_calls;
+    int bell_error; /* what KVM_IOEVENTFD answers to an assignment */
+    bool completed; /* KVM_RUN with immediate_exit after an access */
     /* What KVM_RUN does: fills the page, returns what the call does. */
     int (*run)(struct kernel *k, struct kvm_run *run);
     atomic_bool stop; /* for runs that last */
