@@ -11,6 +11,11 @@ machine-cycles: tests/unit/programs/machine_api
 	VEMU_TEST_CYCLES=1000 LSAN_OPTIONS=print_suppressions=0:suppressions=$(srcdir)/tests/checks/lsan.txt \
 	    tests/unit/programs/machine_api
 
+# The same under KVM, with the counts of what is left in the process.
+.PHONY: kvm-cycles
+kvm-cycles: tests/unit/programs/kvm_machines
+	VEMU_TEST_CYCLES=1000 tests/unit/programs/kvm_machines
+
 # Longer runs of what CI does briefly: 5,000 random operations on each kind of qcow2 image, and 100
 # kills of a process that writes to one.
 .PHONY: block-random block-kill
