@@ -50,6 +50,8 @@ inject-long: all guests $(guest_img) tests/oracle/oracle
 	    sh $(srcdir)/tests/guest/inject-long.sh
 docs-guest-tests: all $(guest_img)
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) sh $(srcdir)/tests/guest/compare.sh
+docs-kvm-guests: all $(guest_img)
+	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) sh $(srcdir)/tests/guest/kvm-table.sh
 -include $(wildcard obj/tests/guest/*.d obj/tests/guest/lib/*.d)
 else
 TESTS_guest += skip:the_guest_tests_are_built_on_an_x86-64_host
