@@ -351,17 +351,6 @@ static bool check_vga(const char *origin, const char *text, struct opts *props,
                      text);
 }
 
-static bool check_cpu(const char *origin, const char *text, struct opts *props,
-                      struct vemu_error **errp)
-{
-    (void)props;
-    return strncmp(text, "host", 4) != 0 || (text[4] && text[4] != ',') ||
-           error_set(
-               errp, VEMU_ERROR_UNSUPPORTED,
-               "%s: 'host' is not available yet; with -accel kvm, max is all that the host offers",
-               origin);
-}
-
 static bool check_gdb(const char *origin, const char *text, struct opts *props,
                       struct vemu_error **errp)
 {
@@ -458,7 +447,6 @@ const struct config_key config_keys[] = {
     {.name = "cpu",
      .shape = CONFIG_SCALAR,
      .question = QUESTION_CPUS,
-     .check = check_cpu,
      .metavar = "MODEL[,+FEATURE,-FEATURE...]",
      .example = "max",
      .help = "CPU model, with features added or taken away"},

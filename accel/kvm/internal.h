@@ -42,7 +42,7 @@ struct kvm_vm {
 
     /* what this kernel has */
     bool has_readonly, has_immediate_exit, has_events, has_debugregs, has_xsave, has_xcrs,
-        has_tsc_khz, has_nmi, has_guest_debug;
+        has_tsc_khz, has_nmi, has_guest_debug, has_clock, has_clock_ctrl;
     uint32_t max_slots;
 
     /* guarded by the machine lock */
@@ -163,6 +163,8 @@ bool kvm_arch_put(struct kvm_cpu *k);
 bool kvm_arch_events(struct kvm_cpu *k);
 void kvm_arch_before_run(struct kvm_cpu *k);
 void kvm_arch_after_run(struct kvm_cpu *k);
+/* Before vCPUs run whose state was changed or stood still: the machine's clock. All are out. */
+void kvm_arch_before_resume(struct kvm_vm *vm);
 /* Breakpoints and steps to the kernel; where a debug exit happened. */
 void kvm_arch_debug(struct kvm_cpu *k);
 void kvm_arch_debug_exit(struct kvm_cpu *k);

@@ -310,6 +310,11 @@ static void get_state(struct vcpu *cpu)
     k->synced = true;
 }
 
+static void before_resume(struct vemu_machine *m)
+{
+    kvm_arch_before_resume(kvm_vm_of(m));
+}
+
 static void debug_changed(struct vcpu *cpu)
 {
     kvm_cpu_of(cpu)->debug_changed = true;
@@ -336,6 +341,7 @@ static const struct accel kvm_accel_table = {
     .vcpu_kick = kvm_kick,
     .get_state = get_state,
     .put_state = outside_change,
+    .before_resume = before_resume,
     .debug_changed = debug_changed,
     .irqchip = &kvm_arch_irqchip,
 };

@@ -86,6 +86,8 @@ struct accel {
         struct vcpu *cpu); /* make vcpu_run look at interrupt and stop_request; any thread */
     void (*get_state)(struct vcpu *cpu); /* make the architectural part current (vCPU stopped) */
     void (*put_state)(struct vcpu *cpu); /* the architectural part was changed from outside */
+    /* vCPUs are about to go on, and none runs yet; clocks run already. NULL: nothing to do. */
+    void (*before_resume)(struct vemu_machine *m);
     void (*debug_changed)(struct vcpu *cpu); /* breakpoints or single step changed */
     /* Debugger's address translation, vCPU stopped: guest-virtual (linear) to physical, without
      * side effects. NULL: core walks the page tables itself (cpu_debug_translate). */

@@ -199,6 +199,8 @@ void vcpus_pause(struct vemu_machine *m)
 
 void vcpus_resume(struct vemu_machine *m)
 {
+    if (m->accel->before_resume)
+        m->accel->before_resume(m);
     for (unsigned i = 0; i < m->vcpu_count; i++) {
         struct vcpu *cpu = m->vcpus[i];
         if (cpu->debug_hold)

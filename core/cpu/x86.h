@@ -224,6 +224,11 @@ struct x86_regs {
     uint8_t pending_has_error;
     uint32_t pending_error;
     uint32_t smbase;
+
+    /* KVM's own clock and MSRs (Documentation/virt/kvm/x86/msr.rst), for guests that were told of
+     * them; the clock counts ns: virtual clock + offset */
+    int64_t kvm_clock_offset;
+    uint64_t kvm_system_time, kvm_steal_time, kvm_pv_eoi, kvm_poll_control;
 };
 
 extern const struct state_field x86_regs_state[]; /* core/cpu/x86_state.c */
@@ -272,6 +277,7 @@ struct x86_cpu_model {
     uint8_t phys_bits, virt_bits;
     uint64_t tsc_hz;    /* frequency of the guest's TSC */
     bool tsc_asked;     /* by -cpu ...,tsc-frequency= */
+    bool hide_accel;    /* -cpu ...,kvm=off: the guest is not told of KVM */
     uint32_t smp_total; /* vCPUs in the package, for topology leaves */
 };
 

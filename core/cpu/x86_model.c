@@ -5,6 +5,9 @@
  * Every model presents itself as an in-order Intel processor of family 6 (model 28): the translator
  * does not speculate, and an operating system that knows this needs none of its mitigations.
  */
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +218,7 @@ static const struct named_model models[] = {
     {"x86-64-v3", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, BASE | V2 | V3 | ALWAYS, false, 40,
      0x16},
     {"max", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, 0, false, 40, 0x16},
+    {"host", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, 0, false, 40, 0x16},
     {"qemu32", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, BASE | ALWAYS, true, 36, 0x16},
     {"486", 4, 8, 0, OLD, true, 32, 1},
 };
@@ -222,7 +226,7 @@ static const struct named_model models[] = {
 const char *const *x86_cpu_model_names(void)
 {
     static const char *const names[] = {"qemu64", "x86-64-v2", "x86-64-v3", "max",
-                                        "qemu32", "486",       NULL};
+                                        "host",   "qemu32",    "486",       NULL};
     return names;
 }
 
@@ -231,6 +235,35 @@ static bool in_named_model(const struct named_model *m, const struct feature *f)
     if (m->no_long_mode && (f->word == X86_FEAT_8000_0001_EDX || f->word == X86_FEAT_8000_0001_ECX))
         return f->word == X86_FEAT_8000_0001_EDX && f->bit == 20; /* NX */
     return m->sets ? (f->model & m->sets) != 0 : f->tcg != WHEN_ASKED;
+}
+
+/* The host's own name; its features are what the accelerator offers of them. */
+static void name_as_host(struct x86_cpu_model *model)
+{
+#if defined(__x86_64__)
+    enum { BRAND_FIRST = 0x80000002, BRAND_LAST = 0x80000004, SIZES = 0x80000008 };
+    uint32_t r[4], highest = __get_cpuid_max(0x80000000, NULL);
+    const uint32_t *const vendor[3] = {&r[1], &r[3], &r[2]};
+
+    __cpuid(0, r[0], r[1], r[2], r[3]);
+    for (unsigned n = 0; n < 3; n++)
+        memcpy(model->vendor + 4 * n, vendor[n], 4);
+    __cpuid(1, r[0], r[1], r[2], r[3]);
+    unsigned family = r[0] >> 8 & 15;
+    model->family = (uint8_t)(family == 15 ? family + (r[0] >> 20 & 0xff) : family);
+    model->model = (uint8_t)((r[0] >> 4 & 15) | (r[0] >> 12 & 0xf0));
+    model->stepping = r[0] & 15;
+    for (uint32_t leaf = BRAND_FIRST; highest >= BRAND_LAST && leaf <= BRAND_LAST; leaf++) {
+        __cpuid(leaf, r[0], r[1], r[2], r[3]);
+        memcpy(model->brand + 16 * (leaf - BRAND_FIRST), r, sizeof r);
+    }
+    if (highest < SIZES)
+        return;
+    __cpuid(SIZES, r[0], r[1], r[2], r[3]);
+    model->phys_bits = (uint8_t)MIN(MAX(r[0] & 0xff, 32u), 52u);
+#else
+    (void)model;
+#endif
 }
 
 static void start_model(struct x86_cpu_model *model, const struct named_model *m,
@@ -249,6 +282,8 @@ static void start_model(struct x86_cpu_model *model, const struct named_model *m
     model->virt_bits = m->no_long_mode ? 32 : 48;
     model->tsc_hz = DEFAULT_TSC_HZ;
     model->smp_total = 1;
+    if (strcmp(m->name, "host") == 0)
+        name_as_host(model);
     for (size_t i = 0; i < ARRAY_SIZE(features); i++)
         if (in_named_model(m, &features[i]))
             model->features[features[i].word] |= 1u << features[i].bit;
@@ -293,6 +328,11 @@ static bool apply_key(struct x86_cpu_model *model, const char *item, size_t key_
                             "is not a vendor of 12 characters");
         memcpy(model->vendor, value, 12);
         return true;
+    }
+    if (name_equal("kvm", item, key_len)) {
+        model->hide_accel = name_equal("off", value, value_len);
+        return model->hide_accel || name_equal("on", value, value_len) ||
+               bad_spec(errp, item, key_len + 1 + value_len, "should be kvm=on or kvm=off");
     }
     for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
         if (!name_equal(keys[i].name, item, key_len))
@@ -385,7 +425,7 @@ bool x86_cpu_model_parse(struct x86_cpu_model *model, const char *spec, const ui
     if (!named)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "-cpu: '%.*s' is not a CPU model; there are qemu64, x86-64-v2, "
-                         "x86-64-v3, max, qemu32 and 486",
+                         "x86-64-v3, max, host, qemu32 and 486",
                          (int)MIN(len, (size_t)64), spec);
     start_model(model, named, supported);
     while (spec[len] == ',') {

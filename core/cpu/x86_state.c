@@ -106,6 +106,11 @@ const struct state_field x86_regs_state[] = {
     REG(pending_has_error, .max = 1),
     REG(pending_error),
     REG(smbase),
+    REG(kvm_clock_offset),
+    REG(kvm_system_time),
+    REG(kvm_steal_time),
+    REG(kvm_pv_eoi),
+    REG(kvm_poll_control),
     STATE_FIELDS_END,
 };
 

@@ -50,7 +50,7 @@ static const struct state_field vcpu_fields[] = {
     STATE_FIELDS_END,
 };
 
-enum { MACHINE_VERSION = 1, VCPU_VERSION = 1, X86_REGS_VERSION = 1 };
+enum { MACHINE_VERSION = 1, VCPU_VERSION = 1, X86_REGS_VERSION = 2 };
 
 struct part {
     enum { PART_MACHINE, PART_RAM, PART_VCPU, PART_X86_REGS, PART_DEVICE, PART_CHARDEV } kind;

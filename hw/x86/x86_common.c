@@ -218,6 +218,10 @@ static bool create_vcpus(struct x86_board *b, const char *spec, struct vemu_erro
     b->m->accel->x86_features(b->m, supported);
     if (!x86_cpu_model_parse(&b->model, spec, supported, errp))
         return false;
+    if (strcmp(b->model.name, "host") == 0 && !b->m->accel->x86_model)
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "-cpu host: this guest's processor is not the host's; use -accel kvm, or "
+                         "-cpu max");
     b->model.smp_total = b->cpus;
     if (b->m->accel->x86_model && !b->m->accel->x86_model(b->m, &b->model, errp))
         return false;

@@ -95,6 +95,16 @@ Test(config, lists_grow_in_order_and_set_empties_them)
     vemu_config_free(cfg);
 }
 
+Test(config, enable_kvm_is_another_spelling_of_accel)
+{
+    struct vemu_config *cfg = parsed("-enable-kvm -M q35");
+    const struct config_node *node = config_find(cfg, "accel");
+
+    cr_assert_eq(vemu_config_count(cfg, "accel"), 1);
+    cr_assert_str_eq(config_child_value(node, "accel"), "kvm");
+    vemu_config_free(cfg);
+}
+
 Test(config, machine_accel_is_another_spelling_of_accel)
 {
     struct vemu_config *cfg = parsed("-M pc,accel=kvm:tcg");
@@ -227,7 +237,6 @@ Test(config, mistakes_name_option_value_and_what_would_be_right)
         {"-blockdev '{\"driver\":}'", "-blockdev: in '{\"driver\":}' a value is expected at '}'"},
         {"-device '{\"driver\":\"x\",\"a\":[1,2}'",
          "-device: in '{\"driver\":\"x\",\"a\":[1,2}' ',' or ']' is expected at '}'"},
-        {"-enable-kvm", "-enable-kvm is not available yet: use -accel kvm"},
         {"-display gtk", "-display 'gtk' is not available; use none, vnc or sdl"},
         {"-display sdl,gl=on",
          "-display: gl=on is not available yet: guests draw in 2D; use gl=off"},
@@ -240,8 +249,6 @@ Test(config, mistakes_name_option_value_and_what_would_be_right)
         {"-vnc 127.0.0.1:0,share=all",
          "-vnc: share 'all': want allow-exclusive, force-shared or ignore"},
         {"-vnc to=5", "-vnc needs an address first: HOST:N, unix:PATH, fd:N or none"},
-        {"-cpu host",
-         "-cpu: 'host' is not available yet; with -accel kvm, max is all that the host offers"},
         {"-gdb tcp:1", "-gdb: 'tcp:1' is not a place to wait for gdb; use tcp:HOST:PORT, such as "
                        "tcp::1234, or unix:PATH"},
         {"-gdb tcp::65536", "-gdb: 'tcp::65536' is not a place to wait for gdb; use "

@@ -63,6 +63,8 @@ Test(kvm, works_without_each_other_extension)
         {KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
         {KVM_CAP_VCPU_EVENTS, "KVM_CAP_VCPU_EVENTS"},
         {KVM_CAP_IOEVENTFD, "KVM_CAP_IOEVENTFD"},
+        {KVM_CAP_ADJUST_CLOCK, "KVM_CAP_ADJUST_CLOCK"},
+        {KVM_CAP_KVMCLOCK_CTRL, NULL},
         {KVM_CAP_NR_MEMSLOTS, NULL},
         {KVM_CAP_DEBUGREGS, NULL},
         {KVM_CAP_XSAVE, NULL},

@@ -206,6 +206,25 @@ static int ioeventfd(struct kernel *k, const struct kvm_ioeventfd *e)
     return 0;
 }
 
+/* 4.46, and the leaves of Documentation/virt/kvm/x86/cpuid.rst */
+static int supported_cpuid(const struct kernel *k, struct kvm_cpuid2 *list)
+{
+    uint32_t room = list->nent;
+    list->nent = 0;
+    if (!k->pv_features)
+        return 0;
+    if (room < 2)
+        return -E2BIG;
+    list->entries[0] = (struct kvm_cpuid_entry2){.function = 0x40000000,
+                                                 .eax = 0x40000001,
+                                                 .ebx = 0x4b4d564b,
+                                                 .ecx = 0x564b4d56,
+                                                 .edx = 0x4d};
+    list->entries[1] = (struct kvm_cpuid_entry2){.function = 0x40000001, .eax = k->pv_features};
+    list->nent = 2;
+    return 0;
+}
+
 /* 4.37 KVM_ENABLE_CAP */
 static int enable(struct kernel *k, const struct kvm_enable_cap *cap)
 {
@@ -245,8 +264,23 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg
     case KVM_GET_MSR_INDEX_LIST: /* 4.3: too small a list is told so */
         ((struct kvm_msr_list *)p)->nmsrs = 0;
         return 0;
-    case KVM_GET_SUPPORTED_CPUID: /* 4.46 */
-        ((struct kvm_cpuid2 *)p)->nent = 0;
+    case KVM_GET_SUPPORTED_CPUID:
+        return supported_cpuid(k, p);
+    case KVM_SET_CPUID2: /* 4.20 */
+        k->cpuid.nent = ((struct kvm_cpuid2 *)p)->nent;
+        cr_assert(k->cpuid.nent <= CPUID_ENTRIES);
+        memcpy(k->cpuid_entries, ((struct kvm_cpuid2 *)p)->entries,
+               k->cpuid.nent * sizeof k->cpuid_entries[0]);
+        return 0;
+    case KVM_GET_CLOCK: /* 4.29 */
+        *(struct kvm_clock_data *)p = (struct kvm_clock_data){.clock = k->clock};
+        return 0;
+    case KVM_SET_CLOCK: /* 4.30 */
+        k->clock = ((struct kvm_clock_data *)p)->clock;
+        k->clock_sets++;
+        return 0;
+    case KVM_KVMCLOCK_CTRL: /* 4.70 */
+        k->paused_told++;
         return 0;
     case KVM_SET_USER_MEMORY_REGION:
         return set_region(k, p);
@@ -336,10 +370,15 @@ void fake_make_vm(void)
 
 struct vcpu *fake_make_vcpu(void)
 {
+    return fake_make_vcpu_of(NULL);
+}
+
+struct vcpu *fake_make_vcpu_of(const struct x86_cpu_model *model)
+{
     struct vemu_error *err = NULL;
     if (!m.accel_state)
         fake_make_vm();
-    struct vcpu *cpu = vcpu_new(&m, ARCH_X86, 0, NULL, &err);
+    struct vcpu *cpu = vcpu_new(&m, ARCH_X86, 0, model, &err);
     cr_assert(cpu, "%s", err ? vemu_error_message(err) : "");
     return cpu;
 }

@@ -13,6 +13,7 @@
 
 #include "accel/kvm/host.h"
 #include "core/cpu/cpu.h"
+#include "core/cpu/x86.h"
 #include "core/device/machine.h"
 
 enum {
@@ -23,7 +24,8 @@ enum {
     LOG_BYTES = 4096,
     RUN_BYTES = 8192,
     ROUTES = 64,
-    BELLS = 8
+    BELLS = 8,
+    CPUID_ENTRIES = 80
 };
 
 struct kernel {
@@ -59,6 +61,11 @@ struct kernel {
     struct kvm_msi msi;
     unsigned msis;
     bool msi_blocked; /* no local APIC takes it */
+    uint64_t clock;   /* KVM_GET_CLOCK */
+    unsigned clock_sets, paused_told;
+    uint32_t pv_features;    /* 0: the kernel does not say that it is KVM */
+    struct kvm_cpuid2 cpuid; /* of the vCPU, with its entries */
+    struct kvm_cpuid_entry2 cpuid_entries[CPUID_ENTRIES];
     struct kvm_ioeventfd bells[BELLS];
     unsigned bell_count, bell_calls;
     int bell_error; /* what KVM_IOEVENTFD answers to an assignment */
@@ -77,6 +84,7 @@ void fake_stop(void);
 /* The kernel's KVM with one vCPU; in between, the machine's options. */
 void fake_make_vm(void);
 struct vcpu *fake_make_vcpu(void);
+struct vcpu *fake_make_vcpu_of(const struct x86_cpu_model *model);
 enum vcpu_exit fake_run_once(struct vcpu *cpu);
 /* What KVM_RUN does at first: the guest shuts down. */
 int fake_shut_down(struct kernel *k, struct kvm_run *run);

@@ -50,6 +50,26 @@ Test(x86_model, features_are_added_and_removed_by_every_spelling)
     cr_expect_eq(m.tsc_hz, UINT64_C(2500000000));
 }
 
+Test(x86_model, host_has_the_hosts_name)
+{
+    struct x86_cpu_model m;
+    char why[300];
+    cr_assert(parse(&m, "host,-sse3,kvm=off", why, sizeof why), "%s", why);
+    cr_expect(m.hide_accel);
+    cr_expect_not(x86_has(&m, X86_FEAT_1_ECX, 1u << 0));
+    cr_expect_eq(strlen(m.vendor), 12);
+#if defined(__x86_64__)
+    /* CPUID leaf 1, as this process sees it. */
+    uint32_t a = 1, b, c = 0, d, out[4];
+    asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    x86_cpuid(&m, NULL, 0, 1, 0, out);
+    cr_expect_eq(out[0], a & 0x0fff0fff);
+#endif
+    cr_assert(parse(&m, "host,vendor=AuthenticAMD", why, sizeof why));
+    cr_expect_str_eq(m.vendor, "AuthenticAMD");
+    expect_error("host,kvm=perhaps", "kvm=on or kvm=off");
+}
+
 Test(x86_model, mistakes_get_a_sentence)
 {
     expect_error("pentium9", "'pentium9'");

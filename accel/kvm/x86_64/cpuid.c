@@ -161,6 +161,44 @@ static bool add_leaf(struct cpuid_buffer *b, const struct vcpu *cpu, uint32_t le
     }
 }
 
+/* What KVM itself is to the guest (Documentation/virt/kvm/x86/cpuid.rst): its clock, and the rest
+ * whose state is kept here. Nothing without the signature in what the kernel offers. */
+enum {
+    PV_SIGNATURE = 0x40000000,
+    PV_FEATURES = 0x40000001,
+    PV_NOP_IO_DELAY = 1 << 1,
+    PV_CLOCK2 = 1 << 3,
+    PV_STEAL_TIME = 1 << 5,
+    PV_EOI = 1 << 6,
+    PV_POLL_CONTROL = 1 << 12,
+    PV_CLOCK_STABLE = 1 << 24,
+};
+
+static bool add_paravirtual(struct cpuid_buffer *b, const struct kvm_cpu *k)
+{
+    const struct kvm_x86 *x = kvm_x86_of(k->vm);
+    const struct kvm_cpuid_entry2 *sign = find(x, PV_SIGNATURE, 0), *f = find(x, PV_FEATURES, 0);
+    struct kvm_cpuid_entry2 *e = &b->entries[b->head.nent];
+
+    if (k->cpu->model && ((const struct x86_cpu_model *)k->cpu->model)->hide_accel)
+        return true;
+    if (!sign || !f)
+        return true;
+    if (b->head.nent + 2 > KVM_X86_CPUID_MAX)
+        return false;
+    e[0] = *sign;
+    e[0].eax = PV_FEATURES;
+    e[1] = (struct kvm_cpuid_entry2){.function = PV_FEATURES};
+    e[1].eax = f->eax & (PV_NOP_IO_DELAY | PV_CLOCK2 | PV_STEAL_TIME | PV_EOI | PV_POLL_CONTROL |
+                         PV_CLOCK_STABLE);
+    if (!kvm_lapic_in_kernel(k))
+        e[1].eax &= ~(uint32_t)(PV_EOI | PV_POLL_CONTROL);
+    if (!k->vm->has_clock)
+        e[1].eax &= ~(uint32_t)(PV_CLOCK2 | PV_CLOCK_STABLE);
+    b->head.nent += 2;
+    return true;
+}
+
 static bool set_tsc(struct kvm_cpu *k, struct vemu_error **errp)
 {
     const struct x86_cpu_model *model = k->cpu->model;
@@ -191,6 +229,7 @@ bool kvm_x86_cpuid_write(struct kvm_cpu *k, struct vemu_error **errp)
         room = room && add_leaf(&b, k->cpu, leaf);
     for (uint32_t leaf = 0x80000000; model->xlevel && leaf <= model->xlevel; leaf++)
         room = room && add_leaf(&b, k->cpu, leaf);
+    room = room && add_paravirtual(&b, k);
     if (!room)
         return error_set(errp, VEMU_ERROR_UNSUPPORTED, "vCPU %u: its CPUID has too many leaves",
                          k->cpu->index);

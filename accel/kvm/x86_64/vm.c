@@ -32,11 +32,16 @@ bool kvm_arch_vm_init(struct kvm_vm *vm, struct vemu_error **errp)
     vm->has_xsave = kvm_extension(vm, KVM_CAP_XSAVE);
     vm->has_xcrs = kvm_extension(vm, KVM_CAP_XCRS);
     vm->has_tsc_khz = kvm_extension(vm, KVM_CAP_GET_TSC_KHZ);
+    vm->has_clock = kvm_extension(vm, KVM_CAP_ADJUST_CLOCK);
+    vm->has_clock_ctrl = kvm_extension(vm, KVM_CAP_KVMCLOCK_CTRL);
     vm->has_nmi = kvm_extension(vm, KVM_CAP_USER_NMI);
     if (!vm->has_events)
         log_msg(&vm->m->log, LOG_WARN,
                 "kvm: this kernel lacks KVM_CAP_VCPU_EVENTS: a machine that is paused may lose an "
                 "event that is being delivered");
+    if (!vm->has_clock)
+        log_msg(&vm->m->log, LOG_WARN,
+                "kvm: this kernel lacks KVM_CAP_ADJUST_CLOCK: guests are not offered its clock");
     kvm_x86_list_msrs(vm);
     return kvm_x86_cpuid_read(vm, errp);
 }
@@ -67,11 +72,40 @@ void kvm_arch_vcpu_destroy(struct kvm_cpu *k)
     k->cpu->regs = NULL;
 }
 
+/* KVM's clock belongs to the machine and goes on while it is paused (sections 4.29 KVM_GET_CLOCK,
+ * 4.30): it is kept against the virtual clock, which does not, with the first vCPU's registers. */
+static void get_clock(struct kvm_cpu *k, struct x86_regs *r)
+{
+    struct kvm_clock_data now;
+
+    if (k->cpu->index == 0 && k->vm->has_clock &&
+        kvm_ioctl(k->vm, k->vm->fd, KVM_GET_CLOCK, (uintptr_t)&now) >= 0)
+        r->kvm_clock_offset =
+            (int64_t)(now.clock - (uint64_t)clock_now(k->vm->m->clocks, VCLOCK_VIRTUAL));
+}
+
+void kvm_arch_before_resume(struct kvm_vm *vm)
+{
+    struct vemu_machine *m = vm->m;
+    const struct x86_regs *r = m->vcpu_count ? m->vcpus[0]->regs : NULL;
+
+    if (!vm->has_clock || !r || !kvm_cpu_of(m->vcpus[0])->synced)
+        return;
+    struct kvm_clock_data at = {.clock = (uint64_t)clock_now(m->clocks, VCLOCK_VIRTUAL) +
+                                         (uint64_t)r->kvm_clock_offset};
+    kvm_ioctl(vm, vm->fd, KVM_SET_CLOCK, (uintptr_t)&at);
+    /* The guest's watchdog is told that it stood still (section 4.70); one that has no such clock
+     * cannot be, which is an error of the call and none here. */
+    for (unsigned i = 0; vm->has_clock_ctrl && i < m->vcpu_count; i++)
+        kvm_vcpu_ioctl(kvm_cpu_of(m->vcpus[i]), KVM_KVMCLOCK_CTRL, NULL);
+}
+
 bool kvm_arch_get(struct kvm_cpu *k)
 {
     struct x86_regs *r = k->cpu->regs;
 
     r->halted = k->halted;
+    get_clock(k, r);
     if (kvm_lapic_in_kernel(k) && !kvm_x86_get_mp_state(k, r))
         return false;
     return kvm_x86_get_general(k, r) && kvm_x86_get_fpu(k, r) && kvm_x86_get_msrs(k, r) &&
