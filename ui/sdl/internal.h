@@ -74,7 +74,7 @@ struct sdl {
 
 /* window.c. False with the error set. */
 bool sdl_window_open(struct sdl *s, struct display *d, struct vemu_error **errp);
-/* Another display in the same window: the nth of the machine. False: there is none. */
+/* Another display in the same window: the nth of the machine. False: there is none, or no other. */
 bool sdl_window_show(struct sdl_window *w, unsigned n);
 void sdl_window_close(struct sdl_window *w);
 /* Takes what is new of the display and draws. */

@@ -292,7 +292,7 @@ bool sdl_window_show(struct sdl_window *w, unsigned n)
     struct sdl *s = w->sdl;
 
     machine_lock(s->m);
-    struct display *d = display_nth(s->m, n);
+    struct display *d = display_nth(s->m, 1) ? display_nth(s->m, n) : NULL;
     if (d) {
         display_unwatch(&w->watcher);
         w->gone = false;

@@ -182,7 +182,8 @@ struct vnc_client {
     int64_t measured_since;
 
     struct vnc_keys keys;
-    unsigned buttons; /* as in its last PointerEvent */
+    unsigned console_mods; /* DISPLAY_*: what is held while a console is shown */
+    unsigned buttons;      /* as in its last PointerEvent */
     bool has_position;
     int32_t last_x, last_y;
 
@@ -207,8 +208,20 @@ struct vnc_mail {
     size_t clip_len;
 };
 
+/* Typed at a console; see console.c. */
+enum { VNC_TYPED_MAX = 64 };
+struct vnc_typed {
+    char text[4]; /* UTF-8 */
+    uint8_t len;
+    uint8_t mods; /* DISPLAY_* */
+    uint16_t key; /* KEY_*; 0: text */
+};
+
 /* What needs the machine lock; done without the server's (server.c). */
 struct vnc_errands {
+    unsigned show; /* the machine's nth display, from 1; 0: the one that is shown */
+    unsigned typed_count;
+    struct vnc_typed typed[VNC_TYPED_MAX];
     bool resize;
     uint32_t width, height;
     bool clip_grab, clip_release, clip_request, clip_answer;
@@ -266,8 +279,10 @@ struct vnc_server {
     bool more;       /* of some client; guarded by the lock */
     unsigned logged; /* lines in this second */
     int64_t logged_second;
-    bool can_resize; /* guarded by the lock */
-    bool absolute;   /* does the guest's pointer take positions? guarded by the lock */
+    bool can_resize;   /* guarded by the lock */
+    bool console;      /* the display shown is one; likewise */
+    unsigned displays; /* of the machine; likewise */
+    bool absolute;     /* does the guest's pointer take positions? guarded by the lock */
     unsigned leds;
 
     struct clipboard_peer clipboard; /* machine lock */
@@ -382,6 +397,13 @@ void clip_client_gone(struct vnc_client *c);
 void clip_mail(struct vnc_server *s, const struct vnc_mail *mail);
 /* Machine lock held, the server's not. */
 void clip_errands(struct vnc_server *s, struct vnc_errands *e);
+
+/* ---- console.c ------------------------------------------------------------------------------- */
+
+/* A key of a viewer; code 0: it did not say which. True: it was not the guest's. */
+bool console_key(struct vnc_client *c, uint32_t keysym, uint16_t code, bool down);
+/* Machine lock held, the server's not. */
+void console_errands(struct vnc_server *s, const struct vnc_errands *e);
 
 /* ---- arrive.c -------------------------------------------------------------------------------- */
 

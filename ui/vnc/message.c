@@ -207,7 +207,8 @@ static ssize_t key_event(struct vnc_client *c, const uint8_t *data, size_t len)
 {
     if (len < 8)
         return INPUT_MORE;
-    keys_symbol(c->s->m, c->s->layout, &c->keys, load_be32(data + 4), data[1] != 0);
+    if (!console_key(c, load_be32(data + 4), 0, data[1] != 0))
+        keys_symbol(c->s->m, c->s->layout, &c->keys, load_be32(data + 4), data[1] != 0);
     hurry(c);
     return 8;
 }
@@ -225,7 +226,9 @@ static ssize_t extended_key_event(struct vnc_client *c, const uint8_t *data, siz
     number = load_be32(data + 8);
     code = number && number <= UINT16_MAX ? key_from_number((uint16_t)number) : 0;
     /* A viewer that does not know which key it was says 0. */
-    if (code)
+    if (console_key(c, keysym, code, down))
+        ; /* nothing of it is the guest's */
+    else if (code)
         keys_code(c->s->m, &c->keys, code, down);
     else
         keys_symbol(c->s->m, c->s->layout, &c->keys, keysym, down);

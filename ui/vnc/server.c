@@ -128,25 +128,64 @@ static void leave_machine(struct vnc_server *s)
 /* False: nothing of this needs the machine lock. */
 static bool has_errands(const struct vnc_server *s, const struct vnc_errands *e, bool viewers)
 {
-    return viewers != s->joined || e->resize || e->clip_grab || e->clip_release ||
-           e->clip_request || e->clip_answer;
+    return viewers != s->joined || e->show || e->typed_count || e->resize || e->clip_grab ||
+           e->clip_release || e->clip_request || e->clip_answer;
 }
 
-static bool run_errands(struct vnc_server *s, struct vnc_errands *e, bool viewers)
+/* Another display in place of the one that is shown. */
+static void show(struct vnc_server *s, unsigned n)
 {
-    bool can_resize;
+    struct display *d = display_nth(s->m, n);
+
+    if (!d)
+        return;
+    if (s->watching)
+        display_unwatch(&s->watcher);
+    s->watcher = (struct display_watcher){.ops = &watcher_ops};
+    display_watch(d, &s->watcher);
+    pthread_mutex_lock(&s->display_lock);
+    s->display = d;
+    pthread_mutex_unlock(&s->display_lock);
+    s->watching = true;
+    s->wanting = false;
+}
+
+static unsigned count_displays(struct vemu_machine *m)
+{
+    unsigned n = 0;
+
+    while (display_nth(m, n))
+        n++;
+    return n;
+}
+
+/* What the others have to know of the display that is shown then. */
+struct shown {
+    bool can_resize, console;
+    unsigned displays;
+};
+
+static struct shown run_errands(struct vnc_server *s, struct vnc_errands *e, bool viewers)
+{
+    struct shown shown;
 
     machine_lock(s->m);
     if (viewers && !s->joined)
         join_machine(s);
     clip_errands(s, e);
+    console_errands(s, e);
+    if (e->show && s->joined)
+        show(s, e->show - 1);
     if (s->watching && s->display && e->resize)
         display_resize(s->display, e->width, e->height);
     if (!viewers)
         leave_machine(s);
-    can_resize = s->watching && s->display && display_can_resize(s->display);
+    const bool any = s->watching && s->display;
+    shown = (struct shown){.can_resize = any && display_can_resize(s->display),
+                           .console = any && display_is_console(s->display),
+                           .displays = count_displays(s->m)};
     machine_unlock(s->m);
-    return can_resize;
+    return shown;
 }
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
@@ -269,9 +308,11 @@ static bool round_once(struct vnc_server *s)
     if (mail.gone)
         s->watching = false;
     if (has_errands(s, &errands, viewers)) {
-        bool can_resize = run_errands(s, &errands, viewers);
+        const struct shown shown = run_errands(s, &errands, viewers);
         pthread_mutex_lock(&s->lock);
-        s->can_resize = can_resize;
+        s->can_resize = shown.can_resize;
+        s->console = shown.console;
+        s->displays = shown.displays;
         pthread_mutex_unlock(&s->lock);
     }
     if (mail.ready)
@@ -301,7 +342,7 @@ static bool round_once(struct vnc_server *s)
     clients_reap(s);
     want_news(s);
     more = s->more || s->errands.clip_grab || s->errands.clip_release || s->errands.clip_request ||
-           s->errands.clip_answer || s->errands.resize;
+           s->errands.clip_answer || s->errands.resize || s->errands.show || s->errands.typed_count;
     pthread_mutex_unlock(&s->lock);
     screen_changes_free(&changes);
     free(mail.clip_text);
