@@ -14,13 +14,16 @@ bench-tcg: tests/bench/tcgbench
 # VNC servers side by side: a guest that shows pictures, a viewer that measures, a client on libvncclient that compares.
 ifeq ($(HOST_ARCH),x86_64)
 vnc_guest_lib := $(addprefix obj/,$(addsuffix .64.o,$(basename $(call find,tests/guest/lib/*.c tests/guest/lib/*.S))))
-vnc_bench = $(CC) -std=gnu11 -O2 $(WARNINGS) -o $@ $(filter %.c,$^)
+vnc_bench = $(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARNINGS) -o $@ $(filter %.c,$^)
 tests/bench/vnc/client: $(addprefix $(srcdir)/tests/bench/vnc/,client.c scenes.h)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(vnc_bench) -lvncclient
 tests/bench/vnc/viewer: $(addprefix $(srcdir)/tests/bench/vnc/,viewer.c rfb.c rfb.h scenes.h)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(vnc_bench)
+tests/bench/vnc/crowd: $(addprefix $(srcdir)/tests/bench/vnc/,crowd.c rfb.c rfb.h)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(vnc_bench) -pthread
 obj/tests/bench/vnc/guest.o: $(srcdir)/tests/bench/vnc/guest.c $(srcdir)/tests/bench/vnc/scenes.h
 	@mkdir -p $(@D)
 	$(call say,GUESTCC,$@)$(GUEST_CC) $(call guest_flags,64) -c $< -o $@
@@ -30,7 +33,9 @@ tests/bench/vnc/guest.img: obj/tests/bench/vnc/guest.o $(vnc_guest_lib) $(srcdir
 	    -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
 	    -T $(srcdir)/tests/guest/lib/link.ld -o $@.elf \
 	    $(filter %.o,$^) && $(OBJCOPY) -O elf32-i386 $@.elf $@
-.PHONY: bench-vnc
+.PHONY: bench-vnc bench-clients
+bench-clients: all tests/bench/vnc/crowd tests/bench/vnc/viewer tests/bench/vnc/guest.img
+	python3 $(srcdir)/tests/bench/clients.py --build $(builddir) $(BENCH_ARGS)
 bench-vnc: all tests/bench/vnc/client tests/bench/vnc/viewer tests/bench/vnc/guest.img
 	python3 $(srcdir)/tests/bench/vnc.py --build $(builddir) $(BENCH_ARGS)
 endif

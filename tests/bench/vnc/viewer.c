@@ -6,6 +6,7 @@
  *   viewer PORT ENCODING LEVEL QUALITY frames SECONDS       full-screen changes, by requests
  *   viewer PORT ENCODING LEVEL QUALITY continuous SECONDS   the same without requests
  *   viewer PORT ENCODING LEVEL QUALITY idle SECONDS         whatever comes
+ *   viewer PORT ENCODING LEVEL QUALITY work                 sets the guest to work, and leaves
  *
  * Prints for each scene and letter "key BYTES FIRST WHOLE": bytes, and ms from the key to the end
  * of the first update and of the last one; for the others "frames UPDATES SECONDS BYTES PIXELS".
@@ -18,7 +19,7 @@
 #include "scenes.h"
 
 enum { SCENE_QUIET_MS = 500, LETTER_QUIET_MS = 150, FIRST_MS = 5000, START_MS = 500 };
-enum { KEY_SCENE = 'a', KEY_LETTER = 'l', KEY_FRAMES = 'f' };
+enum { KEY_SCENE = 'a', KEY_LETTER = 'l', KEY_FRAMES = 'f', KEY_WORK = 'w' };
 
 static struct rfb r;
 
@@ -150,6 +151,8 @@ int main(int argc, char **argv)
         ok = letters((unsigned)n);
     else if (ok && strcmp(mode, "scenes") == 0)
         ok = scenes();
+    else if (ok && strcmp(mode, "work") == 0)
+        ok = rfb_key(&r, KEY_WORK);
     else if (ok && strcmp(mode, "idle") == 0)
         ok = count(n, false);
     else if (ok)
