@@ -878,6 +878,79 @@ Test(vnc, stuck_viewer_holds_nobody_up)
     vm_free(vm);
 }
 
+enum { STUCK = 10, STUCK_WIDTH = 1024, STUCK_HEIGHT = 768 };
+/* An update of raw pixels with its headers, and what may be left of the one before. */
+enum { STUCK_BYTES = STUCK_WIDTH * STUCK_HEIGHT * 4 + 4096 + VNC_OUTPUT_NEXT };
+
+/* Is that so of every viewer but the last? */
+static bool all_but_last(struct vnc_machine *vm, bool (*is)(const struct vnc_client *c))
+{
+    struct vnc_server *s = vm->server;
+    bool all = true;
+
+    pthread_mutex_lock(&s->lock);
+    list_for_each(c, &s->clients, struct vnc_client, node) all &=
+        is(c) || c->node.next == &s->clients;
+    pthread_mutex_unlock(&s->lock);
+    return all;
+}
+
+static bool is_full(const struct vnc_client *c)
+{
+    return c->out_len > VNC_OUTPUT_NEXT;
+}
+
+static bool in_few_pieces(const struct vnc_client *c)
+{
+    return pixman_region32_n_rects((pixman_region32_t *)&c->damage) <= VNC_DAMAGE_RECTS;
+}
+
+static bool costs_one_update(const struct vnc_client *c)
+{
+    return !c->working && !c->job.out.len && c->out_len <= STUCK_BYTES && c->in.len < 10 &&
+           in_few_pieces(c);
+}
+
+/* Requests of single pixels that do not touch, behind each other. */
+static void ask_for_dust(struct viewer *v, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        cr_assert(v_request_area(v, false, (uint16_t)(2 * i % STUCK_WIDTH),
+                                 (uint16_t)(2 * i / STUCK_WIDTH * 2), 1, 1));
+}
+
+Test(vnc, stuck_viewers_cost_one_update_each)
+{
+    struct vnc_machine *vm = vm_new(NULL);
+    struct viewer stuck[STUCK], lively;
+
+    set_size(vm, STUCK_WIDTH, STUCK_HEIGHT);
+    for (unsigned i = 0; i < STUCK; i++) {
+        join(&stuck[i], vm);
+        cr_assert(v_request(&stuck[i], false));
+    }
+    join(&lively, vm);
+    for (unsigned ms = 0; !all_but_last(vm, is_full); ms += 2) {
+        cr_assert_lt(ms, VM_WAIT_MS);
+        usleep(2000);
+    }
+    for (unsigned i = 0; i < STUCK; i++) {
+        ask_for_dust(&stuck[i], 3 * VNC_DAMAGE_RECTS);
+        cr_assert(v_key(&stuck[i], 'a' + i, true)); /* tells when the requests were taken */
+    }
+    cr_assert(vm_wait_events(vm, STUCK));
+    cr_assert(all_but_last(vm, in_few_pieces));
+    for (unsigned n = 0; n < 40; n++) {
+        vm_draw(vm, n, n * 20, n * 10, 200, 300);
+        cr_assert(v_catch_up(&lively, vm));
+        cr_assert(all_but_last(vm, costs_one_update));
+    }
+    v_close(&lively);
+    for (unsigned i = 0; i < STUCK; i++)
+        v_close(&stuck[i]);
+    vm_free(vm);
+}
+
 Test(vnc, server_may_end_at_any_moment)
 {
     for (unsigned n = 0; n < 20; n++) {

@@ -42,6 +42,8 @@ enum {
     VNC_CONTROL_PAUSE = 64 << 10,
     /* The next update is made when no more than this of the last one is left. */
     VNC_OUTPUT_NEXT = 32 << 10,
+    /* What a viewer has not seen is in no more pieces, lest it makes its region one of pixels. */
+    VNC_DAMAGE_RECTS = 1024,
     /* Of a screen larger than that, parts go one after the other. */
     VNC_UPDATE_PIXELS_MAX = 4 << 20,
 };

@@ -35,6 +35,21 @@ static void add_box(pixman_region32_t *region, const struct pixman_box32 *b)
                                    (unsigned)(b->y2 - b->y1));
 }
 
+/* In too many pieces it becomes what is around them: pixels that need not be sent. */
+static void bound_damage(struct vnc_client *c)
+{
+    pixman_box32_t around = *pixman_region32_extents(&c->damage);
+
+    if (pixman_region32_n_rects(&c->damage) > VNC_DAMAGE_RECTS)
+        pixman_region32_reset(&c->damage, &around);
+}
+
+static void add_damage(struct vnc_client *c, const struct pixman_box32 *b)
+{
+    add_box(&c->damage, b);
+    bound_damage(c);
+}
+
 /* ---- when ------------------------------------------------------------------------------------ */
 
 void update_answered(struct vnc_client *c)
@@ -52,7 +67,7 @@ void update_request(struct vnc_client *c, const struct pixman_box32 *box, bool i
     b.x2 = MIN(b.x2, whole.x2);
     b.y2 = MIN(b.y2, whole.y2);
     if (!incremental)
-        add_box(&c->damage, &b);
+        add_damage(c, &b);
     if (!c->requested || box_empty(&c->area)) {
         c->area = b;
     } else if (!box_empty(&b)) {
@@ -89,7 +104,7 @@ void update_cursor_changed(struct vnc_client *c)
     struct pixman_box32 box = screen_cursor_box(&c->s->screen);
 
     c->news |= NEWS_CURSOR;
-    add_box(&c->damage, &box);
+    add_damage(c, &box);
 }
 
 void update_screen_resized(struct vnc_client *c)
@@ -162,6 +177,7 @@ void update_screen_changed(struct vnc_client *c, const struct screen_changes *ch
         add_box(&c->damage, &changes->cursor_before);
         add_box(&c->damage, &changes->cursor_after);
     }
+    bound_damage(c);
 }
 
 /* ---- what is no pixels ----------------------------------------------------------------------- */
@@ -400,6 +416,7 @@ static uint64_t take_region(struct vnc_client *c, pixman_region32_t *due, uint64
     }
     pixman_region32_subtract(&c->damage, &c->damage, &c->job.region);
     refine_sending(c, &c->job.region);
+    bound_damage(c);
     return pixels;
 }
 
@@ -502,7 +519,7 @@ void update_try(struct vnc_client *c)
         const struct pixman_box32 target = {(int32_t)c->copied.x, (int32_t)c->copied.y,
                                             (int32_t)(c->copied.x + c->copied.width),
                                             (int32_t)(c->copied.y + c->copied.height)};
-        add_box(&c->damage, &target);
+        add_damage(c, &target);
         c->copy = false;
     }
     pixman_region32_init(&due);
