@@ -1,7 +1,8 @@
 /*
  * How often a display is looked at while somebody wants news of it: every PACE_QUICK_NS as long as
- * something changes, then half as often each time, down to every PACE_IDLE_NS. Drawing never takes
- * more than half of the time. Pure arithmetic; times are nanoseconds of one clock.
+ * something changes, then half as often each time, down to every PACE_IDLE_NS; after input, once
+ * the guest may have drawn what came of it, and PACE_QUICK_NS later again. Drawing never takes more
+ * than half of the time. Pure arithmetic; times are nanoseconds of one clock.
  */
 #ifndef CORE_DISPLAY_PACE_H
 #define CORE_DISPLAY_PACE_H
@@ -12,6 +13,7 @@
 
 #define PACE_QUICK_NS INT64_C(4000000)
 #define PACE_IDLE_NS INT64_C(100000000)
+#define PACE_REACTION_NS INT64_C(1000000)
 
 struct pace {
     int64_t interval; /* 0: it was never looked at */
@@ -30,8 +32,8 @@ static inline void pace_looked(struct pace *p, int64_t start, int64_t end, bool 
 /* Something is likely to change. */
 static inline void pace_hurry(struct pace *p, int64_t now)
 {
-    p->interval = PACE_QUICK_NS;
-    p->next = MIN(p->next, MAX(now, p->last + PACE_QUICK_NS));
+    p->interval = PACE_QUICK_NS / 2; /* the first look may come too soon, and says little */
+    p->next = MIN(p->next, MAX(now + PACE_REACTION_NS, p->last + PACE_QUICK_NS));
 }
 
 #endif

@@ -43,8 +43,19 @@ Test(display, pace_hurries_but_not_more_often_than_quick)
     cr_assert_eq(p.next, 1004 * MS);
     pace_hurry(&p, 1050 * MS);
     cr_assert_eq(p.next, 1004 * MS, "later news does not put it off");
-    pace_looked(&p, 1050 * MS, 1050 * MS, false);
-    cr_assert_eq(p.next, 1058 * MS);
+}
+
+Test(display, pace_gives_the_guest_a_moment_to_react_and_then_looks_twice)
+{
+    struct pace p = {0};
+    for (unsigned n = 0; n < 10; n++)
+        pace_looked(&p, 1000 * MS, 1000 * MS, false);
+    pace_hurry(&p, 1050 * MS);
+    cr_assert_eq(p.next, 1051 * MS);
+    pace_looked(&p, 1051 * MS, 1051 * MS, false);
+    cr_assert_eq(p.next, 1055 * MS, "the guest was not so quick");
+    pace_looked(&p, 1055 * MS, 1055 * MS, false);
+    cr_assert_eq(p.next, 1063 * MS);
 }
 
 Test(display, pace_leaves_half_of_the_time_to_the_guest)
