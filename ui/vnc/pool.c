@@ -10,7 +10,9 @@
 
 #include "core/util/error.h"
 
-enum { POOL_NICE = 5 };
+/* A tenth of what a thread at the process' own priority gets, where both want all of a processor: a
+ * guest loses no more than that to its viewers, and they still see something. */
+enum { POOL_NICE = 10 };
 
 struct pool {
     pthread_mutex_t lock; /* a leaf */
