@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "core/block/codec.h"
 #include "core/util/cpus.h"
@@ -188,6 +191,14 @@ static struct shown run_errands(struct vnc_server *s, struct vnc_errands *e, boo
     return shown;
 }
 
+/* Updates are megabytes, and where they were lie holes that the C library keeps. */
+static void give_back_memory(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 /* ---- rounds ---------------------------------------------------------------------------------- */
 
 static bool has_viewers(const struct vnc_server *s)
@@ -322,8 +333,10 @@ static bool round_once(struct vnc_server *s)
         news = take_news(s, &changes);
 
     pthread_mutex_lock(&s->lock);
-    if (!viewers && s->screen.valid)
+    if (!viewers && s->screen.valid) {
         screen_forget(&s->screen);
+        give_back_memory();
+    }
     finish_jobs(s);
     if (joins || mail.input_changed)
         input_news(s);
