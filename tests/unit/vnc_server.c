@@ -1040,6 +1040,30 @@ Test(vnc, listens_on_a_path_and_on_a_passed_descriptor)
     unlink(path);
 }
 
+Test(vnc, fifty_viewers_may_come_while_nobody_opens)
+{
+    enum { COMING = 50 };
+    char path[64], address[80];
+    struct vnc_config cfg = {.id = "a", .origin = "-vnc", .address = address};
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    int fds[COMING];
+
+    snprintf(path, sizeof path, "/tmp/vemu-vnc-%d", getpid());
+    snprintf(address, sizeof address, "unix:%s", path);
+    snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
+    struct vnc_machine *vm = vm_new(&cfg);
+    cr_assert(vm->server);
+    pthread_mutex_lock(&vm->server->lock);
+    for (unsigned i = 0; i < COMING; i++) {
+        fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        cr_assert_eq(connect(fds[i], (struct sockaddr *)&sa, sizeof sa), 0, "viewer %u", i);
+    }
+    pthread_mutex_unlock(&vm->server->lock);
+    for (unsigned i = 0; i < COMING; i++)
+        close(fds[i]);
+    vm_free(vm);
+}
+
 /* ---- browsers that take their time ----------------------------------------------------------- */
 
 #if CONFIG_NETTLE

@@ -15,7 +15,8 @@
 #include "core/util/range.h"
 #include "ui/vnc/internal.h"
 
-enum { BACKLOG = 16, DISPLAY_MAX = 65535 - VNC_PORT };
+/* Whoever does not fit in the backlog waits for seconds, by TCP's timers. */
+enum { BACKLOG = 128, DISPLAY_MAX = 65535 - VNC_PORT };
 /* Unsent bytes that the kernel takes: what a viewer gets is news, not history. */
 enum { UNSENT_MAX = 128 << 10 };
 
