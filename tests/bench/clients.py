@@ -8,40 +8,23 @@ second what it got done; phases without and with viewers (vnc/crowd.c) alternate
 the median of a phase; a round's ratio is its phase with viewers against the ones around it.
 """
 import argparse
-import glob
 import json
 import os
 import statistics
-import subprocess
 import sys
 import threading
 import time
 
-PORT = 5978
-GUEST = "-m 256 -vga std -nodefaults -no-reboot -serial stdio -monitor none"
+from vnc import Emulator, thread_cpu
 
 
-class Machine:
+class Machine(Emulator):
     def __init__(self, build, command):
-        args = command.split() + GUEST.split() + [
-            "-kernel", f"{build}/tests/bench/vnc/guest.img", "-vnc", f"127.0.0.1:{PORT - 5900}"]
-        if "qemu" in args[0]:
-            args += ["-display", "none", "-name", "bench,debug-threads=on"]
-        self.build, self.name = build, args[0]
-        self.work, self.peak = [], 0
-        self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
+        super().__init__(build, command, serial="stdio")
+        self.work = []
         threading.Thread(target=self.listen, daemon=True).start()
-        time.sleep(5)
-        self.program("viewer", PORT, "raw", 0, -1, "work")
+        self.run("viewer", self.port, "raw", 0, -1, "work")
         time.sleep(3)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
 
     def listen(self):
         for line in self.process.stdout:
@@ -49,29 +32,15 @@ class Machine:
             if len(words) == 2 and words[0] == "work":
                 self.work.append(int(words[1]))
 
-    def program(self, program, *words):
-        out = subprocess.run([f"{self.build}/tests/bench/vnc/{program}", *map(str, words)],
-                             capture_output=True, text=True)
-        if out.returncode != 0:
-            self.process.kill()
-            sys.exit(f"{self.name}: {program}: {out.stderr}{self.process.stderr.read()}")
-        return out.stdout.split()
-
     def rss_mb(self):
         with open(f"/proc/{self.process.pid}/status") as f:
             return next(int(line.split()[1]) for line in f if line.startswith("VmRSS")) / 1024
 
     def cpu_s(self):
-        """Seconds of CPU by threads' names, numbers left out."""
+        """Seconds of CPU by threads' names."""
         cpu = {}
-        for task in glob.glob(f"/proc/{self.process.pid}/task/*"):
-            try:
-                with open(task + "/comm") as f:
-                    name = f.read().strip()
-                with open(task + "/schedstat") as f:
-                    cpu[name] = cpu.get(name, 0) + int(f.read().split()[0]) / 1e9
-            except FileNotFoundError:
-                pass
+        for name, ms in thread_cpu(self.process.pid):
+            cpu[name] = cpu.get(name, 0) + ms / 1000
         return cpu
 
     def phase(self, seconds, quick=0, slow=0):
@@ -79,7 +48,7 @@ class Machine:
         said, rss, thread = [], [], None
         if quick + slow:
             thread = threading.Thread(target=lambda: said.extend(
-                self.program("crowd", PORT, quick, slow, seconds + 2)))
+                self.run("crowd", self.port, quick, slow, seconds + 2)[0].split()))
             thread.start()
             time.sleep(1)
         before, cpu = len(self.work), self.cpu_s()

@@ -14,13 +14,14 @@ import glob
 import json
 import os
 import re
+import socket
 import statistics
 import subprocess
 import sys
 import time
 
-PORT = 5977
-GUEST = "-m 256 -vga std -nodefaults -no-reboot -serial null -monitor none"
+GUEST = "-m 256 -vga std -nodefaults -no-reboot -monitor none"
+PORTS = range(5970, 6100)
 # encoding, level, quality (-1: lossless)
 SCENES = [("tight", 9, -1), ("tight", 2, -1), ("tight", 2, 6), ("zrle", 9, -1), ("zrle", 2, -1),
           ("hextile", 9, -1), ("raw", 9, -1)]
@@ -38,17 +39,44 @@ def title(encoding, level, quality):
     return f"{encoding} {level}" + (f" JPEG {quality}" if quality >= 0 else "")
 
 
+def free_port():
+    for port in PORTS:
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    sys.exit(f"no port of {PORTS.start} to {PORTS.stop - 1} is free")
+
+
+def thread_cpu(pid):
+    """Names of threads and ms of CPU that each has had."""
+    for task in glob.glob(f"/proc/{pid}/task/*"):
+        try:
+            with open(task + "/comm") as f:
+                name = f.read().strip()
+            with open(task + "/schedstat") as f:
+                yield name, int(f.read().split()[0]) / 1e6
+        except FileNotFoundError:
+            pass
+
+
 class Emulator:
-    def __init__(self, build, command):
-        args = command.split() + GUEST.split() + [
-            "-kernel", f"{build}/tests/bench/vnc/guest.img", "-vnc", f"127.0.0.1:{PORT - 5900}"]
-        if "qemu" in args[0]:
+    def __init__(self, build, command, guest=True, serial="null"):
+        self.port = free_port()
+        args = command.split() + GUEST.split() + ["-vnc", f"127.0.0.1:{self.port - 5900}", "-serial", serial]
+        if guest:
+            args += ["-kernel", f"{build}/tests/bench/vnc/guest.img"]
+        if "qemu" in command:
             args += ["-display", "none", "-name", "bench,debug-threads=on"]
         self.build, self.name = build, args[0]
-        self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
         time.sleep(4)  # the pictures are drawn
         if self.process.poll() is not None:
-            sys.exit(f"{self.name} ended: {self.process.stderr.read().decode()}")
+            sys.exit(f"{self.name} ended: {self.process.stderr.read()}")
 
     def __enter__(self):
         return self
@@ -59,14 +87,7 @@ class Emulator:
 
     def cpu_ms(self):
         encode = display = 0
-        for task in glob.glob(f"/proc/{self.process.pid}/task/*"):
-            try:
-                with open(task + "/comm") as f:
-                    name = f.read().strip()
-                with open(task + "/schedstat") as f:
-                    ms = int(f.read().split()[0]) / 1e6
-            except FileNotFoundError:
-                continue
+        for name, ms in thread_cpu(self.process.pid):
             if not re.match(r"CPU \d|vemu-cpu", name):
                 display += ms
             if re.match(r"vnc_worker|vnc-encode", name):
@@ -74,19 +95,24 @@ class Emulator:
         return encode, display
 
     def run(self, program, *words):
-        """What the program printed, and the CPU that it took meanwhile."""
-        before = self.cpu_ms()
+        """What the program printed."""
         out = subprocess.run([f"{self.build}/tests/bench/vnc/{program}", *map(str, words)],
                              capture_output=True, text=True, timeout=300)
         if out.returncode != 0:
             self.process.kill()
-            sys.exit(f"{self.name}: {program} {words}: {out.stderr}{self.process.stderr.read().decode()}")
+            sys.exit(f"{self.name}: {program} {words}: {out.stderr}{self.process.stderr.read()}")
+        return out.stdout.splitlines()
+
+    def view(self, combination, *words):
+        """What a viewer printed, and the CPU that it took meanwhile."""
+        before = self.cpu_ms()
+        lines = self.run("viewer", self.port, *combination, *words)
         after = self.cpu_ms()
-        return out.stdout.splitlines(), after[0] - before[0], after[1] - before[1]
+        return lines, after[0] - before[0], after[1] - before[1]
 
 
 def frames(result, emulator, key, mode, combination, seconds):
-    lines, encode, display = emulator.run("viewer", PORT, *combination, mode, seconds)
+    lines, encode, display = emulator.view(combination, mode, seconds)
     if not lines:
         return  # it has no continuous updates
     _, updates, took, _, pixels = lines[0].split()
@@ -101,7 +127,7 @@ def measure(build, command, idle, check, quick):
     with Emulator(build, command) as emulator:
         for combination in (SCENES[1:2] if quick else SCENES):
             key = "scenes, " + title(*combination)
-            lines, encode, display = emulator.run("viewer", PORT, *combination, "scenes")
+            lines, encode, display = emulator.view(combination, "scenes")
             values = [[float(v) for v in line.split()[1:]] for line in lines]
             result[f"{key}: kB"] = sum(v[0] for v in values) / 1000
             result[f"{key}: encode ms"] = encode
@@ -109,23 +135,28 @@ def measure(build, command, idle, check, quick):
             result[f"{key}: key to whole picture, median ms"] = statistics.median(v[2] for v in values)
         for combination in LETTERS:
             key = "letters, " + title(*combination)
-            lines, _, _ = emulator.run("viewer", PORT, *combination, "letters", 40)
+            lines, _, _ = emulator.view(combination, "letters", 25)
             ms = [float(line.split()[2]) for line in lines]
             result[f"{key}: key to update, median ms"] = statistics.median(ms)
             result[f"{key}: key to update, 90 % ms"] = percentile(ms, 0.9)
         for combination in FRAMES:
-            frames(result, emulator, "requests, " + title(*combination), "frames", combination, 3)
+            frames(result, emulator, "requests, " + title(*combination), "frames", combination, 2)
         for combination in FRAMES[:1]:
-            frames(result, emulator, "continuous, " + title(*combination), "continuous", combination, 3)
+            frames(result, emulator, "continuous, " + title(*combination), "continuous", combination, 2)
         if idle:
-            _, _, display = emulator.run("viewer", PORT, "tight", 2, -1, "idle", idle)
-            result[f"idle for {idle} s: display ms"] = display
+            _, _, display = emulator.view(LETTERS[0], "idle", idle)
+            result[f"graphics, idle for {idle} s: display ms"] = display
         if check:
             for encoding, level, _ in [c for c in SCENES if c[2] < 0]:
-                lines, _, _ = emulator.run("client", "127.0.0.1", PORT, encoding, level)
+                lines = emulator.run("client", "127.0.0.1", emulator.port, encoding, level)
                 wrong = [line for line in lines if not line.endswith(" same")]
                 if wrong or len(lines) != 14:
                     sys.exit(f"{command}: {encoding}: wrong pictures: {wrong}")
+    if idle:
+        with Emulator(build, command, guest=False) as emulator:  # the firmware's text, and its cursor
+            time.sleep(5)
+            _, _, display = emulator.view(LETTERS[0], "idle", idle)
+            result[f"text, idle for {idle} s: display ms"] = display
     return result
 
 

@@ -18,7 +18,13 @@
 #include "rfb.h"
 #include "scenes.h"
 
-enum { SCENE_QUIET_MS = 500, LETTER_QUIET_MS = 150, FIRST_MS = 5000, START_MS = 500 };
+enum {
+    SCENE_QUIET_MS = 300,
+    LETTER_QUIET_MS = 150,
+    FIRST_MS = 5000,
+    START_MS = 500,
+    IDLE_START_MS = 2000
+};
 enum { KEY_SCENE = 'a', KEY_LETTER = 'l', KEY_FRAMES = 'f', KEY_WORK = 'w' };
 
 static struct rfb r;
@@ -43,6 +49,19 @@ static bool until_quiet(double quiet_ms, double *last)
             return false;
         }
     }
+}
+
+/* Takes updates for so long: of a screen that is never quiet. */
+static bool take_for(double ms, bool continuous)
+{
+    double start = rfb_now_ms();
+
+    while (rfb_now_ms() - start < ms) {
+        enum rfb_result result = rfb_message(&r, ms);
+        if (result == RFB_GONE || (result == RFB_UPDATE && !continuous && !rfb_request(&r, true)))
+            return false;
+    }
+    return true;
 }
 
 static bool by_key(uint32_t key, double quiet_ms)
@@ -120,17 +139,10 @@ static bool count(double seconds, bool continuous)
 
 static bool frames(double seconds, bool continuous)
 {
-    double start = rfb_now_ms();
-
     if (continuous && (!r.continuous_offered || !rfb_continuous(&r, true)))
         return r.fd >= 0;
-    if (!rfb_key(&r, KEY_FRAMES))
+    if (!rfb_key(&r, KEY_FRAMES) || !take_for(START_MS, continuous))
         return false;
-    while (rfb_now_ms() - start < START_MS) {
-        enum rfb_result result = rfb_message(&r, START_MS);
-        if (result == RFB_GONE || (result == RFB_UPDATE && !continuous && !rfb_request(&r, true)))
-            return false;
-    }
     return count(seconds, continuous) && rfb_key(&r, KEY_SCENE);
 }
 
@@ -138,7 +150,7 @@ int main(int argc, char **argv)
 {
     double n = argc > 6 ? atof(argv[6]) : 0;
     const char *mode = argc > 5 ? argv[5] : "";
-    bool ok;
+    bool idle = strcmp(mode, "idle") == 0, ok;
 
     if (argc < 6) {
         fprintf(stderr, "usage: viewer PORT ENCODING LEVEL QUALITY MODE [N]\n");
@@ -146,14 +158,15 @@ int main(int argc, char **argv)
     }
     ok = rfb_open(&r, rfb_dial("127.0.0.1", (unsigned)atoi(argv[1])), argv[2], atoi(argv[3]),
                   atoi(argv[4])) &&
-         rfb_request(&r, false) && until_quiet(SCENE_QUIET_MS, NULL);
+         rfb_request(&r, false) &&
+         (idle ? take_for(IDLE_START_MS, false) : until_quiet(SCENE_QUIET_MS, NULL));
     if (ok && strcmp(mode, "letters") == 0)
         ok = letters((unsigned)n);
     else if (ok && strcmp(mode, "scenes") == 0)
         ok = scenes();
     else if (ok && strcmp(mode, "work") == 0)
         ok = rfb_key(&r, KEY_WORK);
-    else if (ok && strcmp(mode, "idle") == 0)
+    else if (ok && idle)
         ok = count(n, false);
     else if (ok)
         ok = frames(n, strcmp(mode, "continuous") == 0);
