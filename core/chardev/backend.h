@@ -28,7 +28,8 @@ struct chardev_backend {
     void (*close)(struct chardev *chr);
     /* Takes what it can; never blocks. */
     size_t (*write)(struct chardev *chr, const uint8_t *data, size_t len);
-    /* There is more or less room for input, or a front end came or went. May be NULL. */
+    /* There is more or less room for input, or a front end came, went, began to listen or ceased
+     * to. May be NULL. */
     void (*input_changed)(struct chardev *chr);
     /* What it keeps of what the guest wrote, as a table of fields of what `state` returns; loaded:
      * they came from a saved state. NULL: nothing. */
@@ -36,6 +37,11 @@ struct chardev_backend {
     uint32_t state_version;
     void *(*state)(struct chardev *chr);
     void (*loaded)(struct chardev *chr);
+    /* See chardev.h; NULL: there is nothing to save. */
+    uint64_t (*state_size)(const struct chardev *chr);
+    void (*state_save)(const struct chardev *chr, uint8_t *out);
+    bool (*state_load)(struct chardev *chr, const uint8_t *in, uint64_t len,
+                       struct vemu_error **errp);
 };
 
 enum { CHARDEV_INPUT_SIZE = 4096 };
@@ -55,6 +61,7 @@ struct chardev {
     struct timer kick;  /* "as soon as possible": has the loop's thread call the front end */
     bool server;        /* a socket that waits for its peer */
     bool opened;        /* somebody is at the other end */
+    bool listening;     /* somebody is at the front end's side */
     bool opened_told;   /* what the front end was told last */
     bool break_pending; /* a break condition to report */
     bool short_write;   /* the front end waits for `writable` */
@@ -65,7 +72,8 @@ struct chardev {
 };
 
 extern const struct chardev_backend chardev_null, chardev_stdio, chardev_file, chardev_fd,
-    chardev_pty, chardev_socket, chardev_ringbuf, chardev_vc;
+    chardev_pty, chardev_socket, chardev_ringbuf, chardev_vc,
+    chardev_vdagent;
 
 /* How many bytes chardev_input takes now; 0 without a front end. */
 size_t chardev_input_room(const struct chardev *chr);

@@ -172,6 +172,7 @@ static const struct backend_name backend_names[] = {
     {"socket", NULL, &chardev_socket, "id, path, host, port, fd, server, wait, nowait"},
     {"ringbuf", NULL, &chardev_ringbuf, "id, size"},
     {"vc", "size", &chardev_vc, "id, size, width, height, cols, rows"},
+    {"qemu-vdagent", NULL, &chardev_vdagent, "id, name, clipboard, mouse"},
 };
 
 static const struct backend_name *find_backend(const char *name, size_t len)
@@ -193,7 +194,7 @@ static const struct backend_name *parse_spec(struct opts *opts, const char *spec
     if (!name || (spec[len] == ':' && !name->after_colon)) {
         error_set(errp, VEMU_ERROR_INVALID,
                   "chardev '%.80s': no such back end; there are null, stdio, file:PATH, fd:N, pty, "
-                  "unix:PATH, tcp:HOST:PORT, socket, ringbuf and vc",
+                  "unix:PATH, tcp:HOST:PORT, socket, ringbuf, vc and qemu-vdagent",
                   spec);
         return NULL;
     }
@@ -383,6 +384,7 @@ bool chardev_attach(struct chardev *chr, const struct chardev_frontend *fe, void
     chr->fe = fe;
     chr->fe_opaque = opaque;
     chr->opened_told = chr->short_write = chr->room = false;
+    chr->listening = fe && !fe->tells_listening;
     input_changed(chr);
     if (fe)
         kick(chr);
@@ -402,6 +404,32 @@ void chardev_accept_input(struct chardev *chr)
     /* Without held input the back end is reading, or has nothing to read. */
     if (chr->input_len)
         kick(chr);
+}
+
+void chardev_set_listening(struct chardev *chr, bool listening)
+{
+    if (chr->listening == listening)
+        return;
+    chr->listening = listening;
+    input_changed(chr);
+}
+
+uint64_t chardev_state_size(const struct chardev *chr)
+{
+    return chr->backend->state_size ? chr->backend->state_size(chr) : 0;
+}
+
+void chardev_state_save(const struct chardev *chr, uint8_t *out)
+{
+    if (chr->backend->state_save)
+        chr->backend->state_save(chr, out);
+}
+
+bool chardev_state_load(struct chardev *chr, const uint8_t *in, uint64_t len,
+                        struct vemu_error **errp)
+{
+    chardev_set_listening(chr, false);
+    return !chr->backend->state_load || chr->backend->state_load(chr, in, len, errp);
 }
 
 size_t chardev_inject(struct chardev *chr, const uint8_t *data, size_t len)

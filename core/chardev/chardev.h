@@ -1,6 +1,6 @@
 /*
  * Character back ends: stdio (with escape key), file, pty, unix and tcp socket, null, ring buffer,
- * text console.
+ * text console, and the other end of an agent in the guest.
  *
  * A front end (a UART, a console) attaches callbacks; one front end per back end. Callbacks run on
  * the main loop's thread with the machine lock held; chardev_write is called with the machine lock
@@ -33,6 +33,8 @@ struct chardev_frontend {
     void (*receive_fd)(void *opaque, int fd);
     void (*writable)(void *opaque);
     void (*event)(void *opaque, enum chardev_event event); /* may be NULL */
+    /* It knows whether a program in the guest listens: chardev_set_listening. Others always do. */
+    bool tells_listening;
 };
 
 /*
@@ -51,6 +53,8 @@ struct chardev_frontend {
  * - ringbuf[,size=64K]: a power of two; the newest output is kept
  * - vc[,cols=N,rows=N][,width=N,height=N], vc:800x600, vc:80Cx25C: a terminal on a display of the
  *   machine (core/display) that bears the back end's id
+ * - qemu-vdagent[,clipboard=on|off][,mouse=on|off][,name=...]: the host's end of the SPICE agent's
+ *   protocol (core/vdagent), clipboard off and mouse on unless said; the name means nothing
  *
  * A server with wait=on (the default) waits here for its client. One client at a time; the next one
  * is accepted when it has gone. Guest output is dropped while nobody is connected. "mon:..." and
@@ -86,6 +90,18 @@ bool chardev_attach(struct chardev *chr, const struct chardev_frontend *fe, void
 size_t chardev_write(struct chardev *chr, const uint8_t *data, size_t len);
 /* The front end can take bytes again (it said 0 from can_receive before). */
 void chardev_accept_input(struct chardev *chr);
+/* A program in the guest opened the front end, or closed it. Of a front end without
+ * tells_listening: not called. */
+void chardev_set_listening(struct chardev *chr, bool listening);
+/*
+ * What belongs to the saved state of a front end: the back end's part of a conversation with a
+ * program of the guest, as qemu-vdagent has it; for the others nothing. chardev_state_load takes
+ * all of [in, in + len) and ends the conversation there was: chardev_set_listening follows.
+ */
+uint64_t chardev_state_size(const struct chardev *chr);
+void chardev_state_save(const struct chardev *chr, uint8_t *out);
+bool chardev_state_load(struct chardev *chr, const uint8_t *in, uint64_t len,
+                        struct vemu_error **errp);
 /* Push bytes as if they came from outside (embedder's console write). Returns bytes taken. */
 size_t chardev_inject(struct chardev *chr, const uint8_t *data, size_t len);
 /* Ring buffer: take out what the guest wrote. Returns bytes copied. Any thread. */

@@ -31,6 +31,7 @@ bool machine_init(struct vemu_machine *m, struct vemu_error **errp)
     list_init(&m->netdevs);
     list_init(&m->boot_targets);
     list_init(&m->displays);
+    list_init(&m->display_helpers);
     list_init(&m->rngs);
     list_init(&m->events);
     list_init(&m->doorbells);

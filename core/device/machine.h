@@ -59,6 +59,8 @@ struct vemu_machine {
     struct list boot_targets;         /* core/device/boot_target.h */
     struct input_router *input;       /* core/input/input.h */
     struct list displays;             /* core/display/display.h */
+    struct list display_helpers;      /* there, too */
+    unsigned display_helper_count;    /* atomic */
     unsigned net_addresses;           /* given out by net_address_default */
 
     struct list clipboard_peers;            /* core/display/clipboard.h */

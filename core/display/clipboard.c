@@ -114,3 +114,26 @@ void clipboard_answer(struct clipboard_peer *p, const char *text, size_t len)
             give(other, text, len);
     }
 }
+
+size_t clipboard_from_crlf(char *text, size_t len)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (!(text[i] == '\r' && i + 1 < len && text[i + 1] == '\n'))
+            text[n++] = text[i];
+    }
+    return n;
+}
+
+size_t clipboard_to_crlf(const char *text, size_t len, char *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\n')
+            out[n++] = '\r';
+        out[n++] = text[i];
+    }
+    return n;
+}

@@ -54,5 +54,9 @@ void clipboard_answer(struct clipboard_peer *p, const char *text, size_t len);
 
 /* Well-formed UTF-8 without NUL bytes? */
 bool clipboard_is_text(const char *text, size_t len);
+/* Lines that end with CR LF, as some have them, in place; returns the new length. */
+size_t clipboard_from_crlf(char *text, size_t len);
+/* And back; out has room for 2 * len bytes. Returns how many it took. */
+size_t clipboard_to_crlf(const char *text, size_t len, char *out);
 
 #endif

@@ -244,15 +244,34 @@ int display_index(const struct display *d)
 
 bool display_can_resize(const struct display *d)
 {
-    return d->ops->resize != NULL;
+    return d->ops->resize || __atomic_load_n(&d->machine->display_helper_count, __ATOMIC_RELAXED);
 }
 
 void display_resize(struct display *d, uint32_t width, uint32_t height)
 {
     bool off = !width || !height;
+    width = off ? 0 : MIN(width, (uint32_t)DISPLAY_SIZE_MAX);
+    height = off ? 0 : MIN(height, (uint32_t)DISPLAY_SIZE_MAX);
     if (d->ops->resize)
-        d->ops->resize(d->opaque, off ? 0 : MIN(width, (uint32_t)DISPLAY_SIZE_MAX),
-                       off ? 0 : MIN(height, (uint32_t)DISPLAY_SIZE_MAX));
+        d->ops->resize(d->opaque, width, height);
+    list_for_each(h, &d->machine->display_helpers, struct display_helper, node)
+        h->resize(h, d, width, height);
+}
+
+void display_helper_add(struct vemu_machine *m, struct display_helper *h)
+{
+    h->m = m;
+    list_add_tail(&m->display_helpers, &h->node);
+    __atomic_add_fetch(&m->display_helper_count, 1, __ATOMIC_RELAXED);
+}
+
+void display_helper_remove(struct display_helper *h)
+{
+    if (!h->m)
+        return;
+    list_remove(&h->node);
+    __atomic_sub_fetch(&h->m->display_helper_count, 1, __ATOMIC_RELAXED);
+    h->m = NULL;
 }
 
 size_t display_text(struct display *d, char *buf, size_t len)

@@ -163,8 +163,22 @@ struct display *display_find(struct vemu_machine *m, const char *device, unsigne
                              struct vemu_error **errp);
 /* M. -1: not one of this machine. */
 int display_index(const struct display *d);
-/* M. See display_ops. */
+/* Who else can give displays another size: a program in the guest. Owned by who embeds it; zeroed
+ * but for resize before it is added. */
+struct display_helper {
+    /* M. As in display_ops, of any display. */
+    void (*resize)(struct display_helper *h, struct display *d, uint32_t width, uint32_t height);
+    struct list node;
+    struct vemu_machine *m; /* NULL: not added */
+};
+/* M. */
+void display_helper_add(struct vemu_machine *m, struct display_helper *h);
+/* M. One that was never added: nothing happens. */
+void display_helper_remove(struct display_helper *h);
+
+/* See display_ops and display_helper: now, or no more a moment later. */
 bool display_can_resize(const struct display *d);
+/* M. Both are told. */
 void display_resize(struct display *d, uint32_t width, uint32_t height);
 size_t display_text(struct display *d, char *buf, size_t len);
 bool display_is_console(const struct display *d);

@@ -150,7 +150,7 @@ static void take_control(struct virtio_serial *s, const uint8_t *message)
             port_ready(p);
         break;
     case PORT_OPEN:
-        p->guest_open = value;
+        serial_set_guest_open(p, value);
         if (p->chr && value)
             chardev_accept_input(p->chr);
         break;
@@ -366,7 +366,8 @@ static void reset(struct virtio *v)
     for (unsigned n = 0; n < SERIAL_PORTS_MAX; n++) {
         if (!s->ports[n])
             continue;
-        s->ports[n]->guest_open = s->ports[n]->host_open_told = false;
+        serial_set_guest_open(s->ports[n], false);
+        s->ports[n]->host_open_told = false;
         s->ports[n]->pending = 0;
         s->ports[n]->taken = 0;
     }

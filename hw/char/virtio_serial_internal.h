@@ -57,6 +57,9 @@ struct virtio_serial {
     uint32_t removed; /* ports whose removal is still to be told, by number */
 };
 
+/* virtio_serial_port.c */
+void serial_set_guest_open(struct serial_port *p, bool open);
+
 /* virtio_serial.c */
 /* The virtio-serial device that a port belongs to; NULL and the error when there is none. */
 struct virtio_serial *serial_find(struct device *port, const char *bus, struct vemu_error **errp);

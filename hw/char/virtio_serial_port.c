@@ -41,7 +41,19 @@ static void event(void *opaque, enum chardev_event what)
 }
 
 static const struct chardev_frontend frontend = {
-    .can_receive = can_receive, .receive = receive, .writable = writable, .event = event};
+    .can_receive = can_receive,
+    .receive = receive,
+    .writable = writable,
+    .event = event,
+    .tells_listening = true,
+};
+
+void serial_set_guest_open(struct serial_port *p, bool open)
+{
+    p->guest_open = open;
+    if (p->chr)
+        chardev_set_listening(p->chr, open);
+}
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -78,7 +90,7 @@ static void port_reset(struct device *dev)
 {
     struct serial_port *p = from_dev(dev);
 
-    p->guest_open = false;
+    serial_set_guest_open(p, false);
     p->host_open_told = false;
     p->pending = 0;
     p->taken = 0;
@@ -89,6 +101,7 @@ static bool port_post_load(struct device *dev, struct vemu_error **errp)
     struct serial_port *p = from_dev(dev);
 
     (void)errp;
+    serial_set_guest_open(p, p->guest_open);
     if (p->chr)
         chardev_accept_input(p->chr);
     /* Who was at the other end then may be gone, or somebody may have come. */
@@ -96,6 +109,32 @@ static bool port_post_load(struct device *dev, struct vemu_error **errp)
         p->pending |= 1u << SERIAL_SEND_OPEN;
     return true;
 }
+
+/* The back end's part of what is said with a program of the guest. */
+static uint64_t talk_size(const void *obj)
+{
+    const struct chardev *chr = *(struct chardev *const *)obj;
+
+    return chr ? chardev_state_size(chr) : 0;
+}
+
+static void talk_save(const void *obj, uint8_t *out)
+{
+    const struct chardev *chr = *(struct chardev *const *)obj;
+
+    if (chr)
+        chardev_state_save(chr, out);
+}
+
+static bool talk_load(void *obj, const uint8_t *in, uint64_t len, struct vemu_error **errp)
+{
+    struct chardev *chr = obj ? *(struct chardev **)obj : NULL;
+
+    /* Only the back end knows what it reads: it may be another one than it was. */
+    return !chr || chardev_state_load(chr, in, len, errp);
+}
+
+static const struct state_tail talk = {.size = talk_size, .save = talk_save, .load = talk_load};
 
 static const struct prop_desc port_props[] = {
     PROP(PROP_STRING, struct serial_port, bus, "bus", NULL,
@@ -112,13 +151,14 @@ static const struct state_field port_state[] = {
     STATE_INT(struct serial_port, pending, .max = (1 << SERIAL_SENDS) - 1),
     STATE_INT(struct serial_port, taken, .max = 16 << 20),
     STATE_FLAG(struct serial_port, host_open_told),
+    STATE_REST(struct serial_port, chr, talk),
     STATE_FIELDS_END,
 };
 
 #define PORT_CLASS(name_, help_)                                                                   \
     {                                                                                              \
         .name = (name_), .help = (help_), .size = sizeof(struct serial_port),                      \
-        .user_creatable = true, .props = port_props, .state = port_state, .state_version = 1,      \
+        .user_creatable = true, .props = port_props, .state = port_state, .state_version = 2,      \
         .realize = port_realize, .unrealize = port_unrealize, .reset = port_reset,                 \
         .post_load = port_post_load                                                                \
     }

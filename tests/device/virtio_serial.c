@@ -1,15 +1,20 @@
-/* virtio-serial without a vCPU: control messages, data both ways, flow control, hostile drivers. */
+/* virtio-serial without a vCPU: control messages, data both ways, flow control, hostile drivers;
+ * and the agent of a guest at a port. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "core/chardev/chardev.h"
+#include "core/chardev/backend.h"
+#include "core/device/machine.h"
+#include "core/device/machine_state.h"
+#include "core/state/state.h"
 #include "core/util/range.h"
 #include "hw/char/virtio_serial.h"
 #include "hw/char/virtio_serial_internal.h"
 #include "tests/device/virtio_driver.h"
+#include "tests/vdagent_guest.h"
 
 #define V1 VIRTIO_BIT(VIRTIO_F_VERSION_1)
 #define MULTIPORT VIRTIO_BIT(1)
@@ -43,27 +48,33 @@ static struct device *plug_port(struct vt *t, const struct port_spec *spec,
 static const struct port_spec console = {&virtconsole_class, "c0", {NULL}};
 static const struct port_spec channel = {&virtserialport_class, "c1", {"name", "test.port"}};
 
-/* A device with a console on a ring buffer and a channel on a socket pair. */
-static void set_up(struct vt *t)
+/* A device with a console on a ring buffer and a channel on that back end. */
+static void set_up_on(struct vt *t, const char *spec)
 {
     struct vemu_error *err = NULL;
-    char spec[32];
-    int fds[2];
     vt_machine(t, NULL, 0);
-    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-    peer = fds[1];
-    snprintf(spec, sizeof spec, "fd:%d", fds[0]);
     machine_lock(&t->m);
     cr_assert(chardev_new(&t->m, "c0", "ringbuf", &err));
     cr_assert(chardev_new(&t->m, "c1", spec, &err), "%s", err ? vemu_error_message(err) : "");
     machine_unlock(&t->m);
-    close(fds[0]);
     vt_plug(t, &virtio_serial_pci_class.device, "");
     machine_lock(&t->m);
     cr_assert(plug_port(t, &console, &err), "%s", err ? vemu_error_message(err) : "");
     cr_assert(plug_port(t, &channel, &err), "%s", err ? vemu_error_message(err) : "");
     machine_unlock(&t->m);
     loop_iterate(t->m.loop, 0); /* the back ends say that they are open */
+}
+
+/* The channel on a socket pair. */
+static void set_up(struct vt *t)
+{
+    char spec[32];
+    int fds[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    peer = fds[1];
+    snprintf(spec, sizeof spec, "fd:%d", fds[0]);
+    set_up_on(t, spec);
+    close(fds[0]);
 }
 
 static void tear_down(struct vt *t)
@@ -364,4 +375,229 @@ Test(virtio_serial, state_survives_a_round_trip_and_damage)
     fuzz_state(f.dev, g.dev, 300, poke);
     vt_free(&g);
     tear_down(&f);
+}
+
+/* ---- the agent's port ------------------------------------------------------------------------ */
+
+struct viewer {
+    struct clipboard_peer p;
+    unsigned grabbed;
+    char got[32];
+};
+
+static void viewer_grabbed(struct clipboard_peer *p)
+{
+    ((struct viewer *)p)->grabbed++;
+    clipboard_request(p);
+}
+static void viewer_released(struct clipboard_peer *p)
+{
+    (void)p;
+}
+static void viewer_wanted(struct clipboard_peer *p)
+{
+    clipboard_answer(p, "of the viewer", 13);
+}
+static void viewer_data(struct clipboard_peer *p, const char *text, size_t len)
+{
+    snprintf(((struct viewer *)p)->got, 32, "%.*s", (int)len, text ? text : "");
+}
+
+static void set_up_agent(struct vt *t, struct viewer *v)
+{
+    static const struct clipboard_ops ops = {viewer_grabbed, viewer_released, viewer_wanted,
+                                             viewer_data};
+    set_up_on(t, "qemu-vdagent,clipboard=on,mouse=off,name=vdagent");
+    *v = (struct viewer){.p.ops = &ops};
+    machine_lock(&t->m);
+    clipboard_join(&t->m, &v->p);
+    machine_unlock(&t->m);
+}
+
+static void tear_down_agent(struct vt *t, struct viewer *v)
+{
+    machine_lock(&t->m);
+    clipboard_leave(&v->p);
+    machine_unlock(&t->m);
+    vt_free(t);
+}
+
+/* What came since the last time, in buffers offered one after the other; the next message of it. */
+struct agent_guest {
+    struct guest_reader r;
+    struct guest_message message;
+    uint16_t seen;
+};
+
+static bool hear(struct vt *t, struct agent_guest *g)
+{
+    if (guest_next(&g->r, &g->message))
+        return true;
+    for (unsigned tries = 0; tries < 1000; tries++) {
+        if (t->avail[RX1] == g->seen)
+            offer(t, RX1, 1, 200);
+        rounds(t);
+        if (vt_used_index(t, RX1) == g->seen)
+            return false;
+        uint32_t n = read32(&t->m, VT_USED(RX1) + 4 + 8 * (g->seen % VT_QUEUE_SIZE) + 4);
+        uint8_t bytes[200];
+        g->seen++;
+        cr_assert_leq(n, sizeof bytes);
+        for (uint32_t i = 0; i < n; i++)
+            bytes[i] = read8(&t->m, buffer(RX1, 0) + i);
+        guest_read(&g->r, bytes, n);
+        if (guest_next(&g->r, &g->message))
+            return true;
+        cr_assert_not(g->r.broken);
+    }
+    return false;
+}
+
+static void say(struct vt *t, struct buffer *out)
+{
+    for (size_t i = 0; i < out->len; i++)
+        write8(&t->m, BUFFER + 0x80000 + i, out->data[i]);
+    vt_desc(t, TX1, 5, BUFFER + 0x80000, (uint32_t)out->len, 0, 0);
+    vt_avail(t, TX1, 5);
+    vt_kick(t, TX1);
+    buffer_free(out);
+}
+
+static void expect_heard(struct vt *t, struct agent_guest *g, uint32_t type)
+{
+    cr_assert(hear(t, g), "no message %u", type);
+    cr_expect_eq(g->message.type, type, "type %u", g->message.type);
+}
+
+Test(virtio_serial, an_agent_at_a_port_copies_text_both_ways)
+{
+    struct vt t;
+    struct viewer v;
+    struct agent_guest g = {0};
+    struct buffer out = {0};
+    set_up_agent(&t, &v);
+    start(&t);
+    expect_heard(&t, &g, VD_AGENT_ANNOUNCE_CAPABILITIES);
+    guest_announce(&out, false, GUEST_CAPS);
+    GUEST_SAY(&out, VD_AGENT_CLIPBOARD_GRAB, 0, 1);
+    say(&t, &out);
+    cr_expect_eq(v.grabbed, 1);
+    expect_heard(&t, &g, VD_AGENT_CLIPBOARD_REQUEST);
+    guest_say_text(&out, "of the guest", 12);
+    say(&t, &out);
+    cr_expect_str_eq(v.got, "of the guest");
+    machine_lock(&t.m);
+    clipboard_grab(&v.p);
+    machine_unlock(&t.m);
+    expect_heard(&t, &g, VD_AGENT_CLIPBOARD_GRAB);
+    GUEST_SAY(&out, VD_AGENT_CLIPBOARD_REQUEST, 0, 1);
+    say(&t, &out);
+    expect_heard(&t, &g, VD_AGENT_CLIPBOARD);
+    cr_assert_eq(g.message.size, 8 + 13);
+    cr_expect_arr_eq(g.message.body + 8, "of the viewer", 13);
+    guest_reader_free(&g.r);
+    tear_down_agent(&t, &v);
+}
+
+Test(virtio_serial, an_agent_that_opens_again_gets_no_rest_of_a_message)
+{
+    struct vt t;
+    struct viewer v;
+    struct agent_guest g = {0};
+    struct buffer out = {0};
+    set_up_agent(&t, &v);
+    machine_lock(&t.m);
+    clipboard_grab(&v.p);
+    machine_unlock(&t.m);
+    start(&t);
+    offer(&t, RX1, 1, 10); /* a part of the capabilities */
+    rounds(&t);
+    cr_expect_eq(vt_used_index(&t, RX1), 1);
+    control(&t, 1, OPEN, 0);
+    control(&t, 1, OPEN, 1);
+    g.seen = 1;
+    expect_heard(&t, &g, VD_AGENT_ANNOUNCE_CAPABILITIES);
+    cr_expect_not(hear(&t, &g));
+    guest_announce(&out, false, GUEST_CAPS);
+    say(&t, &out);
+    expect_heard(&t, &g, VD_AGENT_CLIPBOARD_GRAB);
+    /* The driver starts anew. */
+    cr_assert(vt_start(&t, V1 | MULTIPORT, QUEUES, true));
+    cr_expect_not(chardev_find(&t.m, "c1")->listening);
+    guest_reader_free(&g.r);
+    tear_down_agent(&t, &v);
+}
+
+Test(virtio_serial, an_agent_is_gone_after_a_reset)
+{
+    struct vt t;
+    struct viewer v;
+    struct agent_guest g = {0};
+    struct buffer out = {0};
+    set_up_agent(&t, &v);
+    start(&t);
+    expect_heard(&t, &g, VD_AGENT_ANNOUNCE_CAPABILITIES);
+    guest_announce(&out, false, GUEST_CAPS);
+    GUEST_SAY(&out, VD_AGENT_CLIPBOARD_GRAB, 0, 1);
+    say(&t, &out);
+    cr_assert(t.m.clipboard_owner);
+    machine_lock(&t.m);
+    cr_assert(machine_reset(&t.m, NULL));
+    cr_expect_not(t.m.clipboard_owner);
+    machine_unlock(&t.m);
+    guest_reader_free(&g.r);
+    tear_down_agent(&t, &v);
+}
+
+static void carry(struct vemu_machine *from, struct vemu_machine *to)
+{
+    struct state_writer *w = state_writer_new();
+    struct vemu_error *err = NULL;
+    const void *data;
+    size_t len;
+    machine_lock(from);
+    cr_assert(machine_save(from, w, NULL) && state_writer_finish(w, &data, &len));
+    machine_unlock(from);
+    machine_lock(to);
+    cr_assert(machine_load(to, data, len, &err), "%s", err ? vemu_error_message(err) : "");
+    machine_unlock(to);
+    state_writer_free(w);
+}
+
+static struct device *port_of(struct vt *t)
+{
+    return list_entry(t->m.devices.prev, struct device, node); /* made last */
+}
+
+Test(virtio_serial, an_agent_goes_on_in_a_loaded_machine)
+{
+    struct vt f, t;
+    struct viewer v, w;
+    struct agent_guest g = {0};
+    struct buffer out = {0};
+    set_up_agent(&f, &v);
+    set_up_agent(&t, &w);
+    start(&f);
+    guest_announce(&out, false, GUEST_CAPS);
+    GUEST_SAY(&out, VD_AGENT_CLIPBOARD_GRAB, 0, 1);
+    say(&f, &out);
+    offer(&f, RX1, 1, 10);
+    rounds(&f); /* most of the capabilities waits in the back end */
+    cr_assert_eq(vt_used_index(&f, RX1), 1);
+    for (unsigned i = 0; i < 10; i++)
+        guest_read(&g.r, (uint8_t[]){read8(&f.m, buffer(RX1, 0) + i)}, 1);
+    carry(&f.m, &t.m);
+    memcpy(t.avail, f.avail, sizeof t.avail);
+    g.seen = 1;
+    expect_heard(&t, &g, VD_AGENT_ANNOUNCE_CAPABILITIES);
+    expect_heard(&t, &g, VD_AGENT_CLIPBOARD_REQUEST);
+    expect_heard(&t, &g, VD_AGENT_ANNOUNCE_CAPABILITIES);
+    cr_expect_eq(w.grabbed, 0);
+    guest_announce(&out, false, GUEST_CAPS);
+    say(&t, &out);
+    cr_expect_eq(w.grabbed, 1, "the guest has still text");
+    fuzz_state(port_of(&t), port_of(&f), 300, poke);
+    guest_reader_free(&g.r);
+    tear_down_agent(&f, &v);
+    tear_down_agent(&t, &w);
 }

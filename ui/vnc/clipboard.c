@@ -162,31 +162,14 @@ static size_t to_latin1(char *text, size_t len)
 static uint8_t *to_wire(const char *text, size_t len, size_t *out_len)
 {
     uint8_t *wire = malloc(SIZE_SIZE + 2 * len + 1);
-    size_t n = SIZE_SIZE;
 
-    for (size_t i = 0; wire && i < len; i++) {
-        if (text[i] == '\n')
-            wire[n++] = '\r';
-        wire[n++] = (uint8_t)text[i];
-    }
     if (!wire)
         return NULL;
+    size_t n = SIZE_SIZE + clipboard_to_crlf(text, len, (char *)wire + SIZE_SIZE);
     wire[n++] = 0;
     store_be32(wire, (uint32_t)(n - SIZE_SIZE));
     *out_len = n;
     return wire;
-}
-
-/* In place; up to a NUL byte. */
-static size_t from_wire(char *text, size_t len)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < len && text[i]; i++) {
-        if (!(text[i] == '\r' && i + 1 < len && text[i + 1] == '\n'))
-            text[n++] = text[i];
-    }
-    return n;
 }
 
 /* ---- compressed ------------------------------------------------------------------------------ */
@@ -267,7 +250,7 @@ static char *read_provide(struct vnc_server *s, const uint8_t *data, size_t len,
         return NULL;
     }
     memmove(text, text + SIZE_SIZE, size);
-    *out_len = from_wire(text, size);
+    *out_len = clipboard_from_crlf(text, strnlen(text, size));
     return text;
 }
 

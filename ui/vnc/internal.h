@@ -281,7 +281,6 @@ struct vnc_server {
     bool more;       /* of some client; guarded by the lock */
     unsigned logged; /* lines in this second */
     int64_t logged_second;
-    bool can_resize;   /* guarded by the lock */
     bool console;      /* the display shown is one; likewise */
     unsigned displays; /* of the machine; likewise */
     bool absolute;     /* does the guest's pointer take positions? guarded by the lock */
@@ -428,5 +427,7 @@ bool listen_take(struct vnc_server *s, int fd, bool skip_auth, struct vemu_error
 
 /* server.c */
 void server_wake(struct vnc_server *s);
+/* Would the guest follow a viewer that asks for another size? */
+bool server_can_resize(struct vnc_server *s);
 
 #endif

@@ -298,7 +298,7 @@ static ssize_t set_desktop_size(struct vnc_client *c, const uint8_t *data, size_
     height = load_be16(data + 4);
     c->news |= NEWS_SIZE;
     c->size_why = SIZE_BY_CLIENT;
-    if (!s->can_resize) {
+    if (!server_can_resize(s)) {
         c->size_status = SIZE_PROHIBITED;
     } else if (screens != 1 || !width || !height || width > DISPLAY_SIZE_MAX ||
                height > DISPLAY_SIZE_MAX) {

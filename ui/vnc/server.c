@@ -164,7 +164,7 @@ static unsigned count_displays(struct vemu_machine *m)
 
 /* What the others have to know of the display that is shown then. */
 struct shown {
-    bool can_resize, console;
+    bool console;
     unsigned displays;
 };
 
@@ -184,8 +184,7 @@ static struct shown run_errands(struct vnc_server *s, struct vnc_errands *e, boo
     if (!viewers)
         leave_machine(s);
     const bool any = s->watching && s->display;
-    shown = (struct shown){.can_resize = any && display_can_resize(s->display),
-                           .console = any && display_is_console(s->display),
+    shown = (struct shown){.console = any && display_is_console(s->display),
                            .displays = count_displays(s->m)};
     machine_unlock(s->m);
     return shown;
@@ -227,6 +226,14 @@ static void finish_jobs(struct vnc_server *s)
 
     while (s->pool && (job = pool_take_done(s->pool)))
         update_done(((struct vnc_job *)job)->c);
+}
+
+bool server_can_resize(struct vnc_server *s)
+{
+    pthread_mutex_lock(&s->display_lock);
+    const bool can = s->display && display_can_resize(s->display);
+    pthread_mutex_unlock(&s->display_lock);
+    return can;
 }
 
 /* Takes the display's news; returns whether there are any. Without the server's lock. */
@@ -321,7 +328,6 @@ static bool round_once(struct vnc_server *s)
     if (has_errands(s, &errands, viewers)) {
         const struct shown shown = run_errands(s, &errands, viewers);
         pthread_mutex_lock(&s->lock);
-        s->can_resize = shown.can_resize;
         s->console = shown.console;
         s->displays = shown.displays;
         pthread_mutex_unlock(&s->lock);
