@@ -291,7 +291,9 @@ static uint32_t line_bytes(const struct vga *v, uint32_t pixels)
     return v->vbe[VBE_BPP] == 4 ? pixels / 8 * 4 : pixels * ((v->vbe[VBE_BPP] + 7u) / 8);
 }
 
-/* The virtual screen is as high as memory has room for, and offsets stay inside it. */
+/* The virtual screen is as high as memory has room for, and offsets stay inside it. What is shown
+ * may go on from the end of a line to the beginning of the next: so drivers show a picture that
+ * begins anywhere in memory. */
 static void fit_screen(struct vga *v)
 {
     uint32_t width = MAX(v->vbe[VBE_VIRT_WIDTH], v->vbe[VBE_XRES]);
@@ -302,7 +304,7 @@ static void fit_screen(struct vga *v)
     }
     v->vbe[VBE_VIRT_WIDTH] = (uint16_t)width;
     v->vbe[VBE_VIRT_HEIGHT] = (uint16_t)MIN(v->memory_size / bytes, (uint32_t)UINT16_MAX);
-    if (v->vbe[VBE_X_OFFSET] > width - v->vbe[VBE_XRES])
+    if (v->vbe[VBE_X_OFFSET] >= width)
         v->vbe[VBE_X_OFFSET] = 0;
     uint32_t height = v->vbe[VBE_VIRT_HEIGHT], shown = MIN(height, (uint32_t)v->vbe[VBE_YRES]);
     v->vbe[VBE_Y_OFFSET] = (uint16_t)MIN((uint32_t)v->vbe[VBE_Y_OFFSET], height - shown);

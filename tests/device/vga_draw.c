@@ -441,6 +441,27 @@ Test(vga_draw, linear_modes_of_each_depth_with_virtual_size_and_offsets)
     }
 }
 
+Test(vga_draw, a_picture_may_begin_in_the_middle_of_a_line)
+{
+    struct screen *s = make();
+    vbe_write(&s->v, 1, 400);
+    vbe_write(&s->v, 2, 300);
+    vbe_write(&s->v, 3, 32);
+    vbe_write(&s->v, 4, 0x41);
+    vbe_write(&s->v, 6, 400);
+    vbe_write(&s->v, 8, 399);
+    vbe_write(&s->v, 9, 5);
+    cr_expect_eq(vbe_read(&s->v, 8), 399);
+    fill(s);
+    draw(s);
+    for (unsigned n = 0; n < 400 * 300; n++)
+        cr_assert_eq(at(s, n % 400, n / 400), linear_pixel(s->memory + (5 * 400 + 399 + n) * 4, 32),
+                     "pixel %u", n);
+    vbe_write(&s->v, 8, 400);
+    cr_expect_eq(vbe_read(&s->v, 8), 0, "no place in a line");
+    unmake(s);
+}
+
 Test(vga_draw, linear_16_colours_and_the_8_bit_dac)
 {
     struct screen *s = make();
