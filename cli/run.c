@@ -108,6 +108,9 @@ static int complete(struct vemu_config *cfg, enum vemu_config_style style)
     if (style == VEMU_CONFIG_RUN && !bare && wants_tablet(cfg) &&
         !vemu_config_add(cfg, "usbdevice", "tablet", &err))
         return fail_with(err);
+    if (style == VEMU_CONFIG_RUN && !vemu_config_get(cfg, "clipboard") &&
+        !vemu_config_set(cfg, "clipboard", "auto", &err))
+        return fail_with(err);
     if (!cache_directory(cfg, &err))
         return fail_with(err);
     return 0;

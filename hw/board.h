@@ -68,11 +68,12 @@ struct board_class {
     const char *default_cpu;   /* NULL: it has no vCPUs */
     bool empty;                /* there is nothing to start in it */
     bool has_serial;
-    const char *virtio_blk; /* the class of a disk that names none */
-    const char *nic;        /* the class of a network device that names none */
-    const char *virtio_net; /* the class of one that is to be virtio's */
-    unsigned ide_units;     /* devices on each channel ide.N of its own; 0: it has no IDE or SATA */
-    const char *firmware;   /* file that is started when there is no kernel; NULL: none */
+    const char *virtio_blk;    /* the class of a disk that names none */
+    const char *nic;           /* the class of a network device that names none */
+    const char *virtio_net;    /* the class of one that is to be virtio's */
+    const char *virtio_serial; /* the class of what has ports of virtio's; NULL: it has no place */
+    unsigned ide_units;   /* devices on each channel ide.N of its own; 0: it has no IDE or SATA */
+    const char *firmware; /* file that is started when there is no kernel; NULL: none */
     const struct prop_desc
         *props; /* ended by a NULL name; offsets are into the board's options struct */
     bool (*create)(struct vemu_machine *m, const struct board_class *cls,

@@ -17,6 +17,7 @@
 #include "core/util/error.h"
 #include "core/util/range.h"
 #include "hw/board.h"
+#include "libvemu/agent.h"
 #include "libvemu/boot.h"
 #include "libvemu/config.h"
 #include "libvemu/disks.h"
@@ -365,8 +366,8 @@ bool build_machine(struct lib_machine *lm, struct vemu_error **errp)
         !flash_open(lm, &cfg, errp) || !build_board(lm, &cfg, errp) || !disks_build_ide(lm, errp) ||
         !usb_build_controller(lm, errp) || !build_devices(lm, errp) ||
         !usb_build_devices(lm, errp) || !disks_build_devices(lm, errp) ||
-        !networks_build_devices(lm, errp) || !build_gdb(lm, errp) || !build_qtest(lm, errp) ||
-        !control_build(lm, errp))
+        !networks_build_devices(lm, errp) || !agent_build(lm, errp) || !build_gdb(lm, errp) ||
+        !build_qtest(lm, errp) || !control_build(lm, errp))
         return false;
     machine_lock(&lm->m);
     bool ok = machine_reset(&lm->m, errp);

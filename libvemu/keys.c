@@ -2,6 +2,7 @@
  * The keys of the configuration tree and what is refused by looking at the text alone. What needs
  * the tables of boards and devices, or the host, is checked in check.c.
  */
+#include "libvemu/agent.h"
 #include "libvemu/config.h"
 
 #include <stdlib.h>
@@ -780,6 +781,12 @@ const struct config_key config_keys[] = {
      .example = "127.0.0.1:0",
      .help = "VNC server there, on port 5900 + N; password-secret, tls-creds: ids of -object; "
              "share: allow-exclusive, force-shared, ignore"},
+    {.name = "clipboard",
+     .shape = CONFIG_SCALAR,
+     .check = agent_check,
+     .metavar = "on|off|auto",
+     .example = "off",
+     .help = "copy text from and to the guest, by its spice-vdagent; auto: with a screen"},
     {.name = "vga",
      .shape = CONFIG_SCALAR,
      .check = check_vga,

@@ -94,6 +94,7 @@ const struct option_desc option_table[] = {
      .value = "rctrl",
      .help = "the same as -display sdl,grab-mod=rctrl"},
     {.run = "vnc", .system = "vnc", .key = "vnc"},
+    {.run = "clipboard", .key = "clipboard"},
     {.system = "vga", .key = "vga"},
     {.system = "monitor", .key = "monitor"},
     {.run = "netdev", .system = "netdev", .key = "netdev"},

@@ -341,7 +341,7 @@ void chardev_state_loaded(struct chardev *chr)
 
 bool chardev_in_use(const struct chardev *chr)
 {
-    return chr->fe != NULL;
+    return chr->listening;
 }
 
 const char *chardev_id(const struct chardev *chr)

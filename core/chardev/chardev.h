@@ -73,7 +73,7 @@ void chardev_describe(const struct chardev *chr, char *buf, size_t len);
  * the table describes. NULL: nothing. */
 const struct state_field *chardev_state(struct chardev *chr, uint32_t *version, void **obj);
 void chardev_state_loaded(struct chardev *chr);
-/* Does a front end use it? */
+/* Does a front end use it, and where that can tell, a program of the guest? */
 bool chardev_in_use(const struct chardev *chr);
 /* Where the other end is: a pty's terminal, a file's name, "unix:PATH" or "tcp:HOST:PORT" as bound;
  * NULL for the others. Valid until the back end is freed. */

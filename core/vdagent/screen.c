@@ -183,7 +183,8 @@ void vdagent_screen_start(struct vdagent *v)
         v->helper.resize = resize;
         display_helper_add(v->m, &v->helper);
     }
-    if (v->cfg.mouse && vdagent_can(v, VD_AGENT_CAP_MOUSE_STATE))
+    /* A device that takes positions is nearer to the guest. */
+    if (v->cfg.mouse && vdagent_can(v, VD_AGENT_CAP_MOUSE_STATE) && !input_is_absolute(v->m))
         point(v);
 }
 

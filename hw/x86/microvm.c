@@ -75,6 +75,7 @@ const struct board_class microvm_board_class = {
     .virtio_blk = "virtio-blk-device",
     .nic = "virtio-net-device",
     .virtio_net = "virtio-net-device",
+    .virtio_serial = "virtio-serial-device",
     .props = microvm_props,
     .create = microvm_create,
     .plug = x86_plug,

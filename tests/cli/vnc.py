@@ -136,6 +136,9 @@ def mistakes_name_the_option():
                            (["-display", "gtk"], ["-display", "gtk", "vnc"]),
                            (["-vnc", "none,id=a", "-vnc", "none,id=a"], ["-vnc", "id=a"]),
                            (["-vnc", "none,id=a,display=x"], ["-vnc"]),
+                           (["-clipboard", "yes"], ["-clipboard 'yes'", "on, off or auto"]),
+                           (["-clipboard", "on", "-M", "none"], ["-clipboard", "none"]),
+                           (["-chardev", "qemu-vdagent,id=a,clipboard=2"], ["clipboard", "on"]),
                            (["-k", "xx/yy", "-vnc", "none,id=a"], ["-k", "xx/yy"])):
         p = subprocess.run([vemu, "-M", "pc", "-m", "4M", "-serial", "null", *options],
                            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60)
@@ -145,6 +148,30 @@ def mistakes_name_the_option():
             assert word in said, (options, said)
 
 
+def started(*options):
+    """The back ends of a machine as `vemu run` makes it."""
+    with Machine(*options, *QMP, start=("run", "--memory", "16M", "--serial", "null"),
+                 program=os.path.join(os.path.dirname(vemu), "vemu")):
+        return [c["label"] for c in Client("m.sock").ask("query-chardev")]
+
+
+def a_screen_brings_the_clipboard_along():
+    screen = ("--vnc", "unix:c.vnc")
+    ours = ("--chardev", "qemu-vdagent,id=mine", "--device", "virtio-serial-pci",
+            "--device", "virtserialport,chardev=mine,name=com.redhat.spice.0")
+    assert "vemu-agent" in started(*screen)
+    assert "vemu-agent" in started(*screen, "--machine", "q35", "--device", "virtio-serial-pci")
+    assert "vemu-agent" in started("--clipboard", "on")
+    assert "vemu-agent" not in started()
+    assert "vemu-agent" not in started("--display", "none")
+    assert "vemu-agent" not in started(*screen, "--clipboard", "off")
+    assert "vemu-agent" not in started(*screen, "--no-defaults")
+    assert "vemu-agent" not in started(*screen, *ours)
+    with Machine("-vnc", "unix:c.vnc", *QMP):
+        assert "vemu-agent" not in [c["label"] for c in Client("m.sock").ask("query-chardev")]
+
+
 run("vnc", [display_vnc_listens_on_loopback_and_tells_where, nothing_listens_unless_asked,
             replies_agree_with_the_schema, viewers_are_handed_over, passwords_are_set_and_expire,
-            run_gives_viewers_a_pointer_that_has_a_place, mistakes_name_the_option])
+            run_gives_viewers_a_pointer_that_has_a_place,
+            a_screen_brings_the_clipboard_along, mistakes_name_the_option])

@@ -24,6 +24,7 @@
  *   qmp, mon    lists: QMP on a back end:    "unix:vm1.qmp,server=on,wait=off", "chardev=ID,..."
  *   display     how the screen is shown:     "none", "vnc", "vnc=127.0.0.1:1,password=on"
  *   vnc         list: VNC servers:           "127.0.0.1:0,to=9", "unix:vm1.vnc", "none"
+ *   clipboard   text to and from the guest's spice-vdagent: "on", "off", "auto" (with a screen)
  *   name, uuid, gdb, log, logfile, pidfile, daemonize (the last three are for the program),
  *   boot, keyboard, monitor, parallel, vga, nic
  *
