@@ -18,6 +18,7 @@ $(GUESTS)/amd64/screens:
 	@sh $(srcdir)/tests/boot/fetch-screens.sh $(GUESTS) amd64 || true
 TESTS_boot += tests/boot/screen tests/boot/firmware_screens $(srcdir)/tests/boot/networks.sh $(srcdir)/tests/boot/hotplug.sh
 TESTS_boot += $(srcdir)/tests/boot/kvm.sh $(srcdir)/tests/boot/ide.sh $(srcdir)/tests/boot/virtio.sh
+TESTS_boot += $(srcdir)/tests/boot/clipboard.sh
 TESTS_boot += $(srcdir)/tests/boot/links.sh $(srcdir)/tests/boot/balloon.sh $(srcdir)/tests/boot/media.sh
 ifeq ($(HOST_ARCH),x86_64)
 TESTS_boot += tests/boot/gpu_pictures tests/boot/console
