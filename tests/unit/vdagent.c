@@ -715,9 +715,14 @@ Test(vdagent, a_guest_that_does_not_read_finds_the_pointer_where_it_is)
     }
     point(a, INPUT_ABS_MAX, INPUT_ABS_MAX);
     unsigned states = 0;
-    while (next())
+    uint32_t x = 0, y = 0;
+    while (next()) {
         states++;
+        x = load_le32(message.body);
+        y = load_le32(message.body + 4);
+    }
     cr_expect_leq(states, MOUSE_STATES);
+    cr_expect(x == 100 && y == 100, "%u,%u", x, y);
     point(a, 0, 0);
     press(EV_KEY, BTN_LEFT, 1);
     expect_mouse(0, 0, 0, 0);
