@@ -1,5 +1,6 @@
 /* Ports of virtio-serial: their devices and back ends. See virtio_serial_internal.h. */
 #include <string.h>
+#include "core/device/event.h"
 #include "core/device/machine.h"
 #include "core/util/range.h"
 #include "hw/char/virtio_serial_internal.h"
@@ -48,8 +49,13 @@ static const struct chardev_frontend frontend = {
     .tells_listening = true,
 };
 
+/* Management programs know by the event that an agent of theirs is there. */
 void serial_set_guest_open(struct serial_port *p, bool open)
 {
+    const struct event_item items[] = {EVENT_TEXT("id", p->dev.id), EVENT_FLAG("open", open)};
+
+    if (p->guest_open != open && p->dev.id)
+        machine_event(p->dev.machine, "VSERPORT_CHANGE", items, ARRAY_SIZE(items));
     p->guest_open = open;
     if (p->chr)
         chardev_set_listening(p->chr, open);

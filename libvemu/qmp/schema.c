@@ -446,6 +446,8 @@ static const char *const device_add_features[] = {"json-cli", "json-cli-hotplug"
 OBJECT(device_id_arg, "q_obj_device_del-arg", NULL, MEMBER("id", qmp_str, "or the device's path"));
 OBJECT(device_deleted_data, "q_obj_DEVICE_DELETED-arg", NULL,
        OPTIONAL("device", qmp_str, "its id, if it had one"), MEMBER("path", qmp_str, NULL));
+OBJECT(vserport_data, "q_obj_VSERPORT_CHANGE-arg", NULL, MEMBER("id", qmp_str, "of the port"),
+       MEMBER("open", qmp_bool, "a program has it open"));
 
 /* ---- what is shown --------------------------------------------------------------------------- */
 
@@ -743,6 +745,9 @@ static const struct qmp_event events[] = {
     {.name = "DEVICE_DELETED",
      .data = &device_deleted_data,
      .doc = "The guest let a device go: what it used is free, and so is its id."},
+    {.name = "VSERPORT_CHANGE",
+     .data = &vserport_data,
+     .doc = "A program in the guest opened a virtserialport that has an id, or closed it."},
     {.name = "DEVICE_TRAY_MOVED",
      .data = &tray_moved_data,
      .doc = "The tray of a drive was opened or closed, by the guest or from outside."},

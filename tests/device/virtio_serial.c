@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "core/chardev/backend.h"
+#include "core/device/event.h"
 #include "core/device/machine.h"
 #include "core/device/machine_state.h"
 #include "core/state/state.h"
@@ -296,6 +297,42 @@ Test(virtio_serial, ports_come_and_go)
     device_free(dev);
     machine_unlock(&t.m);
     expect_message(&t, 7, 7, REMOVE, 1);
+    tear_down(&t);
+}
+
+static void expect_event(struct vt *t, bool open)
+{
+    struct machine_event *e = machine_take_event(&t->m);
+    cr_assert(e);
+    cr_expect_str_eq(e->name, "VSERPORT_CHANGE");
+    cr_assert_eq(e->count, 2);
+    cr_expect_str_eq(e->items[0].text, "channel0");
+    cr_expect_eq(e->items[1].number, open);
+    machine_event_free(e);
+}
+
+Test(virtio_serial, programs_that_come_and_go_are_told_of)
+{
+    struct vt t;
+    set_up(&t);
+    machine_lock(&t.m);
+    struct device *dev = device_new(&t.m, &virtserialport_class, "channel0", NULL);
+    cr_assert(device_set_prop(dev, "nr", "3", NULL) && device_realize(dev, NULL));
+    machine_unlock(&t.m);
+    start(&t); /* opens a port that has no id */
+    cr_expect_not(machine_has_event(&t.m));
+    control(&t, 3, OPEN, 1);
+    control(&t, 3, OPEN, 1);
+    expect_event(&t, true);
+    control(&t, 3, OPEN, 0);
+    expect_event(&t, false);
+    control(&t, 3, OPEN, 1);
+    expect_event(&t, true);
+    machine_lock(&t.m);
+    cr_assert(machine_reset(&t.m, NULL));
+    machine_unlock(&t.m);
+    expect_event(&t, false);
+    cr_expect_not(machine_has_event(&t.m));
     tear_down(&t);
 }
 
