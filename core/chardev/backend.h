@@ -38,10 +38,10 @@ struct chardev_backend {
     void *(*state)(struct chardev *chr);
     void (*loaded)(struct chardev *chr);
     /* See chardev.h; NULL: there is nothing to save. */
-    uint64_t (*state_size)(const struct chardev *chr);
-    void (*state_save)(const struct chardev *chr, uint8_t *out);
-    bool (*state_load)(struct chardev *chr, const uint8_t *in, uint64_t len,
-                       struct vemu_error **errp);
+    uint64_t (*talk_size)(const struct chardev *chr);
+    void (*talk_save)(const struct chardev *chr, uint8_t *out);
+    bool (*talk_load)(struct chardev *chr, const uint8_t *in, uint64_t len,
+                      struct vemu_error **errp);
 };
 
 enum { CHARDEV_INPUT_SIZE = 4096 };
@@ -72,8 +72,7 @@ struct chardev {
 };
 
 extern const struct chardev_backend chardev_null, chardev_stdio, chardev_file, chardev_fd,
-    chardev_pty, chardev_socket, chardev_ringbuf, chardev_vc,
-    chardev_vdagent;
+    chardev_pty, chardev_socket, chardev_ringbuf, chardev_vc, chardev_vdagent;
 
 /* How many bytes chardev_input takes now; 0 without a front end. */
 size_t chardev_input_room(const struct chardev *chr);

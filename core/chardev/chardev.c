@@ -414,22 +414,22 @@ void chardev_set_listening(struct chardev *chr, bool listening)
     input_changed(chr);
 }
 
-uint64_t chardev_state_size(const struct chardev *chr)
+uint64_t chardev_talk_size(const struct chardev *chr)
 {
-    return chr->backend->state_size ? chr->backend->state_size(chr) : 0;
+    return chr->backend->talk_size ? chr->backend->talk_size(chr) : 0;
 }
 
-void chardev_state_save(const struct chardev *chr, uint8_t *out)
+void chardev_talk_save(const struct chardev *chr, uint8_t *out)
 {
-    if (chr->backend->state_save)
-        chr->backend->state_save(chr, out);
+    if (chr->backend->talk_save)
+        chr->backend->talk_save(chr, out);
 }
 
-bool chardev_state_load(struct chardev *chr, const uint8_t *in, uint64_t len,
-                        struct vemu_error **errp)
+bool chardev_talk_load(struct chardev *chr, const uint8_t *in, uint64_t len,
+                       struct vemu_error **errp)
 {
     chardev_set_listening(chr, false);
-    return !chr->backend->state_load || chr->backend->state_load(chr, in, len, errp);
+    return !chr->backend->talk_load || chr->backend->talk_load(chr, in, len, errp);
 }
 
 size_t chardev_inject(struct chardev *chr, const uint8_t *data, size_t len)

@@ -95,13 +95,13 @@ void chardev_accept_input(struct chardev *chr);
 void chardev_set_listening(struct chardev *chr, bool listening);
 /*
  * What belongs to the saved state of a front end: the back end's part of a conversation with a
- * program of the guest, as qemu-vdagent has it; for the others nothing. chardev_state_load takes
+ * program of the guest, as qemu-vdagent has it; for the others nothing. chardev_talk_load takes
  * all of [in, in + len) and ends the conversation there was: chardev_set_listening follows.
  */
-uint64_t chardev_state_size(const struct chardev *chr);
-void chardev_state_save(const struct chardev *chr, uint8_t *out);
-bool chardev_state_load(struct chardev *chr, const uint8_t *in, uint64_t len,
-                        struct vemu_error **errp);
+uint64_t chardev_talk_size(const struct chardev *chr);
+void chardev_talk_save(const struct chardev *chr, uint8_t *out);
+bool chardev_talk_load(struct chardev *chr, const uint8_t *in, uint64_t len,
+                       struct vemu_error **errp);
 /* Push bytes as if they came from outside (embedder's console write). Returns bytes taken. */
 size_t chardev_inject(struct chardev *chr, const uint8_t *data, size_t len);
 /* Ring buffer: take out what the guest wrote. Returns bytes copied. Any thread. */

@@ -72,7 +72,7 @@ const struct chardev_backend chardev_vdagent = {
     .close = vdagent_close,
     .write = vdagent_write,
     .input_changed = vdagent_input_changed,
-    .state_size = vdagent_size,
-    .state_save = vdagent_save,
-    .state_load = vdagent_load,
+    .talk_size = vdagent_size,
+    .talk_save = vdagent_save,
+    .talk_load = vdagent_load,
 };

@@ -244,7 +244,8 @@ int display_index(const struct display *d)
 
 bool display_can_resize(const struct display *d)
 {
-    return d->ops->resize || __atomic_load_n(&d->machine->display_helper_count, __ATOMIC_RELAXED);
+    return d->ops->resize || (!display_is_console(d) &&
+                              __atomic_load_n(&d->machine->display_helper_count, __ATOMIC_RELAXED));
 }
 
 void display_resize(struct display *d, uint32_t width, uint32_t height)
@@ -254,6 +255,8 @@ void display_resize(struct display *d, uint32_t width, uint32_t height)
     height = off ? 0 : MIN(height, (uint32_t)DISPLAY_SIZE_MAX);
     if (d->ops->resize)
         d->ops->resize(d->opaque, width, height);
+    if (display_is_console(d))
+        return;
     list_for_each(h, &d->machine->display_helpers, struct display_helper, node)
         h->resize(h, d, width, height);
 }

@@ -166,7 +166,7 @@ int display_index(const struct display *d);
 /* Who else can give displays another size: a program in the guest. Owned by who embeds it; zeroed
  * but for resize before it is added. */
 struct display_helper {
-    /* M. As in display_ops, of any display. */
+    /* M. As in display_ops, of any display of the guest's. */
     void (*resize)(struct display_helper *h, struct display *d, uint32_t width, uint32_t height);
     struct list node;
     struct vemu_machine *m; /* NULL: not added */

@@ -20,6 +20,14 @@ static void resize(struct display_helper *h, struct display *d, uint32_t width, 
     vdagent_news(v);
 }
 
+/* Consoles, which come last, are nothing that the guest knows. */
+static struct display *nth(const struct vdagent *v, unsigned n)
+{
+    struct display *d = display_nth(v->m, n);
+
+    return d && !display_is_console(d) ? d : NULL;
+}
+
 static void current_size(struct display *d, uint32_t *width, uint32_t *height)
 {
     display_lock(d);
@@ -36,12 +44,12 @@ static void send_monitors(struct vdagent *v)
     uint32_t x = 0;
     struct display *d;
 
-    while (count < HEADS_MAX && display_nth(v->m, count))
+    while (count < HEADS_MAX && nth(v, count))
         count++;
     sender_begin(&v->out, VDP_CLIENT_PORT, VD_AGENT_MONITORS_CONFIG, 8 + count * VD_MONITOR_SIZE);
     sender_put_u32(&v->out, count);
     sender_put_u32(&v->out, position ? VD_MONITORS_USE_POS : 0);
-    for (unsigned n = 0; n < count && (d = display_nth(v->m, n)); n++) {
+    for (unsigned n = 0; n < count && (d = nth(v, n)); n++) {
         uint32_t width = v->heads[n].width, height = v->heads[n].height;
         const bool off = !width || !height;
         if (!v->heads[n].asked || (off && !vdagent_can(v, VD_AGENT_CAP_SPARSE_MONITORS_CONFIG)))
@@ -65,7 +73,7 @@ static void push(struct vdagent_head *head, uint8_t buttons)
     struct vdagent_mouse_state s = {.buttons = buttons, .head = (uint8_t)(head - v->heads)},
                                *last = v->mouse_count ? &v->mouse[v->mouse_count - 1] : NULL;
     uint32_t size[2];
-    struct display *d = display_nth(v->m, s.head);
+    struct display *d = nth(v, s.head);
 
     if (!d)
         return;
@@ -150,7 +158,7 @@ static void point(struct vdagent *v)
     static const struct input_sink_ops ops = {.event = event, .sync = sync};
     struct display *d;
 
-    for (unsigned n = 0; n < HEADS_MAX && (d = display_nth(v->m, n)); n++) {
+    for (unsigned n = 0; n < HEADS_MAX && (d = nth(v, n)); n++) {
         struct vdagent_head *head = &v->heads[n];
         head->v = v;
         head->sink = (struct input_sink){.ops = &ops,

@@ -121,7 +121,7 @@ static uint64_t talk_size(const void *obj)
 {
     const struct chardev *chr = *(struct chardev *const *)obj;
 
-    return chr ? chardev_state_size(chr) : 0;
+    return chr ? chardev_talk_size(chr) : 0;
 }
 
 static void talk_save(const void *obj, uint8_t *out)
@@ -129,7 +129,7 @@ static void talk_save(const void *obj, uint8_t *out)
     const struct chardev *chr = *(struct chardev *const *)obj;
 
     if (chr)
-        chardev_state_save(chr, out);
+        chardev_talk_save(chr, out);
 }
 
 static bool talk_load(void *obj, const uint8_t *in, uint64_t len, struct vemu_error **errp)
@@ -137,7 +137,7 @@ static bool talk_load(void *obj, const uint8_t *in, uint64_t len, struct vemu_er
     struct chardev *chr = obj ? *(struct chardev **)obj : NULL;
 
     /* Only the back end knows what it reads: it may be another one than it was. */
-    return !chr || chardev_state_load(chr, in, len, errp);
+    return !chr || chardev_talk_load(chr, in, len, errp);
 }
 
 static const struct state_tail talk = {.size = talk_size, .save = talk_save, .load = talk_load};

@@ -629,6 +629,26 @@ Test(vdagent, an_agent_that_knows_less_is_told_less)
     free_displays();
 }
 
+static void typed(void *opaque, const struct display_typed *what)
+{
+    (void)opaque;
+    (void)what;
+}
+
+Test(vdagent, consoles_of_the_host_are_nothing_to_the_guest)
+{
+    static const struct display_ops console = {.type = typed};
+    struct display *c = display_new(&m, NULL, 0, &console, NULL, NULL), *a = add_display(640, 480);
+    open_with(GUEST_CAPS);
+    cr_expect(display_can_resize(a));
+    cr_expect_not(display_can_resize(c));
+    display_resize(c, 100, 100);
+    cr_expect_not(next());
+    display_resize(a, 800, 600);
+    expect_next(VD_AGENT_MONITORS_CONFIG, 1, 1, 600, 800, 32, 0, 0);
+    free_displays();
+}
+
 /* ---- the pointer ----------------------------------------------------------------------------- */
 
 static void expect_mouse(uint32_t x, uint32_t y, uint32_t buttons, uint8_t head)
