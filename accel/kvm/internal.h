@@ -27,7 +27,9 @@
 struct kvm_slot {
     uint64_t start, size; /* guest-physical, bytes */
     uint8_t *host;
-    uint32_t flags; /* KVM_MEM_* */
+    struct ram_block *block;
+    uint64_t offset; /* in it */
+    uint32_t flags;  /* KVM_MEM_* */
     uint32_t id;
     bool keep;
 };
@@ -107,6 +109,13 @@ int kvm_extension(const struct kvm_vm *vm, int capability);
 /* slots.c. Machine lock held; all slots are gone after the second. */
 void kvm_slots_changed(void *opaque, struct mem_space *space);
 void kvm_slots_free(struct kvm_vm *vm);
+/* Has the kernel log stores to the slot if its block is logged, and else not. */
+void kvm_slot_log(const struct kvm_vm *vm, struct kvm_slot *slot);
+
+/* dirty.c */
+extern const struct ram_dirty_ops kvm_dirty_ops;
+/* What was stored to a slot that is logged, to its block's logs. */
+void kvm_dirty_collect(const struct kvm_vm *vm, const struct kvm_slot *slot);
 
 /* routes.c */
 enum { KVM_GSI_FREE = IRQCHIP_GSI_PIC + 2 * IRQCHIP_PIC_LINES };

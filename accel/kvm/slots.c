@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/memory/dirty.h"
 #include "core/memory/memory.h"
 #include "core/util/log.h"
 
@@ -34,7 +35,9 @@ static bool slot_of(const struct kvm_vm *vm, const struct mem_range *range, stru
     slot->start = range->start + skip;
     slot->size = (range->size - skip) & ~mask;
     slot->host = r->ram->host + offset + skip;
-    slot->flags = rom ? KVM_MEM_READONLY : 0;
+    slot->block = r->ram;
+    slot->offset = offset + skip;
+    slot->flags = rom ? KVM_MEM_READONLY : ram_block_logged(r->ram) ? KVM_MEM_LOG_DIRTY_PAGES : 0;
     return slot->size != 0;
 }
 
@@ -69,8 +72,22 @@ static bool take_id(struct kvm_vm *vm, uint32_t *id)
     return false;
 }
 
+void kvm_slot_log(const struct kvm_vm *vm, struct kvm_slot *slot)
+{
+    uint32_t was = slot->flags;
+
+    if (slot->flags & KVM_MEM_READONLY)
+        return;
+    slot->flags = ram_block_logged(slot->block) ? KVM_MEM_LOG_DIRTY_PAGES : 0;
+    if (slot->flags != was && set_slot(vm, slot, slot->size) < 0)
+        slot->flags = was;
+}
+
+/* Nobody is in KVM_RUN, so what is in its log is all that there is. */
 static void drop(struct kvm_vm *vm, const struct kvm_slot *slot)
 {
+    if (slot->flags & KVM_MEM_LOG_DIRTY_PAGES)
+        kvm_dirty_collect(vm, slot);
     set_slot(vm, slot, 0);
     vm->slot_ids[slot->id / 64] &= ~(UINT64_C(1) << slot->id % 64);
 }

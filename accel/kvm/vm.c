@@ -192,7 +192,6 @@ bool kvm_machine_init(struct vemu_machine *m, const struct kvm_host *host, struc
     if (!vm)
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
     vm->m = m;
-    m->rams.stores_unseen = true; /* the kernel's dirty log is not read yet */
     vm->host = host;
     vm->kvm_fd = vm->fd = vm->first_vcpu = -1;
     vm->kick_signal = SIGRTMIN + KICK_DEFAULT;
@@ -204,6 +203,8 @@ bool kvm_machine_init(struct vemu_machine *m, const struct kvm_host *host, struc
         return false;
     }
     m->accel_state = vm;
+    m->rams.opaque = vm;
+    m->rams.dirty_ops = &kvm_dirty_ops;
     m->rings_doorbells = kvm_extension(vm, KVM_CAP_IOEVENTFD);
     lacks(vm, m->rings_doorbells, "KVM_CAP_IOEVENTFD",
           "devices wait for a vCPU to leave the guest");
@@ -226,6 +227,7 @@ static void vm_destroy(struct vemu_machine *m)
     if (m->io)
         mem_space_set_listener(m->io, NULL, NULL);
     m->rings_doorbells = false;
+    m->rams.dirty_ops = NULL;
     m->accel_state = NULL;
     vm_free(vm);
 }

@@ -83,6 +83,21 @@ static int set_region(struct kernel *k, const struct kvm_userspace_memory_region
     return 0;
 }
 
+/* 4.8 KVM_GET_DIRTY_LOG: a bit for each page of a slot that is logged, written since the last call.
+ */
+static int get_dirty(struct kernel *k, const struct kvm_dirty_log *log)
+{
+    if (k->dirty_error)
+        return -k->dirty_error;
+    if (log->slot >= SLOTS || !(k->slots[log->slot].flags & KVM_MEM_LOG_DIRTY_PAGES))
+        return -ENOENT;
+    uint64_t pages = k->slots[log->slot].memory_size >> 12;
+    memset(log->dirty_bitmap, 0, (pages + 63) / 64 * 8);
+    memcpy(log->dirty_bitmap, &k->dirty[log->slot], 8);
+    k->dirty[log->slot] = 0;
+    return 0;
+}
+
 /* 4.18, 4.19: the number of MSRs done, which ends before the first that is refused. */
 static int do_msrs(struct kernel *k, struct kvm_msrs *list, bool set)
 {
@@ -284,6 +299,8 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg
         return 0;
     case KVM_SET_USER_MEMORY_REGION:
         return set_region(k, p);
+    case KVM_GET_DIRTY_LOG:
+        return get_dirty(k, p);
     case KVM_GET_MSRS:
         return do_msrs(k, p, false);
     case KVM_SET_MSRS:

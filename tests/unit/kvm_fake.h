@@ -33,6 +33,8 @@ struct kernel {
     int open_error, api, missing; /* a capability that is not there; -1: all are */
     int open_fds;
     struct kvm_userspace_memory_region slots[SLOTS];
+    uint64_t dirty[SLOTS]; /* stores of the guest to a slot's first 64 pages */
+    int dirty_error;       /* what KVM_GET_DIRTY_LOG answers */
     unsigned slot_calls;
     bool in_run;          /* some vCPU is in KVM_RUN */
     bool slots_while_run; /* and a slot was changed meanwhile: never */
