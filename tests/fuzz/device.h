@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/device/machine.h"
+#include "core/memory/dirty.h"
 #include "core/state/state.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
@@ -139,6 +140,8 @@ static inline void fuzz_put(struct fuzz_machine *f, struct fuzz_input *in)
     uint32_t addr = (uint32_t)fuzz_take(in, 3) % FUZZ_RAM, len = (uint32_t)fuzz_take(in, 1);
     for (uint32_t i = 0; i < len; i++)
         f->ram->host[(addr + i) % FUZZ_RAM] = (uint8_t)fuzz_take(in, 1);
+    ram_block_mark_dirty(f->ram, addr, MIN(len, FUZZ_RAM - addr));
+    ram_block_mark_dirty(f->ram, 0, len);
 }
 
 static inline void fuzz_step(struct fuzz_machine *f, int64_t ns)

@@ -1,16 +1,19 @@
-/* A hostile driver against a VGA, or a bochs-display, with somebody watching its screen. */
+/* A hostile driver against a VGA, a bochs-display or ramfb, with somebody watching its screen. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/display/display.h"
 #include "hw/display/bochs_display.h"
+#include "hw/display/ramfb.h"
 #include "hw/display/vga_pci.h"
+#include "hw/firmware/fw_cfg.h"
 #include "tests/fuzz/device.h"
 
 enum { MEMORY = 0xe0000000, MMIO = 0xf0000000, WINDOW = 0xa0000 };
 
 struct target {
     struct fuzz_machine f;
+    struct device *dev; /* with the screen */
     struct display_watcher watcher;
 };
 
@@ -72,7 +75,7 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
         machine_unlock(&f->m);
         break;
     case 1:
-        fuzz_reload(f, &f->pci->dev, in);
+        fuzz_reload(f, t->dev, in);
         break;
     case 2:
         machine_lock(&f->m);
@@ -85,12 +88,25 @@ static void own(struct fuzz_machine *f, struct fuzz_input *in)
     }
 }
 
+/* Set up through fw_cfg, beside a bochs-display. */
+static struct device *add_ramfb(struct fuzz_machine *f)
+{
+    struct fw_cfg_config cfg = {.base = 0x510};
+    struct device *dev = device_new(&f->m, &ramfb_class, NULL, NULL);
+    if (!dev || !fw_cfg_create(&f->m, &cfg, NULL) || !device_realize(dev, NULL))
+        fuzz_fail("no ramfb");
+    return dev;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct fuzz_window windows[] = {
         {true, 0x3b0, 0x30},      {true, 0x1ce, 4},
         {false, WINDOW, 0x10000}, {false, WINDOW + 0x10000, 0x10000},
         {false, MEMORY, 0x10000}, {false, MMIO, 0x1000}};
+    static const struct fuzz_window ramfb_windows[] = {{true, 0x510, 12},
+                                                       {false, 0x40000, 0x10000}};
+    enum { RAMFB = 2 }; /* 0: VGA, others: bochs-display */
     static const char *const vga[] = {"romfile", "", "vgamem_mb", "1", NULL};
     static const char *const bochs[] = {"vgamem", "1M", NULL};
     struct fuzz_input in = {data, size, 0};
@@ -98,18 +114,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     fuzz_machine_init(&t.f);
     machine_lock(&t.f.m);
-    if (fuzz_take(&in, 1) & 1)
+    unsigned which = (unsigned)fuzz_take(&in, 1) & 3;
+    if (which)
         fuzz_plug_with(&t.f, &bochs_display_class, bochs);
     else
         fuzz_plug_with(&t.f, &vga_pci_class, vga);
+    t.dev = which == RAMFB ? add_ramfb(&t.f) : &t.f.pci->dev;
     machine_reset(&t.f.m, NULL);
     pci_config_write(t.f.pci, PCI_BASE_ADDRESS_0, MEMORY, 4);
     pci_config_write(t.f.pci, PCI_BASE_ADDRESS_0 + 8, MMIO, 4);
     pci_config_write(t.f.pci, PCI_COMMAND, 3, 2);
-    display_watch(display_nth(&t.f.m, 0), &t.watcher);
+    display_watch(display_nth(&t.f.m, which == RAMFB), &t.watcher);
     machine_unlock(&t.f.m);
-    t.f.windows = windows;
-    t.f.window_count = ARRAY_SIZE(windows);
+    t.f.windows = which == RAMFB ? ramfb_windows : windows;
+    t.f.window_count = which == RAMFB ? ARRAY_SIZE(ramfb_windows) : ARRAY_SIZE(windows);
     t.f.own = own;
     fuzz_run(&t.f, &in);
     machine_destroy(&t.f.m);
