@@ -14,6 +14,7 @@ enum { MEMORY = 0xe0000000, MMIO = 0xf0000000, WINDOW = 0xa0000 };
 struct target {
     struct fuzz_machine f;
     struct device *dev; /* with the screen */
+    struct mem_region window;
     struct display_watcher watcher;
 };
 
@@ -119,6 +120,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_plug_with(&t.f, &bochs_display_class, bochs);
     else
         fuzz_plug_with(&t.f, &vga_pci_class, vga);
+    /* As a board shows it: RAM would hide it. */
+    mem_region_init_alias(&t.window, "window", t.f.bus->mem, WINDOW, 0x20000);
+    mem_region_add(mem_space_root(t.f.m.memory), WINDOW, &t.window, 1);
     t.dev = which == RAMFB ? add_ramfb(&t.f) : &t.f.pci->dev;
     machine_reset(&t.f.m, NULL);
     pci_config_write(t.f.pci, PCI_BASE_ADDRESS_0, MEMORY, 4);
@@ -130,6 +134,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     t.f.window_count = which == RAMFB ? ARRAY_SIZE(ramfb_windows) : ARRAY_SIZE(windows);
     t.f.own = own;
     fuzz_run(&t.f, &in);
+    machine_lock(&t.f.m);
+    mem_region_remove(&t.window);
+    machine_unlock(&t.f.m);
     machine_destroy(&t.f.m);
     return 0;
 }
