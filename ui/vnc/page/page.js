@@ -91,19 +91,21 @@ function connected() {
 
 // Where the machine's display keeps its size whatever is asked for, the picture is made to fit.
 function sayWhetherItFollows() {
+    const place = element("screen"), canvas = place.querySelector("canvas");
+
     clearTimeout(follow);
-    if (!opened || element("size").value !== "resize")
+    if (!opened || !canvas || element("size").value !== "resize")
         return;
-    follow = setTimeout(() => {
-        const canvas = element("screen").querySelector("canvas");
-        // Some displays have widths of whole characters only.
-        if (opened && canvas && (Math.abs(canvas.width - element("screen").clientWidth) > 8 ||
-                                 Math.abs(canvas.height - element("screen").clientHeight) > 8))
-            status(`Its size stays ${canvas.width} × ${canvas.height}.`);
-        else
-            status("Connected.");
-    }, FOLLOW_MS);
+    // Some displays have widths of whole characters only.
+    if (Math.abs(canvas.width - place.clientWidth) <= 8 && Math.abs(canvas.height - place.clientHeight) <= 8)
+        status("Connected.");
+    else
+        follow = setTimeout(() => status(`Its size stays ${canvas.width} × ${canvas.height}.`), FOLLOW_MS);
 }
+
+// A slow machine follows later.
+new MutationObserver(sayWhetherItFollows).observe(element("screen"),
+                                                  {subtree: true, attributeFilter: ["width", "height"]});
 
 function disconnected(e) {
     const was = opened;
