@@ -3,6 +3,7 @@
 #   make disk-kill [DISK_KILLS=100 DISK_SEED=1]  the emulator is killed while the guest writes; likewise
 #   make debian-image      an installed Debian 12 on a disk, as root; build/debian/debian.qcow2
 #   make desktop-image     the same with Xfce; build/desktop/debian.qcow2
+#   make desktop-proofs [DESKTOP_VIEWERS="viewer page"]   it is used through TigerVNC's viewer and a browser; minutes
 #   make debian-boot [DEBIAN_BOOTS="bios-virtio uefi-virtio"]   it is booted, written to and looked at; likewise
 #   make debian-install [DEBIAN_INSTALLS="bios uefi"]   a guest installs Debian over the network; likewise
 #   make network-proofs     1 GiB through either card, and all of links.py; likewise
@@ -36,11 +37,16 @@ BOOT_FEW ?= 5
 DISK_KILLS ?= 100
 DISK_SEED ?= 1
 DEBIAN_BOOTS ?=
-.PHONY: boot-loop disk-kill icount-boots network-proofs debian-image desktop-image debian-boot debian-install
+DESKTOP_VIEWERS ?=
+.PHONY: boot-loop disk-kill icount-boots network-proofs debian-image desktop-image desktop-proofs debian-boot debian-install
 debian-image: all
 	@VEMU_BUILD=$(builddir) sh $(srcdir)/tests/boot/debian_image.sh debian
 desktop-image: all
 	@VEMU_BUILD=$(builddir) sh $(srcdir)/tests/boot/debian_image.sh desktop desktop
+# Its pictures, in desktop/pictures, are there to be looked at.
+desktop-proofs: desktop-image
+	@VEMU_BUILD=$(builddir) python3 $(srcdir)/tests/boot/desktop.py desktop/debian.qcow2 desktop/pictures \
+	    $(DESKTOP_VIEWERS)
 debian-boot: debian-image
 	@VEMU_BUILD=$(builddir) python3 $(srcdir)/tests/boot/debian_boot.py debian/debian.qcow2 $(DEBIAN_BOOTS)
 disk-kill: all guests $(GUESTS)/amd64/initrd-disk
