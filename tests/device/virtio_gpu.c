@@ -92,6 +92,19 @@ static void set_up(struct vt *t, const char *props)
     cr_assert(gpu_start(t));
 }
 
+/* A test of a function with these properties, which `t` drives. Viewers in it are static: they are
+ * told when the machine goes. */
+#define GPU_TEST(name, props)                                                                      \
+    static void gpu_##name(struct vt *t);                                                          \
+    Test(virtio_gpu, name)                                                                         \
+    {                                                                                              \
+        struct vt machine;                                                                         \
+        set_up(&machine, props);                                                                   \
+        gpu_##name(&machine);                                                                      \
+        vt_free(&machine);                                                                         \
+    }                                                                                              \
+    static void gpu_##name(struct vt *t)
+
 /* A resource of that size with its frame as backing, shown on output 0. */
 static void show(struct vt *t, uint32_t id, uint32_t width, uint32_t height)
 {
@@ -107,21 +120,18 @@ static void paint(struct vt *t, unsigned at, uint32_t value)
 
 /* ---- outputs --------------------------------------------------------------------------------- */
 
-Test(virtio_gpu, is_what_drivers_look_for)
+GPU_TEST(is_what_drivers_look_for, "max_outputs=3")
 {
-    struct vt t;
-    set_up(&t, "max_outputs=3");
-    cr_expect_eq(vt_config_read(&t, 0), 0x10501af4);
-    cr_expect_eq(vt_config_read(&t, 8) >> 16, 0x0380, "a display controller, no VGA");
-    cr_expect_eq(read32(&t.m, VT_CONFIG), 0);
-    cr_expect_eq(read32(&t.m, VT_CONFIG + 8), 3, "outputs");
-    cr_expect_eq(read32(&t.m, VT_CONFIG + 12), 0, "no capability sets");
-    cr_expect_eq(vt_features(&t) & 0xf, 2, "EDID, but neither 3D nor UUIDs nor blobs");
-    cr_expect_eq(gpu_command(&t, 0x108, 2, 0, 0), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_command(&t, 0x109, 2, 0, 0), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_command(&t, 0x10b, 2, 1, 0), GPU_ERR_UNSPEC);
-    cr_expect_eq(gpu_command(&t, 0x200, 8, 0, 0, 0, 0, 0, 0, 0, 0), GPU_ERR_UNSPEC);
-    vt_free(&t);
+    cr_expect_eq(vt_config_read(t, 0), 0x10501af4);
+    cr_expect_eq(vt_config_read(t, 8) >> 16, 0x0380, "a display controller, no VGA");
+    cr_expect_eq(read32(&t->m, VT_CONFIG), 0);
+    cr_expect_eq(read32(&t->m, VT_CONFIG + 8), 3, "outputs");
+    cr_expect_eq(read32(&t->m, VT_CONFIG + 12), 0, "no capability sets");
+    cr_expect_eq(vt_features(t) & 0xf, 2, "EDID, but neither 3D nor UUIDs nor blobs");
+    cr_expect_eq(gpu_command(t, 0x108, 2, 0, 0), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_command(t, 0x109, 2, 0, 0), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_command(t, 0x10b, 2, 1, 0), GPU_ERR_UNSPEC);
+    cr_expect_eq(gpu_command(t, 0x200, 8, 0, 0, 0, 0, 0, 0, 0, 0), GPU_ERR_UNSPEC);
 }
 
 static void assert_mode(struct vt *t, unsigned n, uint32_t x, uint32_t width, uint32_t height)
@@ -174,39 +184,36 @@ Test(virtio_gpu, outputs_are_described_by_edid)
     vt_free(&t);
 }
 
-Test(virtio_gpu, a_viewer_resizes_and_the_guest_follows)
+GPU_TEST(a_viewer_resizes_and_the_guest_follows, "max_outputs=3,xres=1024,yres=768")
 {
-    struct vt t;
-    set_up(&t, "max_outputs=3,xres=1024,yres=768");
-    assert_mode(&t, 0, 0, 1024, 768);
-    assert_mode(&t, 1, 0, 0, 0);
-    assert_mode(&t, 15, 0, 0, 0);
-    unsigned before = t.messages;
-    struct display *d[2] = {output(&t, 0), output(&t, 2)};
-    machine_lock(&t.m);
+    assert_mode(t, 0, 0, 1024, 768);
+    assert_mode(t, 1, 0, 0, 0);
+    assert_mode(t, 15, 0, 0, 0);
+    unsigned before = t->messages;
+    struct display *d[2] = {output(t, 0), output(t, 2)};
+    machine_lock(&t->m);
     cr_expect(display_can_resize(d[0]));
     display_resize(d[0], 1600, 900);
     display_resize(d[0], 1600, 900);
-    machine_unlock(&t.m);
-    cr_expect_eq(t.messages, before + 1, "once");
-    cr_expect_eq(read32(&t.m, VT_CONFIG), 1);
-    assert_mode(&t, 0, 0, 1600, 900);
-    write32(&t.m, VT_CONFIG + 4, 1);
-    cr_expect_eq(read32(&t.m, VT_CONFIG), 0);
-    cr_expect_eq(read32(&t.m, VT_CONFIG + 4), 0);
-    write32(&t.m, VT_CONFIG, 1);
-    cr_expect_eq(read32(&t.m, VT_CONFIG), 0, "read-only");
-    machine_lock(&t.m);
+    machine_unlock(&t->m);
+    cr_expect_eq(t->messages, before + 1, "once");
+    cr_expect_eq(read32(&t->m, VT_CONFIG), 1);
+    assert_mode(t, 0, 0, 1600, 900);
+    write32(&t->m, VT_CONFIG + 4, 1);
+    cr_expect_eq(read32(&t->m, VT_CONFIG), 0);
+    cr_expect_eq(read32(&t->m, VT_CONFIG + 4), 0);
+    write32(&t->m, VT_CONFIG, 1);
+    cr_expect_eq(read32(&t->m, VT_CONFIG), 0, "read-only");
+    machine_lock(&t->m);
     display_resize(d[1], 640, 480);
-    machine_unlock(&t.m);
-    assert_mode(&t, 1, 0, 0, 0);
-    assert_mode(&t, 2, 1600, 640, 480);
-    machine_lock(&t.m);
+    machine_unlock(&t->m);
+    assert_mode(t, 1, 0, 0, 0);
+    assert_mode(t, 2, 1600, 640, 480);
+    machine_lock(&t->m);
     display_resize(d[0], 0, 0);
-    machine_unlock(&t.m);
-    assert_mode(&t, 0, 0, 0, 0);
-    assert_mode(&t, 2, 0, 640, 480);
-    vt_free(&t);
+    machine_unlock(&t->m);
+    assert_mode(t, 0, 0, 0, 0);
+    assert_mode(t, 2, 0, 640, 480);
 }
 
 Test(virtio_gpu, a_driver_that_is_not_there_is_not_interrupted)
@@ -252,28 +259,25 @@ Test(virtio_gpu, what_is_flushed_is_the_damage)
     cr_expect_eq(v.gone, 1);
 }
 
-Test(virtio_gpu, many_small_flushes_are_none_lost)
+GPU_TEST(many_small_flushes_are_none_lost, "")
 {
-    struct viewer v;
-    struct vt t;
-    set_up(&t, "");
-    show(&t, 1, 128, 128);
-    watch(&t, &v, 0);
-    look(&t, &v);
+    static struct viewer v;
+    show(t, 1, 128, 128);
+    watch(t, &v, 0);
+    look(t, &v);
     for (unsigned i = 0; i < 128 * 128; i++)
-        paint(&t, i, i);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 128, 128, 0), GPU_OK);
+        paint(t, i, i);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 128, 128, 0), GPU_OK);
     for (unsigned i = 0; i < 128; i += 2)
         for (unsigned j = 0; j < 128; j += 16)
-            cr_expect_eq(gpu_flush(&t, 1, j, i, 1, 1), GPU_OK);
-    look(&t, &v);
+            cr_expect_eq(gpu_flush(t, 1, j, i, 1, 1), GPU_OK);
+    look(t, &v);
     for (unsigned i = 0; i < 128; i += 2)
         for (unsigned j = 0; j < 128; j += 16)
-            cr_assert_eq(pixel(&t, 0, j, i), i * 128 + j);
-    vt_free(&t);
+            cr_assert_eq(pixel(t, 0, j, i), i * 128 + j);
 }
 
-Test(virtio_gpu, every_format_is_converted)
+GPU_TEST(every_format_is_converted, "")
 {
     /* Bytes at rising addresses as the format's name has them, of red 0x11, green 0x22, blue 0x33;
      * alpha and padding do not matter. */
@@ -286,67 +290,59 @@ Test(virtio_gpu, every_format_is_converted)
         {67, {0x11, 0x22, 0x33, 0x80}},  {68, {0x00, 0x33, 0x22, 0x11}},
         {121, {0x80, 0x33, 0x22, 0x11}}, {134, {0x11, 0x22, 0x33, 0x00}},
     };
-    struct vt t;
-    set_up(&t, "");
     for (unsigned i = 0; i < ARRAY_SIZE(formats); i++) {
         uint32_t id = 100 + i;
-        cr_expect_eq(gpu_create(&t, id, formats[i].format, 4, 4), GPU_OK);
-        cr_expect_eq(gpu_attach(&t, id, GPU_FRAME, 64), GPU_OK);
-        cr_expect_eq(gpu_scanout(&t, 0, id, 0, 0, 4, 4), GPU_OK);
-        paint(&t, 5, load_le32(formats[i].bytes));
-        cr_expect_eq(gpu_transfer(&t, id, 0, 0, 4, 4, 0), GPU_OK);
-        cr_expect_eq(gpu_flush(&t, id, 0, 0, 4, 4), GPU_OK);
-        cr_expect_eq(pixel(&t, 0, 1, 1), 0x112233, "format %u", formats[i].format);
+        cr_expect_eq(gpu_create(t, id, formats[i].format, 4, 4), GPU_OK);
+        cr_expect_eq(gpu_attach(t, id, GPU_FRAME, 64), GPU_OK);
+        cr_expect_eq(gpu_scanout(t, 0, id, 0, 0, 4, 4), GPU_OK);
+        paint(t, 5, load_le32(formats[i].bytes));
+        cr_expect_eq(gpu_transfer(t, id, 0, 0, 4, 4, 0), GPU_OK);
+        cr_expect_eq(gpu_flush(t, id, 0, 0, 4, 4), GPU_OK);
+        cr_expect_eq(pixel(t, 0, 1, 1), 0x112233, "format %u", formats[i].format);
     }
     for (uint32_t format = 0; format < 256; format++) {
         bool known = false;
         for (unsigned i = 0; i < ARRAY_SIZE(formats); i++)
             known |= formats[i].format == format;
-        cr_expect_eq(gpu_create(&t, 1000 + format, format, 4, 4),
+        cr_expect_eq(gpu_create(t, 1000 + format, format, 4, 4),
                      known ? GPU_OK : GPU_ERR_PARAMETER);
     }
-    vt_free(&t);
 }
 
-Test(virtio_gpu, outputs_show_parts_of_one_resource)
+GPU_TEST(outputs_show_parts_of_one_resource, "max_outputs=2")
 {
-    struct viewer v[2];
-    struct vt t;
-    set_up(&t, "max_outputs=2");
-    show(&t, 1, 100, 50);
-    cr_expect_eq(gpu_scanout(&t, 0, 1, 0, 0, 60, 50), GPU_OK);
-    cr_expect_eq(gpu_scanout(&t, 1, 1, 50, 10, 50, 40), GPU_OK);
+    static struct viewer v[2];
+    show(t, 1, 100, 50);
+    cr_expect_eq(gpu_scanout(t, 0, 1, 0, 0, 60, 50), GPU_OK);
+    cr_expect_eq(gpu_scanout(t, 1, 1, 50, 10, 50, 40), GPU_OK);
     for (unsigned i = 0; i < 2; i++)
-        watch(&t, &v[i], i);
-    cr_expect_str_eq(look(&t, &v[0]), "60x50 0,0,60,50");
-    cr_expect_str_eq(look(&t, &v[1]), "50x40 0,0,50,40");
+        watch(t, &v[i], i);
+    cr_expect_str_eq(look(t, &v[0]), "60x50 0,0,60,50");
+    cr_expect_str_eq(look(t, &v[1]), "50x40 0,0,50,40");
     for (unsigned i = 0; i < 5000; i++)
-        paint(&t, i, i);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 100, 50, 0), GPU_OK);
-    cr_expect_eq(gpu_flush(&t, 1, 55, 5, 10, 10), GPU_OK);
-    cr_expect_str_eq(look(&t, &v[0]), "60x50 55,5,5,10");
-    cr_expect_str_eq(look(&t, &v[1]), "50x40 5,0,10,5");
-    cr_expect_eq(pixel(&t, 0, 57, 7), 757);
-    cr_expect_eq(pixel(&t, 1, 7, 2), 1257);
-    cr_expect_eq(gpu_flush(&t, 1, 0, 0, 10, 10), GPU_OK);
-    cr_expect_str_eq(look(&t, &v[1]), "50x40", "outside of what it shows");
-    cr_expect_eq(gpu_scanout(&t, 1, 0, 0, 0, 0, 0), GPU_OK);
-    cr_expect_str_eq(look(&t, &v[1]), "50x40 0,0,50,40", "black now");
-    cr_expect_eq(pixel(&t, 1, 7, 2), 0);
-    cr_expect_eq(gpu_scanout(&t, 0, 1, 1, 0, 60, 50), GPU_OK);
-    cr_expect_str_eq(look(&t, &v[0]), "60x50 0,0,60,50", "another part of it");
-    cr_expect_eq(pixel(&t, 0, 0, 2), 201);
-    vt_free(&t);
+        paint(t, i, i);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 100, 50, 0), GPU_OK);
+    cr_expect_eq(gpu_flush(t, 1, 55, 5, 10, 10), GPU_OK);
+    cr_expect_str_eq(look(t, &v[0]), "60x50 55,5,5,10");
+    cr_expect_str_eq(look(t, &v[1]), "50x40 5,0,10,5");
+    cr_expect_eq(pixel(t, 0, 57, 7), 757);
+    cr_expect_eq(pixel(t, 1, 7, 2), 1257);
+    cr_expect_eq(gpu_flush(t, 1, 0, 0, 10, 10), GPU_OK);
+    cr_expect_str_eq(look(t, &v[1]), "50x40", "outside of what it shows");
+    cr_expect_eq(gpu_scanout(t, 1, 0, 0, 0, 0, 0), GPU_OK);
+    cr_expect_str_eq(look(t, &v[1]), "50x40 0,0,50,40", "black now");
+    cr_expect_eq(pixel(t, 1, 7, 2), 0);
+    cr_expect_eq(gpu_scanout(t, 0, 1, 1, 0, 60, 50), GPU_OK);
+    cr_expect_str_eq(look(t, &v[0]), "60x50 0,0,60,50", "another part of it");
+    cr_expect_eq(pixel(t, 0, 0, 2), 201);
 }
 
-Test(virtio_gpu, backing_may_be_scattered_unaligned_and_overlapping)
+GPU_TEST(backing_may_be_scattered_unaligned_and_overlapping, "")
 {
-    struct vt t;
-    set_up(&t, "");
-    cr_expect_eq(gpu_create(&t, 1, GPU_B8G8R8X8, 16, 4), GPU_OK);
-    cr_expect_eq(gpu_scanout(&t, 0, 1, 0, 0, 16, 4), GPU_OK);
+    cr_expect_eq(gpu_create(t, 1, GPU_B8G8R8X8, 16, 4), GPU_OK);
+    cr_expect_eq(gpu_scanout(t, 0, 1, 0, 0, 16, 4), GPU_OK);
     for (unsigned i = 0; i < 1024; i++)
-        write8(&t.m, GPU_FRAME + i, (uint8_t)(i * 7));
+        write8(&t->m, GPU_FRAME + i, (uint8_t)(i * 7));
     /* pieces end within pixels; some are the same memory, some are empty, two follow each other */
     static const uint32_t pieces[][2] = {{3, 30}, {900, 0},  {33, 31}, {500, 5},
                                          {3, 30}, {700, 90}, {1, 0},   {64, 70}};
@@ -361,255 +357,230 @@ Test(virtio_gpu, backing_may_be_scattered_unaligned_and_overlapping)
             expect[n++] = (uint8_t)((pieces[i][0] + k) * 7);
     }
     cr_assert_eq(n, 256);
-    cr_expect_eq(gpu_attach_list(&t, 1, 8, addrs, lens), GPU_OK);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 16, 4, 0), GPU_OK);
-    cr_expect_eq(gpu_flush(&t, 1, 0, 0, 16, 4), GPU_OK);
+    cr_expect_eq(gpu_attach_list(t, 1, 8, addrs, lens), GPU_OK);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 16, 4, 0), GPU_OK);
+    cr_expect_eq(gpu_flush(t, 1, 0, 0, 16, 4), GPU_OK);
     for (unsigned i = 0; i < 64; i++)
-        cr_expect_eq(pixel(&t, 0, i % 16, i / 16), load_le32(expect + 4 * i) & 0xffffff, "%u", i);
+        cr_expect_eq(pixel(t, 0, i % 16, i / 16), load_le32(expect + 4 * i) & 0xffffff, "%u", i);
     /* rows of a part, from an offset that is not theirs */
-    cr_expect_eq(gpu_transfer(&t, 1, 5, 1, 3, 2, 22), GPU_OK);
-    cr_expect_eq(gpu_flush(&t, 1, 5, 1, 3, 2), GPU_OK);
+    cr_expect_eq(gpu_transfer(t, 1, 5, 1, 3, 2, 22), GPU_OK);
+    cr_expect_eq(gpu_flush(t, 1, 5, 1, 3, 2), GPU_OK);
     for (unsigned i = 0; i < 6; i++)
-        cr_expect_eq(pixel(&t, 0, 5 + i % 3, 1 + i / 3),
+        cr_expect_eq(pixel(t, 0, 5 + i % 3, 1 + i / 3),
                      load_le32(expect + 22 + 64 * (i / 3) + 4 * (i % 3)) & 0xffffff);
-    cr_expect_eq(pixel(&t, 0, 8, 1), load_le32(expect + 4 * 24) & 0xffffff);
-    vt_free(&t);
+    cr_expect_eq(pixel(t, 0, 8, 1), load_le32(expect + 4 * 24) & 0xffffff);
 }
 
-Test(virtio_gpu, transfers_stay_within_backing_and_resource)
+GPU_TEST(transfers_stay_within_backing_and_resource, "")
 {
-    struct vt t;
-    set_up(&t, "");
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 1, 1, 0), GPU_ERR_RESOURCE);
-    cr_expect_eq(gpu_create(&t, 1, GPU_B8G8R8X8, 16, 16), GPU_OK);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 1, 1, 0), GPU_ERR_UNSPEC, "no backing");
-    cr_expect_eq(gpu_attach(&t, 1, GPU_FRAME, 1024), GPU_OK);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 16, 16, 0), GPU_OK);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 16, 16, 1), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 16, 16, UINT64_MAX), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 16, 16, UINT64_MAX - 1023), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 1, 1, 1020), GPU_OK);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 1, 1, 1021), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 1, 2, 1020 - 64), GPU_OK);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 1, 2, 1024 - 64), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_transfer(&t, 1, 15, 15, 1, 1, 0), GPU_OK);
-    cr_expect_eq(gpu_transfer(&t, 1, 16, 0, 1, 1, 0), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_transfer(&t, 1, 1, 0, UINT32_MAX, 1, 0), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, UINT32_MAX, 1, 2, 0), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_transfer(&t, 1, 16, 16, 0, 0, UINT64_MAX), GPU_OK, "nothing");
-    cr_expect_eq(gpu_flush(&t, 1, 16, 0, 1, 1), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_flush(&t, 1, 0, 1, 1, UINT32_MAX), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_flush(&t, 2, 0, 0, 1, 1), GPU_ERR_RESOURCE);
-    cr_expect_eq(gpu_scanout(&t, 1, 1, 0, 0, 16, 16), GPU_ERR_SCANOUT);
-    cr_expect_eq(gpu_scanout(&t, UINT32_MAX, 1, 0, 0, 16, 16), GPU_ERR_SCANOUT);
-    cr_expect_eq(gpu_scanout(&t, 0, 2, 0, 0, 16, 16), GPU_ERR_RESOURCE);
-    cr_expect_eq(gpu_scanout(&t, 0, 1, 1, 0, 16, 16), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_scanout(&t, 0, 1, UINT32_MAX, 0, 2, 1), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_scanout(&t, 0, 1, 0, 0, 0, 16), GPU_ERR_PARAMETER);
-    vt_free(&t);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 1, 1, 0), GPU_ERR_RESOURCE);
+    cr_expect_eq(gpu_create(t, 1, GPU_B8G8R8X8, 16, 16), GPU_OK);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 1, 1, 0), GPU_ERR_UNSPEC, "no backing");
+    cr_expect_eq(gpu_attach(t, 1, GPU_FRAME, 1024), GPU_OK);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 16, 16, 0), GPU_OK);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 16, 16, 1), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 16, 16, UINT64_MAX), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 16, 16, UINT64_MAX - 1023), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 1, 1, 1020), GPU_OK);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 1, 1, 1021), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 1, 2, 1020 - 64), GPU_OK);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 1, 2, 1024 - 64), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_transfer(t, 1, 15, 15, 1, 1, 0), GPU_OK);
+    cr_expect_eq(gpu_transfer(t, 1, 16, 0, 1, 1, 0), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_transfer(t, 1, 1, 0, UINT32_MAX, 1, 0), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_transfer(t, 1, 0, UINT32_MAX, 1, 2, 0), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_transfer(t, 1, 16, 16, 0, 0, UINT64_MAX), GPU_OK, "nothing");
+    cr_expect_eq(gpu_flush(t, 1, 16, 0, 1, 1), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_flush(t, 1, 0, 1, 1, UINT32_MAX), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_flush(t, 2, 0, 0, 1, 1), GPU_ERR_RESOURCE);
+    cr_expect_eq(gpu_scanout(t, 1, 1, 0, 0, 16, 16), GPU_ERR_SCANOUT);
+    cr_expect_eq(gpu_scanout(t, UINT32_MAX, 1, 0, 0, 16, 16), GPU_ERR_SCANOUT);
+    cr_expect_eq(gpu_scanout(t, 0, 2, 0, 0, 16, 16), GPU_ERR_RESOURCE);
+    cr_expect_eq(gpu_scanout(t, 0, 1, 1, 0, 16, 16), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_scanout(t, 0, 1, UINT32_MAX, 0, 2, 1), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_scanout(t, 0, 1, 0, 0, 0, 16), GPU_ERR_PARAMETER);
 }
 
-Test(virtio_gpu, backing_that_is_no_memory_fails_when_it_is_read)
+GPU_TEST(backing_that_is_no_memory_fails_when_it_is_read, "")
 {
-    struct vt t;
-    set_up(&t, "");
-    cr_expect_eq(gpu_create(&t, 1, GPU_B8G8R8X8, 16, 16), GPU_OK);
+    cr_expect_eq(gpu_create(t, 1, GPU_B8G8R8X8, 16, 16), GPU_OK);
     static const uint64_t places[] = {VT_COMMON, VT_NOTIFY, VT_MSIX, 0x7f0000000,
                                       UINT64_C(0xffffffffffffff00)};
     for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
-        cr_expect_eq(gpu_attach(&t, 1, places[i], 1024), GPU_OK);
-        cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 16, 16, 0), GPU_ERR_UNSPEC, "%u", i);
-        cr_expect_eq(gpu_command(&t, 0x107, 2, 1, 0), GPU_OK);
+        cr_expect_eq(gpu_attach(t, 1, places[i], 1024), GPU_OK);
+        cr_expect_eq(gpu_transfer(t, 1, 0, 0, 16, 16, 0), GPU_ERR_UNSPEC, "%u", i);
+        cr_expect_eq(gpu_command(t, 0x107, 2, 1, 0), GPU_OK);
     }
-    cr_expect_eq(read8(&t.m, VT_COMMON + 0x14), 15);
+    cr_expect_eq(read8(&t->m, VT_COMMON + 0x14), 15);
     /* It begins in memory and ends behind it. */
-    cr_expect_eq(gpu_attach(&t, 1, VT_RAM - 512, 1024), GPU_OK);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 16, 8, 0), GPU_OK);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 16, 9, 0), GPU_ERR_UNSPEC);
-    cr_expect_eq(gpu_command(&t, 0x107, 2, 1, 0), GPU_OK);
+    cr_expect_eq(gpu_attach(t, 1, VT_RAM - 512, 1024), GPU_OK);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 16, 8, 0), GPU_OK);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 16, 9, 0), GPU_ERR_UNSPEC);
+    cr_expect_eq(gpu_command(t, 0x107, 2, 1, 0), GPU_OK);
     /* The bus is not the device's. */
-    cr_expect_eq(gpu_attach(&t, 1, GPU_FRAME, 1024), GPU_OK);
-    vt_config_write(&t, PCI_COMMAND, PCI_COMMAND_MEMORY);
-    vt_kick(&t, 0);
-    vt_free(&t);
+    cr_expect_eq(gpu_attach(t, 1, GPU_FRAME, 1024), GPU_OK);
+    vt_config_write(t, PCI_COMMAND, PCI_COMMAND_MEMORY);
+    vt_kick(t, 0);
 }
 
 /* ---- resources ------------------------------------------------------------------------------- */
 
-Test(virtio_gpu, resources_come_and_go)
+GPU_TEST(resources_come_and_go, "")
 {
-    struct viewer v;
-    struct vt t;
-    set_up(&t, "");
-    cr_expect_eq(gpu_create(&t, 0, GPU_B8G8R8X8, 16, 16), GPU_ERR_RESOURCE);
-    cr_expect_eq(gpu_create(&t, 5, GPU_B8G8R8X8, 0, 16), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_create(&t, 5, GPU_B8G8R8X8, 16, 16385), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_command(&t, 0x102, 2, 5, 0), GPU_ERR_RESOURCE);
-    show(&t, 5, 16, 16);
-    cr_expect_eq(gpu_create(&t, 5, GPU_B8G8R8X8, 16, 16), GPU_ERR_RESOURCE, "it is taken");
-    cr_expect_eq(gpu_attach(&t, 5, GPU_FRAME, 1024), GPU_ERR_UNSPEC, "it has one");
-    watch(&t, &v, 0);
-    look(&t, &v);
-    paint(&t, 0, 0xabcdef);
-    cr_expect_eq(gpu_transfer(&t, 5, 0, 0, 16, 16, 0), GPU_OK);
-    cr_expect_eq(gpu_flush(&t, 5, 0, 0, 16, 16), GPU_OK);
+    static struct viewer v;
+    cr_expect_eq(gpu_create(t, 0, GPU_B8G8R8X8, 16, 16), GPU_ERR_RESOURCE);
+    cr_expect_eq(gpu_create(t, 5, GPU_B8G8R8X8, 0, 16), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_create(t, 5, GPU_B8G8R8X8, 16, 16385), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_command(t, 0x102, 2, 5, 0), GPU_ERR_RESOURCE);
+    show(t, 5, 16, 16);
+    cr_expect_eq(gpu_create(t, 5, GPU_B8G8R8X8, 16, 16), GPU_ERR_RESOURCE, "it is taken");
+    cr_expect_eq(gpu_attach(t, 5, GPU_FRAME, 1024), GPU_ERR_UNSPEC, "it has one");
+    watch(t, &v, 0);
+    look(t, &v);
+    paint(t, 0, 0xabcdef);
+    cr_expect_eq(gpu_transfer(t, 5, 0, 0, 16, 16, 0), GPU_OK);
+    cr_expect_eq(gpu_flush(t, 5, 0, 0, 16, 16), GPU_OK);
     /* gone before it was drawn, while it is shown */
-    cr_expect_eq(gpu_command(&t, 0x102, 2, 5, 0), GPU_OK);
-    cr_expect_str_eq(look(&t, &v), "16x16 0,0,16,16");
-    cr_expect_eq(pixel(&t, 0, 0, 0), 0);
-    cr_expect_eq(gpu_flush(&t, 5, 0, 0, 16, 16), GPU_ERR_RESOURCE);
-    cr_expect_eq(gpu_transfer(&t, 5, 0, 0, 16, 16, 0), GPU_ERR_RESOURCE);
-    cr_expect_eq(gpu_scanout(&t, 0, 5, 0, 0, 16, 16), GPU_ERR_RESOURCE);
-    cr_expect_eq(gpu_command(&t, 0x107, 2, 5, 0), GPU_ERR_RESOURCE);
-    cr_expect_eq(gpu_create(&t, 5, GPU_B8G8R8X8, 8, 8), GPU_OK);
-    cr_expect_eq(gpu_command(&t, 0x107, 2, 5, 0), GPU_ERR_UNSPEC, "no backing to detach");
-    vt_free(&t);
+    cr_expect_eq(gpu_command(t, 0x102, 2, 5, 0), GPU_OK);
+    cr_expect_str_eq(look(t, &v), "16x16 0,0,16,16");
+    cr_expect_eq(pixel(t, 0, 0, 0), 0);
+    cr_expect_eq(gpu_flush(t, 5, 0, 0, 16, 16), GPU_ERR_RESOURCE);
+    cr_expect_eq(gpu_transfer(t, 5, 0, 0, 16, 16, 0), GPU_ERR_RESOURCE);
+    cr_expect_eq(gpu_scanout(t, 0, 5, 0, 0, 16, 16), GPU_ERR_RESOURCE);
+    cr_expect_eq(gpu_command(t, 0x107, 2, 5, 0), GPU_ERR_RESOURCE);
+    cr_expect_eq(gpu_create(t, 5, GPU_B8G8R8X8, 8, 8), GPU_OK);
+    cr_expect_eq(gpu_command(t, 0x107, 2, 5, 0), GPU_ERR_UNSPEC, "no backing to detach");
 }
 
-Test(virtio_gpu, memory_of_the_host_is_bounded)
+GPU_TEST(memory_of_the_host_is_bounded, "max_hostmem=1M")
 {
-    struct vt t;
-    set_up(&t, "max_hostmem=1M");
-    cr_expect_eq(gpu_create(&t, 1, GPU_B8G8R8X8, 512, 512), GPU_ERR_MEMORY, "and the struct");
-    cr_expect_eq(gpu_create(&t, 1, GPU_B8G8R8X8, 512, 500), GPU_OK);
-    cr_expect_eq(gpu_create(&t, 2, GPU_B8G8R8X8, 512, 500), GPU_ERR_MEMORY);
-    cr_expect_eq(gpu_create(&t, 2, GPU_B8G8R8X8, 16384, 16384), GPU_ERR_MEMORY);
-    cr_expect_eq(gpu_command(&t, 0x102, 2, 1, 0), GPU_OK);
-    cr_expect_eq(gpu_create(&t, 2, GPU_B8G8R8X8, 512, 500), GPU_OK);
+    cr_expect_eq(gpu_create(t, 1, GPU_B8G8R8X8, 512, 512), GPU_ERR_MEMORY, "and the struct");
+    cr_expect_eq(gpu_create(t, 1, GPU_B8G8R8X8, 512, 500), GPU_OK);
+    cr_expect_eq(gpu_create(t, 2, GPU_B8G8R8X8, 512, 500), GPU_ERR_MEMORY);
+    cr_expect_eq(gpu_create(t, 2, GPU_B8G8R8X8, 16384, 16384), GPU_ERR_MEMORY);
+    cr_expect_eq(gpu_command(t, 0x102, 2, 1, 0), GPU_OK);
+    cr_expect_eq(gpu_create(t, 2, GPU_B8G8R8X8, 512, 500), GPU_OK);
     /* many small ones count, too */
     unsigned made = 0;
     for (uint32_t id = 10; id < 1000; id++)
-        made += gpu_create(&t, id, GPU_B8G8R8X8, 1, 1) == GPU_OK;
+        made += gpu_create(t, id, GPU_B8G8R8X8, 1, 1) == GPU_OK;
     cr_expect(made > 50 && made < 300, "%u", made);
-    cr_assert(gpu_start(&t));
-    cr_expect_eq(gpu_create(&t, 1, GPU_B8G8R8X8, 512, 511), GPU_OK, "a reset frees them all");
-    vt_free(&t);
+    cr_assert(gpu_start(t));
+    cr_expect_eq(gpu_create(t, 1, GPU_B8G8R8X8, 512, 511), GPU_OK, "a reset frees them all");
 }
 
-Test(virtio_gpu, entries_are_counted_and_there)
+GPU_TEST(entries_are_counted_and_there, "max_hostmem=1M")
 {
-    struct vt t;
-    set_up(&t, "max_hostmem=1M");
-    cr_expect_eq(gpu_create(&t, 1, GPU_B8G8R8X8, 16, 16), GPU_OK);
-    cr_expect_eq(gpu_command(&t, 0x106, 2, 2, 0), GPU_ERR_RESOURCE);
-    cr_expect_eq(gpu_command(&t, 0x106, 2, 1, 1), GPU_ERR_PARAMETER, "an entry is missing");
-    cr_expect_eq(gpu_command(&t, 0x106, 2, 1, UINT32_MAX), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_command(&t, 0x106, 2, 1, 0x10000001), GPU_ERR_PARAMETER, "of 2^32 bytes");
-    cr_expect_eq(gpu_command(&t, 0x106, 2, 1, 0), GPU_OK, "none at all");
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 1, 1, 0), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_command(&t, 0x107, 2, 1, 0), GPU_OK);
+    cr_expect_eq(gpu_create(t, 1, GPU_B8G8R8X8, 16, 16), GPU_OK);
+    cr_expect_eq(gpu_command(t, 0x106, 2, 2, 0), GPU_ERR_RESOURCE);
+    cr_expect_eq(gpu_command(t, 0x106, 2, 1, 1), GPU_ERR_PARAMETER, "an entry is missing");
+    cr_expect_eq(gpu_command(t, 0x106, 2, 1, UINT32_MAX), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_command(t, 0x106, 2, 1, 0x10000001), GPU_ERR_PARAMETER, "of 2^32 bytes");
+    cr_expect_eq(gpu_command(t, 0x106, 2, 1, 0), GPU_OK, "none at all");
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 1, 1, 0), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_command(t, 0x107, 2, 1, 0), GPU_OK);
     /* As many as the queue carries of pieces that do not follow each other; then too many. */
     for (unsigned i = 0; i < 60000; i++) {
-        write64(&t.m, GPU_FRAME + 16 * i, GPU_FRAME + 8 * (i & 1));
-        write64(&t.m, GPU_FRAME + 16 * i + 8, 4);
+        write64(&t->m, GPU_FRAME + 16 * i, GPU_FRAME + 8 * (i & 1));
+        write64(&t->m, GPU_FRAME + 16 * i + 8, 4);
     }
-    gpu_header(&t, 0x106, 2, 1, 20000);
-    cr_expect_eq(gpu_submit(&t, 32, GPU_FRAME, 20000 * 16), GPU_OK);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 16, 16, 79000), GPU_ERR_PARAMETER);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 16, 16, 78000), GPU_OK);
-    cr_expect_eq(gpu_create(&t, 2, GPU_B8G8R8X8, 16, 16), GPU_OK);
-    gpu_header(&t, 0x106, 2, 2, 60000);
-    cr_expect_eq(gpu_submit(&t, 32, GPU_FRAME, 60000 * 16), GPU_ERR_MEMORY);
-    gpu_header(&t, 0x106, 2, 2, 65537);
-    cr_expect_eq(gpu_submit(&t, 32, GPU_FRAME, 65537 * 16), GPU_ERR_PARAMETER);
-    gpu_header(&t, 0x106, 2, 2, 4);
-    cr_expect_eq(gpu_submit(&t, 32, VT_COMMON, 64), GPU_ERR_UNSPEC, "the entries are nowhere");
-    cr_expect_eq(gpu_attach(&t, 2, GPU_FRAME, 1024), GPU_OK, "and nothing is left of it");
-    vt_free(&t);
+    gpu_header(t, 0x106, 2, 1, 20000);
+    cr_expect_eq(gpu_submit(t, 32, GPU_FRAME, 20000 * 16), GPU_OK);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 16, 16, 79000), GPU_ERR_PARAMETER);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 16, 16, 78000), GPU_OK);
+    cr_expect_eq(gpu_create(t, 2, GPU_B8G8R8X8, 16, 16), GPU_OK);
+    gpu_header(t, 0x106, 2, 2, 60000);
+    cr_expect_eq(gpu_submit(t, 32, GPU_FRAME, 60000 * 16), GPU_ERR_MEMORY);
+    gpu_header(t, 0x106, 2, 2, 65537);
+    cr_expect_eq(gpu_submit(t, 32, GPU_FRAME, 65537 * 16), GPU_ERR_PARAMETER);
+    gpu_header(t, 0x106, 2, 2, 4);
+    cr_expect_eq(gpu_submit(t, 32, VT_COMMON, 64), GPU_ERR_UNSPEC, "the entries are nowhere");
+    cr_expect_eq(gpu_attach(t, 2, GPU_FRAME, 1024), GPU_OK, "and nothing is left of it");
 }
 
 /* ---- queues ---------------------------------------------------------------------------------- */
 
-Test(virtio_gpu, a_fence_comes_back_with_the_answer)
+GPU_TEST(a_fence_comes_back_with_the_answer, "")
 {
-    struct vt t;
-    set_up(&t, "");
-    gpu_header(&t, 0x100, 0);
-    write32(&t.m, GPU_COMMAND + 4, 1);
-    write64(&t.m, GPU_COMMAND + 8, UINT64_C(0x123456789abcdef0));
-    write32(&t.m, GPU_COMMAND + 16, 7);
-    cr_expect_eq(gpu_submit(&t, 24, 0, 0), 0x1101);
-    cr_expect_eq(read32(&t.m, GPU_ANSWER + 4), 1);
-    cr_expect_eq(read64(&t.m, GPU_ANSWER + 8), UINT64_C(0x123456789abcdef0));
-    cr_expect_eq(read32(&t.m, GPU_ANSWER + 16), 7);
-    gpu_header(&t, 0x100, 0);
-    write64(&t.m, GPU_COMMAND + 8, 99);
-    cr_expect_eq(gpu_submit(&t, 24, 0, 0), 0x1101);
-    cr_expect_eq(read32(&t.m, GPU_ANSWER + 4), 0, "none was asked for");
-    cr_expect_eq(read64(&t.m, GPU_ANSWER + 8), 0);
-    gpu_header(&t, 0x105, 0);
-    write32(&t.m, GPU_COMMAND + 4, 1);
-    write64(&t.m, GPU_COMMAND + 8, 5);
-    cr_expect_eq(gpu_submit(&t, 24, 0, 0), GPU_ERR_UNSPEC, "a command that is cut short");
-    cr_expect_eq(read64(&t.m, GPU_ANSWER + 8), 5, "failures reach the fence, too");
-    vt_free(&t);
+    gpu_header(t, 0x100, 0);
+    write32(&t->m, GPU_COMMAND + 4, 1);
+    write64(&t->m, GPU_COMMAND + 8, UINT64_C(0x123456789abcdef0));
+    write32(&t->m, GPU_COMMAND + 16, 7);
+    cr_expect_eq(gpu_submit(t, 24, 0, 0), 0x1101);
+    cr_expect_eq(read32(&t->m, GPU_ANSWER + 4), 1);
+    cr_expect_eq(read64(&t->m, GPU_ANSWER + 8), UINT64_C(0x123456789abcdef0));
+    cr_expect_eq(read32(&t->m, GPU_ANSWER + 16), 7);
+    gpu_header(t, 0x100, 0);
+    write64(&t->m, GPU_COMMAND + 8, 99);
+    cr_expect_eq(gpu_submit(t, 24, 0, 0), 0x1101);
+    cr_expect_eq(read32(&t->m, GPU_ANSWER + 4), 0, "none was asked for");
+    cr_expect_eq(read64(&t->m, GPU_ANSWER + 8), 0);
+    gpu_header(t, 0x105, 0);
+    write32(&t->m, GPU_COMMAND + 4, 1);
+    write64(&t->m, GPU_COMMAND + 8, 5);
+    cr_expect_eq(gpu_submit(t, 24, 0, 0), GPU_ERR_UNSPEC, "a command that is cut short");
+    cr_expect_eq(read64(&t->m, GPU_ANSWER + 8), 5, "failures reach the fence, too");
 }
 
-Test(virtio_gpu, odd_elements_are_answered_as_far_as_there_is_room)
+GPU_TEST(odd_elements_are_answered_as_far_as_there_is_room, "")
 {
-    struct vt t;
-    set_up(&t, "");
-    gpu_header(&t, 0x100, 0);
-    vt_desc(&t, 0, 0, GPU_COMMAND, 24, 0, 0); /* no room at all */
-    vt_avail(&t, 0, 0);
-    vt_desc(&t, 0, 1, GPU_ANSWER, 64, VT_WRITE, 0); /* no command */
-    vt_avail(&t, 0, 1);
-    vt_desc(&t, 0, 2, GPU_COMMAND, 24, VT_NEXT, 3); /* room for a header */
-    vt_desc(&t, 0, 3, GPU_ANSWER + 0x800, 100, VT_WRITE, 0);
-    vt_avail(&t, 0, 2);
-    vt_desc(&t, 0, 4, GPU_COMMAND, 24, VT_NEXT, 5); /* an answer into the own registers */
-    vt_desc(&t, 0, 5, VT_COMMON, 64, VT_WRITE, 0);
-    vt_avail(&t, 0, 4);
-    vt_kick(&t, 0);
-    unsigned first = t.avail[0] - 4u;
-    cr_expect_eq(vt_used_index(&t, 0), t.avail[0]);
+    gpu_header(t, 0x100, 0);
+    vt_desc(t, 0, 0, GPU_COMMAND, 24, 0, 0); /* no room at all */
+    vt_avail(t, 0, 0);
+    vt_desc(t, 0, 1, GPU_ANSWER, 64, VT_WRITE, 0); /* no command */
+    vt_avail(t, 0, 1);
+    vt_desc(t, 0, 2, GPU_COMMAND, 24, VT_NEXT, 3); /* room for a header */
+    vt_desc(t, 0, 3, GPU_ANSWER + 0x800, 100, VT_WRITE, 0);
+    vt_avail(t, 0, 2);
+    vt_desc(t, 0, 4, GPU_COMMAND, 24, VT_NEXT, 5); /* an answer into the own registers */
+    vt_desc(t, 0, 5, VT_COMMON, 64, VT_WRITE, 0);
+    vt_avail(t, 0, 4);
+    vt_kick(t, 0);
+    unsigned first = t->avail[0] - 4u;
+    cr_expect_eq(vt_used_index(t, 0), t->avail[0]);
     for (unsigned i = 0; i < 4; i++) {
         static const uint32_t written[] = {0, 24, 24, 0};
-        cr_expect_eq(read32(&t.m, VT_USED(0) + 4 + 8 * ((first + i) % VT_QUEUE_SIZE) + 4),
+        cr_expect_eq(read32(&t->m, VT_USED(0) + 4 + 8 * ((first + i) % VT_QUEUE_SIZE) + 4),
                      written[i], "%u", i);
     }
-    cr_expect_eq(read32(&t.m, GPU_ANSWER), GPU_ERR_UNSPEC);
-    cr_expect_eq(read32(&t.m, GPU_ANSWER + 0x800), GPU_ERR_UNSPEC);
-    cr_expect_eq(read8(&t.m, VT_COMMON + 0x14), 15);
+    cr_expect_eq(read32(&t->m, GPU_ANSWER), GPU_ERR_UNSPEC);
+    cr_expect_eq(read32(&t->m, GPU_ANSWER + 0x800), GPU_ERR_UNSPEC);
+    cr_expect_eq(read8(&t->m, VT_COMMON + 0x14), 15);
     /* A command in pieces of a byte is one, too. */
-    gpu_header(&t, 0x101, 4, 9, 2, 16, 16);
+    gpu_header(t, 0x101, 4, 9, 2, 16, 16);
     for (unsigned i = 0; i < 10; i++)
-        vt_desc(&t, 0, i, GPU_COMMAND + 4 * i, 4, VT_NEXT, (uint16_t)(i + 1));
-    vt_desc(&t, 0, 10, GPU_ANSWER, 24, VT_WRITE, 0);
-    vt_avail(&t, 0, 0);
-    vt_kick(&t, 0);
-    cr_expect_eq(read32(&t.m, GPU_ANSWER), GPU_OK);
-    vt_free(&t);
+        vt_desc(t, 0, i, GPU_COMMAND + 4 * i, 4, VT_NEXT, (uint16_t)(i + 1));
+    vt_desc(t, 0, 10, GPU_ANSWER, 24, VT_WRITE, 0);
+    vt_avail(t, 0, 0);
+    vt_kick(t, 0);
+    cr_expect_eq(read32(&t->m, GPU_ANSWER), GPU_OK);
 }
 
-Test(virtio_gpu, much_work_gives_way_to_others)
+GPU_TEST(much_work_gives_way_to_others, "")
 {
-    struct vt t;
-    set_up(&t, "");
-    cr_expect_eq(gpu_create(&t, 1, GPU_B8G8R8X8, 4096, 4096), GPU_OK);
+    cr_expect_eq(gpu_create(t, 1, GPU_B8G8R8X8, 4096, 4096), GPU_OK);
     uint64_t addrs[32];
     uint32_t lens[32];
     for (unsigned i = 0; i < 32; i++) {
         addrs[i] = GPU_FRAME;
         lens[i] = 2 << 20;
     }
-    cr_expect_eq(gpu_attach_list(&t, 1, 32, addrs, lens), GPU_OK);
-    uint16_t before = vt_used_index(&t, 0);
-    gpu_header(&t, 0x105, 8, 0, 0, 4096, 4096, 0, 0, 1, 0);
-    vt_desc(&t, 0, 0, GPU_COMMAND, 56, VT_NEXT, 1);
-    vt_desc(&t, 0, 1, GPU_ANSWER, 24, VT_WRITE, 0);
+    cr_expect_eq(gpu_attach_list(t, 1, 32, addrs, lens), GPU_OK);
+    uint16_t before = vt_used_index(t, 0);
+    gpu_header(t, 0x105, 8, 0, 0, 4096, 4096, 0, 0, 1, 0);
+    vt_desc(t, 0, 0, GPU_COMMAND, 56, VT_NEXT, 1);
+    vt_desc(t, 0, 1, GPU_ANSWER, 24, VT_WRITE, 0);
     for (unsigned i = 0; i < 3; i++)
-        vt_avail(&t, 0, 0);
-    vt_kick(&t, 0);
-    cr_expect_eq((uint16_t)(vt_used_index(&t, 0) - before), 1);
+        vt_avail(t, 0, 0);
+    vt_kick(t, 0);
+    cr_expect_eq((uint16_t)(vt_used_index(t, 0) - before), 1);
     for (unsigned i = 0; i < 3; i++) {
-        machine_lock(&t.m);
-        step(&t.m, 1);
-        machine_unlock(&t.m);
+        machine_lock(&t->m);
+        step(&t->m, 1);
+        machine_unlock(&t->m);
     }
-    cr_expect_eq((uint16_t)(vt_used_index(&t, 0) - before), 3);
-    cr_expect_eq(read32(&t.m, GPU_ANSWER), GPU_OK);
-    vt_free(&t);
+    cr_expect_eq((uint16_t)(vt_used_index(t, 0) - before), 3);
+    cr_expect_eq(read32(&t->m, GPU_ANSWER), GPU_OK);
 }
 
 /* ---- pointer --------------------------------------------------------------------------------- */
@@ -624,100 +595,91 @@ static struct display_cursor shape(struct vt *t, unsigned n, int32_t *x, int32_t
     return c;
 }
 
-Test(virtio_gpu, pointers_have_shape_and_place)
+GPU_TEST(pointers_have_shape_and_place, "max_outputs=2")
 {
-    struct vt t;
     int32_t x, y;
     bool visible;
-    set_up(&t, "max_outputs=2");
-    cr_expect_eq(gpu_create(&t, 3, 1, 64, 64), GPU_OK);
-    cr_expect_eq(gpu_attach(&t, 3, GPU_FRAME, 64 * 64 * 4), GPU_OK);
-    paint(&t, 0, 0x80402010);
-    paint(&t, 1, 0xff112233);
-    cr_expect_eq(gpu_transfer(&t, 3, 0, 0, 64, 64, 0), GPU_OK);
-    cr_expect_eq(gpu_cursor(&t, 0x300, 1, 100, 200, 3, 4, 5), GPU_OK);
-    struct display_cursor c = shape(&t, 1, &x, &y, &visible);
+    cr_expect_eq(gpu_create(t, 3, 1, 64, 64), GPU_OK);
+    cr_expect_eq(gpu_attach(t, 3, GPU_FRAME, 64 * 64 * 4), GPU_OK);
+    paint(t, 0, 0x80402010);
+    paint(t, 1, 0xff112233);
+    cr_expect_eq(gpu_transfer(t, 3, 0, 0, 64, 64, 0), GPU_OK);
+    cr_expect_eq(gpu_cursor(t, 0x300, 1, 100, 200, 3, 4, 5), GPU_OK);
+    struct display_cursor c = shape(t, 1, &x, &y, &visible);
     cr_expect(visible && x == 104 && y == 205, "where its hot spot is");
     cr_expect(c.width == 64 && c.height == 64 && c.hot_x == 4 && c.hot_y == 5);
     cr_expect_eq(c.pixels[0], 0x80804020, "colours are not multiplied by alpha");
     cr_expect_eq(c.pixels[1], 0xff112233);
     cr_expect_eq(c.pixels[2], 0);
-    cr_expect_eq(shape(&t, 0, &x, &y, &visible).width, 0, "the other output has none");
+    cr_expect_eq(shape(t, 0, &x, &y, &visible).width, 0, "the other output has none");
     cr_expect_not(visible);
-    cr_expect_eq(gpu_cursor(&t, 0x301, 1, (uint32_t)-7, 20, 0, 0, 0), GPU_OK);
-    cr_expect_eq(shape(&t, 1, &x, &y, &visible).width, 64);
+    cr_expect_eq(gpu_cursor(t, 0x301, 1, (uint32_t)-7, 20, 0, 0, 0), GPU_OK);
+    cr_expect_eq(shape(t, 1, &x, &y, &visible).width, 64);
     cr_expect(visible && x == -3 && y == 25);
     /* It is a copy: the resource may go. */
-    cr_expect_eq(gpu_command(&t, 0x102, 2, 3, 0), GPU_OK);
-    cr_expect_eq(shape(&t, 1, &x, &y, &visible).pixels[1], 0xff112233);
-    cr_expect_eq(gpu_cursor(&t, 0x300, 1, 0, 0, 3, 4, 5), GPU_ERR_RESOURCE);
-    cr_expect_eq(gpu_cursor(&t, 0x300, 1, 1, 2, 0, 0, 0), GPU_OK);
-    cr_expect_eq(shape(&t, 1, &x, &y, &visible).width, 0);
+    cr_expect_eq(gpu_command(t, 0x102, 2, 3, 0), GPU_OK);
+    cr_expect_eq(shape(t, 1, &x, &y, &visible).pixels[1], 0xff112233);
+    cr_expect_eq(gpu_cursor(t, 0x300, 1, 0, 0, 3, 4, 5), GPU_ERR_RESOURCE);
+    cr_expect_eq(gpu_cursor(t, 0x300, 1, 1, 2, 0, 0, 0), GPU_OK);
+    cr_expect_eq(shape(t, 1, &x, &y, &visible).width, 0);
     cr_expect_not(visible);
-    vt_free(&t);
 }
 
-Test(virtio_gpu, shapes_that_are_straight_already_stay_so)
+GPU_TEST(shapes_that_are_straight_already_stay_so, "")
 {
-    struct vt t;
     int32_t x, y;
     bool visible;
-    set_up(&t, "");
-    cr_expect_eq(gpu_create(&t, 3, 1, 64, 64), GPU_OK);
-    cr_expect_eq(gpu_attach(&t, 3, GPU_FRAME, 64 * 64 * 4), GPU_OK);
-    paint(&t, 0, 0x80402010);
-    paint(&t, 1, 0x40ffffff);
-    cr_expect_eq(gpu_transfer(&t, 3, 0, 0, 64, 64, 0), GPU_OK);
-    cr_expect_eq(gpu_cursor(&t, 0x300, 0, 0, 0, 3, 1000, UINT32_MAX), GPU_OK);
-    struct display_cursor c = shape(&t, 0, &x, &y, &visible);
+    cr_expect_eq(gpu_create(t, 3, 1, 64, 64), GPU_OK);
+    cr_expect_eq(gpu_attach(t, 3, GPU_FRAME, 64 * 64 * 4), GPU_OK);
+    paint(t, 0, 0x80402010);
+    paint(t, 1, 0x40ffffff);
+    cr_expect_eq(gpu_transfer(t, 3, 0, 0, 64, 64, 0), GPU_OK);
+    cr_expect_eq(gpu_cursor(t, 0x300, 0, 0, 0, 3, 1000, UINT32_MAX), GPU_OK);
+    struct display_cursor c = shape(t, 0, &x, &y, &visible);
     cr_expect_eq(c.pixels[0], 0x80402010);
     cr_expect_eq(c.pixels[1], 0x40ffffff);
     cr_expect(c.hot_x == 63 && c.hot_y == 63, "the hot spot is in it");
-    cr_expect_eq(gpu_create(&t, 4, GPU_B8G8R8X8, 64, 64), GPU_OK);
-    cr_expect_eq(gpu_attach(&t, 4, GPU_FRAME, 64 * 64 * 4), GPU_OK);
-    cr_expect_eq(gpu_transfer(&t, 4, 0, 0, 64, 64, 0), GPU_OK);
-    cr_expect_eq(gpu_cursor(&t, 0x300, 0, 0, 0, 4, 0, 0), GPU_OK);
-    cr_expect_eq(shape(&t, 0, &x, &y, &visible).pixels[0], 0x80402010, "alpha that Linux hides");
-    cr_expect_eq(gpu_create(&t, 5, 1, 32, 64), GPU_OK);
-    cr_expect_eq(gpu_cursor(&t, 0x300, 0, 0, 0, 5, 0, 0), GPU_ERR_RESOURCE, "of another size");
-    cr_expect_eq(gpu_cursor(&t, 0x300, 1, 0, 0, 4, 0, 0), GPU_ERR_SCANOUT);
-    cr_expect_eq(gpu_cursor(&t, 0x301, 16, 0, 0, 4, 0, 0), GPU_ERR_SCANOUT);
-    cr_expect_eq(gpu_cursor(&t, 0x100, 0, 0, 0, 0, 0, 0), GPU_ERR_UNSPEC, "the other queue's");
+    cr_expect_eq(gpu_create(t, 4, GPU_B8G8R8X8, 64, 64), GPU_OK);
+    cr_expect_eq(gpu_attach(t, 4, GPU_FRAME, 64 * 64 * 4), GPU_OK);
+    cr_expect_eq(gpu_transfer(t, 4, 0, 0, 64, 64, 0), GPU_OK);
+    cr_expect_eq(gpu_cursor(t, 0x300, 0, 0, 0, 4, 0, 0), GPU_OK);
+    cr_expect_eq(shape(t, 0, &x, &y, &visible).pixels[0], 0x80402010, "alpha that Linux hides");
+    cr_expect_eq(gpu_create(t, 5, 1, 32, 64), GPU_OK);
+    cr_expect_eq(gpu_cursor(t, 0x300, 0, 0, 0, 5, 0, 0), GPU_ERR_RESOURCE, "of another size");
+    cr_expect_eq(gpu_cursor(t, 0x300, 1, 0, 0, 4, 0, 0), GPU_ERR_SCANOUT);
+    cr_expect_eq(gpu_cursor(t, 0x301, 16, 0, 0, 4, 0, 0), GPU_ERR_SCANOUT);
+    cr_expect_eq(gpu_cursor(t, 0x100, 0, 0, 0, 0, 0, 0), GPU_ERR_UNSPEC, "the other queue's");
     /* As drivers do it: no room for an answer. */
-    gpu_header(&t, 0x301, 8, 0, 11, 12, 0, 0, 0, 0, 0);
-    vt_desc(&t, 1, 0, GPU_COMMAND, 56, 0, 0);
-    vt_avail(&t, 1, 0);
-    vt_kick(&t, 1);
-    cr_expect_eq(vt_used_index(&t, 1), t.avail[1]);
-    shape(&t, 0, &x, &y, &visible);
+    gpu_header(t, 0x301, 8, 0, 11, 12, 0, 0, 0, 0, 0);
+    vt_desc(t, 1, 0, GPU_COMMAND, 56, 0, 0);
+    vt_avail(t, 1, 0);
+    vt_kick(t, 1);
+    cr_expect_eq(vt_used_index(t, 1), t->avail[1]);
+    shape(t, 0, &x, &y, &visible);
     cr_expect(x == 11 && y == 12);
-    vt_free(&t);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-Test(virtio_gpu, a_reset_leaves_a_black_screen)
+GPU_TEST(a_reset_leaves_a_black_screen, "")
 {
-    struct viewer v;
-    struct vt t;
+    static struct viewer v;
     int32_t x, y;
     bool visible;
-    set_up(&t, "");
-    show(&t, 1, 64, 64);
-    watch(&t, &v, 0);
-    paint(&t, 0, 0xffffff);
-    cr_expect_eq(gpu_transfer(&t, 1, 0, 0, 64, 64, 0), GPU_OK);
-    cr_expect_eq(gpu_flush(&t, 1, 0, 0, 64, 64), GPU_OK);
-    cr_expect_eq(gpu_cursor(&t, 0x300, 0, 0, 0, 1, 0, 0), GPU_OK);
-    cr_expect_eq(pixel(&t, 0, 0, 0), 0xffffff);
-    look(&t, &v);
-    write8(&t.m, VT_COMMON + 0x14, 0);
-    cr_expect_str_eq(look(&t, &v), "64x64 0,0,64,64");
-    cr_expect_eq(pixel(&t, 0, 0, 0), 0);
-    cr_expect_eq(shape(&t, 0, &x, &y, &visible).width, 0);
-    cr_assert(gpu_start(&t));
-    cr_expect_eq(gpu_flush(&t, 1, 0, 0, 64, 64), GPU_ERR_RESOURCE);
-    vt_free(&t);
+    show(t, 1, 64, 64);
+    watch(t, &v, 0);
+    paint(t, 0, 0xffffff);
+    cr_expect_eq(gpu_transfer(t, 1, 0, 0, 64, 64, 0), GPU_OK);
+    cr_expect_eq(gpu_flush(t, 1, 0, 0, 64, 64), GPU_OK);
+    cr_expect_eq(gpu_cursor(t, 0x300, 0, 0, 0, 1, 0, 0), GPU_OK);
+    cr_expect_eq(pixel(t, 0, 0, 0), 0xffffff);
+    look(t, &v);
+    write8(&t->m, VT_COMMON + 0x14, 0);
+    cr_expect_str_eq(look(t, &v), "64x64 0,0,64,64");
+    cr_expect_eq(pixel(t, 0, 0, 0), 0);
+    cr_expect_eq(shape(t, 0, &x, &y, &visible).width, 0);
+    cr_assert(gpu_start(t));
+    cr_expect_eq(gpu_flush(t, 1, 0, 0, 64, 64), GPU_ERR_RESOURCE);
 }
 
 /* ---- virtio-vga ------------------------------------------------------------------------------ */
