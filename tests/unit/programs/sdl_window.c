@@ -337,7 +337,7 @@ static void test_grab(void)
 }
 
 static struct clipboard_peer peer;
-static char pasted[64];
+static char pasted[64]; /* machine lock */
 static void peer_wanted(struct clipboard_peer *p)
 {
     clipboard_answer(p, "from the guest", 14);
@@ -354,6 +354,14 @@ static void peer_data(struct clipboard_peer *p, const char *text, size_t len)
 static void peer_released(struct clipboard_peer *p)
 {
     (void)p;
+}
+
+static bool pasted_is(const char *text)
+{
+    machine_lock(&m);
+    const bool same = !strcmp(pasted, text);
+    machine_unlock(&m);
+    return same;
 }
 
 static bool selection_is(const char *text)
@@ -383,9 +391,7 @@ static void test_clipboard(void)
     machine_unlock(&m);
     tap(COMES(selection_is("from the guest")), "sdl: what the guest copied is on the desktop");
     run("printf 'from the desktop' | xclip -selection clipboard >/dev/null 2>&1 #%s", "");
-    machine_lock(&m);
-    machine_unlock(&m);
-    tap(COMES(!strcmp(pasted, "from the desktop")), "sdl: and the other way");
+    tap(COMES(pasted_is("from the desktop")), "sdl: and the other way");
     machine_lock(&m);
     clipboard_leave(&peer);
     machine_unlock(&m);
