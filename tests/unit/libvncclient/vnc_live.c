@@ -20,7 +20,7 @@ struct live {
     struct vnc_converter convert;
     const char *encodings;
     const struct client_format *format;
-    bool continuous, announced;
+    bool continuous, enabled; /* is it wanted; is it so */
     unsigned updates, copies, fences;
 };
 static struct live lives[2];
@@ -44,9 +44,9 @@ static bool say(rfbClient *c, const uint8_t *data, size_t len)
     return WriteToRFBServer(c, (const char *)data, (unsigned)len);
 }
 
-static bool enable_continuous(struct live *l)
+static bool enable_continuous(struct live *l, bool enable)
 {
-    uint8_t message[10] = {ENABLE_CONTINUOUS_UPDATES, 1};
+    uint8_t message[10] = {ENABLE_CONTINUOUS_UPDATES, enable};
 
     store_be16(message + 6, (uint16_t)l->c->width);
     store_be16(message + 8, (uint16_t)l->c->height);
@@ -77,8 +77,8 @@ static rfbBool on_message(rfbClient *c, rfbServerToClientMsg *message)
         return take_fence(c);
     if (message->type != END_OF_CONTINUOUS_UPDATES)
         return FALSE;
-    l->announced = true;
-    return l->continuous ? enable_continuous(l) : TRUE;
+    l->enabled = false;
+    return TRUE;
 }
 
 static void on_update(rfbClient *c)
@@ -208,8 +208,8 @@ static bool take(struct live *l)
         fprintf(stderr, "libvncclient ends the connection\n");
         return false;
     }
-    return !l->continuous || !l->announced || (width == l->c->width && height == l->c->height) ||
-           enable_continuous(l);
+    return !l->enabled || (width == l->c->width && height == l->c->height) ||
+           enable_continuous(l, true);
 }
 
 /* It takes what comes until it shows what the display does. */
@@ -230,6 +230,12 @@ static bool settle(struct live *l)
 {
     static const uint8_t fence[] = {MESSAGE_FENCE, 0, 0, 0, 0x80, 0, 0, 0, 4, 'l', 'i', 'v', 'e'};
 
+    if (l->enabled && !enable_continuous(l, false))
+        return false;
+    while (l->enabled) {
+        if (!take(l))
+            return false;
+    }
     for (unsigned round = 0; round < 2; round++) {
         unsigned updates = l->updates, fences = l->fences;
 
@@ -275,7 +281,7 @@ static bool join(struct live *l, struct vnc_machine *vm)
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
         !vnc_server_add_client(vm->server, pair[0], false, NULL))
         return false;
-    l->announced = false;
+    l->enabled = false;
     l->updates = l->copies = l->fences = 0;
     l->c = client_connect(pair[1], l->encodings, 1 + (int)rnd(9), l->format, on_update);
     if (!l->c)
@@ -294,8 +300,10 @@ static bool change_format(struct live *l, const struct client_format *f)
     l->format = f;
     client_set_format(c, f);
     find_converter(l);
+    l->enabled = l->continuous;
     return c->MallocFrameBuffer(c) && SetFormatAndEncodings(c) &&
-           SendFramebufferUpdateRequest(c, 0, 0, c->width, c->height, FALSE);
+           SendFramebufferUpdateRequest(c, 0, 0, c->width, c->height, FALSE) &&
+           (!l->continuous || enable_continuous(l, true));
 }
 
 /* ---- what is tried --------------------------------------------------------------------------- */
