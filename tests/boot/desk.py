@@ -27,6 +27,9 @@ def start():
     os.environ.pop("WAYLAND_DISPLAY", None)
     manager = subprocess.Popen(["openbox", "--sm-disable"], stderr=subprocess.DEVNULL)
     atexit.register(manager.kill)
+    # A window that comes before the manager is ready does not get the focus.
+    comes(lambda: subprocess.run(["xdotool", "get_num_desktops"],
+                                 capture_output=True).returncode == 0)
 
 
 def do(*words):
@@ -79,7 +82,7 @@ class Window:
         self.focus()
 
     def focus(self):
-        comes(lambda: subprocess.run(["xdotool", "windowfocus", "--sync", self.id],
+        comes(lambda: subprocess.run(["xdotool", "windowactivate", "--sync", self.id],
                                      capture_output=True, timeout=60).returncode == 0)
 
     def key(self, *keys):

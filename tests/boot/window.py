@@ -26,6 +26,12 @@ def shows_the_same(**what):
     return comes(lambda: (seen := window.picture()) == dump(**what) and any(seen[2]))
 
 
+def start_shell(tty):
+    guest.sh("(setsid sh </dev/%s >/dev/%s 2>&1 &)" % (tty, tty))
+    # What comes before it edits a line is lost.
+    guest.wait_for("stty -F /dev/%s -a | grep -q -- -icanon" % tty)
+
+
 def the_window_shows_what_a_screendump_does():
     guest.sh("printf '\\033[2J\\033[HHello \\033[31mred\\033[0m' >/dev/tty1")
     shows_the_same()
@@ -33,7 +39,7 @@ def the_window_shows_what_a_screendump_does():
 
 
 def typed_keys_arrive():
-    guest.sh("(setsid sh </dev/tty1 >/dev/tty1 2>&1 &)")
+    start_shell("tty1")
     window.type("echo Typed-here >/tmp/typed")
     window.key("Return")
     guest.wait_for("grep -qsx Typed-here /tmp/typed")
@@ -81,7 +87,7 @@ def the_grab_has_a_hint_in_the_title():
 
 
 def a_key_switches_to_the_serial_console():
-    guest.sh("(setsid sh </dev/ttyS1 >/dev/ttyS1 2>&1 &)")
+    start_shell("ttyS1")
     window.key("ctrl+alt+2")
     comes(lambda: window.title() == "test machine: serial1")
     window.type("echo 'Serial-{a}|~' >/tmp/serial; ls -l /")
