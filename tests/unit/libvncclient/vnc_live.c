@@ -236,6 +236,8 @@ static bool settle(struct live *l)
         if (!take(l))
             return false;
     }
+    /* libvncclient asks for the next update by itself; the next of nothing. */
+    l->c->updateRect.w = l->c->updateRect.h = 0;
     for (unsigned round = 0; round < 2; round++) {
         unsigned updates = l->updates, fences = l->fences;
 
@@ -300,6 +302,8 @@ static bool change_format(struct live *l, const struct client_format *f)
     l->format = f;
     client_set_format(c, f);
     find_converter(l);
+    c->updateRect.w = c->width;
+    c->updateRect.h = c->height;
     l->enabled = l->continuous;
     return c->MallocFrameBuffer(c) && SetFormatAndEncodings(c) &&
            SendFramebufferUpdateRequest(c, 0, 0, c->width, c->height, FALSE) &&
