@@ -34,7 +34,8 @@ $(eval $(call guest_width,64))
 
 TESTS_guest += $(srcdir)/tests/guest/run-guests.sh $(srcdir)/tests/guest/run-guests-interp.sh \
     $(srcdir)/tests/guest/run-guests-tier2.sh $(srcdir)/tests/guest/run-guests-inject.sh \
-    $(srcdir)/tests/guest/run-guests-saved.sh $(srcdir)/tests/guest/icount.sh
+    $(srcdir)/tests/guest/run-guests-saved.sh $(srcdir)/tests/guest/run-guests-kvm.sh \
+    $(srcdir)/tests/guest/icount.sh
 TIMEOUT_guest := 900
 .PHONY: guest-images check-guest-qemu docs-guest-tests inject-long
 .SECONDARY: $(foreach w,32 64,$(call guest_lib,$(w))) $(patsubst %.img,obj/%.32.o,$(guest_img)) \
