@@ -229,6 +229,10 @@ struct x86_regs {
      * them; the clock counts ns: virtual clock + offset */
     int64_t kvm_clock_offset;
     uint64_t kvm_system_time, kvm_steal_time, kvm_pv_eoi, kvm_poll_control;
+
+    /* Of a saved state alone: the TSC when it was saved, and its speed, for a machine where it has
+     * another one. */
+    uint64_t saved_tsc, saved_tsc_hz;
 };
 
 extern const struct state_field x86_regs_state[]; /* core/cpu/x86_state.c */

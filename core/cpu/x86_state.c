@@ -111,6 +111,8 @@ const struct state_field x86_regs_state[] = {
     REG(kvm_steal_time),
     REG(kvm_pv_eoi),
     REG(kvm_poll_control),
+    REG(saved_tsc),
+    REG(saved_tsc_hz),
     STATE_FIELDS_END,
 };
 

@@ -14,12 +14,14 @@
 #include "core/chardev/chardev.h"
 #include "core/cpu/cpu.h"
 #include "core/cpu/x86.h"
+#include "core/cpu/x86_tsc.h"
 #include "core/device/machine.h"
 #include "core/device/ram_state.h"
 #include "core/memory/internal.h"
 #include "core/state/state.h"
 #include "core/util/endian.h"
 #include "core/util/error.h"
+#include "core/util/log.h"
 #include "core/util/range.h"
 #include "core/util/size.h"
 
@@ -50,7 +52,7 @@ static const struct state_field vcpu_fields[] = {
     STATE_FIELDS_END,
 };
 
-enum { MACHINE_VERSION = 1, VCPU_VERSION = 1, X86_REGS_VERSION = 2 };
+enum { MACHINE_VERSION = 1, VCPU_VERSION = 1, X86_REGS_VERSION = 3 };
 
 struct part {
     enum { PART_MACHINE, PART_RAM, PART_VCPU, PART_X86_REGS, PART_DEVICE, PART_CHARDEV } kind;
@@ -154,6 +156,17 @@ static bool save_vcpu(struct vcpu *cpu, struct state_writer *w)
     return state_save_section(w, "vcpu", cpu->index, VCPU_VERSION, vcpu_fields, &s);
 }
 
+/* The architectural part is current: vcpus_pause saw to it. */
+static bool save_x86_regs(const struct part *part, struct state_writer *w)
+{
+    struct x86_regs *regs = part->cpu->regs;
+
+    regs->saved_tsc = x86_tsc_now(part->cpu);
+    regs->saved_tsc_hz = x86_tsc_hz(part->cpu);
+    return state_save_section(w, part->name, part->instance, X86_REGS_VERSION, x86_regs_state,
+                              regs);
+}
+
 static bool save_chardev(const struct part *part, struct state_writer *w)
 {
     uint32_t version;
@@ -175,9 +188,7 @@ static bool save_part(struct vemu_machine *m, struct part *part, struct state_wr
     case PART_VCPU:
         return save_vcpu(part->cpu, w);
     case PART_X86_REGS:
-        /* The architectural part is current: vcpus_pause saw to it. */
-        return state_save_section(w, part->name, part->instance, X86_REGS_VERSION, x86_regs_state,
-                                  part->cpu->regs);
+        return save_x86_regs(part, w);
     case PART_DEVICE:
         if (dev->cls->pre_save)
             dev->cls->pre_save(dev);
@@ -316,6 +327,26 @@ static bool check_part(struct vemu_machine *m, const struct part *part, struct v
 
 /* ---- load ------------------------------------------------------------------------------------ */
 
+/* A TSC of another speed goes on from the value that it had. */
+static bool load_x86_regs(const struct part *part, struct vemu_error **errp)
+{
+    struct vcpu *cpu = part->cpu;
+    struct x86_regs *regs = cpu->regs;
+
+    if (!state_load_section(&part->section, X86_REGS_VERSION, x86_regs_state, regs, errp))
+        return false;
+    if (regs->saved_tsc_hz == x86_tsc_hz(cpu))
+        return true;
+    log_msg(&cpu->machine->log, LOG_WARN,
+            "vCPU %u: the saved machine's TSC has %llu Hz and this one's %llu: what the guest "
+            "measures by it is wrong from here on",
+            cpu->index, (unsigned long long)regs->saved_tsc_hz,
+            (unsigned long long)x86_tsc_hz(cpu));
+    regs->tsc_offset = 0;
+    regs->tsc_offset = (int64_t)(regs->saved_tsc - x86_tsc_now(cpu));
+    return true;
+}
+
 static bool load_vcpu(struct vemu_machine *m, struct part *part, struct vemu_error **errp)
 {
     struct vcpu *cpu = part->cpu;
@@ -374,8 +405,7 @@ static bool load_part(struct vemu_machine *m, struct part *part, struct vemu_err
     case PART_RAM:
         return load_ram(m, part, errp);
     case PART_X86_REGS:
-        return state_load_section(&part->section, X86_REGS_VERSION, x86_regs_state, part->cpu->regs,
-                                  errp);
+        return load_x86_regs(part, errp);
     case PART_VCPU:
         return load_vcpu(m, part, errp);
     case PART_DEVICE:

@@ -5,6 +5,8 @@
 #include <unistd.h>
 #include "core/cpu/cpu.h"
 #include "core/cpu/x86.h"
+#include "core/cpu/x86_tsc.h"
+#include "core/device/machine_state.h"
 #include "core/state/state.h"
 #include "core/util/endian.h"
 #include "hw/misc/pc_testdev.h"
@@ -305,4 +307,33 @@ Test(x86_boards, every_device_of_a_board_survives_a_state_round_trip)
         machine_destroy(&a);
         machine_destroy(&b);
     }
+}
+
+Test(x86_boards, a_tsc_of_another_speed_goes_on_from_its_value)
+{
+    struct vemu_machine from, to;
+    struct board_config cfg = {.ram_size = 16 * MIB, .cpus = 1};
+    struct x86_cpu_model slow = {.tsc_hz = 1000000000}, fast = {.tsc_hz = 2445406000};
+    const void *data;
+    size_t len;
+
+    board_machine(&from, &microvm_board_class, &cfg);
+    board_machine(&to, &microvm_board_class, &cfg);
+    from.vcpus[0]->model = &slow;
+    to.vcpus[0]->model = &fast;
+    ((struct x86_regs *)from.vcpus[0]->regs)->tsc_offset = 0x123456789abc;
+    step(&from, 123456789);
+    uint64_t was = x86_tsc_now(from.vcpus[0]);
+    cr_expect_eq(was, 0x123456789abc + 123456789);
+
+    struct state_writer *w = state_writer_new();
+    cr_assert(machine_save(&from, w, NULL) && state_writer_finish(w, &data, &len));
+    cr_assert(machine_load(&to, data, len, NULL));
+    cr_expect_eq(x86_tsc_now(to.vcpus[0]), was);
+    step(&to, 1000000000);
+    cr_expect_eq(x86_tsc_now(to.vcpus[0]) - was, 2445406000);
+
+    state_writer_free(w);
+    machine_destroy(&from);
+    machine_destroy(&to);
 }
