@@ -25,6 +25,7 @@ enum {
     ICW1_IC4 = 1 << 0,
     ICW1_SNGL = 1 << 1,
     ICW1_LTIM = 1 << 3,
+    ICW1_MEANT = ICW1_IC4 | ICW1_SNGL | ICW1_LTIM,
     OCW3 = 1 << 3,
     OCW3_RIS = 1 << 0,
     OCW3_RR = 1 << 1,
@@ -36,6 +37,7 @@ enum {
     OCW2_R = 1 << 7,
     ICW4_AEOI = 1 << 1,
     ICW4_SFNM = 1 << 4,
+    ICW4_MEANT = ICW4_AEOI | ICW4_SFNM,
     POLL_REQUEST = 1 << 7,
 };
 /* Where the initialisation sequence stands: the word that the next write with A0 = 1 is. */
@@ -189,7 +191,7 @@ struct irq i8259_input(struct device *dev, unsigned pin)
 
 static void write_icw1(struct chip *c, uint8_t value)
 {
-    c->icw1 = value;
+    c->icw1 = value & ICW1_MEANT;
     c->imr = c->isr = c->icw3 = c->icw4 = 0;
     c->irr = c->lines & level_mask(c); /* the edge sense circuit is reset */
     c->lowest = LINES - 1;
@@ -244,7 +246,7 @@ static void write_data(struct chip *c, uint8_t value)
         c->init_step = c->icw1 & ICW1_IC4 ? INIT_ICW4 : INIT_DONE;
         break;
     case INIT_ICW4:
-        c->icw4 = value;
+        c->icw4 = value & ICW4_MEANT;
         c->init_step = INIT_DONE;
         break;
     default:
