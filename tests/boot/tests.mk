@@ -22,7 +22,8 @@ TESTS_boot += $(srcdir)/tests/boot/kvm.sh $(srcdir)/tests/boot/ide.sh $(srcdir)/
 TESTS_boot += $(srcdir)/tests/boot/clipboard.sh
 TESTS_boot += $(srcdir)/tests/boot/links.sh $(srcdir)/tests/boot/balloon.sh $(srcdir)/tests/boot/media.sh
 ifeq ($(HOST_ARCH),x86_64)
-TESTS_boot += tests/boot/gpu_pictures tests/boot/console
+TESTS_boot += tests/boot/gpu_pictures tests/boot/console tests/boot/continued
+check-boot check-programs: tests/boot/continued.img
 check-boot check-programs: $(GUESTS)/amd64/initrd-gpu
 endif
 TESTS_boot += $(srcdir)/tests/boot/input.sh $(srcdir)/tests/boot/window.sh
@@ -77,7 +78,7 @@ tests/boot/drm: $(srcdir)/tests/boot/drm.c
 	@mkdir -p $(@D)
 	$(call say,GUEST,$@)$(GUEST_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static -s -o $@ $<
 
-boot_programs := $(addprefix tests/boot/,saved_state screen firmware_screens console gpu_pictures usb_input)
+boot_programs := $(addprefix tests/boot/,saved_state screen firmware_screens console gpu_pictures usb_input continued)
 $(boot_programs): tests/boot/%: obj/tests/boot/%.o $(archives)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -o $@ $(LDFLAGS_ALL) $< -Wl,--start-group $(archives) -Wl,--end-group $(LIBS)

@@ -14,6 +14,10 @@ guest_flags = -std=gnu11 -m$(1) -O2 -g0 -ffreestanding -fno-pie -fno-pic -fno-st
     -fno-asynchronous-unwind-tables -fcf-protection=none -fno-builtin -mgeneral-regs-only \
     -mno-red-zone -Wall -Wextra -Wshadow -Wno-missing-prototypes -Werror -I$(srcdir)/tests/guest
 
+guest_link = $(GUEST_CC) -m$(1) -nostdlib -static -no-pie -Wl,--build-id=none \
+    -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
+    -T $(srcdir)/tests/guest/lib/link.ld -o $@.elf $(filter %.o,$^) && $(OBJCOPY) -O elf32-i386 $@.elf $@
+
 define guest_width
 obj/tests/guest/%.$(1).o: $(srcdir)/tests/guest/%.c lists/flags
 	@mkdir -p $$(@D)
@@ -24,13 +28,18 @@ obj/tests/guest/%.$(1).o: $(srcdir)/tests/guest/%.S lists/flags
 $(filter $(if $(filter 32,$(1)),%32.img,%.img),$(if $(filter 32,$(1)),$(guest_img),$(filter-out %32.img,$(guest_img)))): \
     %.img: obj/%.$(1).o $$(call guest_lib,$(1)) $(srcdir)/tests/guest/lib/link.ld
 	@mkdir -p $$(@D)
-	$$(call say,GUEST,$$@)$$(GUEST_CC) -m$(1) -nostdlib -static -no-pie -Wl,--build-id=none \
-	    -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
-	    -T $(srcdir)/tests/guest/lib/link.ld -o $$@.elf \
-	    $$(filter %.o,$$^) && $(OBJCOPY) -O elf32-i386 $$@.elf $$@
+	$$(call say,GUEST,$$@)$$(call guest_link,$(1))
 endef
 $(eval $(call guest_width,32))
 $(eval $(call guest_width,64))
+
+# Guests of tests/boot that are made of the same library.
+obj/tests/boot/%_guest.64.o: $(srcdir)/tests/boot/%_guest.c lists/flags
+	@mkdir -p $(@D)
+	$(call say,GUESTCC,$*_guest.c)$(GUEST_CC) $(call guest_flags,64) -MMD -MP -c $< -o $@
+tests/boot/continued.img: tests/boot/%.img: obj/tests/boot/%_guest.64.o $(call guest_lib,64) $(srcdir)/tests/guest/lib/link.ld
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)$(call guest_link,64)
 
 TESTS_guest += $(srcdir)/tests/guest/run-guests.sh $(srcdir)/tests/guest/run-guests-interp.sh \
     $(srcdir)/tests/guest/run-guests-tier2.sh $(srcdir)/tests/guest/run-guests-inject.sh \
