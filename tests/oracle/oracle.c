@@ -93,6 +93,11 @@ static bool same_state(const struct oracle *o, const struct sequence *s, const s
     /* Which part of an x87 environment is loaded first. */
     const uint64_t exact = fn == tr_x87_env ? ~(uint64_t)(PAGE - 1) : ~UINT64_C(0);
     *why = 0;
+    /* Of others than Intel's a page fault comes before what an x87 store finds wrong with its
+     * value, and leaves flags of the rounds before. */
+    if (!host_is_intel() && h->vector == X86_PF &&
+        (check == CHECK_X87 || fn == tr_scas || fn == tr_cmps))
+        return true;
 #define CHECK(what, n, a, b)                                                                       \
     if (memcmp(&(a), &(b), sizeof(a))) {                                                           \
         same = false;                                                                              \
@@ -119,9 +124,11 @@ static bool same_state(const struct oracle *o, const struct sequence *s, const s
         CHECK("fsw ", 0, h->fsw, g->fsw)
         CHECK("ftw ", 0, h->ftw, g->ftw)
     }
-    CHECK("fip ", 0, h->fip, g->fip)
-    CHECK("fdp ", 0, h->fdp, g->fdp)
-    CHECK("fop ", 0, h->fop, g->fop)
+    if (host_keeps_x87_pointers()) {
+        CHECK("fip ", 0, h->fip, g->fip)
+        CHECK("fdp ", 0, h->fdp, g->fdp)
+        CHECK("fop ", 0, h->fop, g->fop)
+    }
     for (unsigned k = 0; k < 8; k++)
         CHECK("fpr ", k, h->fpr[k], g->fpr[k])
     for (unsigned k = 0; k < 16; k++)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tests/oracle/oracle_state.h"
+#include "tests/oracle/oracle_vendor.h"
 
 enum host_phase { HOST_IDLE, HOST_START, HOST_RUN };
 

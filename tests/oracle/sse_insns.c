@@ -17,6 +17,7 @@
 #include "tcg/host/x86_64/emit.h"
 #include "tcg/interp/vector.h"
 #include "tcg/x86/helpers.h"
+#include "tests/oracle/oracle_vendor.h"
 #include "tests/unit/x86_sse_data.h"
 
 enum {
@@ -452,6 +453,11 @@ static int run_tests(struct test *t)
         const struct sse_encoding *e = &sse_encodings[n];
         if (left_out(e->name))
             continue;
+        if (!host_is_intel() && strstr(e->name, "dpp")) {
+            printf("ok %u - %s # SKIP of several NaNs other makers' processors take another\n",
+                   ++count, e->name);
+            continue;
+        }
         ok &= check_encoding(t, e);
         if (n + 1 < ARRAY_SIZE(sse_encodings) && !strcmp(e->name, e[1].name))
             continue;
