@@ -337,8 +337,12 @@ Test(dirty_log, stores_to_a_dirty_page_are_not_seen)
     while (word_at(&g.copy, g.copy.first) < 3000)
         sched_yield();
     end_guest(&g, thread);
+    /* A few each time it has been through its pages, however often that was. */
     const struct tcg_counters *c = &g.t.tc->counters;
-    cr_assert_leq(c->tlb_slow + c->tlb_refills, 100u);
+    uint64_t stores = 0;
+    for (uint64_t p = g.copy.first; p < g.copy.first + DATA_PAGES; p++)
+        stores += word_at(&g.copy, p);
+    cr_assert_lt((c->tlb_slow + c->tlb_refills) * 50, stores);
     x86_machine_free(&g.t);
 }
 
