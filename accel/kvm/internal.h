@@ -118,7 +118,6 @@ extern const struct ram_dirty_ops kvm_dirty_ops;
 void kvm_dirty_collect(const struct kvm_vm *vm, const struct kvm_slot *slot);
 
 /* routes.c */
-enum { KVM_GSI_FREE = IRQCHIP_GSI_PIC + 2 * IRQCHIP_PIC_LINES };
 struct kvm_routes;
 bool kvm_routes_init(struct kvm_vm *vm);
 void kvm_routes_free(struct kvm_vm *vm);
@@ -126,9 +125,6 @@ void kvm_routes_free(struct kvm_vm *vm);
 bool kvm_route_pins(struct kvm_vm *vm);
 /* What a GSI sends from now on. */
 bool kvm_route_message(struct kvm_vm *vm, uint32_t gsi, uint64_t addr, uint32_t data);
-/* A GSI for messages of a device; false: there are no more. */
-bool kvm_route_take(struct kvm_vm *vm, uint32_t *gsi);
-void kvm_route_drop(struct kvm_vm *vm, uint32_t gsi);
 
 /* doorbells.c. The view of a space, or its doorbells, changed. */
 void kvm_doorbells_changed(void *opaque, struct mem_space *space);

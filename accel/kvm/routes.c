@@ -1,8 +1,9 @@
 /*
  * The table from interrupt numbers (GSIs) to what they raise (section 4.52, KVM_SET_GSI_ROUTING):
- * the pins of the kernel's interrupt controllers, or messages. The kernel takes it as a whole.
+ * the pins of the kernel's interrupt controllers, or the messages of an I/O APIC's pins. The kernel
+ * takes it as a whole. Devices' messages need no routes: KVM_SIGNAL_MSI takes them as they are.
  *
- * Numbers from KVM_GSI_FREE on are given out to messages of devices. Any thread, with any locks.
+ * Any thread, with any locks.
  */
 #include "accel/kvm/internal.h"
 
@@ -17,7 +18,6 @@ enum { ROUTES_MAX = 1024 }; /* the kernel's 4096 would be more than any machine 
 struct kvm_routes {
     pthread_mutex_t lock; /* a leaf */
     uint32_t max;
-    uint64_t taken[(ROUTES_MAX + 63) / 64]; /* GSIs given out; a bit each */
     bool said;
     struct kvm_irq_routing head; /* followed by its entries */
     struct kvm_irq_routing_entry entries[ROUTES_MAX];
@@ -127,35 +127,4 @@ bool kvm_route_message(struct kvm_vm *vm, uint32_t gsi, uint64_t addr, uint32_t 
     }
     pthread_mutex_unlock(&r->lock);
     return ok;
-}
-
-bool kvm_route_take(struct kvm_vm *vm, uint32_t *gsi)
-{
-    struct kvm_routes *r = vm->routes;
-    bool found = false;
-
-    pthread_mutex_lock(&r->lock);
-    for (uint32_t n = KVM_GSI_FREE; n < r->max && !found; n++) {
-        found = !(r->taken[n / 64] >> n % 64 & 1);
-        if (found) {
-            r->taken[n / 64] |= UINT64_C(1) << n % 64;
-            *gsi = n;
-        }
-    }
-    pthread_mutex_unlock(&r->lock);
-    return found;
-}
-
-void kvm_route_drop(struct kvm_vm *vm, uint32_t gsi)
-{
-    struct kvm_routes *r = vm->routes;
-
-    pthread_mutex_lock(&r->lock);
-    struct kvm_irq_routing_entry *e = find(r, gsi);
-    if (e) {
-        *e = r->entries[--r->head.nr];
-        apply(vm);
-    }
-    r->taken[gsi / 64] &= ~(UINT64_C(1) << gsi % 64);
-    pthread_mutex_unlock(&r->lock);
 }
