@@ -3,9 +3,11 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "accel/kvm/internal.h"
 #include "accel/kvm/kvm.h"
 #include "core/cpu/irqchip.h"
 #include "core/cpu/x86.h"
+#include "core/cpu/x86_tsc.h"
 #include "core/util/endian.h"
 #include "core/util/error.h"
 #include "tests/unit/kvm_fake.h"
@@ -290,6 +292,25 @@ Test(kvm_irqchip, local_apic_state_goes_both_ways_and_the_deadline_behind_the_ts
     cr_expect_eq(msr(TSC_DEADLINE), 0x123456789);
     cr_assert(ops()->get_lapic(cpu, &back));
     cr_expect(!memcmp(&lapic, &back, sizeof lapic));
+}
+
+Test(kvm_irqchip, the_tsc_goes_both_ways_by_its_value)
+{
+    enum { TSC = 0x10 };
+    struct vcpu *cpu = make("on");
+    struct x86_regs *r = cpu->regs;
+    r->tsc_offset = 0x123456789abc;
+    uint64_t before = x86_tsc_now(cpu);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_SHUTDOWN);
+    cr_expect(msr(TSC) >= before && msr(TSC) <= x86_tsc_now(cpu));
+    for (unsigned n = 0; n < kernel.msrs; n++)
+        if (kernel.msr_number[n] == TSC)
+            kernel.msr[n] = 0xfedcba9876543;
+    r->tsc_offset = 0;
+    before = x86_tsc_now(cpu);
+    cr_assert(kvm_arch_get(kvm_cpu_of(cpu)));
+    cr_expect(r->tsc_offset <= (int64_t)(0xfedcba9876543 - before));
+    cr_expect(x86_tsc_now(cpu) >= 0xfedcba9876543);
 }
 
 Test(kvm_irqchip, what_the_kernel_keeps_is_not_put_with_registers)
