@@ -42,7 +42,7 @@ static struct vemu_machine *make(const char *options, const char *cpu)
     struct vemu_machine *m = NULL;
 
     guest_forget();
-    if (vemu_config_parse(cfg, "-m 16M -nodefaults -serial ringbuf", &err) &&
+    if (vemu_config_parse(cfg, "-m 16M -smp 2 -nodefaults -serial ringbuf", &err) &&
         vemu_config_parse(cfg, options, &err) && vemu_config_set(cfg, "cpu", cpu, &err) &&
         vemu_config_set(cfg, "kernel", image, &err))
         m = vemu_machine_create(cfg, NULL, &err);
@@ -270,6 +270,8 @@ static const struct a_case {
     {"e", "an exception raised", raise_exception, true},
     {"h", "a processor that is halted", NULL, false},
     {"o", "a string half out", NULL, false},
+    {"2", "two processors", NULL, true},
+    {"1", "a processor that waits for its start", NULL, true},
 };
 
 /* Stops at the case's point with its output so far in *out. */

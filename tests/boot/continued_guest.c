@@ -298,6 +298,47 @@ static void halt(void)
     equal("interrupts", irq_count[VEC_TIMER], 1);
 }
 
+/* ---- two processors -------------------------------------------------------------------------- */
+
+static volatile bool stop_counting;
+static volatile u64 counted;
+
+/* With interrupts enabled, one of which comes when all is over. */
+static void count_up(unsigned cpu)
+{
+    (void)cpu;
+    sti();
+    while (!stop_counting)
+        counted++;
+    cli();
+}
+
+static void two(void)
+{
+    set_handler(VEC_HELD, count_irq);
+    equal("processors", smp_start(2), 2);
+    smp_start_on(1, count_up);
+    hold_and_say();
+    u64 start = rdtsc(), was = counted;
+    while (counted == was && !late(start))
+        asm volatile("pause");
+    equal("the other goes on", counted != was, 1);
+    apic_write(APIC_ICR_HI, 1 << 24);
+    apic_write(APIC_ICR_LO, VEC_HELD | 1 << 14);
+    while (!irq_count[VEC_HELD] && !late(start))
+        asm volatile("pause");
+    stop_counting = true;
+    smp_wait(1);
+    equal("its interrupts", irq_count[VEC_HELD], 1);
+}
+
+/* The other waits for its first message. */
+static void one_of_two(void)
+{
+    hold_and_say();
+    equal("processors", smp_start(2), 2);
+}
+
 /* ---- a string -------------------------------------------------------------------------------- */
 
 static void string(void)
@@ -327,7 +368,8 @@ void test_main(void)
     } cases[] = {
         {'r', all_registers}, {'R', but_the_tsc}, {'t', one_shot}, {'p', periodic},
         {'d', deadline},      {'i', pending},     {'s', shadow},   {'a', accepted},
-        {'e', exception},     {'h', halt},        {'o', string},
+        {'e', exception},     {'h', halt},        {'o', string},   {'2', two},
+        {'1', one_of_two},
     };
 
     fill(&held_before);
