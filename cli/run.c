@@ -81,7 +81,8 @@ static bool wants_tablet(const struct vemu_config *cfg)
 {
     const char *display = vemu_config_get(cfg, "display.type"),
                *machine = vemu_config_get(cfg, "machine.type");
-    bool shown = vemu_config_count(cfg, "vnc") || (display && strcmp(display, "none") != 0);
+    bool shown = vemu_config_count(cfg, "vnc") || vemu_config_get(cfg, "display.vnc") ||
+                 (display && strcmp(display, "none") != 0);
 
     return shown && !vemu_config_count(cfg, "usbdevice") && !vemu_config_get(cfg, "usb") &&
            !(machine && strcmp(machine, "microvm") == 0); /* which has no PCI for its controller */

@@ -121,7 +121,8 @@ def passwords_are_set_and_expire():
 
 
 def run_gives_viewers_a_pointer_that_has_a_place():
-    for options, there in ((["--display", "vnc"], True), (["--vnc", "none,id=a"], True),
+    for options, there in ((["--display", "vnc"], True), (["--display", "vnc=unix:t.vnc"], True),
+                           (["--vnc", "none,id=a"], True),
                            (["--display", "none"], False), (["--display", "vnc", "--nodefaults"], False)):
         start = ["run", "--bios", rom("rom", SPIN), "--memory", "4M", "--serial", "null"]
         with Machine(*options, *QMP, start=start, program=os.path.join(os.path.dirname(vemu), "vemu")):
