@@ -29,8 +29,8 @@ class Tiger:
             ["Xvfb", "-displayfd", str(write), "-screen", "0", "1700x1100x24", "-nolisten", "tcp"],
             stdout=self.log, stderr=self.log, pass_fds=[write])]
         os.close(write)
-        number = os.read(read, 16).decode().strip()
-        os.close(read)
+        with os.fdopen(read) as f:  # to the line's end, or the server ends
+            number = f.readline().strip()
         assert number, "Xvfb does not start"
         self.env = dict(os.environ, DISPLAY=":" + number, HOME=os.path.dirname(os.path.abspath(log)))
         for command in (["openbox"], ["xtigervncviewer", "-AlertOnFatalError=0", address]):

@@ -226,9 +226,13 @@ static pid_t start_x(void)
         _exit(127);
     }
     close(fds[1]);
-    ssize_t len = read(fds[0], number, sizeof number - 1);
+    /* It ends when nobody reads its line to the end, which may come in pieces. */
+    for (size_t len = 0; len + 1 < sizeof number && read(fds[0], number + len, 1) == 1; len++) {
+        if (number[len] == '\n')
+            break;
+    }
     close(fds[0]);
-    number[len > 0 ? strcspn(number, "\n") : 0] = 0;
+    number[strcspn(number, "\n")] = 0;
     snprintf(name, sizeof name, ":%s", number);
     setenv("DISPLAY", name, 1);
     return number[0] ? pid : -1;
