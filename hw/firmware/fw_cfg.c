@@ -304,33 +304,39 @@ bool fw_cfg_put_file(struct device *dev, const char *name, const void *data, siz
     return true;
 }
 
+/* A file whose data are the caller's; NULL: there is none, *errp says why. */
+static struct item *add_static_file(struct fw_cfg *s, const char *name, const void *data,
+                                    size_t len, struct vemu_error **errp)
+{
+    uint16_t key = next_key(s);
+    unsigned at;
+    if (!add_entry(s, name, len, &at, errp) || !fw_cfg_set_static(&s->dev, key, data, len, errp) ||
+        !list_file(s, name, len, key, at, errp))
+        return NULL;
+    return find_item(s, key);
+}
+
 bool fw_cfg_add_live_file(struct device *dev, const char *name, const void *data, size_t len,
                           void (*update)(void *opaque), void *opaque, struct vemu_error **errp)
 {
-    struct fw_cfg *s = (struct fw_cfg *)dev;
-    uint16_t key = next_key(s);
-    unsigned at;
-    if (!add_entry(s, name, len, &at, errp) || !fw_cfg_set_static(dev, key, data, len, errp))
+    struct item *item = add_static_file((struct fw_cfg *)dev, name, data, len, errp);
+    if (!item)
         return false;
-    struct item *item = find_item(s, key);
     item->update = update;
     item->opaque = opaque;
-    return list_file(s, name, len, key, at, errp);
+    return true;
 }
 
 bool fw_cfg_add_writable_file(struct device *dev, const char *name, void *data, size_t len,
                               void (*written)(void *opaque), void *opaque, struct vemu_error **errp)
 {
-    struct fw_cfg *s = (struct fw_cfg *)dev;
-    uint16_t key = next_key(s);
-    unsigned at;
-    if (!add_entry(s, name, len, &at, errp) || !fw_cfg_set_static(dev, key, data, len, errp))
+    struct item *item = add_static_file((struct fw_cfg *)dev, name, data, len, errp);
+    if (!item)
         return false;
-    struct item *item = find_item(s, key);
     item->writable = data;
     item->written = written;
     item->opaque = opaque;
-    return list_file(s, name, len, key, at, errp);
+    return true;
 }
 
 struct device *fw_cfg_find(struct vemu_machine *m)
