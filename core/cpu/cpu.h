@@ -35,6 +35,13 @@ enum cpu_interrupt {
     CPU_INT_RESET = 1u << 5,
     CPU_INT_MCE = 1u << 6,
     CPU_INT_POLL = 1u << 7, /* local controller state changed: recompute pending */
+    /* Arm: levels of the interrupt controller's outputs (core/cpu/arm_intc.h) */
+    CPU_INT_IRQ = 1u << 8,
+    CPU_INT_FIQ = 1u << 9,
+    CPU_INT_VIRQ = 1u << 10,
+    CPU_INT_VFIQ = 1u << 11,
+    CPU_INT_EVENT = 1u << 12, /* SEV or the event stream: WFE ends */
+    CPU_INT_START = 1u << 13, /* PSCI CPU_ON: vcpu.start says where */
 };
 
 /* The interrupt controller in front of an x86 vCPU (the local APIC, or the PIC pair without one).
@@ -138,8 +145,15 @@ struct vcpu {
     uint64_t debug_addr; /* VCPU_EXIT_DEBUG: where, and for watchpoints which address */
     const struct cpu_breakpoint *debug_hit;
 
-    const struct cpu_intc_ops *intc_ops;
+    const struct cpu_intc_ops *intc_ops; /* x86 */
+    const struct arm_intc_ops *arm_intc_ops;
     void *intc;
+    const struct arm_board_ops *arm_board_ops;
+    void *arm_board;
+    /* Arm: where CPU_INT_START begins; written before it is raised. */
+    struct {
+        uint64_t pc, arg;
+    } start;
 
     /* x87 FERR#, driven while CR0.NE is clear: active when an instruction waits with an unmasked
      * exception pending, inactive when that is cleared. The board raises IRQ 13. NULL: not wired.
@@ -147,9 +161,10 @@ struct vcpu {
     void (*ferr)(void *opaque, bool active);
     void *ferr_opaque;
 
-    void *regs; /* struct x86_regs * (core/cpu/x86.h), in memory that the accelerator laid out */
+    void *regs; /* struct x86_regs * (core/cpu/x86.h) or arm_regs *, in memory that the accelerator
+                   laid out */
     void *accel_data;  /* the accelerator's per-vCPU state */
-    const void *model; /* struct x86_cpu_model * */
+    const void *model; /* struct x86_cpu_model * or arm_cpu_model * */
 };
 
 /* Create vCPU `index` (m->vcpus grows), its registers at reset values, the accelerator's part made.

@@ -1,0 +1,214 @@
+/*
+ * The Arm register file in canonical form, shared by every accelerator, gdb and snapshots, and what
+ * a CPU model is. AArch64 names and layouts (Arm ARM, DDI 0487, chapters C5, D13/D19). AArch32
+ * state is held in it as the architecture maps it (section D1, "mapping of the general-purpose
+ * registers between the Execution states") as far as the current mode goes: R0-R14 are x[0] to
+ * x[14], R15 is pc, CPSR is pstate; registers of other modes wait in `banked`.
+ *
+ * Layout matters to the translator: general registers come first so that they are within a signed
+ * byte of the pinned pointer.
+ */
+#ifndef CORE_CPU_ARM_H
+#define CORE_CPU_ARM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/cpu/arm_feature.h"
+#include "core/cpu/arm_intc.h"
+#include "core/state/state.h"
+
+/* PSTATE as SPSR_ELx has it. */
+#define ARM_N (UINT32_C(1) << 31)
+enum {
+    ARM_Z = 1 << 30,
+    ARM_C = 1 << 29,
+    ARM_V = 1 << 28,
+    ARM_TCO = 1 << 25,
+    ARM_DIT = 1 << 24,
+    ARM_UAO = 1 << 23,
+    ARM_PAN = 1 << 22,
+    ARM_SS = 1 << 21,
+    ARM_IL = 1 << 20,
+    ARM_SSBS = 1 << 12,
+    ARM_BTYPE_SHIFT = 10, /* 2 bits */
+    ARM_BTYPE = 3 << 10,
+    ARM_D = 1 << 9,
+    ARM_A = 1 << 8,
+    ARM_I = 1 << 7,
+    ARM_F = 1 << 6,
+    ARM_AARCH32 = 1 << 4,
+    ARM_EL_SHIFT = 2, /* 2 bits, AArch64 */
+    ARM_SPSEL = 1 << 0,
+    ARM_MODE = 0x1f,
+    /* AArch32 alone */
+    ARM_Q = 1 << 27,
+    ARM_IT_LOW = 3 << 25,     /* IT[1:0] */
+    ARM_GE_SHIFT = 16,        /* 4 bits */
+    ARM_IT_HIGH = 0x3f << 10, /* IT[7:2] */
+    ARM_E = 1 << 9,
+    ARM_T = 1 << 5,
+};
+/* M[3:0] of AArch32. */
+enum arm_mode {
+    ARM_MODE_USR = 0x10,
+    ARM_MODE_FIQ = 0x11,
+    ARM_MODE_IRQ = 0x12,
+    ARM_MODE_SVC = 0x13,
+    ARM_MODE_MON = 0x16,
+    ARM_MODE_ABT = 0x17,
+    ARM_MODE_HYP = 0x1a,
+    ARM_MODE_UND = 0x1b,
+    ARM_MODE_SYS = 0x1f,
+};
+/* Banks of R13, R14 and SPSR; R8-R12 have two. */
+enum arm_bank {
+    ARM_BANK_USR,
+    ARM_BANK_FIQ,
+    ARM_BANK_IRQ,
+    ARM_BANK_SVC,
+    ARM_BANK_MON,
+    ARM_BANK_ABT,
+    ARM_BANK_HYP,
+    ARM_BANK_UND,
+    ARM_BANK_COUNT,
+};
+
+struct arm_vec {
+    uint64_t u64[2];
+} __attribute__((aligned(16)));
+
+enum {
+    ARM_DEBUG_REGS = 16, /* room; a model says how many there are */
+    ARM_PMU_COUNTERS = 6,
+    ARM_KEY_COUNT = 5, /* APIA, APIB, APDA, APDB, APGA */
+};
+
+struct arm_timer_regs {
+    uint64_t ctl; /* ENABLE 0, IMASK 1; ISTATUS is computed */
+    uint64_t cval;
+};
+
+struct arm_regs {
+    uint64_t x[31]; /* X0 to X30 */
+    uint64_t sp;    /* the one in use: by EL and SPSel */
+    uint64_t pc;
+    uint64_t pstate; /* canonical; the translator keeps NZCV apart while it runs */
+
+    uint64_t fpcr, fpsr;
+    struct arm_vec v[32]; /* AArch32: D2n and D2n+1 are the halves of v[n] */
+
+    /* by exception level; [0] of elr and spsr is unused, that of sp_el is SP_EL0. The entry of the
+     * stack pointer in use is stale. */
+    uint64_t sp_el[4], elr[4], spsr[4];
+    uint64_t sctlr[4], actlr[4], tcr[4], ttbr0[4], ttbr1[4], mair[4], amair[4], vbar[4], esr[4],
+        far[4], afsr0[4], afsr1[4], contextidr[4],
+        tpidr[4]; /* [0] where EL0 has one, else unused */
+    uint64_t tpidrro, cpacr, cptr[4], par, csselr, rmr;
+    uint64_t hcr, hcrx, hpfar, hstr, vttbr, vtcr, vmpidr, vpidr, mdcr[4], scr, sder;
+    uint64_t mdscr, oslar, osdlr, dbgclaim, dbgbvr[ARM_DEBUG_REGS], dbgbcr[ARM_DEBUG_REGS],
+        dbgwvr[ARM_DEBUG_REGS], dbgwcr[ARM_DEBUG_REGS];
+    uint64_t pauth[ARM_KEY_COUNT][2]; /* low, high */
+
+    uint64_t cntfrq, cntkctl, cnthctl, cntvoff;
+    struct arm_timer_regs timer[ARM_TIMER_COUNT];
+
+    uint64_t pmcr, pmcnten, pmovs, pmsel, pminten, pmuseren, pmccfiltr, pmccntr,
+        pmevcntr[ARM_PMU_COUNTERS], pmevtyper[ARM_PMU_COUNTERS];
+    int64_t pmccntr_base; /* of the counter while it runs: virtual clock, ns, at value pmccntr */
+
+    /* AArch32's own: see arm_bank. Those of the mode in use are stale. */
+    uint32_t banked_r13[ARM_BANK_COUNT], banked_r14[ARM_BANK_COUNT], banked_spsr[ARM_BANK_COUNT];
+    uint32_t usr_r8[5], fiq_r8[5];
+    uint32_t dacr, ifsr, ttbcr, fpexc, cpsr_dit, teecr, teehbr, prrr, nmrr, dfsr, dfar, ifar,
+        vbar32, fcseidr;
+
+    /* the exclusive monitor: nothing is marked while excl_size is 0 */
+    uint64_t excl_addr; /* virtual */
+    uint64_t excl_value[2];
+    uint32_t excl_size; /* bytes */
+
+    /* event state between instructions */
+    uint8_t event;       /* the event register of WFE */
+    uint8_t powered_off; /* by PSCI: waits for CPU_ON */
+    uint8_t serror;      /* a virtual or physical SError is pending, by bits of enum arm_serror */
+    uint8_t secure;      /* SCR_EL3.NS is clear, or EL3 is in use */
+};
+
+extern const struct state_field arm_regs_state[]; /* core/cpu/arm_state.c */
+
+struct arm_cpu_model;
+/* Power-up state of a processor of the model, in the highest exception level that it has. */
+void arm_regs_reset(struct arm_regs *regs, const struct arm_cpu_model *model);
+struct vemu_error;
+/* Can a processor be in this state, as far as one rule between fields can tell? */
+bool arm_regs_check(const struct arm_regs *regs, const struct arm_cpu_model *model,
+                    struct vemu_error **errp);
+
+static inline bool arm_is_aarch64(const struct arm_regs *r)
+{
+    return !(r->pstate & ARM_AARCH32);
+}
+/* The exception level, AArch32 modes included: USR is 0, HYP 2, the others 1 (MON 3). */
+static inline unsigned arm_el(const struct arm_regs *r)
+{
+    if (arm_is_aarch64(r))
+        return r->pstate >> ARM_EL_SHIFT & 3;
+    switch (r->pstate & ARM_MODE) {
+    case ARM_MODE_USR:
+        return 0;
+    case ARM_MODE_HYP:
+        return 2;
+    case ARM_MODE_MON:
+        return 3;
+    default:
+        return 1;
+    }
+}
+
+/* ---- CPU models --------------------------------------------------------------------------------
+ */
+
+/* ID registers: op0 3, op1 0, CRn 0: CRm 1-7, op2 0-7 in encoding order. */
+enum { ARM_ID_ROWS = 8, ARM_ID_COLUMNS = 8 };
+
+struct arm_cpu_model {
+    char name[32];
+    bool aarch64; /* the highest exception level is AArch64 */
+    bool has_el2, has_el3;
+    uint64_t midr, revidr, mpidr_flags; /* mpidr_flags: the bits of MPIDR besides the affinity */
+    uint64_t id[ARM_ID_ROWS][ARM_ID_COLUMNS]; /* id[CRm][op2]: what MRS reads at EL1 */
+    uint64_t ctr, dczid, clidr, ccsidr[7][2]; /* [level][data 0, instruction 1] */
+    uint64_t rvbar;                           /* where reset starts */
+    uint64_t cntfrq;                          /* Hz */
+    uint64_t
+        features[ARM_FEATURE_WORDS]; /* bit per enum arm_feature, in force with the ID registers */
+    uint8_t pa_bits, breakpoints, watchpoints, pmu_counters;
+    bool qarma5; /* -cpu max,pauth-qarma5=on: pointer authentication as QARMA5 has it */
+};
+
+static inline bool arm_has(const struct arm_cpu_model *model, enum arm_feature feature)
+{
+    return model->features[feature / 64] >> (feature % 64) & 1;
+}
+/* The affinity that MPIDR has for vCPU `index`: 16 to a cluster when there is a GICv3, else 8. */
+uint64_t arm_mpidr(const struct arm_cpu_model *model, unsigned index);
+
+/*
+ * Look up `spec` ("cortex-a57", "max", "max,sve=off", "neoverse-n1,+lse"...) for a machine of the
+ * given kind, 64-bit or 32-bit.
+ */
+bool arm_cpu_model_parse(struct arm_cpu_model *model, const char *spec, struct vemu_error **errp);
+const char *const *arm_cpu_model_names(void); /* NULL-terminated */
+
+/* ---- the generic timer, as the register file has it --------------------------------------------
+ */
+
+struct vcpu;
+/* The system counter, in ticks of cntfrq: virtual clock of the machine. */
+uint64_t arm_counter(const struct vcpu *cpu);
+/* Is the timer's output active (enabled, not masked, condition met)? If not, *deadline is the
+ * virtual clock's time in ns at which it will be, or INT64_MAX. */
+bool arm_timer_output(const struct vcpu *cpu, enum arm_timer which, int64_t *deadline);
+
+#endif
