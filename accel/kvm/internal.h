@@ -170,7 +170,10 @@ void kvm_arch_before_run(struct kvm_cpu *k);
 void kvm_arch_after_run(struct kvm_cpu *k);
 /* Before vCPUs run whose state was changed or stood still: the machine's clock. All are out. */
 void kvm_arch_before_resume(struct kvm_vm *vm);
-/* Breakpoints and steps to the kernel; where a debug exit happened. */
+/* Breakpoints and steps to the kernel, after the registers, which it arms a step by; where a debug
+ * exit happened. */
+enum cpu_debug_room kvm_arch_debug_room(const struct kvm_vm *vm, const struct cpu_breakpoint *list,
+                                        unsigned count);
 void kvm_arch_debug(struct kvm_cpu *k);
 void kvm_arch_debug_exit(struct kvm_cpu *k);
 /* Exits of this architecture only. False: not known. */

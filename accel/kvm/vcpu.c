@@ -144,14 +144,13 @@ static bool prepare(struct kvm_cpu *k)
             return false;
         k->signals_set = true;
     }
-    if (k->debug_changed) {
+    bool put = k->synced;
+    if (put && !kvm_arch_put(k))
+        return false;
+    k->synced = false;
+    if (k->debug_changed || (put && k->cpu->single_step)) {
         k->debug_changed = false;
         kvm_arch_debug(k);
-    }
-    if (k->synced) {
-        if (!kvm_arch_put(k))
-            return false;
-        k->synced = false;
     }
     return true;
 }

@@ -131,6 +131,8 @@ static bool look_at_extensions(struct kvm_vm *vm, struct vemu_error **errp)
     vm->has_guest_debug = kvm_extension(vm, KVM_CAP_SET_GUEST_DEBUG);
     lacks(vm, vm->has_readonly, "KVM_CAP_READONLY_MEM",
           "firmware runs from memory that exits, slowly or not at all");
+    lacks(vm, vm->has_guest_debug, "KVM_CAP_SET_GUEST_DEBUG",
+          "a debugger can look, and neither stop nor step");
     lacks(vm, vm->has_immediate_exit, "KVM_CAP_IMMEDIATE_EXIT",
           "a machine that is paused in the middle of an access may repeat it");
     vm->max_slots = (uint32_t)kvm_extension(vm, KVM_CAP_NR_MEMSLOTS);
@@ -322,6 +324,12 @@ static void debug_changed(struct vcpu *cpu)
     kvm_cpu_of(cpu)->debug_changed = true;
 }
 
+static enum cpu_debug_room debug_room(struct vemu_machine *m, const struct cpu_breakpoint *list,
+                                      unsigned count)
+{
+    return kvm_arch_debug_room(kvm_vm_of(m), list, count);
+}
+
 /* KVM_CAP_X86_SMM has the kernel keep a second view of memory, which it is not given. */
 static bool has_smm(struct vemu_machine *m)
 {
@@ -345,6 +353,7 @@ static const struct accel kvm_accel_table = {
     .put_state = outside_change,
     .before_resume = before_resume,
     .debug_changed = debug_changed,
+    .debug_room = debug_room,
     .irqchip = &kvm_arch_irqchip,
 };
 

@@ -69,6 +69,9 @@ enum vcpu_exit {
     VCPU_EXIT_ERROR,
 };
 
+struct cpu_breakpoint;
+enum cpu_debug_room { CPU_DEBUG_FITS, CPU_DEBUG_NO_ROOM, CPU_DEBUG_NO_KIND };
+
 /* What an accelerator is. One const table each; no state of its own. */
 struct accel {
     const char *name;
@@ -96,6 +99,9 @@ struct accel {
     /* vCPUs are about to go on, and none runs yet; clocks run already. NULL: nothing to do. */
     void (*before_resume)(struct vemu_machine *m);
     void (*debug_changed)(struct vcpu *cpu); /* breakpoints or single step changed */
+    /* Can vCPUs stop at all of these? NO_KIND: not at every kind of them. NULL: at any. */
+    enum cpu_debug_room (*debug_room)(struct vemu_machine *m, const struct cpu_breakpoint *list,
+                                      unsigned count);
     /* Debugger's address translation, vCPU stopped: guest-virtual (linear) to physical, without
      * side effects. NULL: core walks the page tables itself (cpu_debug_translate). */
     bool (*debug_translate)(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr);

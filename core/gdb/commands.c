@@ -295,6 +295,43 @@ static void remove_breakpoint(struct gdb_server *g, const struct gdb_breakpoint 
     g->breakpoint_count--;
 }
 
+/* With the newest at the end of the list. An accelerator by a processor's debug registers has few.
+ */
+static enum cpu_debug_room room_for(const struct gdb_server *g)
+{
+    const struct accel *accel = g->m->accel;
+    enum cpu_debug_room room = CPU_DEBUG_NO_ROOM;
+
+    if (!accel->debug_room)
+        return CPU_DEBUG_FITS;
+    struct cpu_breakpoint *list = calloc(g->breakpoint_count, sizeof *list);
+    for (unsigned i = 0; list && i < g->breakpoint_count; i++)
+        list[i] = g->breakpoints[i].bp;
+    if (list)
+        room = accel->debug_room(g->m, list, g->breakpoint_count);
+    free(list);
+    return room;
+}
+
+/* NO_KIND makes gdb try another kind: it watches accesses where there is nothing for reads. */
+static void insert_breakpoint(struct gdb_server *g, const struct gdb_breakpoint *b,
+                              struct rsp_reply *r)
+{
+    bool known = find_breakpoint(g, b) >= 0;
+    enum cpu_debug_room room = CPU_DEBUG_NO_ROOM;
+
+    if (add_breakpoint(g, b))
+        room = known ? CPU_DEBUG_FITS : room_for(g);
+    if (room == CPU_DEBUG_FITS) {
+        reply_text(r, "OK");
+        return;
+    }
+    if (!known)
+        remove_breakpoint(g, b);
+    if (room == CPU_DEBUG_NO_ROOM)
+        reply_error(r, ERROR_ROOM);
+}
+
 /* "Ztype,addr,kind", "ztype,addr,kind". Conditions and commands behind it are gdb's own business:
  * they were not offered. */
 static void cmd_breakpoint(struct gdb_server *g, const char *p, bool insert, struct rsp_reply *r)
@@ -317,12 +354,12 @@ static void cmd_breakpoint(struct gdb_server *g, const char *p, bool insert, str
         reply_error(r, ERROR_VALUE);
         return;
     }
-    if (!insert)
-        remove_breakpoint(g, &b);
-    if (insert && !add_breakpoint(g, &b))
-        reply_error(r, ERROR_ROOM);
-    else
-        reply_text(r, "OK");
+    if (insert) {
+        insert_breakpoint(g, &b, r);
+        return;
+    }
+    remove_breakpoint(g, &b);
+    reply_text(r, "OK");
 }
 
 /* ---- go -------------------------------------------------------------------------------------- */

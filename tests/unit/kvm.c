@@ -61,6 +61,7 @@ Test(kvm, works_without_each_other_extension)
     } cases[] = {
         {KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM"},
         {KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
+        {KVM_CAP_SET_GUEST_DEBUG, "KVM_CAP_SET_GUEST_DEBUG"},
         {KVM_CAP_VCPU_EVENTS, "KVM_CAP_VCPU_EVENTS"},
         {KVM_CAP_IOEVENTFD, "KVM_CAP_IOEVENTFD"},
         {KVM_CAP_ADJUST_CLOCK, "KVM_CAP_ADJUST_CLOCK"},

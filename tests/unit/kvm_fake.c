@@ -305,7 +305,17 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg
         return do_msrs(k, p, false);
     case KVM_SET_MSRS:
         return do_msrs(k, p, true);
-        COPY(KVM_GET_REGS, KVM_SET_REGS, regs);
+    case KVM_SET_GUEST_DEBUG: /* 4.87 */
+        k->debug = *(struct kvm_guest_debug *)p;
+        k->step_armed = k->debug.control & KVM_GUESTDBG_SINGLESTEP;
+        return 0;
+    case KVM_SET_REGS: /* 4.12 */
+        k->step_armed = false;
+        k->regs = *(struct kvm_regs *)p;
+        return 0;
+    case KVM_GET_REGS: /* 4.11 */
+        *(struct kvm_regs *)p = k->regs;
+        return 0;
         COPY(KVM_GET_SREGS, KVM_SET_SREGS, sregs);
         COPY(KVM_GET_XSAVE, KVM_SET_XSAVE, xsave);
         COPY(KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, events);

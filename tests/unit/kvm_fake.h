@@ -71,6 +71,8 @@ struct kernel {
     struct kvm_ioeventfd bells[BELLS];
     unsigned bell_count, bell_calls;
     int bell_error; /* what KVM_IOEVENTFD answers to an assignment */
+    struct kvm_guest_debug debug;
+    bool step_armed;
     bool completed; /* KVM_RUN with immediate_exit after an access */
     /* What KVM_RUN does: fills the page, returns what the call does. */
     int (*run)(struct kernel *k, struct kvm_run *run);

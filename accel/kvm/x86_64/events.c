@@ -215,58 +215,6 @@ bool kvm_arch_exit(struct kvm_cpu *k, enum vcpu_exit *why, bool *leave)
     }
 }
 
-/* ---- the debugger (section 4.87, KVM_SET_GUEST_DEBUG) ------------------------------------------
- */
-
-enum { HARDWARE_BREAKPOINTS = 4 };
-
-static unsigned breakpoint_bits(const struct cpu_breakpoint *b)
-{
-    static const uint8_t length[9] = {[1] = 0, [2] = 1, [4] = 3, [8] = 2};
-    unsigned kind = b->kind == CPU_BP_EXEC ? 0 : b->kind == CPU_BP_WRITE ? 1 : 3;
-    unsigned len = kind && b->len <= 8 ? length[b->len] : 0;
-    return kind | len << 2;
-}
-
-void kvm_arch_debug(struct kvm_cpu *k)
-{
-    const struct vcpu *cpu = k->cpu;
-    struct kvm_guest_debug d = {0};
-
-    if (!k->vm->has_guest_debug)
-        return;
-    if (cpu->single_step)
-        d.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
-    for (unsigned i = 0; i < cpu->breakpoint_count && i < HARDWARE_BREAKPOINTS; i++) {
-        d.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP;
-        d.arch.debugreg[i] = cpu->breakpoints[i].addr;
-        d.arch.debugreg[7] |= UINT64_C(2) << 2 * i | (uint64_t)breakpoint_bits(&cpu->breakpoints[i])
-                                                         << (16 + 4 * i);
-    }
-    if (d.arch.debugreg[7])
-        d.arch.debugreg[7] |= 0x600;
-    if (cpu->breakpoint_count > HARDWARE_BREAKPOINTS)
-        log_msg(&k->vm->m->log, LOG_WARN,
-                "kvm: vCPU %u has %u breakpoints, and the processor has registers for %d of them",
-                cpu->index, cpu->breakpoint_count, HARDWARE_BREAKPOINTS);
-    kvm_vcpu_ioctl(k, KVM_SET_GUEST_DEBUG, &d);
-}
-
-void kvm_arch_debug_exit(struct kvm_cpu *k)
-{
-    const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
-    struct vcpu *cpu = k->cpu;
-
-    cpu->debug_addr = d->pc;
-    cpu->debug_hit = NULL;
-    for (unsigned i = 0; i < cpu->breakpoint_count && i < HARDWARE_BREAKPOINTS; i++) {
-        if (!(d->dr6 >> i & 1))
-            continue;
-        cpu->debug_hit = &cpu->breakpoints[i];
-        cpu->debug_addr = cpu->breakpoints[i].addr;
-    }
-}
-
 /* ---- a failure ------------------------------------------------------------------------------- */
 
 void kvm_arch_describe(struct kvm_cpu *k)
