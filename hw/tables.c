@@ -9,6 +9,7 @@
 #include "hw/ata/piix_ide.h"
 #include "hw/block/nvme.h"
 #include "hw/block/virtio_blk.h"
+#include "hw/char/pl011.h"
 #include "hw/char/uart16550.h"
 #include "hw/char/virtio_serial.h"
 #include "hw/display/bochs_display.h"
@@ -18,6 +19,8 @@
 #include "hw/display/virtio_vga.h"
 #include "hw/firmware/fw_cfg.h"
 #include "hw/firmware/pflash.h"
+#include "hw/gpio/gpio_key.h"
+#include "hw/gpio/pl061.h"
 #include "hw/input/i8042.h"
 #include "hw/input/virtio_input.h"
 #include "hw/intc/apic_bus.h"
@@ -44,6 +47,7 @@
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
+#include "hw/timer/pl031.h"
 #include "hw/usb/hid.h"
 #include "hw/usb/hub.h"
 #include "hw/usb/xhci.h"
@@ -118,6 +122,7 @@ const struct device_class *const device_classes[] = {
     &ferr_class,
     &fw_cfg_class,
     &ged_class,
+    &gpio_key_class,
     &hpet_class,
     &i8042_class,
     &i8237_class,
@@ -135,6 +140,9 @@ const struct device_class *const device_classes[] = {
     &pflash_class,
     &piix3_class,
     &piix4_pm_class,
+    &pl011_class,
+    &pl031_class,
+    &pl061_class,
     &port92_class,
     &post_port_class,
     NULL,

@@ -8,13 +8,13 @@
  */
 #include "hw/timer/mc146818.h"
 
-#include <time.h>
 #include "core/clock/clock.h"
 #include "core/memory/memory.h"
 #include "core/state/state.h"
 #include "core/util/range.h"
 #include "hw/create.h"
 #include "hw/misc/isa_port.h"
+#include "hw/timer/rtc_start.h"
 
 enum { RAM_SIZE = 128, INDEX_MASK = 0x7f };
 enum {
@@ -55,8 +55,6 @@ enum { ALARM_ANY = 0xc0, HOUR_PM = 0x80 };
 #define CRYSTAL_HZ 32768
 /* UIP rises 244 us before the update, which takes 1984 us. */
 #define UIP_NS 2228000
-/* Calendar times that 64 bits of nanoseconds hold with room for the driving clock: to year 2191. */
-#define SECONDS_LIMIT INT64_C(7000000000)
 
 struct mc146818 {
     struct device dev;
@@ -77,7 +75,7 @@ struct mc146818 {
 
 static enum clock_type driving_clock(const struct mc146818 *s)
 {
-    return s->source ? VCLOCK_VIRTUAL : VCLOCK_RTC;
+    return rtc_driving_clock(s->source);
 }
 static int64_t clock_ns(struct mc146818 *s)
 {
@@ -181,7 +179,7 @@ static void time_from_registers(struct mc146818 *s, int64_t fraction_ns)
     int64_t seconds = days * 86400 + decode_hour(s, s->ram[REG_HOURS]) * 3600 +
                       decode(s, s->ram[REG_MINUTES]) * 60 + decode(s, s->ram[REG_SECONDS]);
 
-    seconds = MAX(-SECONDS_LIMIT, MIN(seconds, SECONDS_LIMIT));
+    seconds = MAX(-RTC_SECONDS_LIMIT, MIN(seconds, RTC_SECONDS_LIMIT));
     s->offset_ns = seconds * NS_PER_SECOND + fraction_ns - clock_ns(s);
     int weekday = decode(s, s->ram[REG_WEEKDAY]);
     s->weekday_skew = (uint8_t)((weekday + 7 - date_from_seconds(seconds).weekday) % 7);
@@ -480,26 +478,16 @@ static void mc146818_unrealize(struct device *dev)
     mem_region_remove(&s->region);
 }
 
-static int64_t local_offset_ns(int64_t unix_ns)
-{
-    time_t t = (time_t)(unix_ns / NS_PER_SECOND);
-    struct tm tm;
-    return localtime_r(&t, &tm) ? tm.tm_gmtoff * NS_PER_SECOND : 0;
-}
-
 static bool mc146818_realize(struct device *dev, struct vemu_error **errp)
 {
     struct mc146818 *s = container_of(dev, struct mc146818, dev);
 
-    if (s->cfg.start < -SECONDS_LIMIT || s->cfg.start > SECONDS_LIMIT)
-        return error_set(errp, VEMU_ERROR_INVALID,
-                         "start time %lld is out of range; it may be %lld seconds around 1970",
-                         (long long)s->cfg.start, (long long)SECONDS_LIMIT);
+    const struct rtc_start wanted = {.localtime = s->base == MC146818_LOCALTIME,
+                                     .seconds = s->cfg.start};
+    int64_t start;
+    if (!rtc_start_ns(&wanted, device_clocks(dev), &start, errp))
+        return false;
     timer_init(&s->timer, device_clocks(dev), driving_clock(s), timer_expired, s);
-    int64_t host = clock_now(device_clocks(dev), VCLOCK_RTC);
-    int64_t start = s->cfg.start ? s->cfg.start * NS_PER_SECOND : host;
-    if (s->base == MC146818_LOCALTIME && !s->cfg.start)
-        start += local_offset_ns(host);
     s->offset_ns = start - clock_ns(s);
     s->ram[REG_A] = A_DV_32KHZ << A_DV_SHIFT | 6; /* 32 kHz, 1024 Hz: what PC firmware sets */
     s->ram[REG_B] = B_24_HOUR;
@@ -516,11 +504,11 @@ static bool mc146818_post_load(struct device *dev, struct vemu_error **errp)
 {
     struct mc146818 *s = container_of(dev, struct mc146818, dev);
     __int128 calendar = (__int128)clock_ns(s) + s->offset_ns;
-    const int64_t limit = (SECONDS_LIMIT + SECONDS_LIMIT / 8) * NS_PER_SECOND;
+    const int64_t limit = (RTC_SECONDS_LIMIT + RTC_SECONDS_LIMIT / 8) * NS_PER_SECOND;
 
     if (calendar > limit || calendar < -limit || s->frozen_ns < 0 ||
-        s->frozen_ns >= NS_PER_SECOND || s->last_second > 2 * SECONDS_LIMIT ||
-        s->last_second < -2 * SECONDS_LIMIT || s->last_period < 0)
+        s->frozen_ns >= NS_PER_SECOND || s->last_second > 2 * RTC_SECONDS_LIMIT ||
+        s->last_second < -2 * RTC_SECONDS_LIMIT || s->last_period < 0)
         return error_set(errp, VEMU_ERROR_FORMAT,
                          "saved state of the rtc is out of range: offset %lld ns, second %lld",
                          (long long)s->offset_ns, (long long)s->last_second);
