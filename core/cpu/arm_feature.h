@@ -26,6 +26,7 @@
         X(A32_AES) X(A32_PMULL) X(A32_SHA1) X(A32_SHA256) X(A32_CRC32) X(A32_DIV) X(A32_LPAE)      \
             X(A32_VFP4) X(A32_V8) X(A32_MP) X(A32_DOTPROD) X(A32_FP16) X(A32_RDM) X(A32_FCMA)      \
                 X(A32_JSCVT)
+/* clang-format on */
 
 enum arm_feature {
     ARM_FEAT_BASE, /* what every processor has: always set */

@@ -147,6 +147,10 @@ bool vector_move(const struct ir_insn *i, const union lanes *a, const union lane
         *r = *a;
         lane_set(r, i->aux, 0, lane_get(b, i->aux, 0));
         break;
+    case IR_V_LOW:
+        *r = zero;
+        lane_set(r, i->aux, 0, lane_get(a, i->aux, 0));
+        break;
     case IR_V_SHLB:
         shift_left_bytes(a, i->imm, r);
         break;

@@ -305,6 +305,34 @@ static ir_ref fold_join(struct ir_region *r, struct ir_insn *i)
     return 0;
 }
 
+/* Bytes of a v128 that may be other than 0: so many low ones. */
+static unsigned low_bytes(const struct ir_region *r, ir_ref v)
+{
+    const struct ir_insn *i = &r->insns[v];
+    switch (i->op) {
+    case IR_VCONST:
+        return i->imm ? 16 : 0;
+    case IR_V_FROM:
+    case IR_V_LOW:
+        return 1u << i->aux;
+    case IR_LD:
+        return 1u << (i->imm & IR_MEM_SIZE);
+    case IR_V_SHRB:
+        return i->imm < 16 ? 16 - (unsigned)i->imm : 0;
+    default:
+        return 16;
+    }
+}
+
+static ir_ref fold_low(struct ir_region *r, struct ir_insn *i)
+{
+    if (low_bytes(r, i->a) <= 1u << i->aux)
+        return i->a;
+    if (r->insns[i->a].op == IR_V_LOW)
+        i->a = r->insns[i->a].a;
+    return 0;
+}
+
 /* Flags f for who looks at nothing but CF. */
 static ir_ref carry_of(struct ir_region *r, ir_ref f)
 {
@@ -434,6 +462,8 @@ ir_ref ir_fold(struct ir_region *r, struct ir_insn *i)
         return fold_half(r, i);
     case IR_V_JOIN:
         return fold_join(r, i);
+    case IR_V_LOW:
+        return fold_low(r, i);
     case IR_V_AND:
     case IR_V_OR:
         return i->a == i->b ? i->a : 0;

@@ -232,6 +232,7 @@ enum ir_exit_flags {
     X(V_XOR, 'V', "vv--", "")                                                                     \
     X(V_ANDN, 'V', "vv--", "~a & b")                                                              \
     X(V_MOVLANE, 'V', "vv--", "a with lane 0 (aux W32 or W64) of b: MOVSS, MOVSD")                \
+    X(V_LOW, 'X', "h---", "lane 0 (aux W8 to W64), the rest 0")                                   \
     /* integer lanes; aux = lane width */                                                         \
     X(V_ADD, 'V', "vv--", "")                                                                     \
     X(V_SUB, 'V', "vv--", "")                                                                     \

@@ -86,6 +86,7 @@ static const struct vector_case vector_cases[] = {
     LANE2("vpand", 0xdb | P, V_AND, 0), LANE2("vpor", 0xeb | P, V_OR, 0), LANE2("vpxor", 0xef | P, V_XOR, 0),
     LANE2("vpandn", 0xdf | P, V_ANDN, 0),
     LANE2("vmovss", 0x10 | S, V_MOVLANE, IR_W32), LANE2("vmovsd", 0x10 | D, V_MOVLANE, IR_W64),
+    LANE1("vmovq", 0x7e | S, V_LOW, IR_W64, 0),
     LANE2("vpaddb", 0xfc | P, V_ADD, IR_W8), LANE2("vpaddw", 0xfd | P, V_ADD, IR_W16),
     LANE2("vpaddd", 0xfe | P, V_ADD, IR_W32), LANE2("vpaddq", 0xd4 | P, V_ADD, IR_W64),
     LANE2("vpsubb", 0xf8 | P, V_SUB, IR_W8), LANE2("vpsubw", 0xf9 | P, V_SUB, IR_W16),

@@ -367,6 +367,28 @@ static void broadcast(struct cg *g, const struct ir_insn *i)
         unary(g, i, i->a, M2((uint32_t)op[i->aux & 3]), -1);
 }
 
+/* One lane with zeros above. */
+static void low_lane(struct cg *g, const struct ir_insn *i)
+{
+    struct host_mem m;
+    if (i->aux == IR_W64 && cg_in_memory(g, i->a, &m)) { /* vmovq */
+        emit_vex_rm(&g->e, 0x7e | MAP_0F | PP_F3, cg_xmm_dst(g, 0), NO_REG, m);
+        return;
+    }
+    int a = cg_xmm(g, i->a), dst = cg_xmm_dst(g, 1u << a);
+    if (i->aux == IR_W64) {
+        emit_vex_rr(&g->e, 0x7e | MAP_0F | PP_F3, dst, NO_REG, a);
+    } else if (i->aux == IR_W32) { /* vinsertps that clears the other three */
+        emit_vex_rr(&g->e, M3(0x21), dst, a, a);
+        emit_u8(&g->e, 0x0e);
+    } else { /* vpslldq, vpsrldq */
+        emit_vex_rr(&g->e, M1(0x73), 7, dst, a);
+        emit_u8(&g->e, 16 - (1u << i->aux));
+        emit_vex_rr(&g->e, M1(0x73), 3, dst, dst);
+        emit_u8(&g->e, 16 - (1u << i->aux));
+    }
+}
+
 /* ---- operations that hosts may lack -----------------------------------------------------------
  */
 
@@ -546,6 +568,9 @@ bool vector_insn(struct cg *g)
     switch (i->op) {
     case IR_V_JOIN:
         join(g, i);
+        return true;
+    case IR_V_LOW:
+        low_lane(g, i);
         return true;
     case IR_V_INSH:
         insert_half(g, i->a, i->b, i->imm & 1);
