@@ -96,6 +96,9 @@ bool display_set_size(struct display *d, uint32_t width, uint32_t height);
 uint32_t *display_pixels(struct display *d);
 /* Display locked. The rectangle, clipped to the surface, was drawn. */
 void display_damage(struct display *d, uint32_t x, uint32_t y, uint32_t width, uint32_t height);
+/* Display locked, from within refresh: all that it drew (a cursor, characters) blinks by the clock
+ * alone, and does so again in left_ns. */
+void display_blinked(struct display *d, int64_t left_ns);
 /* Its pixels are copied; NULL: the guest draws the pointer itself. A shape past the limits counts
  * as none. */
 void display_set_cursor(struct display *d, const struct display_cursor *cursor);

@@ -35,6 +35,7 @@ struct display {
     int64_t told;    /* when watchers were last told */
     bool refreshing; /* the device's refresh is under way */
     bool changed;    /* something was, since that began */
+    bool blinked;    /* and that by the clock alone */
     bool known;      /* there were watchers since the device drew the whole surface */
 };
 

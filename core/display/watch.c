@@ -139,6 +139,12 @@ void display_hurry(struct display *d)
     display_unlock(d);
 }
 
+void display_blinked(struct display *d, int64_t left_ns)
+{
+    d->blinked = true;
+    d->pace.blink = now(d) + left_ns;
+}
+
 /* Display locked at both ends, but not in between. */
 static void refresh(struct display *d)
 {
@@ -146,12 +152,12 @@ static void refresh(struct display *d)
     bool all = !d->known;
     d->known = !list_empty(&d->watchers);
     d->refreshing = true;
-    d->changed = false;
+    d->changed = d->blinked = false;
     display_unlock(d);
     d->ops->refresh(d->opaque, all);
     display_lock(d);
     d->refreshing = false;
-    pace_looked(&d->pace, start, now(d), d->changed);
+    pace_looked(&d->pace, start, now(d), d->changed && !d->blinked);
 }
 
 /* Display locked, but not while a watcher is told. */

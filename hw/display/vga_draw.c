@@ -131,6 +131,12 @@ struct vga_phase vga_phase(int64_t now)
                               .hidden = frame / BLINK_FRAMES & 1};
 }
 
+int64_t vga_phase_left(int64_t now)
+{
+    const int64_t phase = CURSOR_FRAMES * FRAME_NS;
+    return phase - now % phase;
+}
+
 /*
  * Blinking dots: the attribute controller drives bit 3 of their number. Where plane 3 is shown,
  * dots that have it set come and go with it, and the others always have it; where it is not shown,

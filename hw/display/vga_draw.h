@@ -67,6 +67,7 @@ struct vga_phase {
     bool cursor_off, hidden;
 };
 struct vga_phase vga_phase(int64_t now); /* nanoseconds */
+int64_t vga_phase_left(int64_t now);     /* until it is another one */
 
 /* Which lines are drawn. Bitmaps have a bit for each page of the memory. */
 struct vga_part {

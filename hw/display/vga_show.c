@@ -7,6 +7,10 @@
 #include "core/util/range.h"
 #include "hw/display/vga_card.h"
 
+/* The clocks of guest and displays go at one rate, but not by the same counter: a look for what
+ * blinks comes so much after its time, not before. */
+#define LATE_NS INT64_C(1000000)
+
 static void damage(void *opaque, uint32_t x, uint32_t y, uint32_t width, uint32_t height)
 {
     display_damage(opaque, x, y, width, height);
@@ -26,11 +30,20 @@ static bool draw(struct vga_card *s, const struct vga_mode *mode, struct vga_pha
     return changed;
 }
 
+/* What was drawn blinks by itself; the guest has drawn nothing. */
+static void blinked_only(struct vga_card *s, int64_t now)
+{
+    display_lock(s->display);
+    display_blinked(s->display, vga_phase_left(now) + LATE_NS);
+    display_unlock(s->display);
+}
+
 static void refresh(void *opaque, bool all)
 {
     struct vga_card *s = opaque;
     struct vga_shown *w = &s->shown;
-    struct vga_phase phase = vga_phase(vga_card_now(s));
+    int64_t now = vga_card_now(s);
+    struct vga_phase phase = vga_phase(now);
     struct vga_mode mode;
     uint32_t first, count;
 
@@ -63,6 +76,8 @@ static void refresh(void *opaque, bool all)
         w->blinks = draw(s, &mode, phase, &(struct vga_part){.changed = w->pages.changed});
     if (dirty)
         shown_clean(&w->pages, first, count);
+    else if (!other)
+        blinked_only(s, now);
 }
 
 static size_t text(void *opaque, char *buf, size_t len)

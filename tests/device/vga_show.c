@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/display/display.h"
+#include "core/display/internal.h"
 #include "core/memory/dirty.h"
 #include "core/util/endian.h"
 #include "hw/display/bochs_display.h"
@@ -320,6 +321,29 @@ Test(vga_show, a_cursor_that_blinks_has_its_row_drawn_alone)
     cr_expect_eq(pixel(&c, 0, 31), 0u, "no cursor");
     cr_expect_neq(pixel(&c, 40, 16), 0u, "its row");
     cr_expect_eq(pixel(&c, 40, 160), 0u, "another one");
+    unmake(&c);
+}
+
+Test(vga_show, a_cursor_that_blinks_is_no_reason_to_look_more_often)
+{
+    struct card c;
+    make(&c, &vga_pci_class);
+    text(&c);
+    for (unsigned n = 0; n < 8; n++)
+        look(&c);
+    cr_assert_eq(c.d->pace.interval, PACE_IDLE_NS);
+    step(&c.m, 10 * FRAME);
+    int64_t before = clock_now(c.m.clocks, VCLOCK_HOST);
+    look(&c);
+    int64_t after = clock_now(c.m.clocks, VCLOCK_HOST);
+    cr_expect_eq(pixel(&c, 0, 31), 0u, "no cursor");
+    cr_expect_eq(c.d->pace.interval, PACE_IDLE_NS);
+    cr_expect(c.d->pace.blink >= before + 6 * FRAME && c.d->pace.blink <= after + 7 * FRAME);
+    mem_write(c.m.memory, MEMORY + 4 * 400, 1, 1);
+    step(&c.m, 8 * FRAME);
+    look(&c);
+    cr_expect_neq(pixel(&c, 0, 31), 0u, "it is back");
+    cr_expect_eq(c.d->pace.interval, PACE_QUICK_NS, "but the guest wrote as well");
     unmake(&c);
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 #include "core/device/machine.h"
 #include "core/display/display.h"
+#include "core/display/internal.h"
 #include "core/display/pace.h"
 #include "core/util/error.h"
 
@@ -65,6 +66,39 @@ Test(display, pace_leaves_half_of_the_time_to_the_guest)
     cr_assert_eq(p.next, 1060 * MS);
 }
 
+Test(display, pace_stays_slow_for_what_blinks_and_looks_when_it_does)
+{
+    struct pace p = {0};
+    int64_t now = 1000 * MS;
+    for (unsigned n = 0; n < 10; n++, now = p.next)
+        pace_looked(&p, now, now, false);
+    unsigned looks = 0;
+    for (int64_t flip = now; flip < now + 30 * 133 * MS; flip += 133 * MS) {
+        for (; p.next < flip; looks++)
+            pace_looked(&p, p.next, p.next, false);
+        cr_assert_eq(p.next, flip, "seen when it comes");
+        p.blink = flip + 133 * MS;
+        pace_looked(&p, flip, flip, false);
+        looks++;
+    }
+    cr_assert_eq(looks, 59u, "two for each");
+    /* It has ceased: its time is over and says nothing. */
+    now = p.blink;
+    for (unsigned n = 0; n < 3; n++, now = p.next) {
+        pace_looked(&p, now, now, false);
+        cr_assert_eq(p.next - now, 100 * MS);
+    }
+    p.blink = now + 133 * MS;
+    pace_looked(&p, now, now, true);
+    cr_assert_eq(p.next - now, 4 * MS, "the guest has drawn as well");
+    p.blink = p.next + 1;
+    pace_looked(&p, p.next, p.next, false);
+    cr_assert_eq(p.next - p.last, 4 * MS, "blinking does not make it quicker than quick");
+    p.blink = p.next + 1;
+    pace_looked(&p, p.next, p.next + 30 * MS, false);
+    cr_assert_eq(p.next - p.last, 60 * MS, "nor takes the guest's half");
+}
+
 /* ---- a device and watchers ------------------------------------------------------------------- */
 
 struct screen {
@@ -72,6 +106,7 @@ struct screen {
     struct display *d;
     unsigned refreshed, all;
     uint32_t colour; /* what the next refresh fills `part` with; 0: nothing changed */
+    int64_t blinks;  /* that was blinking, and comes again in so long; 0: the guest's doing */
     struct display_rect part;
     uint32_t wanted_width, wanted_height;
 };
@@ -91,6 +126,8 @@ static void refresh(void *opaque, bool all)
             pixels[y * display_stride(s->d) / 4 + x] = s->colour;
     }
     display_damage(s->d, r.x, r.y, r.width, r.height);
+    if (s->blinks)
+        display_blinked(s->d, s->blinks);
     display_unlock(s->d);
     s->colour = 0;
 }
@@ -254,6 +291,38 @@ Test(display, an_idle_screen_is_looked_at_ever_more_seldom)
     cr_assert(clock_next_deadline(s->m.clocks) <= now + 5 * MS, "back at once");
     draw(s, 0x123456, 1, 1, 2, 2);
     run_until_told(s, &v, 1);
+    unmake(s);
+}
+
+Test(display, what_blinks_is_told_and_leaves_the_pace)
+{
+    struct screen *s = make();
+    struct viewer v;
+    struct display_news news;
+    pixman_box32_t box;
+    watch(s, &v);
+    take(s, &v, &news, &box);
+    machine_lock(&s->m);
+    for (unsigned n = 0; n < 8; n++)
+        display_refresh(s->d);
+    s->blinks = 50 * MS;
+    draw(s, 0x123456, 1, 2, 3, 4);
+    int64_t before = clock_now(s->m.clocks, VCLOCK_HOST);
+    display_refresh(s->d);
+    int64_t after = clock_now(s->m.clocks, VCLOCK_HOST);
+    machine_unlock(&s->m);
+    cr_assert(take(s, &v, &news, &box));
+    assert_box(&box, 1, 2, 4, 6);
+    cr_assert(s->d->pace.blink >= before + 50 * MS && s->d->pace.blink <= after + 50 * MS);
+    cr_assert_eq(s->d->pace.interval, PACE_IDLE_NS);
+    display_want(&v.w);
+    cr_assert_eq(clock_next_deadline(s->m.clocks), s->d->pace.next);
+    s->blinks = 0;
+    draw(s, 0x654321, 1, 2, 3, 4);
+    machine_lock(&s->m);
+    display_refresh(s->d);
+    machine_unlock(&s->m);
+    cr_assert_eq(s->d->pace.interval, PACE_QUICK_NS, "the guest's doing");
     unmake(s);
 }
 
