@@ -177,6 +177,7 @@ struct vnc_client {
     unsigned size_why; /* reason and status of NEWS_SIZE */
     unsigned size_status;
     bool working;
+    bool fresh; /* the display had news since the last update was begun */
     struct vnc_job job;
     struct vnc_refine refine;
     struct vnc_adapt adapt;
@@ -261,7 +262,8 @@ struct vnc_server {
     struct vnc_guesses guesses;
     unsigned handshake_ms;
 
-    struct pool *pool; /* NULL: no viewer came yet */
+    struct pool *pool;           /* NULL: no viewer came yet */
+    struct pool_scratch scratch; /* the server's thread's own, for what is not worth another one */
     struct vnc_libraries *libraries;
     struct keyboard_layout *layout;
     struct vnc_screen screen;

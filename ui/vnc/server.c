@@ -212,11 +212,11 @@ static bool has_viewers(const struct vnc_server *s)
 
 static bool start_pool(struct vnc_server *s)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (!s->pool)
+    if (!s->pool) {
+        long cpus = sysconf(_SC_NPROCESSORS_ONLN); /* reads a file */
         s->pool = pool_new((unsigned)MIN(MAX(cpus / 2, 1), (long)POOL_THREADS_MAX),
                            (void (*)(void *))server_wake, s, NULL);
+    }
     return s->pool != NULL;
 }
 
@@ -506,6 +506,7 @@ void vnc_server_free(struct vnc_server *s)
     vnc_tls_creds_free(s->policy.creds);
     codec_free(s->codec);
     screen_free(&s->screen);
+    free(s->scratch.data);
     free(s->mail.clip_text);
     free(s->errands.clip_text);
     free(s->clip_text);

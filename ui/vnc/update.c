@@ -16,7 +16,7 @@ enum { UPDATE_HEADER_SIZE = 4, COUNT_OFFSET = 2 };
 /* What an encoding may make of pixels at worst, and what a rectangle costs besides. */
 enum { BYTES_PER_PIXEL_WORST = 5, BYTES_PER_RECT_WORST = 1024 };
 enum { RFB_LED_SCROLL = 1, RFB_LED_NUM = 2, RFB_LED_CAPS = 4 };
-enum { ALPHA_HALF = 0x80 };
+enum { ALPHA_HALF = 0x80, PIXELS_FEW = 2048 };
 
 struct pixman_box32 update_whole(const struct vnc_server *s)
 {
@@ -169,6 +169,7 @@ void update_screen_changed(struct vnc_client *c, const struct screen_changes *ch
     } else {
         pixman_region32_union(&c->damage, &c->damage, (pixman_region32_t *)&changes->damage);
     }
+    c->fresh = true;
     if (changes->cursor_changed)
         c->news |= NEWS_CURSOR;
     if (changes->cursor_moved)
@@ -477,6 +478,16 @@ static void choose_levels(struct vnc_client *c)
     vnc_encoder_set_levels(c->encoder, quality, level);
 }
 
+/* A letter, a cursor: waking another thread would cost more. Not so often as a viewer likes, but as
+ * the display changes, since this thread gives way to nobody. */
+static bool encode_here(struct vnc_client *c, uint64_t pixels)
+{
+    bool fresh = c->fresh;
+
+    c->fresh = false;
+    return fresh && !c->job.refines && pixels <= PIXELS_FEW;
+}
+
 /* Gives the pool what is due, or a part of it. */
 static void start_job(struct vnc_client *c, pixman_region32_t *due)
 {
@@ -494,7 +505,12 @@ static void start_job(struct vnc_client *c, pixman_region32_t *due)
     c->requested = false;
     c->working = true;
     choose_levels(c);
-    pool_give(c->s->pool, &j->base);
+    if (!encode_here(c, pixels)) {
+        pool_give(c->s->pool, &j->base);
+        return;
+    }
+    encode(&j->base, &c->s->scratch);
+    update_done(c);
 }
 
 void update_try(struct vnc_client *c)
