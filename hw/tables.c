@@ -24,6 +24,7 @@
 #include "hw/input/i8042.h"
 #include "hw/input/virtio_input.h"
 #include "hw/intc/apic_bus.h"
+#include "hw/intc/gicv2.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/intc/lapic.h"
@@ -122,6 +123,8 @@ const struct device_class *const device_classes[] = {
     &ferr_class,
     &fw_cfg_class,
     &ged_class,
+    &gicv2_class,
+    &gicv2m_class,
     &gpio_key_class,
     &hpet_class,
     &i8042_class,
