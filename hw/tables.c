@@ -25,6 +25,7 @@
 #include "hw/input/virtio_input.h"
 #include "hw/intc/apic_bus.h"
 #include "hw/intc/gicv2.h"
+#include "hw/intc/gicv3.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/intc/lapic.h"
@@ -125,6 +126,7 @@ const struct device_class *const device_classes[] = {
     &ged_class,
     &gicv2_class,
     &gicv2m_class,
+    &gicv3_class,
     &gpio_key_class,
     &hpet_class,
     &i8042_class,

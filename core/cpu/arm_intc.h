@@ -41,6 +41,9 @@ struct arm_intc_ops {
                                  uint64_t *value);
     enum arm_intc_result (*write)(void *opaque, uint32_t reg, const struct arm_intc_access *access,
                                   uint64_t value);
+    /* A vCPU with EL3 entered or left EL3, or changed its security state: which of its outputs an
+     * interrupt raises depends on that. NULL: on nothing of the kind. */
+    void (*state_changed)(void *opaque, uint8_t el, bool secure);
 };
 
 /* The outputs of the generic timer, as the Arm ARM names the timers. */
