@@ -14,7 +14,7 @@
 #include "hw/display/lines.h"
 #include "hw/display/shown.h"
 #include "hw/firmware/fw_cfg.h"
-#include "hw/x86/boot/boot.h"
+#include "hw/boot/image.h"
 
 enum { FILE_SIZE = 28, SIZE_MIN = 16, ROM_MAX = 1 << 20 };
 

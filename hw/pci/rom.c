@@ -9,7 +9,7 @@
 #include "core/util/endian.h"
 #include "core/util/firmware.h"
 #include "core/util/range.h"
-#include "hw/x86/boot/boot.h"
+#include "hw/boot/image.h"
 
 #define ROM_MAX (UINT64_C(16) << 20)
 #define ROM_MIN UINT64_C(2048) /* what the BAR can say */

@@ -449,7 +449,8 @@ static bool publish_kernel(struct x86_board *b, const struct board_config *cfg,
     struct x86_boot *boot = &b->boot;
     struct device *fw = b->fw_cfg;
     uint64_t limit = b->below_4g - BOOT_HIGH_START;
-    const struct boot_file *kernel = boot_file_open(boot, "-kernel", cfg->kernel, limit, errp);
+    const struct boot_file *kernel =
+        boot_file_open(&boot->image, "-kernel", cfg->kernel, limit, errp);
     if (!kernel)
         return false;
     size_t setup = 0, kernel_len = kernel->len;
@@ -479,7 +480,8 @@ static bool publish_kernel(struct x86_board *b, const struct board_config *cfg,
         return false;
     if (!cfg->initrd)
         return true;
-    const struct boot_file *initrd = boot_file_open(boot, "-initrd", cfg->initrd, limit, errp);
+    const struct boot_file *initrd =
+        boot_file_open(&boot->image, "-initrd", cfg->initrd, limit, errp);
     if (!initrd)
         return false;
     uint64_t at = align_down(b->below_4g - initrd->len, MEM_PAGE_SIZE);

@@ -1,4 +1,4 @@
-/* The blob list, placement and entry state of direct boots; see boot.h. */
+/* Placement and entry state of direct boots; see boot.h. */
 #include "hw/x86/boot/boot.h"
 
 #include <stdlib.h>
@@ -22,22 +22,13 @@ enum {
 void x86_boot_init(struct x86_boot *boot)
 {
     *boot = (struct x86_boot){0};
-    list_init(&boot->blobs);
-    list_init(&boot->files);
+    boot_image_init(&boot->image);
 }
 
 void x86_boot_free(struct x86_boot *boot)
 {
-    if (!boot->blobs.next)
-        return;
-    list_for_each_safe(blob, &boot->blobs, struct boot_blob, node)
-    {
-        free(blob->owned);
-        free(blob);
-    }
-    boot_files_free(boot);
-    free(boot->cmdline);
-    x86_boot_init(boot);
+    boot_image_free(&boot->image);
+    *boot = (struct x86_boot){.image = boot->image};
 }
 
 bool x86_boot_add_e820(struct x86_boot *boot, uint64_t addr, uint64_t size, uint32_t type)
@@ -50,129 +41,22 @@ bool x86_boot_add_e820(struct x86_boot *boot, uint64_t addr, uint64_t size, uint
     return true;
 }
 
-/* ---- blobs ----------------------------------------------------------------------------------- */
-
-bool boot_in_ram(const struct x86_boot *boot, uint64_t addr, uint64_t size)
-{
-    if (addr >= BOOT_4G)
-        return range_fits(addr - BOOT_4G, size, boot->above_size);
-    if (addr >= BOOT_HIGH_START)
-        return range_fits(addr, size, boot->low_top);
-    return range_fits(addr, size, BOOT_EBDA);
-}
-
-static const struct boot_blob *find_overlap(const struct x86_boot *boot, uint64_t addr,
-                                            uint64_t size)
-{
-    list_for_each(blob, &boot->blobs, struct boot_blob, node)
-    {
-        if (range_overlaps(addr, size, blob->addr, blob->size))
-            return blob;
-    }
-    return NULL;
-}
-
-static struct boot_blob *add_blob(struct x86_boot *boot, const char *subject, const char *name,
-                                  uint64_t addr, uint64_t size, struct vemu_error **errp)
-{
-    const struct boot_blob *other = find_overlap(boot, addr, size);
-    if (!boot_in_ram(boot, addr, size)) {
-        error_set(errp, VEMU_ERROR_FORMAT,
-                  "%s: %s needs memory at 0x%llx, size 0x%llx, but the machine's usable memory is "
-                  "0 to 0x%x and 0x%x to 0x%llx",
-                  subject, name, (unsigned long long)addr, (unsigned long long)size, BOOT_EBDA,
-                  BOOT_HIGH_START, (unsigned long long)boot->low_top);
-        return NULL;
-    }
-    if (other) {
-        error_set(errp, VEMU_ERROR_FORMAT,
-                  "%s: %s at 0x%llx, size 0x%llx, overlaps the %s at 0x%llx, size 0x%llx", subject,
-                  name, (unsigned long long)addr, (unsigned long long)size, other->name,
-                  (unsigned long long)other->addr, (unsigned long long)other->size);
-        return NULL;
-    }
-    struct boot_blob *blob = calloc(1, sizeof *blob);
-    if (!blob) {
-        error_set(errp, VEMU_ERROR_NO_MEMORY, "%s: no memory for the %s", subject, name);
-        return NULL;
-    }
-    blob->name = name;
-    blob->addr = addr;
-    blob->size = size;
-    list_add_tail(&boot->blobs, &blob->node);
-    return blob;
-}
-
-bool boot_add(struct x86_boot *boot, const char *subject, const char *name, uint64_t addr,
-              uint64_t size, const uint8_t *data, size_t len, uint8_t *owned,
-              struct vemu_error **errp)
-{
-    struct boot_blob *blob = add_blob(boot, subject, name, addr, size, errp);
-    if (!blob) {
-        free(owned);
-        return false;
-    }
-    blob->data = data;
-    blob->len = (size_t)MIN(len, size);
-    blob->owned = owned;
-    list_for_each(f, &boot->files, struct boot_file, node)
-    {
-        if (len && data >= f->data && data < f->data + f->len) {
-            blob->data = NULL;
-            blob->file = f;
-            blob->file_offset = (size_t)(data - f->data);
-        }
-    }
-    return true;
-}
-
-bool boot_reserve(struct x86_boot *boot, const char *subject, const char *name, uint64_t addr,
-                  uint64_t size, struct vemu_error **errp)
-{
-    struct boot_blob *blob = add_blob(boot, subject, name, addr, size, errp);
-    if (blob)
-        blob->reserved = true;
-    return blob != NULL;
-}
-
 /* ---- placement ------------------------------------------------------------------------------- */
-
-static uint64_t place_up(const struct x86_boot *boot, uint64_t start, uint64_t end, uint64_t size,
-                         uint64_t align)
-{
-    for (uint64_t addr = align_up(start, align); range_fits(addr, size, end);) {
-        const struct boot_blob *other = find_overlap(boot, addr, size);
-        if (!other)
-            return addr;
-        addr = align_up(other->addr + other->size, align);
-    }
-    return 0;
-}
 
 uint64_t boot_place_low(const struct x86_boot *boot, uint64_t size, uint64_t align)
 {
-    return place_up(boot, BOOT_LOW_START, BOOT_LOW_END, size, align);
+    return boot_place_up(&boot->image, BOOT_LOW_START, BOOT_LOW_END, size, align);
 }
 
 uint64_t boot_place_after(const struct x86_boot *boot, uint64_t size, uint64_t align,
                           uint64_t start)
 {
-    return place_up(boot, MAX(start, BOOT_HIGH_START), boot->low_top, size, align);
+    return boot_place_up(&boot->image, MAX(start, BOOT_HIGH_START), boot->low_top, size, align);
 }
 
 uint64_t boot_place_high(const struct x86_boot *boot, uint64_t size, uint64_t align, uint64_t end)
 {
-    end = MIN(end, boot->low_top);
-    while (end >= size) {
-        uint64_t addr = align_down(end - size, align);
-        if (addr < BOOT_HIGH_START)
-            return 0;
-        const struct boot_blob *other = find_overlap(boot, addr, size);
-        if (!other)
-            return addr;
-        end = other->addr;
-    }
-    return 0;
+    return boot_place_down(&boot->image, BOOT_HIGH_START, MIN(end, boot->low_top), size, align);
 }
 
 uint64_t boot_add_low(struct x86_boot *boot, const char *name, const void *data, size_t len,
@@ -181,8 +65,8 @@ uint64_t boot_add_low(struct x86_boot *boot, const char *name, const void *data,
     uint64_t addr = boot_place_low(boot, len, align);
     if (!addr) {
         error_set(errp, VEMU_ERROR_FORMAT,
-                  "-kernel %s: no room below 640 KiB for the %s of %zu bytes", boot->kernel_path,
-                  name, len);
+                  "-kernel %s: no room below 640 KiB for the %s of %zu bytes",
+                  boot->image.kernel_path, name, len);
         return 0;
     }
     uint8_t *copy = malloc(len);
@@ -191,7 +75,7 @@ uint64_t boot_add_low(struct x86_boot *boot, const char *name, const void *data,
         return 0;
     }
     memcpy(copy, data, len);
-    return boot_add(boot, "-kernel", name, addr, len, copy, len, copy, errp) ? addr : 0;
+    return boot_add(&boot->image, "-kernel", name, addr, len, copy, len, copy, errp) ? addr : 0;
 }
 
 /* ---- entry state ----------------------------------------------------------------------------- */
@@ -214,7 +98,7 @@ static uint64_t make_page_tables(struct x86_boot *boot, struct vemu_error **errp
     if (!tables || !at) {
         free(tables);
         error_set(errp, VEMU_ERROR_FORMAT, "-kernel %s: no room below 640 KiB for page tables",
-                  boot->kernel_path);
+                  boot->image.kernel_path);
         return 0;
     }
     store_le64(tables, (at + 4096) | PRESENT_WRITE);
@@ -222,7 +106,8 @@ static uint64_t make_page_tables(struct x86_boot *boot, struct vemu_error **errp
         store_le64(tables + 4096 + 8 * i, (at + 8192 + 4096 * i) | PRESENT_WRITE);
     for (uint64_t i = 0; i < 2048; i++)
         store_le64(tables + 8192 + 8 * i, i << 21 | PAGE_SIZE_BIT | PRESENT_WRITE);
-    return boot_add(boot, "-kernel", "page tables", at, len, tables, len, tables, errp) ? at : 0;
+    return boot_add(&boot->image, "-kernel", "page tables", at, len, tables, len, tables, errp) ? at
+                                                                                                : 0;
 }
 
 bool boot_make_tables(struct x86_boot *boot, struct vemu_error **errp)
@@ -242,7 +127,7 @@ bool boot_make_tables(struct x86_boot *boot, struct vemu_error **errp)
     }
     /* No entry protocol promises a stack, but one costs nothing. */
     uint64_t stack = boot_place_low(boot, 4096, 16);
-    if (stack && !boot_reserve(boot, "-kernel", "stack", stack, 4096, errp))
+    if (stack && !boot_reserve(&boot->image, "-kernel", "stack", stack, 4096, errp))
         return false;
     boot->entry.rsp = stack ? stack + 4096 : 0;
     return true;
@@ -280,18 +165,8 @@ static void set_registers(const struct boot_entry *e, struct x86_regs *r)
 
 bool x86_boot_apply(struct x86_boot *boot, struct vemu_machine *m, struct vemu_error **errp)
 {
-    if (!boot_files_load(boot, errp))
+    if (!boot_image_write(&boot->image, m, errp))
         return false;
-    list_for_each(blob, &boot->blobs, struct boot_blob, node)
-    {
-        if (blob->reserved)
-            continue;
-        dma_write(m->memory, NULL, blob->addr,
-                  blob->file ? blob->file->data + blob->file_offset : blob->data, blob->len);
-        if (blob->size > blob->len)
-            dma_fill(m->memory, NULL, blob->addr + blob->len, 0, blob->size - blob->len);
-    }
-    boot_files_drop(boot);
     if (boot->entry.kind != BOOT_NONE && m->vcpu_count)
         set_registers(&boot->entry, m->vcpus[0]->regs);
     return true;

@@ -13,9 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 #include "core/util/error.h"
-#include "core/util/list.h"
+#include "hw/boot/elf.h"
+#include "hw/boot/image.h"
 
 struct vemu_machine;
 struct vcpu;
@@ -33,28 +33,6 @@ struct e820_entry {
 #define BOOT_HIGH_START 0x100000u
 #define BOOT_4G (UINT64_C(1) << 32)
 
-/* A file that blobs are made of. */
-struct boot_file {
-    struct list node;
-    int fd;
-    char *name;    /* for error sentences: option and path */
-    uint8_t *data; /* NULL: read again when it is wanted */
-    size_t len;
-    struct timespec modified;
-};
-
-/* One piece of guest memory. */
-struct boot_blob {
-    struct list node;
-    const char *name; /* for error sentences; static */
-    uint64_t addr, size;
-    const uint8_t *data;          /* the first len bytes; NULL when len is 0, or */
-    const struct boot_file *file; /* they are in a file, at an offset */
-    size_t file_offset, len;
-    bool reserved;  /* not written: room that the kernel needs for itself */
-    uint8_t *owned; /* freed with the blob */
-};
-
 enum boot_kind {
     BOOT_NONE,   /* the vCPU starts at its reset vector */
     BOOT_FLAT32, /* protected mode, flat segments, no paging */
@@ -68,7 +46,7 @@ struct boot_entry {
 };
 
 struct x86_boot {
-    struct list blobs, files;
+    struct boot_image image;
     uint64_t low_top;    /* end of RAM for the guest below 4 GiB: ACPI tables lie above */
     uint64_t above_size; /* RAM from 4 GiB on */
     struct e820_entry e820[E820_MAX];
@@ -77,10 +55,6 @@ struct x86_boot {
     const uint8_t *rsdp_copy; /* its 36 bytes, or NULL; valid while loading */
     bool long_mode;           /* the CPU model has it */
 
-    const char *kernel_path, *initrd_path; /* the config's; valid while loading */
-    const uint8_t *kernel;                 /* of a file; valid while loading */
-    size_t kernel_len;
-    char *cmdline; /* never NULL after boot_load */
     struct boot_entry entry;
 };
 
@@ -101,30 +75,6 @@ bool x86_boot_apply(struct x86_boot *boot, struct vemu_machine *m, struct vemu_e
 
 /* ---- for the loaders in this directory ------------------------------------------------------- */
 
-/* file.c */
-/* Whole file; option names it in sentences ("-kernel"). limit: largest size that makes sense. */
-bool boot_file_read(const char *option, const char *path, uint64_t limit, uint8_t **data,
-                    size_t *len, struct vemu_error **errp);
-/* The same to make blobs of: the boot owns it. Its data is there until the blobs were applied. */
-struct boot_file *boot_file_open(struct x86_boot *boot, const char *option, const char *path,
-                                 uint64_t limit, struct vemu_error **errp);
-/* Data of all files; and their memory given back. */
-bool boot_files_load(struct x86_boot *boot, struct vemu_error **errp);
-void boot_files_drop(struct x86_boot *boot);
-void boot_files_free(struct x86_boot *boot);
-/* Is [addr, addr+size) RAM that the guest may use? */
-bool boot_in_ram(const struct x86_boot *boot, uint64_t addr, uint64_t size);
-/*
- * Add size bytes at addr: len from data (of a file, if it lies there), the rest zero. Fails when it
- * is not in RAM or overlaps another blob; the sentence starts with `subject` ("-kernel vmlinux:
- * segment 2"). With owned, data is freed with the list, also on failure. The zero page and such use
- * boot_add_low.
- */
-bool boot_add(struct x86_boot *boot, const char *subject, const char *name, uint64_t addr,
-              uint64_t size, const uint8_t *data, size_t len, uint8_t *owned,
-              struct vemu_error **errp);
-bool boot_reserve(struct x86_boot *boot, const char *subject, const char *name, uint64_t addr,
-                  uint64_t size, struct vemu_error **errp);
 /* First free place of size bytes in conventional memory; 0: none. */
 uint64_t boot_place_low(const struct x86_boot *boot, uint64_t size, uint64_t align);
 /* Highest free place of size bytes that ends at or below `end`, above 1 MiB and below 4 GiB; 0:
@@ -139,16 +89,9 @@ uint64_t boot_add_low(struct x86_boot *boot, const char *name, const void *data,
 /* GDT (and page tables for long mode) for boot->entry. */
 bool boot_make_tables(struct x86_boot *boot, struct vemu_error **errp);
 
-/* elf.c */
-struct elf_image {
-    uint64_t entry;
-    uint64_t low, high; /* physical extent of the segments */
-    uint32_t pvh_entry; /* 0: no PVH note */
-};
-bool elf_is(const uint8_t *data, size_t len);
-/* Only looks; nothing is added. */
+/* The entry that the note for PVH names. Only looks; nothing is added. */
 bool elf_find_pvh(const uint8_t *data, size_t len, uint32_t *entry);
-bool elf_load(struct x86_boot *boot, struct elf_image *image, struct vemu_error **errp);
+extern const struct elf_wanted x86_elf_wanted;
 
 /* An image whose multiboot header, at file offset `at`, itself says where it goes. */
 struct multiboot_addresses {
@@ -158,7 +101,7 @@ struct multiboot_addresses {
 bool multiboot_place(struct x86_boot *boot, const struct multiboot_addresses *a, size_t at,
                      struct elf_image *image, struct vemu_error **errp);
 
-/* The loaders; boot->kernel is read, the rest of boot as for x86_boot_load. */
+/* The loaders; boot->image.kernel is read, the rest of boot as for x86_boot_load. */
 bool bzimage_is(const uint8_t *data, size_t len);
 /* For setup code that firmware starts: what a boot loader makes of vga= in the command line. */
 void bzimage_set_video_mode(uint8_t *setup, size_t len, const char *cmdline);

@@ -92,15 +92,15 @@ void bzimage_set_video_mode(uint8_t *setup, size_t len, const char *cmdline)
 /* A header field, 0 where the protocol version or the file does not reach. */
 static uint32_t field(const struct x86_boot *boot, unsigned offset, unsigned size, uint16_t since)
 {
-    if (load_le16(boot->kernel + HDR_VERSION) < since ||
-        !range_fits(offset, size, boot->kernel_len))
+    if (load_le16(boot->image.kernel + HDR_VERSION) < since ||
+        !range_fits(offset, size, boot->image.kernel_len))
         return 0;
-    return (uint32_t)load_le(boot->kernel + offset, size);
+    return (uint32_t)load_le(boot->image.kernel + offset, size);
 }
 
 static bool check(const struct x86_boot *boot, size_t *setup_len, struct vemu_error **errp)
 {
-    const uint8_t *k = boot->kernel;
+    const uint8_t *k = boot->image.kernel;
     unsigned sects = k[SETUP_SECTS] ? k[SETUP_SECTS] : 4;
     uint16_t version = load_le16(k + HDR_VERSION);
     uint64_t need = (sects + 1u) * UINT64_C(512) + load_le32(k + SYSSIZE) * UINT64_C(16);
@@ -109,21 +109,21 @@ static bool check(const struct x86_boot *boot, size_t *setup_len, struct vemu_er
         return error_set(errp, VEMU_ERROR_UNSUPPORTED,
                          "-kernel %s: boot protocol %u.%02u or a zImage; a bzImage with protocol "
                          "2.02 or later is expected",
-                         boot->kernel_path, version >> 8, version & 0xff);
+                         boot->image.kernel_path, version >> 8, version & 0xff);
     *setup_len = (sects + 1) * SECTOR;
     /* The header counts paragraphs of 16 bytes; not every file is filled up to the last one. */
-    if (boot->kernel_len + 15 < need || boot->kernel_len <= *setup_len + ENTRY64_OFFSET)
+    if (boot->image.kernel_len + 15 < need || boot->image.kernel_len <= *setup_len + ENTRY64_OFFSET)
         return error_set(errp, VEMU_ERROR_FORMAT,
                          "-kernel %s is truncated: its header speaks of %llu bytes, the file has "
                          "%zu",
-                         boot->kernel_path, (unsigned long long)need, boot->kernel_len);
+                         boot->image.kernel_path, (unsigned long long)need, boot->image.kernel_len);
     size_t cmdline_max = field(boot, CMDLINE_SIZE, 4, 0x206);
     if (!cmdline_max)
         cmdline_max = 255;
-    if (strlen(boot->cmdline) > cmdline_max)
+    if (strlen(boot->image.cmdline) > cmdline_max)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "-append of %zu characters is longer than the %zu that -kernel %s takes",
-                         strlen(boot->cmdline), cmdline_max, boot->kernel_path);
+                         strlen(boot->image.cmdline), cmdline_max, boot->image.kernel_path);
     return true;
 }
 
@@ -131,19 +131,19 @@ static bool check(const struct x86_boot *boot, size_t *setup_len, struct vemu_er
 static bool place_kernel(struct x86_boot *boot, size_t setup_len, struct vemu_error **errp)
 {
     char subject[512];
-    size_t len = boot->kernel_len - setup_len;
+    size_t len = boot->image.kernel_len - setup_len;
     uint64_t end = BOOT_HIGH_START + (uint64_t)len;
     uint64_t pref = field(boot, PREF_ADDRESS, 4, 0x20a) |
                     (uint64_t)field(boot, PREF_ADDRESS + 4, 4, 0x20a) << 32;
     uint64_t init_size = field(boot, INIT_SIZE, 4, 0x20a);
 
-    snprintf(subject, sizeof subject, "-kernel %s", boot->kernel_path);
-    if (!boot_add(boot, subject, "kernel", BOOT_HIGH_START, len, boot->kernel + setup_len, len,
-                  NULL, errp))
+    snprintf(subject, sizeof subject, "-kernel %s", boot->image.kernel_path);
+    if (!boot_add(&boot->image, subject, "kernel", BOOT_HIGH_START, len,
+                  boot->image.kernel + setup_len, len, NULL, errp))
         return false;
     if (init_size && pref < BOOT_4G && pref + init_size > end)
-        return boot_reserve(boot, subject, "kernel's work space", end, pref + init_size - end,
-                            errp);
+        return boot_reserve(&boot->image, subject, "kernel's work space", end,
+                            pref + init_size - end, errp);
     return true;
 }
 
@@ -153,7 +153,8 @@ static bool place_initrd(struct x86_boot *boot, uint8_t *zero_page, struct vemu_
     uint64_t limit = field(boot, INITRD_ADDR_MAX, 4, 0x203);
     char subject[512];
 
-    const struct boot_file *file = boot_file_open(boot, "-initrd", boot->initrd_path, most, errp);
+    const struct boot_file *file =
+        boot_file_open(&boot->image, "-initrd", boot->image.initrd_path, most, errp);
     if (!file)
         return false;
     uint64_t len = file->len;
@@ -169,13 +170,13 @@ static bool place_initrd(struct x86_boot *boot, uint8_t *zero_page, struct vemu_
         return error_set(errp, VEMU_ERROR_INVALID,
                          "-initrd %s of %llu bytes does not fit into the machine's memory beside "
                          "the kernel (see -m)",
-                         boot->initrd_path, (unsigned long long)len);
+                         boot->image.initrd_path, (unsigned long long)len);
     store_le32(zero_page + RAMDISK_IMAGE, (uint32_t)addr);
     store_le32(zero_page + ZP_EXT_RAMDISK_IMAGE, (uint32_t)(addr >> 32));
     store_le32(zero_page + RAMDISK_SIZE, (uint32_t)len);
     store_le32(zero_page + ZP_EXT_RAMDISK_SIZE, (uint32_t)(len >> 32));
-    snprintf(subject, sizeof subject, "-initrd %s", boot->initrd_path);
-    return boot_add(boot, subject, "initrd", addr, len, file->data, file->len, NULL, errp);
+    snprintf(subject, sizeof subject, "-initrd %s", boot->image.initrd_path);
+    return boot_add(&boot->image, subject, "initrd", addr, len, file->data, file->len, NULL, errp);
 }
 
 static void fill_memory_map(const struct x86_boot *boot, uint8_t *zero_page)
@@ -200,9 +201,9 @@ bool bzimage_load(struct x86_boot *boot, struct vemu_error **errp)
     bool entry64 = boot->long_mode && (field(boot, XLOADFLAGS, 2, 0x20c) & XLF_KERNEL_64);
 
     /* The header ends where its jump leads. */
-    size_t header_end = MIN(HDR_MAGIC + (size_t)boot->kernel[HDR_JUMP], (size_t)HDR_LIMIT);
-    header_end = MIN(header_end, boot->kernel_len);
-    memcpy(zero_page + HDR_START, boot->kernel + HDR_START, header_end - HDR_START);
+    size_t header_end = MIN(HDR_MAGIC + (size_t)boot->image.kernel[HDR_JUMP], (size_t)HDR_LIMIT);
+    header_end = MIN(header_end, boot->image.kernel_len);
+    memcpy(zero_page + HDR_START, boot->image.kernel + HDR_START, header_end - HDR_START);
     zero_page[TYPE_OF_LOADER] = LOADER_OTHER;
     zero_page[LOADFLAGS] |= CAN_USE_HEAP;
     store_le16(zero_page + HEAP_END_PTR, 0xfe00);
@@ -214,12 +215,12 @@ bool bzimage_load(struct x86_boot *boot, struct vemu_error **errp)
     store_le64(zero_page + ZP_ACPI_RSDP, boot->rsdp);
     fill_memory_map(boot, zero_page);
 
-    uint64_t cmdline =
-        boot_add_low(boot, "command line", boot->cmdline, strlen(boot->cmdline) + 1, 16, errp);
+    uint64_t cmdline = boot_add_low(boot, "command line", boot->image.cmdline,
+                                    strlen(boot->image.cmdline) + 1, 16, errp);
     if (!cmdline)
         return false;
     store_le32(zero_page + CMD_LINE_PTR, (uint32_t)cmdline);
-    if (boot->initrd_path && !place_initrd(boot, zero_page, errp))
+    if (boot->image.initrd_path && !place_initrd(boot, zero_page, errp))
         return false;
     uint64_t at = boot_add_low(boot, "zero page", zero_page, sizeof zero_page, 4096, errp);
     if (!at)

@@ -17,7 +17,7 @@ static bool load_one(struct x86_boot *boot, const char *text, size_t text_len, u
         free(path);
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the module list");
     }
-    file = boot_file_open(boot, "-initrd", path, boot->low_top, errp);
+    file = boot_file_open(&boot->image, "-initrd", path, boot->low_top, errp);
     bool ok = file != NULL;
     uint64_t at = ok ? boot_place_after(boot, file->len, 4096, *start) : 0;
     snprintf(subject, sizeof subject, "-initrd %s", path);
@@ -27,7 +27,8 @@ static bool load_one(struct x86_boot *boot, const char *text, size_t text_len, u
                        "(see -m)",
                        subject, file->len);
     } else if (ok) {
-        ok = boot_add(boot, subject, "module", at, file->len, file->data, file->len, NULL, errp);
+        ok = boot_add(&boot->image, subject, "module", at, file->len, file->data, file->len, NULL,
+                      errp);
         mod->start = (uint32_t)at;
         mod->end = (uint32_t)(at + file->len);
         *start = at + file->len;
@@ -39,7 +40,7 @@ static bool load_one(struct x86_boot *boot, const char *text, size_t text_len, u
 bool boot_modules_load(struct x86_boot *boot, uint64_t start, struct boot_modules *mods,
                        struct vemu_error **errp)
 {
-    const char *p = boot->initrd_path;
+    const char *p = boot->image.initrd_path;
     mods->count = 0;
     while (p && *p) {
         size_t len = strcspn(p, ",");

@@ -66,31 +66,33 @@ bool multiboot_place(struct x86_boot *boot, const struct multiboot_addresses *a,
         return error_set(errp, VEMU_ERROR_FORMAT,
                          "-kernel %s: %s load address 0x%llx does not agree with the header's "
                          "address 0x%llx at file offset 0x%zx",
-                         boot->kernel_path, a->kind, (unsigned long long)a->load,
+                         boot->image.kernel_path, a->kind, (unsigned long long)a->load,
                          (unsigned long long)a->header, at);
     uint64_t offset = at - (a->header - a->load);
-    uint64_t filesz = a->load_end ? a->load_end - a->load : boot->kernel_len - offset;
-    if ((a->load_end && a->load_end < a->load) || !range_fits(offset, filesz, boot->kernel_len))
+    uint64_t filesz = a->load_end ? a->load_end - a->load : boot->image.kernel_len - offset;
+    if ((a->load_end && a->load_end < a->load) ||
+        !range_fits(offset, filesz, boot->image.kernel_len))
         return error_set(errp, VEMU_ERROR_FORMAT,
                          "-kernel %s is truncated: its %s header loads up to 0x%llx, the file has "
                          "%zu bytes",
-                         boot->kernel_path, a->kind, (unsigned long long)a->load_end,
-                         boot->kernel_len);
+                         boot->image.kernel_path, a->kind, (unsigned long long)a->load_end,
+                         boot->image.kernel_len);
     uint64_t memsz = a->bss_end > a->load + filesz ? a->bss_end - a->load : filesz;
-    snprintf(subject, sizeof subject, "-kernel %s", boot->kernel_path);
+    snprintf(subject, sizeof subject, "-kernel %s", boot->image.kernel_path);
     image->low = a->load;
     image->high = a->load + memsz;
-    return boot_add(boot, subject, "kernel", a->load, memsz, boot->kernel + offset, (size_t)filesz,
-                    NULL, errp);
+    return boot_add(&boot->image, subject, "kernel", a->load, memsz, boot->image.kernel + offset,
+                    (size_t)filesz, NULL, errp);
 }
 
 static bool load_addresses(struct x86_boot *boot, size_t at, struct elf_image *image,
                            struct vemu_error **errp)
 {
-    const uint8_t *h = boot->kernel + at;
-    if (!range_fits(at, H_SIZE, boot->kernel_len))
+    const uint8_t *h = boot->image.kernel + at;
+    if (!range_fits(at, H_SIZE, boot->image.kernel_len))
         return error_set(errp, VEMU_ERROR_FORMAT,
-                         "-kernel %s is truncated inside its multiboot header", boot->kernel_path);
+                         "-kernel %s is truncated inside its multiboot header",
+                         boot->image.kernel_path);
     const struct multiboot_addresses a = {.kind = "multiboot",
                                           .header = load_le32(h + H_HEADER_ADDR),
                                           .load = load_le32(h + H_LOAD_ADDR),
@@ -142,11 +144,12 @@ static bool make_info(struct x86_boot *boot, const struct boot_modules *mods,
     store_le32(info + I_MODS_COUNT, mods->count);
 
     /* The file name comes first, as boot loaders pass it. */
-    size_t len = strlen(boot->kernel_path) + strlen(boot->cmdline) + 2;
+    size_t len = strlen(boot->image.kernel_path) + strlen(boot->image.cmdline) + 2;
     char *cmdline = malloc(len);
     if (!cmdline)
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the command line");
-    snprintf(cmdline, len, "%s%s%s", boot->kernel_path, *boot->cmdline ? " " : "", boot->cmdline);
+    snprintf(cmdline, len, "%s%s%s", boot->image.kernel_path, *boot->image.cmdline ? " " : "",
+             boot->image.cmdline);
     at = add_string(boot, "command line", cmdline, errp);
     free(cmdline);
     if (!at)
@@ -169,8 +172,8 @@ static bool make_info(struct x86_boot *boot, const struct boot_modules *mods,
 
 bool multiboot_load(struct x86_boot *boot, struct vemu_error **errp)
 {
-    size_t at = (size_t)find_header(boot->kernel, boot->kernel_len);
-    uint32_t flags = load_le32(boot->kernel + at + H_FLAGS);
+    size_t at = (size_t)find_header(boot->image.kernel, boot->image.kernel_len);
+    uint32_t flags = load_le32(boot->image.kernel + at + H_FLAGS);
     struct elf_image image = {0};
     struct boot_modules mods;
 
@@ -178,16 +181,16 @@ bool multiboot_load(struct x86_boot *boot, struct vemu_error **errp)
         return error_set(errp, VEMU_ERROR_UNSUPPORTED,
                          "-kernel %s: multiboot flags 0x%x require features this loader does not "
                          "know; only bits 0 to 2 are supported",
-                         boot->kernel_path, flags);
+                         boot->image.kernel_path, flags);
     if (flags & FLAG_ADDRESSES) {
         if (!load_addresses(boot, at, &image, errp))
             return false;
-    } else if (!elf_is(boot->kernel, boot->kernel_len)) {
+    } else if (!elf_is(boot->image.kernel, boot->image.kernel_len)) {
         return error_set(errp, VEMU_ERROR_FORMAT,
                          "-kernel %s has a multiboot header without load addresses, but is no ELF "
                          "file",
-                         boot->kernel_path);
-    } else if (!elf_load(boot, &image, errp)) {
+                         boot->image.kernel_path);
+    } else if (!elf_load(&boot->image, &x86_elf_wanted, &image, errp)) {
         return false;
     }
 

@@ -61,20 +61,20 @@ static bool truncated(const struct x86_boot *boot, struct vemu_error **errp)
 {
     return error_set(errp, VEMU_ERROR_FORMAT,
                      "-kernel %s is truncated or malformed inside its multiboot2 header",
-                     boot->kernel_path);
+                     boot->image.kernel_path);
 }
 
 static bool parse_header(const struct x86_boot *boot, size_t at, struct request *req,
                          struct vemu_error **errp)
 {
-    const uint8_t *data = boot->kernel;
+    const uint8_t *data = boot->image.kernel;
     uint32_t length = load_le32(data + at + 8);
 
     if (load_le32(data + at + 4) != ARCH_I386)
         return error_set(errp, VEMU_ERROR_UNSUPPORTED,
                          "-kernel %s: multiboot2 architecture %u; 0 (i386) is expected",
-                         boot->kernel_path, load_le32(data + at + 4));
-    if (!range_fits(at, length, boot->kernel_len))
+                         boot->image.kernel_path, load_le32(data + at + 4));
+    if (!range_fits(at, length, boot->image.kernel_len))
         return truncated(boot, errp);
     for (uint64_t off = at + HEADER_SIZE, end = at + length;;) {
         if (off > end || end - off < 8)
@@ -111,7 +111,7 @@ static bool parse_header(const struct x86_boot *boot, size_t at, struct request 
                 return error_set(errp, VEMU_ERROR_UNSUPPORTED,
                                  "-kernel %s requires multiboot2 header tag %u, which this loader "
                                  "does not know",
-                                 boot->kernel_path, type);
+                                 boot->image.kernel_path, type);
         }
         off += align_up(size, 8);
     }
@@ -120,7 +120,7 @@ static bool parse_header(const struct x86_boot *boot, size_t at, struct request 
 static bool load_addresses(struct x86_boot *boot, size_t at, size_t tag, struct elf_image *image,
                            struct vemu_error **errp)
 {
-    const uint8_t *t = boot->kernel + tag;
+    const uint8_t *t = boot->image.kernel + tag;
     struct multiboot_addresses a = {.kind = "multiboot2",
                                     .header = load_le32(t),
                                     .load = load_le32(t + 4),
@@ -157,7 +157,7 @@ static void add_string_tag(struct info *info, uint32_t type, const char *text)
 
 static size_t info_room(const struct x86_boot *boot, const struct boot_modules *mods)
 {
-    size_t room = 1024 + strlen(boot->cmdline) + E820_MAX * 24;
+    size_t room = 1024 + strlen(boot->image.cmdline) + E820_MAX * 24;
     for (unsigned i = 0; i < mods->count; i++)
         room += 32 + strlen(mods->item[i].args);
     return room;
@@ -172,7 +172,7 @@ static bool make_info(struct x86_boot *boot, const struct boot_modules *mods,
     info.data = calloc(1, info.cap);
     if (!info.data)
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the boot information");
-    add_string_tag(&info, ITAG_CMDLINE, boot->cmdline);
+    add_string_tag(&info, ITAG_CMDLINE, boot->image.cmdline);
     add_string_tag(&info, ITAG_LOADER_NAME, "vemu");
     for (unsigned i = 0; i < mods->count; i++) {
         const struct boot_module *mod = &mods->item[i];
@@ -204,7 +204,7 @@ static bool make_info(struct x86_boot *boot, const struct boot_modules *mods,
 
 bool multiboot2_load(struct x86_boot *boot, struct vemu_error **errp)
 {
-    size_t at = (size_t)find_header(boot->kernel, boot->kernel_len);
+    size_t at = (size_t)find_header(boot->image.kernel, boot->image.kernel_len);
     struct request req = {0};
     struct elf_image image = {0};
     struct boot_modules mods;
@@ -215,15 +215,15 @@ bool multiboot2_load(struct x86_boot *boot, struct vemu_error **errp)
         if (!req.has_entry)
             return error_set(errp, VEMU_ERROR_FORMAT,
                              "-kernel %s has a multiboot2 address tag but no entry address tag",
-                             boot->kernel_path);
+                             boot->image.kernel_path);
         if (!load_addresses(boot, at, req.address_tag, &image, errp))
             return false;
-    } else if (!elf_is(boot->kernel, boot->kernel_len)) {
+    } else if (!elf_is(boot->image.kernel, boot->image.kernel_len)) {
         return error_set(errp, VEMU_ERROR_FORMAT,
                          "-kernel %s has a multiboot2 header without load addresses, but is no ELF "
                          "file",
-                         boot->kernel_path);
-    } else if (!elf_load(boot, &image, errp)) {
+                         boot->image.kernel_path);
+    } else if (!elf_load(&boot->image, &x86_elf_wanted, &image, errp)) {
         return false;
     }
 

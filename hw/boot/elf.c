@@ -1,15 +1,14 @@
-/* ELF executables for direct boot: loadable segments at their physical addresses, and the PVH note.
- * System V ABI, chapters "Object Files" and "Program Loading"; Xen's public elfnote.h names the
- * note. */
+/* See elf.h. System V ABI, chapters "Object Files" and "Program Loading". */
+#include "hw/boot/elf.h"
+
 #include <stdio.h>
 #include <string.h>
 #include "core/util/endian.h"
 #include "core/util/range.h"
-#include "hw/x86/boot/boot.h"
+#include "hw/boot/image.h"
 
 enum { EI_CLASS = 4, EI_DATA = 5, CLASS32 = 1, CLASS64 = 2, DATA_LSB = 1 };
-enum { PT_LOAD = 1, PT_NOTE = 4, EM_386 = 3, EM_X86_64 = 62 };
-enum { XEN_ELFNOTE_PHYS32_ENTRY = 18, MAX_SEGMENTS = 256 };
+enum { PT_LOAD = 1, PT_NOTE = 4, MAX_SEGMENTS = 256 };
 
 struct segment {
     uint32_t type;
@@ -55,7 +54,8 @@ static bool read_segment(const uint8_t *data, size_t len, unsigned n, struct seg
     return true;
 }
 
-static bool find_note(const uint8_t *p, uint64_t len, uint64_t align, uint32_t *entry)
+static bool find_note(const uint8_t *p, uint64_t len, uint64_t align, const char name[4],
+                      uint32_t type, uint32_t *value)
 {
     align = align == 8 ? 8 : 4;
     while (len >= 12) {
@@ -63,9 +63,9 @@ static bool find_note(const uint8_t *p, uint64_t len, uint64_t align, uint32_t *
         uint64_t desc = align_up(12 + namesz, align), next = align_up(desc + descsz, align);
         if (desc > len || descsz > len - desc)
             return false;
-        if (load_le32(p + 8) == XEN_ELFNOTE_PHYS32_ENTRY && namesz == 4 &&
-            !memcmp(p + 12, "Xen", 4) && (descsz == 4 || descsz == 8)) {
-            *entry = load_le32(p + desc);
+        if (load_le32(p + 8) == type && namesz == 4 && !memcmp(p + 12, name, 4) &&
+            (descsz == 4 || descsz == 8)) {
+            *value = load_le32(p + desc);
             return true;
         }
         if (next >= len)
@@ -76,43 +76,45 @@ static bool find_note(const uint8_t *p, uint64_t len, uint64_t align, uint32_t *
     return false;
 }
 
-bool elf_find_pvh(const uint8_t *data, size_t len, uint32_t *entry)
+bool elf_find_note(const uint8_t *data, size_t len, const char name[4], uint32_t type,
+                   uint32_t *value)
 {
     struct segment s;
     for (unsigned i = 0; i < MIN(segment_count(data), (unsigned)MAX_SEGMENTS); i++) {
         if (read_segment(data, len, i, &s) && s.type == PT_NOTE &&
             range_fits(s.offset, s.filesz, len) &&
-            find_note(data + s.offset, s.filesz, s.align, entry))
+            find_note(data + s.offset, s.filesz, s.align, name, type, value))
             return true;
     }
     return false;
 }
 
-bool elf_load(struct x86_boot *boot, struct elf_image *image, struct vemu_error **errp)
+bool elf_load(struct boot_image *image, const struct elf_wanted *wanted, struct elf_image *elf,
+              struct vemu_error **errp)
 {
-    const uint8_t *data = boot->kernel;
-    size_t len = boot->kernel_len;
+    const uint8_t *data = image->kernel;
+    size_t len = image->kernel_len;
     unsigned count = segment_count(data), machine = load_le16(data + 18);
 
-    *image = (struct elf_image){.low = UINT64_MAX};
-    if (machine != EM_386 && machine != EM_X86_64)
+    *elf = (struct elf_image){.low = UINT64_MAX, .machine = (uint16_t)machine};
+    if (machine != wanted->machines[0] && machine != wanted->machines[1])
         return error_set(errp, VEMU_ERROR_FORMAT,
-                         "-kernel %s is an ELF file for machine type %u; an x86 kernel is expected",
-                         boot->kernel_path, machine);
+                         "-kernel %s is an ELF file for machine type %u; %s is expected",
+                         image->kernel_path, machine, wanted->what);
     if (count > MAX_SEGMENTS)
         return error_set(errp, VEMU_ERROR_FORMAT,
                          "-kernel %s has %u program headers; at most %d are expected",
-                         boot->kernel_path, count, MAX_SEGMENTS);
+                         image->kernel_path, count, MAX_SEGMENTS);
     for (unsigned i = 0; i < count; i++) {
         struct segment s;
         char subject[512];
         if (!read_segment(data, len, i, &s))
             return error_set(errp, VEMU_ERROR_FORMAT,
                              "-kernel %s is truncated: its program headers lie outside the file",
-                             boot->kernel_path);
+                             image->kernel_path);
         if (s.type != PT_LOAD || !s.memsz)
             continue;
-        snprintf(subject, sizeof subject, "-kernel %s: program header %u", boot->kernel_path, i);
+        snprintf(subject, sizeof subject, "-kernel %s: program header %u", image->kernel_path, i);
         if (s.filesz > s.memsz)
             return error_set(errp, VEMU_ERROR_FORMAT,
                              "%s has 0x%llx bytes in the file but only 0x%llx in memory", subject,
@@ -121,17 +123,15 @@ bool elf_load(struct x86_boot *boot, struct elf_image *image, struct vemu_error 
             return error_set(errp, VEMU_ERROR_FORMAT,
                              "%s is cut off: it ends at 0x%llx, but the file has %zu bytes",
                              subject, (unsigned long long)(s.offset + s.filesz), len);
-        if (!boot_add(boot, subject, "kernel segment", s.paddr, s.memsz,
+        if (!boot_add(image, subject, "kernel segment", s.paddr, s.memsz,
                       s.filesz ? data + s.offset : NULL, (size_t)s.filesz, NULL, errp))
             return false;
-        image->low = MIN(image->low, s.paddr);
-        image->high = MAX(image->high, s.paddr + s.memsz);
+        elf->low = MIN(elf->low, s.paddr);
+        elf->high = MAX(elf->high, s.paddr + s.memsz);
     }
-    if (!image->high)
+    if (!elf->high)
         return error_set(errp, VEMU_ERROR_FORMAT, "-kernel %s has no loadable segment",
-                         boot->kernel_path);
-    image->entry = data[EI_CLASS] == CLASS64 ? load_le64(data + 24) : load_le32(data + 24);
-    if (!elf_find_pvh(data, len, &image->pvh_entry))
-        image->pvh_entry = 0;
+                         image->kernel_path);
+    elf->entry = data[EI_CLASS] == CLASS64 ? load_le64(data + 24) : load_le32(data + 24);
     return true;
 }

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hw/x86/boot/boot.h"
+#include "hw/boot/image.h"
 
 /* All of it, or an errno. */
 static int read_all(int fd, uint8_t *to, size_t len)
@@ -103,7 +103,7 @@ static void boot_file_free(struct boot_file *f)
     free(f);
 }
 
-struct boot_file *boot_file_open(struct x86_boot *boot, const char *option, const char *path,
+struct boot_file *boot_file_open(struct boot_image *image, const char *option, const char *path,
                                  uint64_t limit, struct vemu_error **errp)
 {
     struct boot_file *f = calloc(1, sizeof *f);
@@ -125,7 +125,7 @@ struct boot_file *boot_file_open(struct x86_boot *boot, const char *option, cons
         boot_file_free(f);
         return NULL;
     }
-    list_add_tail(&boot->files, &f->node);
+    list_add_tail(&image->files, &f->node);
     return f;
 }
 
@@ -136,9 +136,9 @@ static bool as_it_was(const struct boot_file *f)
            st.st_mtim.tv_sec == f->modified.tv_sec && st.st_mtim.tv_nsec == f->modified.tv_nsec;
 }
 
-bool boot_files_load(struct x86_boot *boot, struct vemu_error **errp)
+bool boot_files_load(struct boot_image *image, struct vemu_error **errp)
 {
-    list_for_each(f, &boot->files, struct boot_file, node)
+    list_for_each(f, &image->files, struct boot_file, node)
     {
         if (f->data)
             continue;
@@ -153,12 +153,12 @@ bool boot_files_load(struct x86_boot *boot, struct vemu_error **errp)
     return true;
 }
 
-void boot_files_drop(struct x86_boot *boot)
+void boot_files_drop(struct boot_image *image)
 {
-    list_for_each(f, &boot->files, struct boot_file, node) drop(f);
+    list_for_each(f, &image->files, struct boot_file, node) drop(f);
 }
 
-void boot_files_free(struct x86_boot *boot)
+void boot_files_free(struct boot_image *image)
 {
-    list_for_each_safe(f, &boot->files, struct boot_file, node) boot_file_free(f);
+    list_for_each_safe(f, &image->files, struct boot_file, node) boot_file_free(f);
 }
