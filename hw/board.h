@@ -36,9 +36,11 @@ struct board_config {
     uint64_t ram_size; /* bytes, checked against the class' limits by libvemu */
     unsigned cpus;
     const char *cpu_model;                      /* NULL: the board's default */
+    unsigned cpu_bits;                          /* that its processors may have at most */
     const char *kernel, *initrd, *append, *dtb; /* direct boot; NULL when not given */
-    const char *bios; /* file mapped as ROM that ends at 4 GiB (x86); NULL: no firmware */
-    /* Instead of bios: the first ends at 4 GiB, the second (variables) below it. */
+    const char *bios; /* file mapped as ROM that ends at 4 GiB (x86), or in the first flash (Arm);
+                         NULL: no firmware */
+    /* Instead of bios: code and variables. x86: the first ends at 4 GiB, the second below it. */
     struct board_pflash pflash[BOARD_PFLASH];
     struct chardev *serial[BOARD_MAX_SERIAL]; /* NULL: no such port */
     bool serial_console;                      /* firmware's screen goes to the first serial port */
@@ -66,6 +68,7 @@ struct board_class {
     unsigned max_cpus;
     uint64_t min_ram, max_ram; /* bytes */
     const char *default_cpu;   /* NULL: it has no vCPUs */
+    const char *default_cpu32; /* where processors have 32 bits at most; NULL: the same */
     bool empty;                /* there is nothing to start in it */
     bool has_serial;
     const char *virtio_blk;    /* the class of a disk that names none */
@@ -74,6 +77,7 @@ struct board_class {
     const char *virtio_serial; /* the class of what has ports of virtio's; NULL: it has no place */
     unsigned ide_units;   /* devices on each channel ide.N of its own; 0: it has no IDE or SATA */
     const char *firmware; /* file that is started when there is no kernel; NULL: none */
+    bool has_flash;       /* for firmware and its variables */
     const struct prop_desc
         *props; /* ended by a NULL name; offsets are into the board's options struct */
     bool (*create)(struct vemu_machine *m, const struct board_class *cls,
@@ -89,6 +93,10 @@ struct board_class {
     /* Press the power button; false: the machine has none. Machine lock held. */
     bool (*power_button)(struct vemu_machine *m);
 };
+
+/* The class' properties: their defaults, then what the configuration says. */
+bool board_set_options(const struct board_class *cls, struct vemu_machine *m, void *options,
+                       const struct board_config *cfg, struct vemu_error **errp);
 
 /* The explicit tables (hw/tables.c); ended by NULL. */
 extern const struct board_class *const board_classes[];

@@ -40,6 +40,7 @@
 #include "hw/net/e1000.h"
 #include "hw/net/virtio_net.h"
 #include "hw/none_board.h"
+#include "hw/pci/host_generic.h"
 #include "hw/pci/host_x86.h"
 #include "hw/pci/ich9.h"
 #include "hw/pci/ich9_smbus.h"
@@ -139,6 +140,8 @@ const struct device_class *const device_classes[] = {
     &irq_router_class,
     &lapic_class,
     &mc146818_class,
+    &pci_generic_host_class,
+    &pci_generic_root_class,
     &pci_host_class,
     &pci_i440fx_class,
     &pci_q35_class,

@@ -356,7 +356,7 @@ static void event_device(struct aml *a, const struct acpi_config *cfg)
 /* Every slot, also those that are empty: drivers look at the device ID. */
 static void virtio_mmio_slots(struct aml *a, const struct acpi_config *cfg)
 {
-    for (unsigned n = 0; n < VIRTIO_MMIO_SLOTS; n++) {
+    for (unsigned n = 0; n < cfg->virtio_mmio_slots; n++) {
         uint32_t gsi = cfg->virtio_mmio_gsi + n;
         char name[5];
         snprintf(name, sizeof name, "VR%02X", n & 0xff);

@@ -51,7 +51,8 @@ struct acpi_config {
     /* hardware-reduced (microvm) */
     uint64_t ged_base;
     uint32_t ged_gsi;
-    uint64_t virtio_mmio_base; /* 0: none; VIRTIO_MMIO_SLOTS slots, each with a GSI of its own */
+    uint64_t virtio_mmio_base; /* 0: none; slots with a GSI of its own each */
+    unsigned virtio_mmio_slots;
     uint32_t virtio_mmio_gsi;
     /* PCI windows, inclusive; mem64 empty when first is 0 */
     uint64_t pci_mem_first, pci_mem_last, pci_mem64_first, pci_mem64_last;

@@ -8,7 +8,9 @@
 #include "core/util/endian.h"
 #include "core/util/range.h"
 
-enum { PORT_SELECTOR = 0, PORT_DATA = 1, PORT_DMA_HIGH = 4, PORT_DMA_LOW = 8, PORTS = 12 };
+enum { PORT_SELECTOR = 0, PORT_DATA = 1, PORT_DMA = 4, PORTS = 12 };
+enum { MMIO_DATA = 0, MMIO_SELECTOR = 8, MMIO_DMA = 16 };
+enum { DMA_HIGH = 0, DMA_LOW = 4, DMA_REGISTER = 8 };
 enum { KEY_WRITE = 0x4000, KEY_ARCH = 0x8000, KEY_INVALID = 0xffff };
 enum { ID_TRADITIONAL = 1, ID_DMA = 2 };
 enum { DMA_ERROR = 1, DMA_READ = 2, DMA_SKIP = 4, DMA_SELECT = 8, DMA_WRITE = 16 };
@@ -135,41 +137,82 @@ static void dma_run(struct fw_cfg *s)
     dma_write(memory, &s->dev, at, status, sizeof status);
 }
 
-/* ---- ports ----------------------------------------------------------------------------------- */
+/* ---- registers ------------------------------------------------------------------------------- */
 
-static uint64_t ports_read(void *opaque, uint64_t offset, unsigned size)
+static uint8_t next_byte(struct fw_cfg *s)
 {
-    struct fw_cfg *s = opaque;
-    if (offset == PORT_DATA && size == 1) {
-        const uint8_t *data;
-        uint8_t value = remaining(s, &data) ? *data : 0;
-        s->offset += remaining(s, &data) != 0;
-        return value;
-    }
-    /* The DMA register reads as a signature, so that guests can probe for it. */
-    if (offset >= PORT_DMA_HIGH) {
-        uint64_t shift = 8 * (PORTS - offset - size);
-        return size == 4 ? __builtin_bswap32((uint32_t)(DMA_SIGNATURE >> shift))
-                         : DMA_SIGNATURE >> shift & mask_bits(8 * size);
-    }
-    return 0;
+    const uint8_t *data;
+    uint8_t value = remaining(s, &data) ? *data : 0;
+    s->offset += remaining(s, &data) != 0;
+    return value;
 }
 
-static void ports_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+/* The DMA register reads as a signature, so that guests can probe for it. offset: in the register.
+ */
+static uint64_t dma_register_read(uint64_t offset, unsigned size)
 {
-    struct fw_cfg *s = opaque;
-    if (offset == PORT_SELECTOR && size == 2) {
-        select_item(s, (uint16_t)value);
-    } else if (offset == PORT_DMA_HIGH && size == 4) {
+    uint64_t value = 0;
+    for (unsigned n = 0; n < size; n++)
+        value |= (DMA_SIGNATURE >> 8 * (DMA_REGISTER - 1 - offset - n) & 0xff) << 8 * n;
+    return value;
+}
+
+static void dma_register_write(struct fw_cfg *s, uint64_t offset, uint64_t value, unsigned size)
+{
+    if (offset == DMA_HIGH && size == 8) {
+        s->dma_address = __builtin_bswap64(value);
+        dma_run(s);
+    } else if (offset == DMA_HIGH && size == 4) {
         s->dma_address = (uint64_t)__builtin_bswap32((uint32_t)value) << 32;
-    } else if (offset == PORT_DMA_LOW && size == 4) {
+    } else if (offset == DMA_LOW && size == 4) {
         s->dma_address |= __builtin_bswap32((uint32_t)value);
         dma_run(s);
     }
 }
 
+static uint64_t ports_read(void *opaque, uint64_t offset, unsigned size)
+{
+    struct fw_cfg *s = opaque;
+    if (offset == PORT_DATA && size == 1)
+        return next_byte(s);
+    return offset >= PORT_DMA ? dma_register_read(offset - PORT_DMA, size) : 0;
+}
+
+static void ports_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct fw_cfg *s = opaque;
+    if (offset == PORT_SELECTOR && size == 2)
+        select_item(s, (uint16_t)value);
+    else if (offset >= PORT_DMA)
+        dma_register_write(s, offset - PORT_DMA, value, size);
+}
+
 static const struct mem_ops ports_ops = {
     .read = ports_read, .write = ports_write, .min_size = 1, .max_size = 4};
+
+/* Of data, the first byte is the one at the lowest address, however many are read. */
+static uint64_t mmio_read(void *opaque, uint64_t offset, unsigned size)
+{
+    struct fw_cfg *s = opaque;
+    uint64_t value = 0;
+    if (offset >= MMIO_DMA)
+        return dma_register_read(offset - MMIO_DMA, size);
+    for (unsigned n = 0; offset == MMIO_DATA && n < size; n++)
+        value |= (uint64_t)next_byte(s) << 8 * n;
+    return value;
+}
+
+static void mmio_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct fw_cfg *s = opaque;
+    if (offset == MMIO_SELECTOR && size == 2)
+        select_item(s, __builtin_bswap16((uint16_t)value));
+    else if (offset >= MMIO_DMA)
+        dma_register_write(s, offset - MMIO_DMA, value, size);
+}
+
+static const struct mem_ops mmio_ops = {
+    .read = mmio_read, .write = mmio_write, .min_size = 1, .max_size = 8};
 
 /* ---- contents -------------------------------------------------------------------------------- */
 
@@ -368,8 +411,10 @@ static bool fw_cfg_realize(struct device *dev, struct vemu_error **errp)
         free_items(s);
         return false;
     }
-    mem_region_init_io(&s->region, "fw-cfg", PORTS, &ports_ops, s, dev);
-    mem_region_add(mem_space_root(dev->machine->io), s->cfg.base, &s->region, 0);
+    mem_region_init_io(&s->region, "fw-cfg", s->cfg.mmio ? FW_CFG_MMIO_SIZE : PORTS,
+                       s->cfg.mmio ? &mmio_ops : &ports_ops, s, dev);
+    mem_region_add(mem_space_root(s->cfg.mmio ? dev->machine->memory : dev->machine->io),
+                   s->cfg.base, &s->region, 0);
     return true;
 }
 

@@ -1,8 +1,9 @@
 /*
  * Firmware configuration device ("fw_cfg"): named and numbered byte strings that firmware and
- * guests read through ports 0x510 (selector), 0x511 (data) and 0x514 (DMA address, big-endian).
- * Interface: "QEMU Firmware Configuration (fw_cfg) Device", the published description that firmware
- * is written against. Machine lock held.
+ * guests read through ports 0x510 (selector), 0x511 (data) and 0x514 (DMA address, big-endian), or
+ * in memory through data (up to 8 bytes at once), selector and DMA address (both big-endian) at 0,
+ * 8 and 16. Interface: "QEMU Firmware Configuration (fw_cfg) Device", the published description
+ * that firmware is written against. Machine lock held.
  */
 #ifndef HW_FIRMWARE_FW_CFG_H
 #define HW_FIRMWARE_FW_CFG_H
@@ -40,10 +41,11 @@ enum fw_cfg_key {
     FW_CFG_ARCH_FIRST = 0x8000, /* keys of the architecture: E820, ACPI, ... */
     FW_CFG_ARCH_KEYS = 8,
 };
-enum { FW_CFG_FILE_NAME = 56 };
+enum { FW_CFG_FILE_NAME = 56, FW_CFG_MMIO_SIZE = 24 };
 
 struct fw_cfg_config {
-    uint16_t base; /* 0x510 */
+    uint64_t base; /* port 0x510, or an address */
+    bool mmio;     /* in system memory rather than port space */
 };
 
 extern const struct device_class fw_cfg_class;

@@ -1,13 +1,13 @@
 /*
  * Host bridges of PC machines. Configuration mechanism #1: PCI Local Bus Specification 3.0, section
- * 3.2.2.3.2. ECAM: PCI Express Base Specification, chapter 7. Register names: Intel 82441FX and
- * 3 Series chipset data sheets.
+ * 3.2.2.3.2. Register names: Intel 82441FX and 3 Series chipset data sheets.
  */
 #include "hw/pci/host_x86.h"
 
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
+#include "hw/pci/ecam.h"
 #include "hw/pci/pam.h"
 #include "hw/pci/smram.h"
 
@@ -101,28 +101,6 @@ static void ports_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
 
 static const struct mem_ops ports_ops = {
     .read = ports_read, .write = ports_write, .min_size = 1, .max_size = 4};
-
-/* ---- ECAM: bus 27-20, devfn 19-12, register 11-0 --------------------------------------------- */
-
-static uint64_t ecam_read(void *opaque, uint64_t offset, unsigned size)
-{
-    struct pci_host *host = opaque;
-    struct pci_bus *bus = pci_bus_find(&host->bus, (unsigned)(offset >> 20));
-    if (!bus)
-        return mask_bits(8 * size);
-    return pci_bus_config_read(bus, offset >> 12 & 0xff, offset & 0xfff, size);
-}
-
-static void ecam_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
-{
-    struct pci_host *host = opaque;
-    struct pci_bus *bus = pci_bus_find(&host->bus, (unsigned)(offset >> 20));
-    if (bus)
-        pci_bus_config_write(bus, offset >> 12 & 0xff, offset & 0xfff, (uint32_t)value, size);
-}
-
-static const struct mem_ops ecam_ops = {
-    .read = ecam_read, .write = ecam_write, .min_size = 1, .max_size = 4};
 
 /* ---- function 0:0.0 -------------------------------------------------------------------------- */
 
@@ -333,7 +311,7 @@ static bool host_realize(struct device *dev, struct vemu_error **errp)
     mem_region_init_container(&host->mem, "pci-memory", UINT64_C(1) << 52);
     mem_region_init_container(&host->io, "pci-io", 0x10000);
     mem_region_init_io(&host->ports, "pci-config", 8, &ports_ops, host, dev);
-    mem_region_init_io(&host->ecam, "pci-ecam", Q35_ECAM_SIZE, &ecam_ops, host, dev);
+    pci_ecam_init(&host->ecam, &host->bus, Q35_ECAM_SIZE, dev);
     /* Below everything else: RAM and the chipset's fixed windows hide BARs placed over them. */
     mem_region_add(mem_space_root(m->memory), 0, &host->mem, -1);
     mem_region_add(mem_space_root(m->io), 0, &host->io, -1);

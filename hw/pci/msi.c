@@ -43,7 +43,7 @@ static void send(struct pci_device *pci, uint64_t addr, uint32_t data)
         guest_error(pci, "%s: interrupt message while bus mastering is off", pci->dev.cls->name);
         return;
     }
-    if (bus->send_msi && bus->send_msi(bus->msi_opaque, addr, data))
+    if (bus->send_msi && bus->send_msi(bus->msi_opaque, pci_requester(pci), addr, data))
         return;
     store_le32(word, data);
     dma_write(device_memory(&pci->dev), &pci->dev, addr, word, sizeof word);

@@ -62,8 +62,14 @@ struct pci_bus *pci_bus_find(struct pci_bus *root, unsigned number)
     return bus;
 }
 
-void pci_bus_set_msi(struct pci_bus *bus, bool (*send)(void *opaque, uint64_t addr, uint32_t data),
-                     void *opaque)
+uint16_t pci_requester(const struct pci_device *pci)
+{
+    const struct pci_device *bridge = pci->bus->bridge;
+    unsigned bus = bridge ? bridge->config[PCI_SECONDARY_BUS] : 0;
+    return (uint16_t)(bus << 8 | (pci->devfn & 0xff));
+}
+
+void pci_bus_set_msi(struct pci_bus *bus, pci_msi_fn send, void *opaque)
 {
     bus->send_msi = send;
     bus->msi_opaque = opaque;

@@ -79,6 +79,9 @@ enum pci_bar_flags {
 struct pci_device;
 struct pci_msix;
 
+/* requester: bus number, device and function of who sends it. */
+typedef bool (*pci_msi_fn)(void *opaque, uint16_t requester, uint64_t addr, uint32_t data);
+
 struct pci_bar {
     struct mem_region *region; /* NULL: this BAR is not there; owned by the device model */
     uint64_t size;             /* power of two */
@@ -101,7 +104,7 @@ struct pci_bus {
     void *opaque;
     /* Takes interrupt messages, 32-bit writes of data to addr; false: not one of its addresses, and
      * the write goes to memory. NULL: there is nobody. */
-    bool (*send_msi)(void *opaque, uint64_t addr, uint32_t data);
+    pci_msi_fn send_msi;
     void *msi_opaque;
     const char *name;                  /* as bus= has it; NULL: it cannot be named */
     struct pci_device *bridge;         /* what it is behind; NULL: the root bus */
@@ -119,8 +122,9 @@ void pci_bus_init_behind(struct pci_bus *bus, struct pci_device *bridge, const c
 /* The bus that configuration cycles for that number reach; NULL: none does. */
 struct pci_bus *pci_bus_find(struct pci_bus *root, unsigned number);
 /* Who takes interrupt messages; before the machine runs. */
-void pci_bus_set_msi(struct pci_bus *bus, bool (*send)(void *opaque, uint64_t addr, uint32_t data),
-                     void *opaque);
+void pci_bus_set_msi(struct pci_bus *bus, pci_msi_fn send, void *opaque);
+/* As who a function's transactions reach the host. */
+uint16_t pci_requester(const struct pci_device *pci);
 /* Re-evaluates every interrupt line: after the routing changed, or after a state load. */
 void pci_bus_update_irqs(struct pci_bus *bus, bool force);
 

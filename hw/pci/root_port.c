@@ -1,6 +1,8 @@
 /* PCI Express root ports: see root_port.h. */
 #include "hw/pci/root_port.h"
 
+#include <string.h>
+
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
@@ -255,6 +257,21 @@ const struct device_class pcie_root_port_class = {
 struct pci_bus *pcie_root_port_bus(struct device *dev)
 {
     return &from_dev(dev)->bus;
+}
+
+struct pci_bus *pcie_find_bus(struct pci_bus *root, const char *name, struct vemu_error **errp)
+{
+    if (!name || strcmp(name, root->name) == 0)
+        return root;
+    list_for_each(dev, &root->machine->devices, struct device, node)
+    {
+        if (dev->cls == &pcie_root_port_class && dev->realized && dev->id &&
+            strcmp(dev->id, name) == 0)
+            return pcie_root_port_bus(dev);
+    }
+    error_set(errp, VEMU_ERROR_NOT_FOUND, "bus=%.80s: there is no such PCI bus; the root bus is %s",
+              name, root->name);
+    return NULL;
 }
 
 bool pcie_root_port_has_hotplug(const struct device *dev)

@@ -15,6 +15,9 @@ extern const struct device_class pcie_root_port_class;
 
 /* The bus behind it. */
 struct pci_bus *pcie_root_port_bus(struct device *dev);
+/* The bus that bus=NAME means: NULL or the name of the root's, or a root port's id. NULL with the
+ * error set: there is none. */
+struct pci_bus *pcie_find_bus(struct pci_bus *root, const char *name, struct vemu_error **errp);
 /* hotplug=on */
 bool pcie_root_port_has_hotplug(const struct device *dev);
 

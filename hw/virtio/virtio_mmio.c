@@ -238,11 +238,12 @@ static const struct mem_ops empty_ops = {
     .read = empty_read, .write = empty_write, .min_size = 1, .max_size = 4};
 
 void virtio_mmio_slots_init(struct virtio_mmio_slots *slots, struct mem_region *parent,
-                            uint64_t base)
+                            uint64_t base, unsigned count)
 {
     slots->base = base;
-    mem_region_init_io(&slots->empty, "virtio-mmio", VIRTIO_MMIO_SIZE * VIRTIO_MMIO_SLOTS,
-                       &empty_ops, slots, NULL);
+    slots->count = count;
+    mem_region_init_io(&slots->empty, "virtio-mmio", (uint64_t)VIRTIO_MMIO_SIZE * count, &empty_ops,
+                       slots, NULL);
     mem_region_add(parent, base, &slots->empty, 0);
 }
 
@@ -257,16 +258,17 @@ void virtio_mmio_slots_exit(struct virtio_mmio_slots *slots)
 bool virtio_mmio_init(struct virtio_mmio *s, struct virtio *v, struct vemu_error **errp)
 {
     struct virtio_mmio_slots *slots = s->slots;
-    unsigned slot = 0;
+    unsigned slot, taken = 0;
 
     if (!slots || !slots->base)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "this machine has no virtio-mmio slots; use the device's PCI form");
-    while (slot < VIRTIO_MMIO_SLOTS && slots->devices[slot])
-        slot++;
-    if (slot == VIRTIO_MMIO_SLOTS)
-        return error_set(errp, VEMU_ERROR_INVALID, "all %d virtio-mmio slots are taken",
-                         VIRTIO_MMIO_SLOTS);
+    do
+        slot = slots->from_last ? slots->count - 1 - taken : taken;
+    while (slots->devices[slot] && ++taken < slots->count);
+    if (taken == slots->count)
+        return error_set(errp, VEMU_ERROR_INVALID, "all %u virtio-mmio slots are taken",
+                         slots->count);
     s->v = v;
     s->slot = slot;
     v->transport = &virtio_mmio_transport;

@@ -16,17 +16,19 @@
 #include "core/memory/memory.h"
 #include "hw/virtio/virtio.h"
 
-enum { VIRTIO_MMIO_SIZE = 0x200, VIRTIO_MMIO_SLOTS = 8 };
+enum { VIRTIO_MMIO_SIZE = 0x200, VIRTIO_MMIO_SLOTS = 32 };
 
 /* The slots of a board; part of the board's struct. */
 struct virtio_mmio_slots {
     uint64_t base; /* 0: the board has none */
+    unsigned count;
+    bool from_last; /* which are taken first */
     struct irq irqs[VIRTIO_MMIO_SLOTS];
     struct mem_region empty; /* what drivers see of slots without a device */
     struct device *devices[VIRTIO_MMIO_SLOTS];
 };
 void virtio_mmio_slots_init(struct virtio_mmio_slots *slots, struct mem_region *parent,
-                            uint64_t base);
+                            uint64_t base, unsigned count);
 void virtio_mmio_slots_exit(struct virtio_mmio_slots *slots);
 
 struct virtio_mmio {

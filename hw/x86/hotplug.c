@@ -41,17 +41,7 @@ bool x86_add_root_port(struct x86_board *b, struct device *port, struct vemu_err
 
 struct pci_bus *x86_find_pci_bus(struct x86_board *b, const char *name, struct vemu_error **errp)
 {
-    if (!name || !b->pci || strcmp(name, b->pci->name) == 0)
-        return b->pci;
-    list_for_each(dev, &b->m->devices, struct device, node)
-    {
-        if (dev->cls == &pcie_root_port_class && dev->realized && dev->id &&
-            strcmp(dev->id, name) == 0)
-            return pcie_root_port_bus(dev);
-    }
-    error_set(errp, VEMU_ERROR_NOT_FOUND, "bus=%.80s: there is no such PCI bus; the root bus is %s",
-              name, b->pci->name);
-    return NULL;
+    return b->pci ? pcie_find_bus(b->pci, name, errp) : NULL;
 }
 
 /* An empty slot for who did not say where. */

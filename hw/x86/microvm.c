@@ -7,7 +7,7 @@
 
 #define MICROVM_GED_BASE UINT64_C(0xfea00000)
 #define MICROVM_VIRTIO_BASE UINT64_C(0xfeb00000)
-enum { MICROVM_GED_IRQ = 9, MICROVM_VIRTIO_GSI = 16 };
+enum { MICROVM_GED_IRQ = 9, MICROVM_VIRTIO_GSI = 16, MICROVM_VIRTIO_SLOTS = 8 };
 
 struct microvm_options {
     bool acpi, pic, pit, rtc;
@@ -39,9 +39,11 @@ static bool microvm_create(struct vemu_machine *m, const struct board_class *cls
                                .ged_base = MICROVM_GED_BASE,
                                .ged_gsi = MICROVM_GED_IRQ,
                                .virtio_mmio_base = MICROVM_VIRTIO_BASE,
-                               .virtio_mmio_gsi = MICROVM_VIRTIO_GSI};
-    virtio_mmio_slots_init(&b->virtio_mmio, mem_space_root(m->memory), MICROVM_VIRTIO_BASE);
-    for (unsigned n = 0; n < VIRTIO_MMIO_SLOTS; n++)
+                               .virtio_mmio_gsi = MICROVM_VIRTIO_GSI,
+                               .virtio_mmio_slots = MICROVM_VIRTIO_SLOTS};
+    virtio_mmio_slots_init(&b->virtio_mmio, mem_space_root(m->memory), MICROVM_VIRTIO_BASE,
+                           MICROVM_VIRTIO_SLOTS);
+    for (unsigned n = 0; n < MICROVM_VIRTIO_SLOTS; n++)
         b->virtio_mmio.irqs[n] = ioapic_input(b->ioapic, MICROVM_VIRTIO_GSI + n);
     if (opt->acpi) {
         struct ged_config ged = {.base = MICROVM_GED_BASE,

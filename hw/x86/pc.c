@@ -130,8 +130,9 @@ static bool create_ich9(struct x86_board *b, struct device *host, struct acpi_co
     return true;
 }
 
-static bool send_msi(void *opaque, uint64_t addr, uint32_t data)
+static bool send_msi(void *opaque, uint16_t requester, uint64_t addr, uint32_t data)
 {
+    (void)requester;
     return apic_bus_msi(opaque, addr, data);
 }
 

@@ -72,21 +72,6 @@ static void board_free(struct vemu_machine *m)
     m->board_reset = NULL;
 }
 
-static bool set_options(struct x86_board *b, const struct board_class *cls,
-                        const struct board_config *cfg, struct vemu_error **errp)
-{
-    if (!prop_set_defaults(cls->props, b->m, cls->name, b->options, errp))
-        return false;
-    for (const struct board_option *o = cfg->options; o && o->key; o++) {
-        const struct prop_desc *desc = prop_find(cls->props, o->key);
-        if (!desc)
-            return prop_unknown(cls->props, cls->name, o->key, errp);
-        if (!prop_set(desc, b->m, cls->name, b->options, o->value, errp))
-            return false;
-    }
-    return true;
-}
-
 struct x86_board *x86_board_new(struct vemu_machine *m, const struct board_class *cls,
                                 const struct board_config *cfg, size_t options_size,
                                 struct vemu_error **errp)
@@ -116,7 +101,7 @@ struct x86_board *x86_board_new(struct vemu_machine *m, const struct board_class
                   cls->name, cls->max_cpus);
         return NULL;
     }
-    if (!set_options(b, cls, cfg, errp))
+    if (!board_set_options(cls, m, b->options, cfg, errp))
         return NULL;
     if (!m->io)
         m->io = mem_space_new("io", 0x10000, &m->lock, errp);

@@ -60,6 +60,38 @@ Test(fw_cfg, signature_is_read_byte_by_byte_and_ends_in_zeros)
     machine_destroy(&f.m);
 }
 
+Test(fw_cfg, in_memory_data_comes_in_words_and_selector_and_dma_are_big_endian)
+{
+    struct fixture f;
+    uint64_t v;
+    const uint64_t base = 0x9020000;
+    set_up(&f);
+    struct vemu_error *err = NULL;
+    struct fw_cfg_config cfg = {.base = base, .mmio = true};
+    struct device *dev = made(fw_cfg_create(&f.m, &cfg, &err), err);
+    fw_cfg_set(dev, FW_CFG_UUID, "0123456789ab", 12, NULL);
+    mem_write(f.m.memory, base + 8, 2, __builtin_bswap16(FW_CFG_UUID));
+    cr_expect_eq(mem_read(f.m.memory, base, 8, &v), MEM_OK);
+    cr_expect(!memcmp(&v, "01234567", 8), "the first byte is at the lowest address");
+    mem_read(f.m.memory, base, 1, &v);
+    cr_expect_eq(v, '8');
+    mem_read(f.m.memory, base, 4, &v);
+    cr_expect(!memcmp(&v, "9ab", 4), "zeros after the end");
+    cr_expect_eq(__builtin_bswap64(read64(&f.m, base + 16)), UINT64_C(0x51454d5520434647));
+
+    store_be32(f.ram->host + DESC, FW_CFG_UUID << 16 | DMA_SELECT | DMA_READ);
+    store_be32(f.ram->host + DESC + 4, 4);
+    store_be64(f.ram->host + DESC + 8, BUF);
+    write64(&f.m, base + 16, __builtin_bswap64(DESC));
+    cr_expect_eq(load_be32(f.ram->host + DESC), 0);
+    cr_expect(!memcmp(f.ram->host + BUF, "0123", 4));
+    store_be32(f.ram->host + DESC, DMA_READ);
+    write32(&f.m, base + 16, 0);
+    write32(&f.m, base + 20, __builtin_bswap32(DESC));
+    cr_expect(!memcmp(f.ram->host + BUF, "4567", 4));
+    machine_destroy(&f.m);
+}
+
 Test(fw_cfg, directory_is_sorted_and_leads_to_the_files)
 {
     struct fixture f;

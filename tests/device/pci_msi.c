@@ -65,9 +65,10 @@ struct fixture {
     uint32_t data;
 };
 
-static bool catch_message(void *opaque, uint64_t addr, uint32_t data)
+static bool catch_message(void *opaque, uint16_t requester, uint64_t addr, uint32_t data)
 {
     struct fixture *f = opaque;
+    (void)requester;
     if (addr >> 20 != APIC >> 20)
         return false;
     f->messages++;

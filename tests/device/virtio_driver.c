@@ -33,9 +33,10 @@ void write16(struct vemu_machine *m, uint64_t addr, uint16_t value)
     mem_write(m->memory, addr, 2, value);
 }
 
-static bool catch_message(void *opaque, uint64_t addr, uint32_t data)
+static bool catch_message(void *opaque, uint16_t requester, uint64_t addr, uint32_t data)
 {
     struct vt *t = opaque;
+    (void)requester;
     if (addr >> 20 != 0xfee)
         return false;
     t->messages++;

@@ -6,17 +6,18 @@
 #include <unistd.h>
 #include "core/block/drive.h"
 #include "hw/block/virtio_blk.h"
+#include "hw/misc/virtio_rng.h"
 #include "hw/virtio/virtio_mmio.h"
 #include "tests/device/device_test.h"
 #include "tests/device/virtio_driver.h"
 
-enum { BASE = 0xfeb00000u, RAM = 1 << 20, RING = 0x10000 };
+enum { BASE = 0xfeb00000u, RAM = 1 << 20, RING = 0x10000, SLOTS = 8 };
 
 struct rig {
     struct vemu_machine m;
     struct mem_region ram;
     struct virtio_mmio_slots slots;
-    struct line_probe lines[VIRTIO_MMIO_SLOTS];
+    struct line_probe lines[SLOTS];
     struct device *dev;
     char path[40];
 };
@@ -45,8 +46,8 @@ static void set_up(struct rig *r)
     close(fd);
     machine_lock(&r->m);
     mem_region_add(mem_space_root(r->m.memory), 0, &r->ram, 0);
-    virtio_mmio_slots_init(&r->slots, mem_space_root(r->m.memory), BASE);
-    for (unsigned n = 0; n < VIRTIO_MMIO_SLOTS; n++)
+    virtio_mmio_slots_init(&r->slots, mem_space_root(r->m.memory), BASE, SLOTS);
+    for (unsigned n = 0; n < SLOTS; n++)
         r->slots.irqs[n] = line_probe(&r->lines[n]);
     struct drive_config cfg = {.id = "disk", .filename = r->path, .format = "raw"};
     cr_assert(drive_new(&r->m, &cfg, &err), "%s", err ? vemu_error_message(err) : "");
@@ -111,10 +112,26 @@ Test(virtio_mmio, slots_without_a_device_have_the_id_0)
     cr_expect_eq(read32(&r.m, BASE + 4), 2);
     cr_expect_eq(read32(&r.m, BASE + 8), 2);
     cr_expect_eq(read32(&r.m, BASE + 0xc), 0x554d4551);
-    for (unsigned n = 1; n < VIRTIO_MMIO_SLOTS; n++) {
+    for (unsigned n = 1; n < SLOTS; n++) {
         cr_expect_eq(read32(&r.m, BASE + 0x200 * n), 0x74726976);
         cr_expect_eq(read32(&r.m, BASE + 0x200 * n + 8), 0);
     }
+    tear_down(&r);
+}
+
+Test(virtio_mmio, a_board_may_have_its_last_slot_taken_first)
+{
+    struct rig r;
+    struct vemu_error *err = NULL;
+    set_up(&r);
+    struct device *dev = made(device_new(&r.m, &virtio_rng_device_class.device, NULL, &err), err);
+    ((struct virtio_mmio *)dev)->slots = &r.slots;
+    r.slots.from_last = true;
+    machine_lock(&r.m);
+    cr_assert(device_realize(dev, &err), "%s", err ? vemu_error_message(err) : "");
+    machine_unlock(&r.m);
+    cr_expect_eq(read32(&r.m, BASE + 0x200 * (SLOTS - 1) + 8), 4);
+    cr_expect_eq(read32(&r.m, BASE + 0x200 + 8), 0);
     tear_down(&r);
 }
 
@@ -172,7 +189,7 @@ Test(virtio_mmio, a_machine_without_slots_or_with_none_left_says_so)
     cr_assert(fd >= 0 && ftruncate(fd, 4096) == 0);
     close(fd);
     cr_assert(drive_new(&r.m, &cfg, &err), "%s", err ? vemu_error_message(err) : "");
-    for (unsigned n = 1; n < VIRTIO_MMIO_SLOTS; n++)
+    for (unsigned n = 1; n < SLOTS; n++)
         r.slots.devices[n] = r.dev;
     cr_expect_null(plug(&r, "other", &err));
     cr_expect(strstr(vemu_error_message(err), "all 8 virtio-mmio slots are taken"));

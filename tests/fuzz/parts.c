@@ -20,19 +20,19 @@
 
 #define GED_BASE UINT64_C(0xfea00000)
 #define MMIO_BASE UINT64_C(0xfeb00000)
+enum { MMIO_SLOTS = 8 };
 enum { KINDS = 3, DMA_MOST = 600 };
 enum { DMA, REQUEST, FERR, INTX, POWER, RELOAD, RESET, OWN_COUNT };
 
-static const struct fuzz_window windows[] = {
-    {false, MMIO_BASE, KINDS *VIRTIO_MMIO_SIZE},
-    {false, MMIO_BASE, 0x120},
-    {false, GED_BASE, GED_SIZE},
-    {true, 0x00, 0x10},
-    {true, 0x80, 0x10},
-    {true, 0xc0, 0x20},
-    {true, 0xf0, 1},
-    {true, 0x501, 2},
-    {false, MMIO_BASE, VIRTIO_MMIO_SIZE *VIRTIO_MMIO_SLOTS}};
+static const struct fuzz_window windows[] = {{false, MMIO_BASE, KINDS *VIRTIO_MMIO_SIZE},
+                                             {false, MMIO_BASE, 0x120},
+                                             {false, GED_BASE, GED_SIZE},
+                                             {true, 0x00, 0x10},
+                                             {true, 0x80, 0x10},
+                                             {true, 0xc0, 0x20},
+                                             {true, 0xf0, 1},
+                                             {true, 0x501, 2},
+                                             {false, MMIO_BASE, VIRTIO_MMIO_SIZE *MMIO_SLOTS}};
 
 /* A function whose interrupt the input raises. */
 static bool function_realize(struct device *dev, struct vemu_error **errp)
@@ -158,7 +158,7 @@ static void make_all(struct target *t)
         fuzz_fail("no parts");
     make(t, &debug_exit_class, NULL);
     make_pirq(t);
-    virtio_mmio_slots_init(&t->slots, mem_space_root(m->memory), MMIO_BASE);
+    virtio_mmio_slots_init(&t->slots, mem_space_root(m->memory), MMIO_BASE, MMIO_SLOTS);
     t->mmio[0] = make(t, &virtio_rng_device_class.device, (const char *const[]){"rng", "r", NULL});
     t->mmio[1] = make(t, &virtio_balloon_device_class.device, NULL);
     t->mmio[2] = make(t, &virtio_serial_device_class.device, NULL);

@@ -133,8 +133,9 @@ static inline bool fv_own(struct fuzz_virtio *t, struct fuzz_input *in, unsigned
     }
 }
 
-static inline bool fv_swallow_msi(void *opaque, uint64_t addr, uint32_t data)
+static inline bool fv_swallow_msi(void *opaque, uint16_t requester, uint64_t addr, uint32_t data)
 {
+    (void)requester;
     (void)opaque;
     (void)data;
     return addr >> 20 == 0xfee;

@@ -56,8 +56,9 @@ struct rig {
     int fd;
 };
 
-static bool swallow_msi(void *opaque, uint64_t addr, uint32_t data)
+static bool swallow_msi(void *opaque, uint16_t requester, uint64_t addr, uint32_t data)
 {
+    (void)requester;
     (void)opaque;
     (void)data;
     return addr >> 20 == 0xfee;
