@@ -1,7 +1,8 @@
 /*
  * Hostile viewers: bytes to a VNC server, while its machine draws, changes sizes and pointers, and
  * copies text. The input's first byte says how far the handshake is done for it (bit 0: the
- * version, 1: all of it), and whether a password is asked for (2). Then steps: a byte that says
+ * version, 1: all of it), whether a password is asked for (2), and whether there is a text console
+ * besides (5). Then steps: a byte that says
  * what, a byte or two of arguments, and for what is sent its bytes. Nothing may crash or hang, and
  * who only listens must still be served in the end.
  */
@@ -13,11 +14,11 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/vnc_machine.h"
 
-enum { VERSION_DONE = 1, ALL_DONE = 2, PASSWORD = 4 };
+enum { VERSION_DONE = 1, ALL_DONE = 2, PASSWORD = 4, CONSOLE = 32 };
 enum {
     SEND,        /* length */
     SEND_MANY,   /* the next of that length, as often as the argument says */
-    READ,        /* all there is */
+    READ,        /* all there is; bit 0: waits for something, as news of a display takes a while */
     DRAW,        /* seed */
     SCROLL,      /* rows */
     RESIZE,      /* size */
@@ -27,9 +28,10 @@ enum {
     PASTE,       /* the guest wants text */
     COMPANION,   /* a second viewer comes, with a byte of ClientInit */
     REFUSE_KIND, /* the pointer is relative from now on, or absolute */
+    PAINT,       /* how many colours, or what else (`paint`), and where */
     STEP_COUNT
 };
-enum { STEPS_MAX = 64, PATIENCE_US = 3000, MANY_MAX = 64 };
+enum { STEPS_MAX = 64, PATIENCE_US = 3000, NEWS_MS = 8, MANY_MAX = 64 };
 
 struct guest {
     struct clipboard_peer peer;
@@ -117,6 +119,37 @@ static void scroll(struct vnc_machine *vm, uint32_t rows)
     display_unlock(vm->d);
 }
 
+static uint32_t colour_of(unsigned kind, uint32_t x, uint32_t y)
+{
+    uint32_t noise = (x * 2654435761u ^ y * 40503u) * 2246822519u;
+
+    switch (kind) {
+    case 6: /* a photograph */
+        return (x & 0xff) << 16 | (y & 0xff) << 8 | ((x + y) & 0xff);
+    case 7:
+        return noise >> 8;
+    default: /* so many colours, in runs that grow with them */
+        return (noise >> 13) % (1u << kind) * 0x010307;
+    }
+}
+
+/* A rectangle of what encodings tell apart, among it rows of letters that do not touch. */
+static void paint(struct vnc_machine *vm, unsigned n)
+{
+    display_lock(vm->d);
+    uint32_t width = display_width(vm->d), height = display_height(vm->d);
+    uint32_t stride = display_stride(vm->d) / 4, *pixels = display_pixels(vm->d);
+    uint32_t left = (n >> 3 & 3) * width / 8, gap = n & 0x20 ? 32 : 1;
+    unsigned kind = n & 7;
+    for (uint32_t y = n >> 6; y < height; y++) {
+        for (uint32_t x = left; x < width; x++)
+            pixels[(size_t)y * stride + x] = colour_of(kind, kind < 6 ? x / 3 : x, y);
+    }
+    for (uint32_t x = left; x < width; x += gap == 1 ? width : 2 * gap)
+        display_damage(vm->d, x, n >> 6, gap == 1 ? width : gap, height);
+    display_unlock(vm->d);
+}
+
 static void set_cursor(struct vnc_machine *vm, unsigned size)
 {
     uint32_t pixels[64 * 64];
@@ -153,16 +186,36 @@ static void with_machine(struct vnc_machine *vm, unsigned step, unsigned n, stru
     machine_unlock(&vm->m);
 }
 
+static void typed(void *opaque, const struct display_typed *t)
+{
+    (void)opaque;
+    if (t->len > 4 || (t->len && !clipboard_is_text(t->text, t->len)))
+        fuzz_fail("what is typed is no character");
+}
+
+static struct display *make_console(struct vnc_machine *vm)
+{
+    static const struct display_ops ops = {.type = typed};
+
+    machine_lock(&vm->m);
+    struct display *d = display_new(&vm->m, NULL, 0, &ops, vm, NULL);
+    if (!d || !display_set_size(d, 80, 32))
+        fuzz_fail("no console");
+    machine_unlock(&vm->m);
+    return d;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned how = size ? data[0] : 0;
     const struct vnc_config cfg = {.id = "default",
                                    .origin = "-vnc",
                                    .address = "none",
-                                   .share = (enum vnc_share)((how >> 3) % 3),
+                                   .share = (enum vnc_share)((how >> 3 & 3) % 3),
                                    .password = (how & PASSWORD) != 0};
     struct vnc_machine *vm = vm_new(&cfg);
     struct guest g = {.peer = {.ops = &guest_ops}};
+    struct display *console = NULL;
     int fd, companion = -1;
 
     if (!vm->server) { /* without the library for passwords */
@@ -172,6 +225,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     machine_lock(&vm->m);
     clipboard_join(&vm->m, &g.peer);
     machine_unlock(&vm->m);
+    if (how & CONSOLE)
+        console = make_console(vm);
     vm_draw(vm, 1, 0, 0, VM_WIDTH, VM_HEIGHT);
     fd = connect_viewer(vm);
     begin(fd, how, 1);
@@ -190,6 +245,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             at += n;
             break;
         case READ:
+            if (n & 1)
+                poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, NEWS_MS);
             drain(fd);
             if (companion >= 0)
                 drain(companion);
@@ -204,6 +261,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         case SCROLL:
             scroll(vm, n);
+            break;
+        case PAINT:
+            paint(vm, n);
             break;
         case CURSOR:
             set_cursor(vm, n);
@@ -231,6 +291,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     machine_lock(&vm->m);
     clipboard_leave(&g.peer);
+    display_free(console);
     machine_unlock(&vm->m);
     vm_free(vm);
     return 0;

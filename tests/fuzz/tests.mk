@@ -8,6 +8,9 @@ fuzz_programs := $(addprefix tests/fuzz/,$(fuzz_targets))
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 600
 TESTS_fuzz += $(fuzz_programs)
+# Its peers have TLS and passwords of their own.
+tests/fuzz/vnc_entry fuzz/vnc_entry: \
+    LIBS += $(if $(filter yes,$(GNUTLS)),-lgnutls) $(if $(filter yes,$(NETTLE)),-lnettle)
 
 $(fuzz_programs): %: obj/%.o obj/tests/fuzz/driver.o $(archives)
 	@mkdir -p $(@D)

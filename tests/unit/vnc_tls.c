@@ -15,7 +15,7 @@
 #include <vemu/error.h>
 
 #include "core/util/endian.h"
-#include "tests/unit/vnc_certs.h"
+#include "tests/vnc_certs.h"
 #include "ui/vnc/transport/auth.h"
 #include "ui/vnc/transport/secrets.h"
 #include "ui/vnc/transport/stream.h"
