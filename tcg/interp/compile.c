@@ -40,7 +40,8 @@ static uint64_t const_value(const struct builder *b, ir_ref ref)
 static bool is_lazy_flags(const struct ir_insn *i)
 {
     return i->type == IR_FL && i->op != IR_GET && i->op != IR_LDENV && i->op != IR_CALL &&
-           i->op != IR_FL_COMIS && i->op != IR_FL_PTEST && i->op != IR_X87_COMI;
+           i->op != IR_FL_COMIS && i->op != IR_FL_FCMP && i->op != IR_FL_PTEST &&
+           i->op != IR_X87_COMI;
 }
 
 static enum interp_code load_code(const struct ir_insn *i)
@@ -145,7 +146,8 @@ static enum interp_code simple_code(const struct builder *b, const struct ir_ins
     if (i->type == IR_V128)
         return INTERP_VECTOR;
     if (i->op == IR_V_LANE || i->op == IR_V_MOVMSK || i->op == IR_V_PCMPISTR ||
-        i->op == IR_VF_STOI || i->op == IR_FL_COMIS || i->op == IR_FL_PTEST)
+        i->op == IR_VF_STOI || i->op == IR_VA_TOI || i->op == IR_FL_COMIS || i->op == IR_FL_FCMP ||
+        i->op == IR_FL_PTEST)
         return INTERP_VECTOR_INT;
     return INTERP_INT;
 }

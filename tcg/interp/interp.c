@@ -176,7 +176,7 @@ static void load_vector(const struct interp_frame *f, const struct ir_insn *i)
 
 static void vector_op(const struct interp_frame *f, const struct ir_insn *i)
 {
-    uint64_t x = f->v[i->op == IR_V_FROM ? i->a : i->b];
+    uint64_t x = f->v[i->op == IR_V_FROM || i->op == IR_VA_FROMI ? i->a : i->b];
     if (i->op == IR_V_FROM && i->aux == IR_W32)
         x = (uint32_t)x;
     f->vv[i->d].half[0] = interp_vector(i, f->vv[i->a].half[0], f->vv[i->b].half[0],

@@ -12,6 +12,7 @@ uint32_t interp_flags(const struct interp_frame *f, ir_ref ref)
     case IR_LDENV:
     case IR_CALL:
     case IR_FL_COMIS:
+    case IR_FL_FCMP:
     case IR_FL_PTEST:
     case IR_X87_COMI:
         return (uint32_t)f->v[ref];

@@ -1,7 +1,8 @@
 /*
- * IEEE 754 binary32 and binary64 arithmetic (and conversions of binary16) in integers, with the
- * exceptions and special cases of x86 SSE: bit exact on every host, without touching the host's
- * floating-point environment. Intel SDM vol. 1, chapters on SSE and on floating-point exceptions.
+ * IEEE 754 binary16, binary32 and binary64 arithmetic in integers, with the exceptions and special
+ * cases of x86 SSE (Intel SDM vol. 1, chapters on SSE and on floating-point exceptions) or of Arm
+ * (env->arm; softfp_arm.h has what Arm has besides): bit exact on every host, without touching the
+ * host's floating-point environment.
  *
  * Values are bit patterns; `w` is IR_W32 or IR_W64. Exception flags are or-ed into env->flags.
  * Thread contract: pure functions.
@@ -26,13 +27,24 @@ enum softfp_mxcsr {
     SOFTFP_UM = 1 << 11,
     SOFTFP_RC_SHIFT = 13,
     SOFTFP_FTZ = 1 << 15,
+    SOFTFP_ID = 1 << 16, /* not of MXCSR: Arm's input denormal exception */
 };
 
-enum softfp_rounding { SOFTFP_NEAREST, SOFTFP_DOWN, SOFTFP_UP, SOFTFP_ZERO };
+enum softfp_rounding {
+    SOFTFP_NEAREST,
+    SOFTFP_DOWN,
+    SOFTFP_UP,
+    SOFTFP_ZERO,
+    SOFTFP_AWAY, /* ties away from zero */
+    SOFTFP_ODD,  /* inexact results get an odd last bit */
+};
 
 struct softfp_env {
     enum softfp_rounding rounding;
-    bool daz, ftz;
+    bool daz, ftz;     /* Arm: FPCR.FZ is both */
+    bool arm;          /* the rules of Arm, and of its FPCR: */
+    bool dn, fz16;     /* default NaN; binary16 operands and results are flushed */
+    bool ahp;          /* conversions: the alternative half-precision format */
     uint32_t unmasked; /* of SOFTFP_FLAGS: what ends the instruction without a result */
     uint32_t flags;
 };

@@ -10,7 +10,8 @@ struct x86_vec interp_vector(const struct ir_insn *i, struct x86_vec a, struct x
 {
     union lanes la = {a}, lb = {b}, lc = {c}, r = {{{0, 0}}};
     if (!vector_lanewise(i, &la, &lb, &r) && !vector_across(i, &la, &lb, &r) &&
-        !vector_move(i, &la, &lb, &lc, x, &r) && !vector_crypto(i, &la, &lb, &lc, &r))
+        !vector_move(i, &la, &lb, &lc, x, &r) && !vector_crypto(i, &la, &lb, &lc, &r) &&
+        !vector_arm_fp(i, &la, &lb, &lc, x, mxcsr, &r))
         vector_fp(i, &la, &lb, &lc, x, mxcsr, &r);
     return r.vec;
 }
@@ -48,6 +49,10 @@ uint64_t interp_vector_to_int(const struct ir_insn *i, struct x86_vec a, struct 
         return top_bits(&la, i->aux);
     case IR_VF_STOI:
         return vector_fp_to_int(i, &la, mxcsr);
+    case IR_VA_TOI:
+        return vector_arm_fp_to_int(i, &la, mxcsr);
+    case IR_FL_FCMP:
+        return vector_arm_fp_flags(i, &la, &lb, mxcsr);
     case IR_FL_COMIS:
         return vector_fp_compare_flags(i, &la, &lb, mxcsr);
     case IR_FL_PTEST:

@@ -11,12 +11,13 @@
 
 /*
  * Result of vector insn `i` (any op with a V128 result but GET, LD, CALL, LDENV) on a, b, c; for
- * ops with an integer operand (V_FROM, V_INS, VF_SFROMI) it is in `x`. *mxcsr: rounding, DAZ, FTZ
- * in; exception flags are or-ed in.
+ * ops with an integer operand (V_FROM, V_INS, VF_SFROMI, VA_FROMI) it is in `x`. *mxcsr: rounding,
+ * DAZ, FTZ in; exception flags are or-ed in, those of softfp that MXCSR does not have included.
  */
 struct x86_vec interp_vector(const struct ir_insn *i, struct x86_vec a, struct x86_vec b,
                              struct x86_vec c, uint64_t x, uint32_t *mxcsr);
-/* Integer or packed-flags result: V_LANE, V_MOVMSK, VF_STOI, FL_COMIS, FL_PTEST. */
+/* Integer or packed-flags result: V_LANE, V_MOVMSK, VF_STOI, VA_TOI, FL_COMIS, FL_FCMP,
+ * FL_PTEST. */
 uint64_t interp_vector_to_int(const struct ir_insn *i, struct x86_vec a, struct x86_vec b,
                               uint32_t *mxcsr);
 

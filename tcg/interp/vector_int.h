@@ -78,6 +78,14 @@ bool vector_crypto(const struct ir_insn *i, const union lanes *a, const union la
 bool vector_fp(const struct ir_insn *i, const union lanes *a, const union lanes *b,
                const union lanes *c, uint64_t x, uint32_t *mxcsr, union lanes *r);
 
+/* VA_* ops but VA_TOI (vector_arm_fp.c), which is the second function, and FL_FCMP's packed flags.
+ */
+bool vector_arm_fp(const struct ir_insn *i, const union lanes *a, const union lanes *b,
+                   const union lanes *c, uint64_t x, uint32_t *mxcsr, union lanes *r);
+uint64_t vector_arm_fp_to_int(const struct ir_insn *i, const union lanes *a, uint32_t *mxcsr);
+uint32_t vector_arm_fp_flags(const struct ir_insn *i, const union lanes *a, const union lanes *b,
+                             uint32_t *mxcsr);
+
 /* VF_DP of both halves at once: exceptions of one end the other, too. */
 void vector_dot_product_wide(const struct ir_insn *i, const struct x86_vec256 v[2], uint32_t *mxcsr,
                              struct x86_vec256 *r);

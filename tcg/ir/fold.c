@@ -6,6 +6,7 @@
 #include "tcg/ir/fold.h"
 
 #include "core/util/range.h"
+#include "tcg/ir/arm_fp.h"
 
 static uint64_t width_mask(enum ir_type t)
 {
@@ -305,8 +306,29 @@ static ir_ref fold_join(struct ir_region *r, struct ir_insn *i)
     return 0;
 }
 
-/* Bytes of a v128 that may be other than 0: so many low ones. */
-static unsigned low_bytes(const struct ir_region *r, ir_ref v)
+static unsigned low_bytes_within(const struct ir_region *r, ir_ref v, unsigned depth);
+
+/* Of what a VA_* operation gives. */
+static unsigned arm_fp_bytes(const struct ir_insn *i)
+{
+    unsigned w = i->op == IR_VA_1 && ir_afp_op(i->imm) == IR_AFP_CVT ? ir_afp_to(i->imm) : i->aux;
+    switch (ir_afp_shape(i->imm)) {
+    case IR_AFP_SCALAR:
+        return 1u << w;
+    case IR_AFP_HALF:
+        return 8;
+    default:
+        return w < i->aux ? 16u >> (i->aux - w) : 16;
+    }
+}
+
+static unsigned bitwise_bytes(const struct ir_region *r, const struct ir_insn *i, unsigned depth)
+{
+    unsigned a = low_bytes_within(r, i->a, depth), b = low_bytes_within(r, i->b, depth);
+    return i->op == IR_V_AND ? MIN(a, b) : MAX(a, b);
+}
+
+static unsigned low_bytes_within(const struct ir_region *r, ir_ref v, unsigned depth)
 {
     const struct ir_insn *i = &r->insns[v];
     switch (i->op) {
@@ -319,14 +341,30 @@ static unsigned low_bytes(const struct ir_region *r, ir_ref v)
         return 1u << (i->imm & IR_MEM_SIZE);
     case IR_V_SHRB:
         return i->imm < 16 ? 16 - (unsigned)i->imm : 0;
+    case IR_VA_1:
+    case IR_VA_2:
+    case IR_VA_3:
+    case IR_VA_FROMI:
+        return arm_fp_bytes(i);
+    case IR_V_AND:
+    case IR_V_OR:
+    case IR_V_XOR:
+        return depth ? bitwise_bytes(r, i, depth - 1) : 16;
     default:
         return 16;
     }
 }
 
+enum { LOOK_DEPTH = 4 };
+
+unsigned ir_low_bytes(const struct ir_region *r, ir_ref v)
+{
+    return low_bytes_within(r, v, LOOK_DEPTH);
+}
+
 static ir_ref fold_low(struct ir_region *r, struct ir_insn *i)
 {
-    if (low_bytes(r, i->a) <= 1u << i->aux)
+    if (ir_low_bytes(r, i->a) <= 1u << i->aux)
         return i->a;
     if (r->insns[i->a].op == IR_V_LOW)
         i->a = r->insns[i->a].a;

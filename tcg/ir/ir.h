@@ -180,6 +180,9 @@ enum ir_exit_flags {
     X(FL_FROM, 'F', "w---", "from the packed form")                                               \
     X(FL_PACK, 'W', "f---", "i32: to the packed form")                                            \
     X(FL_COMIS, 'F', "hh--", "aux IR_W32/IR_W64: ordered compare of lane 0; imm 1: UCOMIS")       \
+    X(FL_FCMP, 'F', "hh--",                                                                       \
+      "of lane 0, by the rules of Arm: less: SF CF, equal: ZF, unordered: OF; imm 1: a quiet NaN "  \
+      "is invalid; modes as VA_*")                                                                \
     X(FL_PTEST, 'F', "uu--", "ZF = (a & b) == 0, CF = (~a & b) == 0")                             \
     /* memory: a = linear address (i64), imm = enum ir_mem */                                     \
     X(LD, '*', "q---", "i32, i64, v128 (4, 8 and 16 bytes; upper lanes 0) or v256")                     \
@@ -336,6 +339,12 @@ enum ir_exit_flags {
     X(VF_TOH, 'X', "u---", "VCVTPS2PH imm")                                                       \
     X(VF_SFROMI, 'V', "vx--", "lane 0 = integer b (imm = IR_I32/IR_I64): CVTSI2SS/SD")            \
     X(VF_STOI, 'T', "h---", "lane 0 to i32/i64: CVTSS2SI/SD2SI; imm 1: truncating")                 \
+    /* floating point as Arm has it: arm_fp.h; aux = lane width W16 W32 W64 */                    \
+    X(VA_1, 'X', "h---", "")                                                                      \
+    X(VA_2, 'X', "hh--", "")                                                                      \
+    X(VA_3, 'X', "hhh-", "")                                                                      \
+    X(VA_TOI, 'T', "h---", "lane 0 to i32 or i64")                                                \
+    X(VA_FROMI, 'X', "x---", "i32 or i64 a to lane 0, rest 0")                                    \
     /* x87, not SSA: each acts on the state that those before it left. imm: ir_x87_imm() */        \
     X(X87_BEGIN, '0', "----", "imm = how pointers to the last instruction are kept; before the others")  \
     X(X87_END, '0', "----", "what follows looks at the x87 state in the register file")  \

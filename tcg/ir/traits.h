@@ -13,7 +13,7 @@
 #define IR_OP_X87(op) IR_IN(op, X87_BEGIN, X87_LDCW)
 /* Floating point sets sticky exception flags even when the result is dead. */
 #define IR_OP_EFFECT(op) ((op) == IR_PUT || (op) == IR_STENV || (op) == IR_INSN || (op) == IR_FENCE || \
-                    (op) == IR_FL_COMIS || IR_IN(op, VF_ADD, VF_STOI) || IR_OP_X87(op) || IR_OP_LEAVES(op) ||   \
+                    IR_IN(op, FL_COMIS, FL_FCMP) || IR_IN(op, VF_ADD, VA_FROMI) || IR_OP_X87(op) || IR_OP_LEAVES(op) ||   \
                     IR_OP_FAULTS(op))
 /* HI must follow its producer directly. */
 #define IR_OP_IMPURE(op) (IR_IN(op, NOP, NOP) || IR_IN(op, GET, INSN) || IR_IN(op, UMULX, HI) || IR_OP_MEMORY(op) ||  \
