@@ -50,7 +50,7 @@ struct tcg_counters {
     uint64_t poll_distance;
 };
 
-enum { TCG_PAGE_SLOTS = 16, TCG_KEPT_PAGES = 8 };
+enum { TCG_PAGE_SLOTS = 16, TCG_KEPT_PAGES = 8, TCG_HOST_CONSTS = 6 };
 
 struct tcg_cpu {
     struct vcpu *vcpu;
@@ -117,6 +117,9 @@ struct tcg_cpu {
     uint8_t fetch_page[MEM_PAGE_SIZE];
     uint64_t scratch[16]
         __attribute__((aligned(32))); /* vector temporaries for helpers, STENV/LDENV */
+    /* the back end's vector constants: enum host_constant */
+    uint64_t host_const[TCG_HOST_CONSTS][2] __attribute__((aligned(16)));
+    uint32_t fp_flags; /* sticky exceptions that are none of guest_mxcsr: SOFTFP_ID */
 
     /* ---- within -128 .. -1 of env: keep this last and in this order ---- */
     uint64_t mode

@@ -362,6 +362,17 @@ static void need_slot(struct cg *g, const struct looks *l, unsigned s)
         cg_need(g, v, looked);
 }
 
+/* Flags v are tested by insn n, right where they were made. */
+static void test_directly(struct cg *g, uint32_t v, uint32_t n)
+{
+    const struct ir_insn *f = &g->r->insns[v];
+    g->direct[v] = 1;
+    if (f->op == IR_FL_FCMP) { /* it compares itself */
+        cg_need(g, g->id[f->a], n);
+        cg_need(g, g->id[f->b], n);
+    }
+}
+
 /* An insn's arguments; flags that are tested right where they were made stay in EFLAGS. */
 static void need_arguments(struct cg *g, uint32_t n, uint32_t in_host_flags)
 {
@@ -377,7 +388,7 @@ static void need_arguments(struct cg *g, uint32_t n, uint32_t in_host_flags)
         if (lone)
             cg_need(g, lone, n);
         else if (flags && tests_flags(i) && v == in_host_flags)
-            g->direct[v] = 1;
+            test_directly(g, v, n);
         else
             cg_need(g, v, n);
     }

@@ -17,6 +17,7 @@
 #include "core/util/range.h"
 #include "tcg/host/x86_64/access.h"
 #include "tcg/host_x87.h"
+#include "tcg/interp/softfp.h"
 #include "tcg/interp/vector.h"
 #include "tcg/ir/eval.h"
 #include "tcg/disas.h"
@@ -236,8 +237,9 @@ static uint64_t c_call(void *env)
     return r;
 }
 
-/* A vector operation that the host has no instruction for; call_arg[0] is made by evaluate_in_c().
- */
+/* A vector operation that the host has no instruction for, or whose rare case it does otherwise;
+ * call_arg[0] is made by select_vector_call(). An integer operand is in scratch[0], an integer
+ * result returned. */
 static uint64_t c_vector(void *env)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
@@ -248,11 +250,17 @@ static uint64_t c_vector(void *env)
                         .imm = what >> 32};
     struct x86_vec256 v[3], r;
     uint32_t mxcsr = _mm_getcsr();
+    uint64_t n = 0;
     memcpy(v, tc->scratch, sizeof v);
-    interp_vector_any(&i, what >> 24 & 1, v, 0, &mxcsr, &r);
-    memcpy(&tc->scratch[12], &r, sizeof r);
-    _mm_setcsr(mxcsr);
-    return 0;
+    if (i.op == IR_VA_TOI || i.op == IR_FL_FCMP) {
+        n = interp_vector_to_int(&i, v[0].half[0], v[1].half[0], &mxcsr);
+    } else {
+        interp_vector_any(&i, what >> 24 & 1, v, tc->scratch[0], &mxcsr, &r);
+        memcpy(&tc->scratch[12], &r, sizeof r);
+    }
+    tc->fp_flags |= mxcsr & SOFTFP_ID;
+    _mm_setcsr(mxcsr & ~(uint32_t)SOFTFP_ID);
+    return n;
 }
 
 static uint64_t c_clock(void *env)
@@ -278,6 +286,7 @@ static bool vcpu_init(struct tcg_cpu *tc, struct vemu_error **errp)
     (void)errp;
     for (unsigned k = 0; k < C_ENTRIES; k++)
         tc->thunk_fn[k] = entries[k];
+    memcpy(tc->host_const, arm_fp_constants, sizeof arm_fp_constants);
     return true;
 }
 

@@ -163,7 +163,8 @@ enum stub_kind {
     STUB_EDGE, /* site: label */
     STUB_POLL, /* of a label */
     STUB_EXPECT,
-    STUB_X87, /* slow access of an x87 op */
+    STUB_X87,    /* slow access of an x87 op */
+    STUB_ARM_FP, /* what the host's instruction does not do as Arm has it: arm_fp.c */
 };
 
 struct stub {
@@ -178,7 +179,10 @@ struct stub {
     uint16_t rest; /* see struct snapshot */
     uint16_t site;
     uint16_t x87;  /* x87_record() */
-    uint16_t insn; /* STUB_X87 */
+    uint16_t insn; /* STUB_X87, STUB_ARM_FP */
+    /* STUB_ARM_FP: registers of operands (or NO_REG), result and scratch; a second look */
+    int8_t fp_args[3], fp_dst, fp_temp;
+    uint8_t fp_again, fp_live;
     /* an access with a check in line: what that works in, where a hit goes on; the number of its
      * page slot and 1 */
     uint8_t page;
@@ -615,9 +619,20 @@ void labels_patch(struct cg *g);                /* once all code is there */
 
 bool select_insn(struct cg *g, const struct ir_insn *i); /* i: insn g->n */
 bool vector_insn(struct cg *g);                          /* false: not a vector op */
-/* c_vector() on what is in tcg_cpu.scratch, which leaves no other trace. */
-void select_vector_call(struct cg *g, uint64_t what);
+/* c_vector() on what is in tcg_cpu.scratch, which leaves no other trace; live: what vector
+ * registers hold. */
+void select_vector_call(struct cg *g, uint64_t what, enum cg_live live);
 void select_stub(struct cg *g, struct stub *s);
+
+/* arm_fp.c, arm_fp_flags.c: VA_* and FL_FCMP */
+void arm_fp_insn(struct cg *g, const struct ir_insn *i);
+void arm_fp_stub(struct cg *g, struct stub *s);
+/* FL_FCMP: it is compared anew by each who tests it right behind it. */
+void arm_fp_compare(struct cg *g, const struct ir_insn *i);
+bool arm_fp_compares_in_host(const struct ir_insn *i);
+/* Tests cc over FL_FCMP f as it is; false: by the packed flags. */
+bool arm_fp_condition(struct cg *g, ir_ref f, unsigned cc, unsigned *host);
+extern const uint64_t arm_fp_constants[TCG_HOST_CONSTS][2];
 
 /* access.c */
 void select_load(struct cg *g, const struct ir_insn *i);

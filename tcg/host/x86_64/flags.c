@@ -282,9 +282,12 @@ unsigned fl_condition(struct cg *g, ir_ref f, unsigned cc)
 {
     static const uint16_t bits[8] = {IR_FL_OF, IR_FL_CF, IR_FL_ZF, IR_FL_CF | IR_FL_ZF,
                                      IR_FL_SF, IR_FL_PF, 0,        0};
+    unsigned host;
     f = cg_id(g, f);
     if (g->host_flags == f)
         return cc;
+    if (arm_fp_condition(g, f, cc, &host))
+        return host;
     if (!bits[cc >> 1]) {
         fl_to_host(g, f);
         return cc;
@@ -387,6 +390,10 @@ void fl_define(struct cg *g)
     struct emit *e = &g->e;
     int t;
 
+    if (i->op == IR_FL_FCMP) {
+        arm_fp_compare(g, i);
+        return;
+    }
     bool sets_fp_flags = i->op == IR_FL_COMIS || i->op == IR_X87_COMI;
     if ((!g->packed[g->n] && !g->direct[g->n] && !sets_fp_flags) || define_packed(g, i))
         return;
@@ -472,6 +479,8 @@ void fl_define(struct cg *g)
 
 bool fl_in_host(const struct ir_insn *i)
 {
+    if (i->op == IR_FL_FCMP)
+        return arm_fp_compares_in_host(i);
     return i->op != IR_FL_FROM && i->op != IR_FL_SETCF && i->op != IR_FL_SETCO &&
            i->op != IR_FL_CO && (!i->imm || i->op == IR_FL_COMIS || i->op == IR_X87_COMI);
 }

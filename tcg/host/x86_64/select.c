@@ -524,11 +524,11 @@ static void inline_call(struct cg *g, unsigned thunk, unsigned stride)
     fl_clobber(g);
 }
 
-void select_vector_call(struct cg *g, uint64_t what)
+void select_vector_call(struct cg *g, uint64_t what, enum cg_live live)
 {
     emit_store_imm(&g->e, false, cg_arg_mem(0), (int32_t)(uint32_t)what);
     emit_store_imm(&g->e, false, mem_at(ENV, cg_arg_mem(0).disp + 4), (int32_t)(what >> 32));
-    cg_call(g, cg_call_thunk(cg_vec_live(g), C_VECTOR));
+    cg_call(g, cg_call_thunk(live, C_VECTOR));
     fl_clobber(g);
 }
 
@@ -990,6 +990,9 @@ void select_stub(struct cg *g, struct stub *s)
         select_thunk_call(g, cg_call_thunk(LIVE_256, C_TRAP), s);
         break;
     }
+    case STUB_ARM_FP:
+        arm_fp_stub(g, s);
+        break;
     case STUB_EDGE:
     case STUB_POLL:
         labels_stub(g, s);

@@ -530,8 +530,10 @@ static void evaluate_in_c(struct cg *g, const struct ir_insn *i)
     for (unsigned k = 0; k < 3 && args[k]; k++)
         emit_vex_rm(&g->e, V_MOVDQU_STORE | OPC_L, cg_xmm(g, args[k]), NO_REG,
                     cg_scratch_mem(4 * k));
-    select_vector_call(g, i->op | (uint64_t)i->type << 8 | (uint64_t)i->aux << 16 |
-                              (uint64_t)wide << 24 | i->imm << 32);
+    select_vector_call(g,
+                       i->op | (uint64_t)i->type << 8 | (uint64_t)i->aux << 16 |
+                           (uint64_t)wide << 24 | i->imm << 32,
+                       cg_vec_live(g));
     emit_vex_rm(&g->e, V_MOVDQU_LOAD | (i->type == IR_V256 ? OPC_L : 0u), cg_xmm_dst(g, 0), NO_REG,
                 cg_scratch_mem(12));
 }
@@ -555,6 +557,10 @@ static void compare_strings(struct cg *g, const struct ir_insn *i)
 bool vector_insn(struct cg *g)
 {
     const struct ir_insn *i = &g->r->insns[g->n];
+    if (i->op >= IR_VA_1 && i->op <= IR_VA_FROMI) {
+        arm_fp_insn(g, i);
+        return true;
+    }
     if (lacking(g, i)) {
         evaluate_in_c(g, i);
         return true;

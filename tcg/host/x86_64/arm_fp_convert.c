@@ -1,0 +1,211 @@
+/* Conversions and rounding to integral values by the rules of Arm: see arm_fp.c. */
+#include "tcg/host/x86_64/arm_fp.h"
+
+/* VROUNDPS and VROUNDPD, VROUNDSS and VROUNDSD. */
+static uint32_t round_opcode(const struct arm_fp *f)
+{
+    return (0x08u + (f->scalar ? 2 : 0) + (f->i->aux == IR_W64)) | MAP_0F3A | PP_66;
+}
+enum { ROUND_CURRENT = 4, ROUND_QUIET = 8 };
+
+static void emit_round(struct arm_fp *f, int dst, int above, int from, unsigned control)
+{
+    emit_vex_rr(&f->g->e, round_opcode(f), dst, f->scalar ? above : NO_REG, from);
+    emit_u8(&f->g->e, control);
+}
+
+static unsigned host_rounding(const struct ir_insn *i)
+{
+    unsigned r = ir_afp_rounding(i->imm);
+    return r == IR_AFP_CURRENT ? ROUND_CURRENT : r;
+}
+
+static bool host_rounds(const struct ir_insn *i)
+{
+    unsigned r = ir_afp_rounding(i->imm);
+    return r <= IR_AFP_ZERO || r == IR_AFP_CURRENT;
+}
+
+static enum arm_fp_checks default_nan_check(const struct ir_insn *i)
+{
+    return i->imm & IR_AFP_DN ? CHECK_NAN : CHECK_NONE;
+}
+
+static bool round_integral(struct cg *g, const struct ir_insn *i)
+{
+    struct arm_fp f = arm_fp_begin(g, i);
+    if (!host_rounds(i))
+        return false;
+    arm_fp_operand(&f, 0, i->a);
+    arm_fp_result(&f);
+    emit_round(&f, f.dst, f.scalar ? arm_fp_zero(&f) : NO_REG, f.in[0],
+               host_rounding(i) | (i->imm & IR_AFP_EXACT ? 0 : ROUND_QUIET));
+    arm_fp_end(&f, arm_fp_check(&f, i->aux, default_nan_check(i)), 0);
+    return true;
+}
+
+/* Between binary32 and binary64; NaNs are the same, but where they are all one. */
+static bool convert_format(struct cg *g, const struct ir_insn *i)
+{
+    struct arm_fp f = arm_fp_begin(g, i);
+    unsigned to = ir_afp_to(i->imm);
+    if (to == IR_W16 || ir_afp_rounding(i->imm) != IR_AFP_CURRENT)
+        return false;
+    arm_fp_operand(&f, 0, i->a);
+    arm_fp_result(&f);
+    emit_vex_rr(&g->e, 0x5a | MAP_0F | arm_fp_prefix(&f), f.dst,
+                f.scalar ? arm_fp_zero(&f) : NO_REG, f.in[0]);
+    arm_fp_end(&f, arm_fp_check(&f, to, to == IR_W32 ? CHECK_TINY : default_nan_check(i)), 0);
+    return true;
+}
+
+/* v * 2^exp, exactly. */
+static void scale(struct arm_fp *f, int exp)
+{
+    struct emit *e = &f->g->e;
+    int t = cg_temp(f->g), x = cg_xmm_temp(f->g);
+    bool wide = f->i->aux == IR_W64;
+    emit_mov_imm(e, t, wide ? (uint64_t)(1023 + exp) << 52 : (uint64_t)(127 + exp) << 23);
+    emit_vex_rr(e, V_MOVD_LOAD | w_bit(wide), x, NO_REG, t);
+    if (!f->scalar) /* vpbroadcastd */
+        emit_vex_rr(e, (wide ? 0x59 : 0x58) | MAP_0F38 | PP_66, x, NO_REG, x);
+    emit_vex_rr(e, 0x59 | MAP_0F | arm_fp_prefix(f), f->dst, f->dst, x);
+}
+
+/* Lanes of 32 bits; what does not fit is the host's most negative one, and invalid. */
+static bool lanes_to_int(struct cg *g, const struct ir_insn *i)
+{
+    struct arm_fp f = arm_fp_begin(g, i);
+    struct emit *e = &g->e;
+    unsigned rounding = ir_afp_rounding(i->imm);
+    if (i->aux != IR_W32 || f.scalar || i->imm & IR_AFP_UNSIGNED || ir_afp_fbits(i->imm) ||
+        rounding > IR_AFP_ZERO)
+        return false;
+    arm_fp_operand(&f, 0, i->a);
+    arm_fp_result(&f);
+    int from = f.in[0], t = cg_xmm_temp(g), u = cg_xmm_temp(g);
+    if (rounding != IR_AFP_ZERO) {
+        emit_round(&f, t, NO_REG, from, rounding | ROUND_QUIET);
+        from = t;
+    }
+    emit_vex_rr(e, 0x5b | MAP_0F | PP_F3, f.dst == f.in[0] ? u : f.dst, NO_REG, from);
+    if (rounding != IR_AFP_ZERO) /* for the flag alone */
+        emit_round(&f, t, NO_REG, f.in[0], rounding);
+    if (f.dst == f.in[0])
+        emit_vex_rr(e, V_MOVAPS, f.dst, NO_REG, u);
+    emit_vex_rm(e, 0x76 | MAP_0F | PP_66, u, f.dst, arm_fp_constant(HOST_SIGN32));
+    emit_vex_rr(e, V_PTEST, u, NO_REG, u);
+    arm_fp_end(&f, arm_fp_slow(&f, emit_jcc(e, CC_NE)), 0);
+    return true;
+}
+
+static bool lanes_from_int(struct cg *g, const struct ir_insn *i)
+{
+    struct arm_fp f = arm_fp_begin(g, i);
+    if (i->aux != IR_W32 || f.scalar || i->imm & IR_AFP_UNSIGNED)
+        return false;
+    arm_fp_operand(&f, 0, i->a);
+    f.dst = cg_pick_xmm_dst(g, 1u << f.in[0]);
+    emit_vex_rr(&g->e, 0x5b | MAP_0F, f.dst, NO_REG, f.in[0]);
+    if (ir_afp_fbits(i->imm))
+        scale(&f, -(int)ir_afp_fbits(i->imm));
+    arm_fp_end(&f, NULL, 0);
+    return true;
+}
+
+bool arm_fp_convert(struct cg *g, const struct ir_insn *i)
+{
+    switch (ir_afp_op(i->imm)) {
+    case IR_AFP_RINT:
+        return round_integral(g, i);
+    case IR_AFP_CVT:
+        return convert_format(g, i);
+    case IR_AFP_TOINT:
+        return lanes_to_int(g, i);
+    case IR_AFP_FROMINT:
+        return lanes_from_int(g, i);
+    default: /* estimates */
+        return false;
+    }
+}
+
+/* ---- general registers ----------------------------------------------------------------------- */
+
+/* The bits of the greatest number up to which an unsigned integer of the result's width is one that
+ * the host's signed conversion to 64 bits gives, however it is rounded. */
+static uint64_t unsigned_limit(const struct ir_insn *i)
+{
+    if (i->aux == IR_W64)
+        return i->type == IR_I64 ? UINT64_C(0x43dfffffffffffff) : UINT64_C(0x41efffffffe00000);
+    return i->type == IR_I64 ? 0x5effffff : 0x4f7fffff;
+}
+
+static struct stub *check_unsigned(struct arm_fp *f)
+{
+    struct emit *e = &f->g->e;
+    bool wide = f->i->aux == IR_W64;
+    int t = cg_temp(f->g), u = cg_temp(f->g);
+    emit_vex_rr(e, V_MOVD_STORE | w_bit(wide), f->in[0], NO_REG, t);
+    emit_mov_imm(e, u, unsigned_limit(f->i));
+    emit_alu(e, wide ? 8 : 4, X_CMP, t, u);
+    return arm_fp_slow(f, emit_jcc(e, CC_A));
+}
+
+bool arm_fp_to_int(struct cg *g, const struct ir_insn *i)
+{
+    struct arm_fp f = arm_fp_begin(g, i);
+    struct emit *e = &g->e;
+    unsigned rounding = ir_afp_rounding(i->imm);
+    bool no_sign = i->imm & IR_AFP_UNSIGNED, wide = no_sign || i->type == IR_I64;
+    struct stub *s = NULL;
+    if (ir_afp_op(i->imm) != IR_AFP_TOI || rounding > IR_AFP_ZERO || ir_afp_fbits(i->imm))
+        return false;
+    f.scalar = true;
+    arm_fp_operand(&f, 0, i->a);
+    f.dst = cg_pick_dst(g, 0);
+    int from = f.in[0], t = rounding == IR_AFP_ZERO ? NO_REG : cg_xmm_temp(g);
+    if (no_sign)
+        s = check_unsigned(&f);
+    if (t != NO_REG) { /* an inexactness that is not the result's must not be seen */
+        emit_round(&f, t, from, from, rounding | ROUND_QUIET);
+        from = t;
+    }
+    emit_vex_rr(e, 0x2c | MAP_0F | arm_fp_prefix(&f) | w_bit(wide), f.dst, NO_REG, from);
+    if (!no_sign) { /* the most negative number says that it does not fit, as a rule */
+        emit_alu_imm(e, wide ? 8 : 4, G_CMP, f.dst, 1);
+        s = arm_fp_slow(&f, emit_jcc(e, CC_O));
+    }
+    if (t != NO_REG)
+        emit_round(&f, t, f.in[0], f.in[0], rounding);
+    s->back = e->p;
+    cg_bind(g, g->n, f.dst);
+    return true;
+}
+
+bool arm_fp_from_int(struct cg *g, const struct ir_insn *i)
+{
+    struct arm_fp f = arm_fp_begin(g, i);
+    struct emit *e = &g->e;
+    bool wide = ir_afp_to(i->imm) == IR_W64, no_sign = i->imm & IR_AFP_UNSIGNED;
+    struct stub *s = NULL;
+    if (ir_afp_rounding(i->imm) != IR_AFP_CURRENT)
+        return false;
+    f.scalar = true;
+    int a = cg_gpr(g, i->a);
+    f.dst = cg_pick_xmm_dst(g, 0);
+    if (no_sign && wide) {
+        f.slow[0] = a;
+        emit_alu(e, 8, X_TEST, a, a);
+        s = arm_fp_slow(&f, emit_jcc(e, CC_S));
+    } else if (no_sign) {
+        int t = cg_temp(g);
+        emit_rr(e, X_MOV_LOAD, t, a);
+        a = t;
+    }
+    emit_vex_rr(e, V_PXOR, f.dst, f.dst, f.dst);
+    emit_vex_rr(e, 0x2a | MAP_0F | arm_fp_prefix(&f) | w_bit(wide || no_sign), f.dst, f.dst, a);
+    if (ir_afp_fbits(i->imm))
+        scale(&f, -(int)ir_afp_fbits(i->imm));
+    arm_fp_end(&f, s, 0);
+    return true;
+}
