@@ -116,6 +116,11 @@ static void settle_flags(struct tcg_cpu *tc, struct lazy_flags *lazy)
 static void keep_flags(const struct interp_frame *f, struct lazy_flags *lazy, ir_ref ref)
 {
     const struct ir_insn *i = &f->insns[ref];
+    if (i->op == IR_FL_CMC) { /* no integers among its operands */
+        f->tc->fl = interp_flags(f, ref) & IR_FL_MASK;
+        lazy->op = 0;
+        return;
+    }
     uint64_t a = interp_value(f, i->a), b = interp_value(f, i->b);
     bool shift = i->op == IR_FL_SHL || i->op == IR_FL_SHR || i->op == IR_FL_SAR;
     if (i->op == IR_FL_SUB || i->op == IR_FL_LOGIC || i->op == IR_FL_ADD || (shift && (b & 63))) {

@@ -147,6 +147,8 @@ uint32_t ir_eval_flags(enum ir_op op, enum ir_width width, uint64_t a, uint64_t 
                (b & 1 ? IR_FL_OF : 0);
     case IR_FL_CO:
         return a & 1 ? IR_FL_CF | IR_FL_OF : 0;
+    case IR_FL_CMC:
+        return fl ^ IR_FL_CF;
     case IR_FL_FROM:
         return (uint32_t)a;
     default:

@@ -478,6 +478,8 @@ ir_ref ir_fold(struct ir_region *r, struct ir_insn *i)
         if (r->insns[i->c].op == IR_FL_SETCO)
             i->c = r->insns[i->c].c;
         return 0;
+    case IR_FL_CMC:
+        return r->insns[i->a].op == IR_FL_CMC ? r->insns[i->a].a : 0;
     case IR_FL_FROM:
         return r->insns[i->a].op == IR_FL_PACK ? r->insns[i->a].a : 0;
     case IR_FL_PACK:

@@ -457,6 +457,10 @@ void fl_define(struct cg *g)
         emit_rr(e, size == 1 ? 0xfe | OPC_BYTE : 0xff | (size == 2 ? PP_66 : w_bit(size == 8)),
                 i->op == IR_FL_INC ? 0 : 1, t);
         break;
+    case IR_FL_CMC:
+        fl_to_host(g, i->a);
+        emit_u8(e, 0xf5); /* cmc */
+        break;
     case IR_FL_COMIS:
         emit_vex_rr(e, (i->imm ? 0x2e : 0x2f) | MAP_0F | (i->aux == IR_W64 ? PP_66 : 0),
                     cg_xmm(g, i->a), NO_REG, cg_xmm(g, i->b));
