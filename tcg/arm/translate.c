@@ -1,0 +1,239 @@
+/*
+ * The translation loop of A64: words -> decoded instructions -> IR, one region at a time, and how
+ * regions end.
+ *
+ * A region is straight-line code up to an unconditional jump, an instruction that changes mode,
+ * mappings or the deliverability of interrupts, the end of the page or max_insns. Code bytes are
+ * only read from the page copies in struct tcg_translation.
+ */
+#include "tcg/arm/translate.h"
+
+#include <string.h>
+
+enum {
+    PAGE = 4096,
+    /* Room that the longest translation of one instruction never exceeds. */
+    IR_MARGIN = 700,
+};
+
+/* ---- how regions end ------------------------------------------------------------------------ */
+
+bool a64_one_by_one(const struct a64_trans *x)
+{
+    return x->t->single || x->mode & (MODE_STEP | MODE_SS);
+}
+
+ir_ref a64_add_imm(struct a64_trans *x, enum ir_type type, ir_ref a, int64_t n)
+{
+    if (!n)
+        return a;
+    if (n == (int32_t)n)
+        return ir_emit(x->ir, IR_LEA, type, 0, a, 0, 0, 0, (uint64_t)n);
+    return ir_op2(x->ir, IR_ADD, type, a, ir_const(x->ir, type, (uint64_t)n));
+}
+
+ir_ref a64_pc(struct a64_trans *x, int64_t rel)
+{
+    return a64_add_imm(x, IR_I64, ir_get(x->ir, SLOT_PCB), rel);
+}
+
+static unsigned exit_flags(const struct a64_trans *x, int64_t rel)
+{
+    /* A region of several blocks may have gone back on its way to an exit that goes forward. */
+    return (rel <= x->start || x->t->node ? IR_EXIT_POLL : 0u) |
+           (rel < 0 || rel >= PAGE ? IR_EXIT_CROSS : 0u);
+}
+
+/* Go on at PCB + rel: out of the region, or within it. */
+static void exit_rel(struct a64_trans *x, int64_t rel)
+{
+    const struct tcg_edge *edge = tcg_edge_to(x->t, rel);
+    if (!edge)
+        ir_emit(x->ir, IR_EXIT, IR_VOID, exit_flags(x, rel), 0, 0, 0, 0, (uint64_t)rel);
+    else if (edge->kind == TCG_EDGE_LABEL)
+        ir_emit(x->ir, IR_JMP, IR_VOID, edge->label, 0, 0, 0, 0, (uint64_t)rel);
+    x->done = true;
+}
+
+/* The same when cc over fl holds, or, fl being 0, when `nonzero` is not 0. */
+static void branch_rel(struct a64_trans *x, ir_ref fl, unsigned cc, ir_ref nonzero, int64_t rel)
+{
+    const struct tcg_edge *edge = tcg_edge_to(x->t, rel);
+    ir_ref flags = edge ? IR_EXIT_LABEL : (ir_ref)exit_flags(x, rel),
+           label = edge ? edge->label : 0;
+    if (fl)
+        ir_emit(x->ir, IR_BRCC, IR_VOID, cc, fl, 0, label, flags, (uint64_t)rel);
+    else
+        ir_emit(x->ir, IR_BRNZ, IR_VOID, 0, nonzero, 0, label, flags, (uint64_t)rel);
+}
+
+/* The region runs on at PCB + rel right behind this node. */
+static bool runs_on_to(const struct a64_trans *x, int64_t rel)
+{
+    const struct tcg_edge *edge = tcg_edge_to(x->t, rel);
+    return edge && edge->kind == TCG_EDGE_NEXT;
+}
+
+void a64_end_dyn_pc_set(struct a64_trans *x, bool poll)
+{
+    ir_emit(x->ir, IR_EXIT_DYN, IR_VOID, poll || a64_one_by_one(x), 0, 0, 0, 0, 0);
+    x->done = true;
+}
+
+static void end_dyn_at(struct a64_trans *x, ir_ref pc, bool poll)
+{
+    ir_put(x->ir, SLOT_PC, pc);
+    a64_end_dyn_pc_set(x, poll);
+}
+
+void a64_end_dyn(struct a64_trans *x, bool poll)
+{
+    end_dyn_at(x, a64_pc(x, x->next), poll);
+}
+
+void a64_end_next(struct a64_trans *x)
+{
+    if (a64_one_by_one(x))
+        a64_end_dyn(x, true);
+    else
+        exit_rel(x, x->next);
+}
+
+void a64_raise_if(struct a64_trans *x, ir_ref nonzero, uint64_t trap)
+{
+    ir_emit(x->ir, IR_TRAPNZ, IR_VOID, 0, nonzero, 0, 0, 0, trap);
+}
+
+void a64_raise(struct a64_trans *x, uint64_t trap)
+{
+    a64_raise_if(x, ir_i32(x->ir, 1), trap);
+    exit_rel(x, x->next);
+}
+
+void a64_undefined(struct a64_trans *x)
+{
+    a64_raise(x, ARM_TRAP(ARM_EC_UNKNOWN, 0));
+}
+
+bool a64_check_fp(struct a64_trans *x)
+{
+    unsigned el = (unsigned)(x->mode & MODE_FP_TRAP) / (MODE_FP_TRAP & -MODE_FP_TRAP);
+    if (el) /* ISS: CV is 1, COND is 14 */
+        a64_raise(x, ARM_TRAP(ARM_EC_FP, 0x1e00000) | ARM_TRAP_TO(el));
+    return !el;
+}
+
+/* ---- branches ------------------------------------------------------------------------------- */
+
+void a64_jump_to(struct a64_trans *x, ir_ref target)
+{
+    if (a64_one_by_one(x)) {
+        end_dyn_at(x, target, true);
+        return;
+    }
+    ir_emit(x->ir, IR_EXIT_IND, IR_VOID, 0, target, 0, 0, 0, 0);
+    x->done = true;
+}
+
+void a64_return_to(struct a64_trans *x, ir_ref target)
+{
+    const struct tcg_node *node = x->t->node;
+    x->t->ends = TCG_ENDS_RETURN;
+    if (!node || !node->returns || a64_one_by_one(x)) {
+        a64_jump_to(x, target);
+        return;
+    }
+    ir_emit(x->ir, IR_EXPECT, IR_VOID, 0, target, 0, 0, 0, (uint64_t)node->edges[0].rel);
+    exit_rel(x, node->edges[0].rel);
+}
+
+void a64_jump_rel(struct a64_trans *x, int64_t rel)
+{
+    if (a64_one_by_one(x))
+        end_dyn_at(x, a64_pc(x, rel), true);
+    else
+        exit_rel(x, rel);
+}
+
+void a64_branch_if(struct a64_trans *x, ir_ref fl, enum ir_cc cc, ir_ref nonzero, int64_t rel)
+{
+    struct ir_region *r = x->ir;
+    if (a64_one_by_one(x)) {
+        ir_ref a = a64_pc(x, rel), b = a64_pc(x, x->next);
+        end_dyn_at(x,
+                   fl ? ir_emit(r, IR_SELCC, IR_I64, cc, a, b, fl, 0, 0)
+                      : ir_op3(r, IR_SELNZ, IR_I64, a, b, nonzero),
+                   true);
+        return;
+    }
+    if (!runs_on_to(x, rel)) {
+        branch_rel(x, fl, cc, nonzero, rel);
+        exit_rel(x, x->next);
+        return;
+    }
+    if (!runs_on_to(x, x->next)) {
+        if (!fl)
+            nonzero = ir_emit(r, IR_SETC, IR_I32, IR_CC_E, nonzero,
+                              ir_const(r, r->insns[nonzero].type, 0), 0, 0, r->insns[nonzero].type);
+        branch_rel(x, fl, cc ^ 1u, nonzero, x->next);
+    }
+    exit_rel(x, rel);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------- */
+
+static void before_insn(struct a64_trans *x)
+{
+    if (x->mode & MODE_SS)
+        ir_emit(x->ir, IR_STENV, IR_VOID, IR_W8, ir_i32(x->ir, 1), 0, 0, 0,
+                (uint64_t)(int64_t)TCG_ENV_OFFSET(step_pending));
+    if (x->mode & MODE_BREAKPOINTS)
+        a64_call_helper(x, HELPER_ID(breakpoint), a64_pc(x, x->start), 0, 0, 0);
+}
+
+static void translate_insn(struct a64_trans *x, uint32_t word)
+{
+    struct a64_insn i;
+    x->clock = false;
+    ir_insn(x->ir, x->start, 4);
+    if (x->start & 3) {
+        a64_raise(x, ARM_TRAP(ARM_EC_PC_ALIGN, 0));
+        return;
+    }
+    before_insn(x);
+    if (x->mode & MODE_ILLEGAL)
+        a64_raise(x, ARM_TRAP(ARM_EC_ILLEGAL, 0));
+    else if (!a64_decode(word, &i) || !a64_has(x, a64_set.rows[i.row].feature) || !a64_call(x, &i))
+        a64_undefined(x);
+}
+
+static uint32_t fetch(const struct tcg_translation *t, uint32_t at)
+{
+    uint32_t word;
+    memcpy(&word, t->page + at, sizeof word);
+    return word;
+}
+
+void a64_translate(struct tcg_translation *t)
+{
+    struct a64_trans x = {.t = t, .ir = t->ir, .mode = t->mode};
+    unsigned max = a64_one_by_one(&x) ? 1 : t->max_insns;
+    uint32_t at = t->page_offset;
+
+    if (t->tc && t->tc->vcpu)
+        x.model = t->tc->vcpu->model;
+    for (unsigned n = 0; !x.done; n++) {
+        /* A PC that is not aligned faults without a look at memory. */
+        if (n && (n >= max || at >= PAGE || t->ir->count > IR_MAX_INSNS - IR_MARGIN)) {
+            a64_end_next(&x);
+            break;
+        }
+        x.start = t->rel_base + at;
+        x.next = x.start + 4;
+        translate_insn(&x, at & 3 ? 0 : fetch(t, at));
+        at += 4;
+        if (x.clock && x.mode & MODE_ICOUNT && !x.done)
+            a64_end_dyn(&x, true); /* the count is exact at the end of a block only */
+    }
+    t->len = at - t->page_offset;
+}
