@@ -50,6 +50,8 @@ enum {
     VD_BUTTON_DOWN = 1 << 5,
     VD_BUTTON_SIDE = 1 << 6,
     VD_BUTTON_EXTRA = 1 << 7,
+    VD_BUTTONS = VD_BUTTON_LEFT | VD_BUTTON_MIDDLE | VD_BUTTON_RIGHT | VD_BUTTON_SIDE |
+                 VD_BUTTON_EXTRA, /* the others are a wheel's */
 };
 
 /* ---- one agent ------------------------------------------------------------------------------- */
@@ -126,7 +128,7 @@ struct vdagent {
 
     struct display_helper helper;
     struct vdagent_head heads[HEADS_MAX];
-    uint8_t buttons;                                /* of the pointer */
+    uint8_t buttons, pressed; /* of the pointer: as they are, as the guest was last told */
     struct vdagent_mouse_state mouse[MOUSE_STATES]; /* to be told, oldest first */
     unsigned mouse_count;
 };

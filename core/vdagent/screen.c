@@ -67,11 +67,33 @@ static void send_monitors(struct vdagent *v)
 
 /* A state that differs in its place alone takes the one before it along; when the guest does not
  * read, what it reads last is right. */
+static void add(struct vdagent *v, const struct vdagent_mouse_state *s)
+{
+    struct vdagent_mouse_state *last = v->mouse_count ? &v->mouse[v->mouse_count - 1] : NULL;
+
+    if (last &&
+        (v->mouse_count == MOUSE_STATES || (last->buttons == s->buttons && last->head == s->head)))
+        *last = *s;
+    else
+        v->mouse[v->mouse_count++] = *s;
+    v->pressed = s->buttons;
+}
+
+/* spice-vdagent makes its pointer anew when the guest's screen has another size, and tells the new
+ * one a coordinate only once it differs from the one before. So that a click does not land at the
+ * left or upper edge, both coordinates differ before it. */
+static void nudge(struct vdagent *v, struct vdagent_mouse_state s)
+{
+    s.buttons = 0;
+    s.x += s.x ? UINT32_MAX : 1;
+    s.y += s.y ? UINT32_MAX : 1;
+    add(v, &s);
+}
+
 static void push(struct vdagent_head *head, uint8_t buttons)
 {
     struct vdagent *v = head->v;
-    struct vdagent_mouse_state s = {.buttons = buttons, .head = (uint8_t)(head - v->heads)},
-                               *last = v->mouse_count ? &v->mouse[v->mouse_count - 1] : NULL;
+    struct vdagent_mouse_state s = {.buttons = buttons, .head = (uint8_t)(head - v->heads)};
     uint32_t size[2];
     struct display *d = nth(v, s.head);
 
@@ -80,11 +102,9 @@ static void push(struct vdagent_head *head, uint8_t buttons)
     current_size(d, &size[0], &size[1]);
     s.x = (uint32_t)((uint64_t)head->position[0] * (size[0] - 1) / INPUT_ABS_MAX);
     s.y = (uint32_t)((uint64_t)head->position[1] * (size[1] - 1) / INPUT_ABS_MAX);
-    if (last &&
-        (v->mouse_count == MOUSE_STATES || (last->buttons == buttons && last->head == s.head)))
-        *last = s;
-    else
-        v->mouse[v->mouse_count++] = s;
+    if (buttons & VD_BUTTONS && !v->pressed)
+        nudge(v, s);
+    add(v, &s);
 }
 
 static uint8_t button(uint16_t code)
@@ -206,5 +226,5 @@ void vdagent_screen_stop(struct vdagent *v)
     }
     v->monitors = false;
     v->mouse_count = 0;
-    v->buttons = 0;
+    v->buttons = v->pressed = 0;
 }

@@ -709,7 +709,7 @@ Test(vdagent, the_pointer_goes_through_the_agent_when_that_is_wanted)
     press(EV_KEY, BTN_RIGHT, 1);
     press(EV_KEY, BTN_LEFT, 0);
     press(EV_KEY, BTN_RIGHT, 0);
-    expect_mouse(0, 0, 0, 0);
+    expect_mouse(1, 1, 0, 0);
     expect_mouse(0, 0, VD_BUTTON_LEFT, 0);
     expect_mouse(0, 0, VD_BUTTON_LEFT | VD_BUTTON_RIGHT, 0);
     expect_mouse(0, 0, VD_BUTTON_RIGHT, 0);
@@ -745,8 +745,61 @@ Test(vdagent, a_guest_that_does_not_read_finds_the_pointer_where_it_is)
     cr_expect(x == 100 && y == 100, "%u,%u", x, y);
     point(a, 0, 0);
     press(EV_KEY, BTN_LEFT, 1);
-    expect_mouse(0, 0, 0, 0);
+    expect_mouse(1, 1, 0, 0);
     expect_mouse(0, 0, VD_BUTTON_LEFT, 0);
+    free_displays();
+}
+
+/* As spice-vdagent's daemon does: a coordinate that is the one before is not said again, and a new
+ * device has none. */
+struct uinput {
+    int64_t last[2], device[2];
+    uint32_t buttons;
+};
+
+static void uinput_read(struct uinput *u)
+{
+    while (next()) {
+        cr_assert_eq(message.type, VD_AGENT_MOUSE_STATE);
+        for (unsigned i = 0; i < 2; i++) {
+            const int64_t at = load_le32(message.body + 4 * i);
+            if (at != u->last[i])
+                u->last[i] = u->device[i] = at;
+        }
+        u->buttons = load_le32(message.body + 8);
+    }
+}
+
+Test(vdagent, a_click_lands_where_it_is_after_the_guest_made_its_pointer_anew)
+{
+    static const int32_t places[][2] = {
+        {0, 0}, {INPUT_ABS_MAX, INPUT_ABS_MAX}, {INPUT_ABS_MAX / 2, 0}, {1000, INPUT_ABS_MAX / 3}};
+    struct display *a = add_display(641, 481);
+    struct uinput u = {.last = {-1, -1}};
+    start_pointing();
+    for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
+        const int64_t x = (int64_t)places[i][0] * 640 / INPUT_ABS_MAX,
+                      y = (int64_t)places[i][1] * 480 / INPUT_ABS_MAX;
+        point(a, places[i][0], places[i][1]);
+        uinput_read(&u);
+        u.device[0] = u.device[1] = -1;
+        point(a, places[i][0], places[i][1]);
+        press(EV_KEY, BTN_LEFT, 1);
+        uinput_read(&u);
+        cr_expect_eq(u.buttons, (uint32_t)VD_BUTTON_LEFT);
+        cr_expect(u.device[0] == x && u.device[1] == y, "%d, %d", (int)u.device[0],
+                  (int)u.device[1]);
+        press(EV_KEY, BTN_LEFT, 0);
+        uinput_read(&u);
+        cr_expect_eq(u.buttons, 0u);
+    }
+    /* A drag, and a button pressed beside another, are as they are. */
+    point(a, 0, 0);
+    press(EV_KEY, BTN_LEFT, 1);
+    uinput_read(&u);
+    press(EV_KEY, BTN_RIGHT, 1);
+    expect_mouse(0, 0, VD_BUTTON_LEFT | VD_BUTTON_RIGHT, 0);
+    cr_expect_not(next());
     free_displays();
 }
 
