@@ -55,6 +55,7 @@ struct kvm_vm {
 
     enum irqchip_mode irqchip; /* what is wanted of the kernel's interrupt controllers */
     bool irqchip_asked;        /* by name, and not just the default */
+    bool pit_wanted;           /* in the kernel with IRQCHIP_ON */
     struct kvm_routes *routes; /* NULL: there are none */
 
     struct kvm_ioevent *ioevents; /* machine lock */
@@ -123,6 +124,8 @@ bool kvm_routes_init(struct kvm_vm *vm);
 void kvm_routes_free(struct kvm_vm *vm);
 /* The pins of the kernel's controllers, as core/cpu/irqchip.h numbers them. */
 bool kvm_route_pins(struct kvm_vm *vm);
+/* GSI 0 as the kernel's PIT raises it: what IRQ 0 is of a PC, and no pin 0. */
+bool kvm_route_pit(struct kvm_vm *vm);
 /* What a GSI sends from now on. */
 bool kvm_route_message(struct kvm_vm *vm, uint32_t gsi, uint64_t addr, uint32_t data);
 
@@ -168,6 +171,8 @@ bool kvm_arch_put(struct kvm_cpu *k);
 bool kvm_arch_events(struct kvm_cpu *k);
 void kvm_arch_before_run(struct kvm_cpu *k);
 void kvm_arch_after_run(struct kvm_cpu *k);
+/* The first vCPU was paused: what goes on by itself in the kernel is held. */
+void kvm_arch_after_pause(struct kvm_vm *vm);
 /* Before vCPUs run whose state was changed or stood still: the machine's clock. All are out. */
 void kvm_arch_before_resume(struct kvm_vm *vm);
 /* Breakpoints and steps to the kernel, after the registers, which it arms a step by; where a debug

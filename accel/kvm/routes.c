@@ -73,6 +73,13 @@ static struct kvm_irq_routing_entry *add(struct kvm_routes *r, uint32_t gsi)
     return e;
 }
 
+static void set_pin(struct kvm_irq_routing_entry *e, unsigned chip, unsigned pin)
+{
+    e->type = KVM_IRQ_ROUTING_IRQCHIP;
+    e->u.irqchip.irqchip = chip;
+    e->u.irqchip.pin = pin;
+}
+
 static void set_message(struct kvm_irq_routing_entry *e, uint64_t addr, uint32_t data)
 {
     e->type = KVM_IRQ_ROUTING_MSI;
@@ -96,13 +103,33 @@ bool kvm_route_pins(struct kvm_vm *vm)
             break;
         bool ioapic = n < IRQCHIP_GSI_PIC;
         unsigned line = n - IRQCHIP_GSI_PIC;
-        e->type = KVM_IRQ_ROUTING_IRQCHIP;
-        e->u.irqchip.irqchip = ioapic                     ? KVM_IRQCHIP_IOAPIC
-                               : line < IRQCHIP_PIC_LINES ? KVM_IRQCHIP_PIC_MASTER
-                                                          : KVM_IRQCHIP_PIC_SLAVE;
-        e->u.irqchip.pin = ioapic ? n : line % IRQCHIP_PIC_LINES;
+        set_pin(e,
+                ioapic                     ? KVM_IRQCHIP_IOAPIC
+                : line < IRQCHIP_PIC_LINES ? KVM_IRQCHIP_PIC_MASTER
+                                           : KVM_IRQCHIP_PIC_SLAVE,
+                ioapic ? n : line % IRQCHIP_PIC_LINES);
     }
     ok = ok && apply(vm);
+    pthread_mutex_unlock(&r->lock);
+    return ok;
+}
+
+/* At the end of the table: the kernel tells the PIT of an end of interrupt by the last GSI that
+ * names the pin, and other drivers of the line have GSIs of their own. */
+bool kvm_route_pit(struct kvm_vm *vm)
+{
+    enum { PIT_GSI = 0, IOAPIC_PIN = 2, PIC_LINE = 0 };
+    struct kvm_routes *r = vm->routes;
+
+    pthread_mutex_lock(&r->lock);
+    struct kvm_irq_routing_entry *e = find(r, PIT_GSI);
+    bool ok = e && r->head.nr < r->max;
+    if (ok) {
+        *e = r->entries[--r->head.nr];
+        set_pin(add(r, PIT_GSI), KVM_IRQCHIP_PIC_MASTER, PIC_LINE);
+        set_pin(add(r, PIT_GSI), KVM_IRQCHIP_IOAPIC, IOAPIC_PIN);
+        ok = apply(vm);
+    }
     pthread_mutex_unlock(&r->lock);
     return ok;
 }

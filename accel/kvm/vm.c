@@ -16,7 +16,7 @@
 
 #define KVM_PATH "/dev/kvm"
 enum { API_VERSION = 12 }; /* section 4.1: the only one there is */
-enum { KICK_DEFAULT = 6 /* after SIGRTMIN */, QUOTE_MAX = 64 };
+enum { KICK_DEFAULT = 6 /* after SIGRTMIN */ };
 
 int kvm_extension(const struct kvm_vm *vm, int capability)
 {
@@ -198,6 +198,7 @@ bool kvm_machine_init(struct vemu_machine *m, const struct kvm_host *host, struc
     vm->kvm_fd = vm->fd = vm->first_vcpu = -1;
     vm->kick_signal = SIGRTMIN + KICK_DEFAULT;
     vm->irqchip = IRQCHIP_ON;
+    vm->pit_wanted = true;
     pthread_mutex_init(&vm->gate_lock, NULL);
     pthread_cond_init(&vm->gate_moved, NULL);
     if (!make_vm(vm, errp)) {
@@ -241,46 +242,6 @@ bool kvm_machine_ready(struct vemu_machine *m, struct vemu_error **errp)
     return kvm_arch_make_irqchip(vm, vm->irqchip, vm->irqchip_asked, errp);
 }
 
-static bool set_irqchip(struct vemu_machine *m, const char *value, struct vemu_error **errp)
-{
-    static const char *const names[] = {
-        [IRQCHIP_OFF] = "off", [IRQCHIP_SPLIT] = "split", [IRQCHIP_ON] = "on"};
-
-    for (unsigned mode = 0; mode < ARRAY_SIZE(names); mode++) {
-        if (strcmp(value, names[mode]) != 0)
-            continue;
-        if (m) {
-            kvm_vm_of(m)->irqchip = mode;
-            kvm_vm_of(m)->irqchip_asked = true;
-        }
-        return true;
-    }
-    return error_set(errp, VEMU_ERROR_INVALID,
-                     "-accel kvm: kernel-irqchip='%.*s' should be on, split or off", QUOTE_MAX,
-                     value);
-}
-
-bool kvm_set_option(struct vemu_machine *m, const char *key, const char *value,
-                    struct vemu_error **errp)
-{
-    char *end;
-
-    if (strcmp(key, "kernel-irqchip") == 0)
-        return set_irqchip(m, value, errp);
-    if (strcmp(key, "kick-signal") != 0)
-        return error_set(errp, VEMU_ERROR_INVALID,
-                         "-accel kvm: no option '%.*s'; there are kernel-irqchip and kick-signal",
-                         QUOTE_MAX, key);
-    long n = strtol(value, &end, 10);
-    if (!*value || *end || n < SIGRTMIN || n > SIGRTMAX)
-        return error_set(errp, VEMU_ERROR_INVALID,
-                         "-accel kvm: kick-signal='%.*s' should be a real-time signal, %d to %d",
-                         QUOTE_MAX, value, SIGRTMIN, SIGRTMAX);
-    if (m)
-        kvm_vm_of(m)->kick_signal = (int)n;
-    return true;
-}
-
 /* ---- vCPUs ----------------------------------------------------------------------------------- */
 
 static bool vcpu_init(struct vcpu *cpu, struct vemu_error **errp)
@@ -312,6 +273,8 @@ static void get_state(struct vcpu *cpu)
     if (!kvm_arch_get(k))
         log_msg(&cpu->machine->log, LOG_WARN, "vCPU %u: kvm does not give its state", cpu->index);
     k->synced = true;
+    if (cpu->index == 0)
+        kvm_arch_after_pause(k->vm);
 }
 
 static void before_resume(struct vemu_machine *m)

@@ -53,6 +53,26 @@ struct irqchip_lapic {
     uint32_t reg[IRQCHIP_LAPIC_REGS];
 };
 
+/* One counter of an 8254. */
+struct irqchip_pit_counter {
+    bool programmed; /* a control word was written; else it stands still */
+    uint8_t mode;    /* 0 to 5 */
+    uint8_t rw;      /* 1: low byte, 2: high byte, 3: both */
+    bool bcd, gate;
+    uint32_t count;  /* 1 to 0x10000 */
+    int64_t elapsed; /* ns since it was loaded */
+    bool write_msb_next, read_msb_next;
+    uint8_t write_lsb;
+    uint16_t latch;
+    uint8_t latch_bytes; /* not yet read, 0 to 2 */
+    uint8_t status;
+    bool status_latched;
+};
+struct irqchip_pit {
+    struct irqchip_pit_counter counter[3];
+    bool speaker; /* port 61h, bit 1 */
+};
+
 struct irqchip_ops {
     void (*set_line)(struct vemu_machine *m, unsigned gsi, int level);
     /* False: no local APIC took it. */
@@ -65,6 +85,13 @@ struct irqchip_ops {
     bool (*put_pic)(struct vemu_machine *m, unsigned which, const struct irqchip_pic *pic);
     bool (*get_ioapic)(struct vemu_machine *m, struct irqchip_ioapic *ioapic);
     bool (*put_ioapic)(struct vemu_machine *m, const struct irqchip_ioapic *ioapic);
+    /* IRQCHIP_ON: a PIT with the speaker's port, at the PC's addresses; its channel 0 drives IRQ 0
+     * by itself. False, or NULL: there is none, and nothing was done. */
+    bool (*make_pit)(struct vemu_machine *m);
+    bool (*get_pit)(struct vemu_machine *m, struct irqchip_pit *pit);
+    bool (*put_pit)(struct vemu_machine *m, const struct irqchip_pit *pit);
+    /* Any time: channel 0 raises nothing from now on, or does again. */
+    void (*block_pit)(struct vemu_machine *m, bool block);
     bool (*get_lapic)(struct vcpu *cpu, struct irqchip_lapic *lapic);
     bool (*put_lapic)(struct vcpu *cpu, const struct irqchip_lapic *lapic);
 };

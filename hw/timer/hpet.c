@@ -71,6 +71,7 @@ struct hpet_timer {
 struct hpet {
     struct device dev;
     struct hpet_config cfg;
+    struct irq legacy; /* 1: legacy replacement */
     uint32_t config, status;
     uint64_t counter;        /* value while halted, or at started_ns */
     int64_t started_ns;      /* virtual time at which the main counter was enabled */
@@ -152,6 +153,11 @@ struct irq hpet_legacy_input(struct device *dev, unsigned n)
 {
     struct hpet *s = container_of(dev, struct hpet, dev);
     return (struct irq){.fn = n < 2 ? legacy_input : NULL, .opaque = s, .n = n};
+}
+
+void hpet_connect_legacy(struct device *dev, struct irq irq)
+{
+    container_of(dev, struct hpet, dev)->legacy = irq;
 }
 
 /* ---- matching -------------------------------------------------------------------------------- */
@@ -344,6 +350,7 @@ static void write_config(struct hpet *s, uint32_t value)
             lower_line(s, &s->timers[i]);
         s->config ^= CONFIG_LEGACY;
         bool legacy = s->config & CONFIG_LEGACY;
+        irq_set(&s->legacy, legacy);
         irq_set(&s->cfg.pit_irq, legacy ? 0 : s->legacy_level[0]);
         irq_set(&s->cfg.rtc_irq, legacy ? 0 : s->legacy_level[1]);
     }
@@ -424,6 +431,7 @@ static void hpet_reset(struct device *dev)
         t->owed = 0;
     }
     s->config = s->status = 0;
+    irq_set(&s->legacy, 0);
     s->counter = 0;
     s->started_ns = 0;
 }
@@ -467,6 +475,7 @@ static bool hpet_post_load(struct device *dev, struct vemu_error **errp)
         t->comparator &= width_mask(t);
         t->period &= width_mask(t);
     }
+    irq_set(&s->legacy, !!(s->config & CONFIG_LEGACY));
     return true;
 }
 

@@ -28,6 +28,8 @@ struct device *hpet_create(struct vemu_machine *m, const struct hpet_config *cfg
                            struct vemu_error **errp);
 /* 0: for the PIT's output, 1: for the RTC's. */
 struct irq hpet_legacy_input(struct device *dev, unsigned n);
+/* Told whether timers 0 and 1 own the lines: for a PIT whose output does not come in. */
+void hpet_connect_legacy(struct device *dev, struct irq irq);
 /* Value of the event timer block ID for the ACPI HPET table. */
 uint32_t hpet_block_id(void);
 

@@ -5,21 +5,20 @@
  * sheets. A counter is not stepped: its state is the tick at which its present cycle began, and
  * everything the guest can see follows from the current tick.
  */
-#include "hw/timer/i8254.h"
+#include "hw/timer/i8254_internal.h"
 
-#include "core/clock/clock.h"
-#include "core/memory/memory.h"
+#include "core/cpu/cpu.h"
+#include "core/cpu/irqchip.h"
+#include "core/device/machine.h"
 #include "core/state/state.h"
 #include "core/util/range.h"
 #include "hw/create.h"
 #include "hw/misc/isa_port.h"
 #include "hw/timer/late_ticks.h"
 
-enum { CHANNELS = 3, SPEAKER_CHANNEL = 2, CONTROL = 3 };
-enum { MAX_COUNT = 0x10000, MAX_COUNT_BCD = 10000 };
+enum { CONTROL = 3 };
 
 /* Control word: SC 7-6, RW 5-4, M 3-1, BCD 0. SC = 3 is the read-back command. */
-enum { RW_LATCH = 0, RW_LSB = 1, RW_MSB = 2, RW_WORD = 3 };
 enum {
     READ_BACK = 3,
     READ_BACK_NO_STATUS = 1 << 4,
@@ -27,73 +26,31 @@ enum {
     STATUS_OUT = 1 << 7,
     STATUS_NULL_COUNT = 1 << 6,
 };
-enum mode {
-    MODE_TERMINAL_COUNT,
-    MODE_ONE_SHOT,
-    MODE_RATE,
-    MODE_SQUARE,
-    MODE_SOFT_STROBE,
-    MODE_HARD_STROBE,
-};
-/* Port 0x61. */
-enum {
-    PORT_B_GATE2 = 1 << 0,
-    PORT_B_SPEAKER = 1 << 1,
-    PORT_B_WRITABLE = 0x0f, /* and the parity and I/O check enables, which only read back */
-    PORT_B_REFRESH = 1 << 4,
-    PORT_B_OUT2 = 1 << 5,
-};
-
 #define NS_PER_SECOND UINT64_C(1000000000)
 /* DRAM refresh requests come every 18 ticks; each toggles the bit. */
 #define REFRESH_TICKS 18
 #define NEVER INT64_MAX
 
-struct counter {
-    uint8_t mode, rw;
-    bool bcd, gate;
-    bool running;       /* a count was loaded, and for modes 1 and 5 triggered */
-    bool loaded;        /* a count was written since the control word */
-    bool rose_at_start; /* the cycle began with a rising edge: it followed another */
-    uint32_t count;     /* of the present cycle, 1 to 0x10000 */
-    uint32_t reload;    /* the count register: what the next cycle loads */
-    int64_t start;      /* tick at which the present cycle began */
-    int64_t held;       /* elapsed ticks while the gate suspends counting */
-    int64_t reload_at;  /* tick at which a rewritten count takes over; -1: none pending */
-    uint8_t write_lsb;
-    bool write_msb_next, read_msb_next;
-    uint16_t latch;
-    uint8_t latch_bytes; /* latched count bytes not yet read: 0 to 2 */
-    uint8_t status;
-    bool status_latched;
-};
-
-struct i8254 {
-    struct device dev;
-    struct i8254_config cfg;
-    struct counter counter[CHANNELS];
-    uint8_t port_b;
-    int64_t seen_rise; /* tick of the last rising edge of OUT 0 that was delivered */
-    uint32_t owed;     /* rises before it that were not (late_ticks.h) */
-    bool irq_level;
-    struct timer timer;
-    struct mem_region region, port_b_region;
-};
-
-static int64_t now_ticks(struct i8254 *s)
+int64_t i8254_ticks_in(int64_t ns)
 {
-    return (int64_t)muldiv64((uint64_t)clock_now(s->timer.clocks, VCLOCK_VIRTUAL), I8254_HZ,
-                             NS_PER_SECOND);
+    return ns < 0 ? -(int64_t)muldiv64((uint64_t)-ns, I8254_HZ, NS_PER_SECOND)
+                  : (int64_t)muldiv64((uint64_t)ns, I8254_HZ, NS_PER_SECOND);
 }
-static int64_t tick_to_ns(int64_t tick)
+int64_t i8254_ticks(const struct i8254 *s)
 {
+    return i8254_ticks_in(clock_now(s->timer.clocks, VCLOCK_VIRTUAL));
+}
+int64_t i8254_tick_ns(int64_t tick)
+{
+    if (tick < 0)
+        return -(int64_t)muldiv64((uint64_t)-tick, NS_PER_SECOND, I8254_HZ);
     unsigned __int128 ns = ((unsigned __int128)tick * NS_PER_SECOND + I8254_HZ - 1) / I8254_HZ;
     return ns > (uint64_t)INT64_MAX ? INT64_MAX : (int64_t)ns;
 }
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
-static bool periodic(const struct counter *c)
+bool counter_periodic(const struct counter *c)
 {
     return c->mode == MODE_RATE || c->mode == MODE_SQUARE;
 }
@@ -102,13 +59,13 @@ static bool triggered_by_gate(const struct counter *c)
     return c->mode == MODE_ONE_SHOT || c->mode == MODE_HARD_STROBE;
 }
 /* Gate low suspends counting, in the modes where it is not a trigger. */
-static bool suspended(const struct counter *c)
+bool counter_suspended(const struct counter *c)
 {
     return !c->gate && !triggered_by_gate(c);
 }
-static int64_t elapsed(const struct counter *c, int64_t now)
+int64_t counter_elapsed(const struct counter *c, int64_t now)
 {
-    return suspended(c) ? c->held : now - c->start;
+    return counter_suspended(c) ? c->held : now - c->start;
 }
 static int64_t high_ticks(uint32_t count)
 {
@@ -116,9 +73,9 @@ static int64_t high_ticks(uint32_t count)
 }
 
 /* Let a rewritten count take over when its time has come. */
-static void counter_sync(struct counter *c, int64_t now)
+void counter_sync(struct counter *c, int64_t now)
 {
-    if (c->reload_at < 0 || now < c->reload_at || suspended(c))
+    if (c->reload_at < 0 || now < c->reload_at || counter_suspended(c))
         return;
     bool low_half =
         c->mode == MODE_SQUARE && (c->reload_at - c->start) % c->count == high_ticks(c->count);
@@ -128,11 +85,11 @@ static void counter_sync(struct counter *c, int64_t now)
     c->rose_at_start = !low_half;
 }
 
-static bool counter_out(const struct counter *c, int64_t now)
+bool counter_out(const struct counter *c, int64_t now)
 {
     if (!c->running)
         return c->mode != MODE_TERMINAL_COUNT;
-    int64_t d = elapsed(c, now);
+    int64_t d = counter_elapsed(c, now);
     switch (c->mode) {
     case MODE_TERMINAL_COUNT:
     case MODE_ONE_SHOT:
@@ -147,9 +104,9 @@ static bool counter_out(const struct counter *c, int64_t now)
 }
 
 /* The tick of the last rising edge of OUT up to now, or -1. */
-static int64_t last_rise(const struct counter *c, int64_t now)
+int64_t counter_last_rise(const struct counter *c, int64_t now)
 {
-    if (!c->running || suspended(c))
+    if (!c->running || counter_suspended(c))
         return -1;
     int64_t d = now - c->start;
     switch (c->mode) {
@@ -171,10 +128,10 @@ static int64_t next_event(const struct counter *c, int64_t now)
 {
     int64_t at = NEVER;
 
-    if (!c->running || suspended(c))
+    if (!c->running || counter_suspended(c))
         return NEVER;
     int64_t d = now - c->start;
-    if (periodic(c)) {
+    if (counter_periodic(c)) {
         if (c->count > 1)
             at = c->start + (d / c->count + 1) * c->count;
     } else if (c->mode == MODE_TERMINAL_COUNT || c->mode == MODE_ONE_SHOT) {
@@ -202,7 +159,7 @@ static uint16_t to_bcd(uint32_t v)
 /* What the counting element shows. */
 static uint16_t counter_value(const struct counter *c, int64_t now)
 {
-    int64_t d = c->running ? elapsed(c, now) : 0;
+    int64_t d = c->running ? counter_elapsed(c, now) : 0;
     uint32_t v;
 
     if (c->mode == MODE_RATE) {
@@ -226,15 +183,15 @@ static uint16_t counter_value(const struct counter *c, int64_t now)
 static void update_irq(struct i8254 *s, bool expired)
 {
     struct counter *c = &s->counter[0];
-    int64_t now = now_ticks(s);
+    int64_t now = i8254_ticks(s);
 
     counter_sync(c, now);
-    int64_t rise = last_rise(c, now), period_ns = tick_to_ns(c->count);
-    bool late = expired && s->owed && periodic(c);
+    int64_t rise = counter_last_rise(c, now), period_ns = i8254_tick_ns(c->count);
+    bool late = expired && s->owed && counter_periodic(c);
     if (rise > s->seen_rise || late) {
         if (rise <= s->seen_rise)
             s->owed--;
-        else if (periodic(c) && s->seen_rise >= c->start)
+        else if (counter_periodic(c) && s->seen_rise >= c->start)
             s->owed = late_ticks_add(s->owed, (uint64_t)((rise - s->seen_rise) / c->count - 1),
                                      period_ns);
         s->seen_rise = rise;
@@ -242,7 +199,7 @@ static void update_irq(struct i8254 *s, bool expired)
         irq_set(&s->cfg.irq, 1);
         s->irq_level = true;
     } else {
-        bool level = counter_out(c, now) || periodic(c);
+        bool level = counter_out(c, now) || counter_periodic(c);
         if (level != s->irq_level) {
             s->irq_level = level;
             irq_set(&s->cfg.irq, level);
@@ -254,24 +211,37 @@ static void update_irq(struct i8254 *s, bool expired)
         timer_cancel(&s->timer);
         return;
     }
-    int64_t now_ns = clock_now(s->timer.clocks, VCLOCK_VIRTUAL), at = tick_to_ns(next);
-    if (s->owed && periodic(c))
+    int64_t now_ns = clock_now(s->timer.clocks, VCLOCK_VIRTUAL), at = i8254_tick_ns(next);
+    if (s->owed && counter_periodic(c))
         at = MIN(at, now_ns + late_tick_interval(period_ns));
-    if (periodic(c) && rise >= 0)
+    if (counter_periodic(c) && rise >= 0)
         at = MAX(at, now_ns + TICK_MIN_INTERVAL_NS);
     timer_set(&s->timer, at);
 }
 
 static void timer_expired(void *opaque)
 {
-    update_irq(opaque, true);
+    const struct i8254 *s = opaque;
+
+    if (!s->in_kernel)
+        update_irq(opaque, true);
+}
+
+void i8254_arm(struct i8254 *s)
+{
+    int64_t next = next_event(&s->counter[0], i8254_ticks(s));
+
+    if (next == NEVER)
+        timer_cancel(&s->timer);
+    else
+        timer_set(&s->timer, i8254_tick_ns(next));
 }
 
 /* ---- registers ------------------------------------------------------------------------------- */
 
 static void load_count(struct i8254 *s, struct counter *c, uint32_t value)
 {
-    int64_t now = now_ticks(s);
+    int64_t now = i8254_ticks(s);
 
     counter_sync(c, now);
     c->reload = c->bcd ? from_bcd(value) : value;
@@ -284,7 +254,7 @@ static void load_count(struct i8254 *s, struct counter *c, uint32_t value)
             c->count = c->reload; /* what a read shows; the trigger loads it */
         return;
     }
-    if (periodic(c) && c->running && !first && !suspended(c)) {
+    if (counter_periodic(c) && c->running && !first && !counter_suspended(c)) {
         /* A new count waits for the end of the cycle, in mode 3 of the half cycle. */
         int64_t d = now - c->start, pos = d % c->count, half = high_ticks(c->count);
         int64_t left = c->mode == MODE_SQUARE && pos < half ? half - pos : c->count - pos;
@@ -319,7 +289,7 @@ static void write_counter(struct i8254 *s, struct counter *c, uint8_t value)
 
 static void latch_count(struct i8254 *s, struct counter *c)
 {
-    int64_t now = now_ticks(s);
+    int64_t now = i8254_ticks(s);
 
     if (c->latch_bytes)
         return; /* a latched count is held until it is read */
@@ -330,7 +300,7 @@ static void latch_count(struct i8254 *s, struct counter *c)
 
 static void latch_status(struct i8254 *s, struct counter *c)
 {
-    int64_t now = now_ticks(s);
+    int64_t now = i8254_ticks(s);
 
     if (c->status_latched)
         return;
@@ -378,7 +348,7 @@ static void write_control(struct i8254 *s, uint8_t value)
 
 static uint8_t read_counter(struct i8254 *s, struct counter *c)
 {
-    int64_t now = now_ticks(s);
+    int64_t now = i8254_ticks(s);
 
     if (c->status_latched) {
         c->status_latched = false;
@@ -423,7 +393,7 @@ static uint64_t pit_read(void *opaque, uint64_t offset, unsigned size)
 
 static void set_gate(struct i8254 *s, struct counter *c, bool gate)
 {
-    int64_t now = now_ticks(s);
+    int64_t now = i8254_ticks(s);
 
     counter_sync(c, now);
     if (gate == c->gate)
@@ -436,7 +406,7 @@ static void set_gate(struct i8254 *s, struct counter *c, bool gate)
         }
     } else if (!gate) {
         c->held = now - c->start;
-    } else if (periodic(c)) {
+    } else if (counter_periodic(c)) {
         c->count = c->reload;
         c->start = now;
         c->reload_at = -1;
@@ -463,7 +433,7 @@ static uint64_t port_b_read(void *opaque, uint64_t offset, unsigned size)
 {
     struct i8254 *s = opaque;
     struct counter *c = &s->counter[SPEAKER_CHANNEL];
-    int64_t now = now_ticks(s);
+    int64_t now = i8254_ticks(s);
     (void)offset;
     (void)size;
 
@@ -500,15 +470,28 @@ static void i8254_reset(struct device *dev)
     timer_cancel(&s->timer);
     irq_set(&s->cfg.irq, 0);
     irq_set(&s->cfg.speaker_on, 0);
+    if (s->in_kernel)
+        i8254_put_to_kernel(s);
 }
 
 static void i8254_unrealize(struct device *dev)
 {
     struct i8254 *s = container_of(dev, struct i8254, dev);
     timer_cancel(&s->timer);
+    if (s->in_kernel)
+        return;
     mem_region_remove(&s->region);
     if (s->cfg.port_b)
         mem_region_remove(&s->port_b_region);
+}
+
+/* With all of a PC's ports, or none: the accelerator's stands at the PC's addresses. */
+static bool make_in_kernel(const struct i8254 *s)
+{
+    const struct irqchip_ops *ops = s->dev.machine->accel->irqchip;
+
+    return s->cfg.base == I8254_PC_BASE && s->cfg.port_b == I8254_PC_PORT_B && ops &&
+           ops->make_pit && ops->make_pit(s->dev.machine);
 }
 
 static bool i8254_realize(struct device *dev, struct vemu_error **errp)
@@ -516,6 +499,11 @@ static bool i8254_realize(struct device *dev, struct vemu_error **errp)
     struct i8254 *s = container_of(dev, struct i8254, dev);
 
     timer_init(&s->timer, device_clocks(dev), VCLOCK_VIRTUAL, timer_expired, s);
+    s->in_kernel = make_in_kernel(s);
+    if (s->in_kernel) {
+        i8254_reset(dev);
+        return true;
+    }
     if (!isa_port_add(dev, &s->region, "pit", s->cfg.base, CHANNELS + 1, &pit_ops, s, errp))
         return false;
     if (s->cfg.port_b &&
@@ -543,7 +531,19 @@ static bool i8254_post_load(struct device *dev, struct vemu_error **errp)
                              "reload %u",
                              i, c->count, c->reload);
     }
+    if (s->in_kernel) {
+        irq_set(&s->cfg.irq, 0); /* the accelerator's own counter drives it from now on */
+        i8254_put_to_kernel(s);
+    }
     return true;
+}
+
+static void i8254_pre_save(struct device *dev)
+{
+    struct i8254 *s = container_of(dev, struct i8254, dev);
+
+    if (s->in_kernel)
+        i8254_get_from_kernel(s);
 }
 
 static const struct state_field counter_state[] = {
@@ -587,8 +587,14 @@ const struct device_class i8254_class = {
     .realize = i8254_realize,
     .unrealize = i8254_unrealize,
     .reset = i8254_reset,
+    .pre_save = i8254_pre_save,
     .post_load = i8254_post_load,
 };
+
+struct irq i8254_block_input(struct device *dev)
+{
+    return (struct irq){.fn = i8254_block, .opaque = container_of(dev, struct i8254, dev)};
+}
 
 struct device *i8254_create(struct vemu_machine *m, const struct i8254_config *cfg,
                             struct vemu_error **errp)

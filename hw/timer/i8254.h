@@ -9,6 +9,7 @@
 #include "core/device/device.h"
 
 #define I8254_HZ 1193182u
+enum { I8254_PC_BASE = 0x40, I8254_PC_PORT_B = 0x61 };
 
 struct i8254_config {
     uint16_t base;         /* 0x40 */
@@ -21,5 +22,8 @@ extern const struct device_class i8254_class;
 
 struct device *i8254_create(struct vemu_machine *m, const struct i8254_config *cfg,
                             struct vemu_error **errp);
+/* Level 1: an HPET has taken over channel 0's interrupt line. For a PIT that the accelerator keeps,
+ * whose line does not pass through the HPET. */
+struct irq i8254_block_input(struct device *dev);
 
 #endif

@@ -304,9 +304,13 @@ static bool create_timers(struct x86_board *b, const struct board_config *cfg,
         pit_irq = hpet_legacy_input(b->hpet, 0);
         rtc_irq = hpet_legacy_input(b->hpet, 1);
     }
-    struct i8254_config pit = {.base = 0x40, .port_b = 0x61, .irq = pit_irq};
-    if (legacy->pit && !i8254_create(m, &pit, errp))
+    struct i8254_config cfg_pit = {
+        .base = I8254_PC_BASE, .port_b = I8254_PC_PORT_B, .irq = pit_irq};
+    struct device *pit = legacy->pit ? i8254_create(m, &cfg_pit, errp) : NULL;
+    if (legacy->pit && !pit)
         return false;
+    if (pit && b->hpet)
+        hpet_connect_legacy(b->hpet, i8254_block_input(pit));
     if (legacy->rtc) {
         struct mc146818_config rtc = {.io_base = 0x70,
                                       .irq = rtc_irq,

@@ -112,7 +112,7 @@ refuses 'an unknown accelerator' "-accel: 'tgc' is not an accelerator; use tcg, 
     "$system" -kernel text -accel tgc
 refuses 'an unknown accelerator option' '-accel tcg: unknown option *' \
     "$system" -kernel text -accel tcg,speed=11
-refuses 'an unknown option of kvm' "-accel kvm: no option 'speed'; there are kernel-irqchip and kick-signal" \
+refuses 'an unknown option of kvm' "-accel kvm: no option 'speed'; there are kernel-irqchip, *" \
     "$system" -kernel text -accel kvm,speed=11
 refuses 'a signal that kvm cannot use' "-accel kvm: kick-signal='9' should be a real-time signal, *" \
     "$system" -kernel text -accel kvm,kick-signal=9

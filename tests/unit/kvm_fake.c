@@ -191,6 +191,34 @@ static int signal_msi(struct kernel *k, const struct kvm_msi *msi)
     return k->msi_blocked ? 0 : 1;
 }
 
+/* 4.71: with the interrupt controllers in the kernel alone, and once; as after power-up then. */
+static int create_pit(struct kernel *k, const struct kvm_pit_config *config)
+{
+    if (k->pit_made)
+        return -EEXIST;
+    if (k->irqchip != 1)
+        return -ENOENT;
+    k->pit_made = true;
+    k->pit_config = config->flags;
+    for (unsigned n = 0; n < 3; n++)
+        k->pit.channels[n] =
+            (struct kvm_pit_channel_state){.count = 0x10000, .mode = 0xff, .gate = n != 2};
+    return 0;
+}
+
+/* 4.72, 4.73 */
+static int do_pit(struct kernel *k, struct kvm_pit_state2 *state, bool set)
+{
+    if (!k->pit_made)
+        return -ENXIO;
+    if (set)
+        k->pit = *state;
+    else
+        *state = k->pit;
+    k->pit_sets += set;
+    return 0;
+}
+
 /* 4.59: a write of len bytes to addr signals fd, and with DATAMATCH one of that value alone; one is
  * taken back by all of what it was made with. */
 static int ioeventfd(struct kernel *k, const struct kvm_ioeventfd *e)
@@ -328,6 +356,12 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg
         return ioeventfd(k, p);
     case KVM_CREATE_IRQCHIP:
         return make_irqchip(k, 1);
+    case KVM_CREATE_PIT2:
+        return create_pit(k, p);
+    case KVM_GET_PIT2:
+        return do_pit(k, p, false);
+    case KVM_SET_PIT2:
+        return do_pit(k, p, true);
     case KVM_GET_IRQCHIP:
         return do_irqchip(k, p, false);
     case KVM_SET_IRQCHIP:

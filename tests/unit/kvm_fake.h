@@ -71,6 +71,10 @@ struct kernel {
     struct kvm_ioeventfd bells[BELLS];
     unsigned bell_count, bell_calls;
     int bell_error; /* what KVM_IOEVENTFD answers to an assignment */
+    bool pit_made;
+    uint32_t pit_config; /* its flags */
+    struct kvm_pit_state2 pit;
+    unsigned pit_sets;
     struct kvm_guest_debug debug;
     bool step_armed;
     bool completed; /* KVM_RUN with immediate_exit after an access */

@@ -207,6 +207,10 @@ const struct irqchip_ops kvm_arch_irqchip = {
     .put_pic = put_pic,
     .get_ioapic = get_ioapic,
     .put_ioapic = put_ioapic,
+    .make_pit = kvm_x86_make_pit,
+    .get_pit = kvm_x86_get_pit,
+    .put_pit = kvm_x86_put_pit,
+    .block_pit = kvm_x86_block_pit,
     .get_lapic = kvm_x86_get_lapic,
     .put_lapic = kvm_x86_put_lapic,
 };

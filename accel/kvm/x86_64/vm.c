@@ -84,9 +84,15 @@ static void get_clock(struct kvm_cpu *k, struct x86_regs *r)
             (int64_t)(now.clock - (uint64_t)clock_now(k->vm->m->clocks, VCLOCK_VIRTUAL));
 }
 
+void kvm_arch_after_pause(struct kvm_vm *vm)
+{
+    kvm_x86_pause_pit(vm);
+}
+
 void kvm_arch_before_resume(struct kvm_vm *vm)
 {
     struct vemu_machine *m = vm->m;
+    kvm_x86_resume_pit(vm);
     const struct x86_regs *r = m->vcpu_count ? m->vcpus[0]->regs : NULL;
 
     if (!vm->has_clock || !r || !kvm_cpu_of(m->vcpus[0])->synced)

@@ -2,11 +2,13 @@
 #ifndef ACCEL_KVM_X86_64_X86_H
 #define ACCEL_KVM_X86_64_X86_H
 
+#include <linux/kvm.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-struct kvm_cpu;
 struct irqchip_lapic;
+struct irqchip_pit;
+struct kvm_cpu;
 struct kvm_vm;
 struct vcpu;
 struct vemu_error;
@@ -18,8 +20,18 @@ enum { MSR_APIC_BASE = 0x1b }; /* SDM vol. 4 */
 #define KVM_X86_IOAPIC_BASE UINT64_C(0xfec00000)
 enum { KVM_X86_MSRS_MAX = 64, KVM_X86_CPUID_MAX = 128 };
 
+/* The kernel's PIT. */
+struct kvm_x86_pit {
+    bool made;
+    bool held;       /* it is fetched and stands still; by the thread that pauses and resumes */
+    int64_t held_at; /* when, by the monotonic clock, ns */
+    struct kvm_pit_state2 state;
+    struct kvm_pit_channel_state expired; /* what a count out of a guest's range stands for */
+};
+
 /* Per machine. */
 struct kvm_x86 {
+    struct kvm_x86_pit pit;
     struct kvm_cpuid2 *supported; /* KVM_GET_SUPPORTED_CPUID */
     uint32_t msrs[KVM_X86_MSRS_MAX];
     unsigned msr_count;   /* those of our list that this kernel saves (section 4.3) */
@@ -51,5 +63,13 @@ bool kvm_x86_put_lapic(struct vcpu *cpu, const struct irqchip_lapic *lapic);
 void kvm_x86_put_deadline(struct kvm_cpu *k); /* after the TSC */
 bool kvm_x86_get_mp_state(struct kvm_cpu *k, struct x86_regs *r);
 bool kvm_x86_put_mp_state(struct kvm_cpu *k, const struct x86_regs *r);
+
+/* pit.c: with the interrupt controllers in the kernel. */
+bool kvm_x86_make_pit(struct vemu_machine *m);
+bool kvm_x86_get_pit(struct vemu_machine *m, struct irqchip_pit *pit);
+bool kvm_x86_put_pit(struct vemu_machine *m, const struct irqchip_pit *pit);
+void kvm_x86_block_pit(struct vemu_machine *m, bool block);
+void kvm_x86_pause_pit(struct kvm_vm *vm);
+void kvm_x86_resume_pit(struct kvm_vm *vm);
 
 #endif
