@@ -193,7 +193,6 @@ static bool machine_init_tcg(struct vemu_machine *m, struct vemu_error **errp)
     if (!tm)
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the translator");
     tm->m = m;
-    tm->arch = &tcg_arch_x86;
     tm->backend = best_backend();
     tm->cache_size = default_cache_size;
     tm->max_insns = REGION_MAX_INSNS;
@@ -376,9 +375,22 @@ static void vcpu_destroy_tcg(struct vcpu *cpu)
     cpu->regs = NULL;
 }
 
+/* A machine's vCPUs are of one architecture, which the first decides. */
+static bool choose_arch(struct tcg_machine *tm, const struct vcpu *cpu, struct vemu_error **errp)
+{
+    if (cpu->arch != ARCH_X86)
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED, "vCPU %u: the translator has x86 only",
+                         cpu->index);
+    if (!tm->arch)
+        tm->arch = &tcg_arch_x86;
+    return true;
+}
+
 static bool vcpu_init_tcg(struct vcpu *cpu, struct vemu_error **errp)
 {
     struct tcg_machine *tm = tcg_machine_of(cpu->machine);
+    if (!choose_arch(tm, cpu, errp))
+        return false;
     if (tm->saved_mode != SAVED_OFF && !tm->saved_dir)
         return error_set(errp, VEMU_ERROR_INVALID,
                          "-accel tcg: jit-cache needs a directory: jit-cache-dir=DIR");
@@ -483,7 +495,8 @@ static bool vcpu_debug_translate(struct vcpu *cpu, uint64_t vaddr, uint64_t *pad
 
 static void features_tcg(struct vemu_machine *m, uint32_t *words)
 {
-    tcg_machine_of(m)->arch->features(words);
+    (void)m;
+    tcg_arch_x86.features(words);
 }
 
 static const struct accel tcg_accel_table = {

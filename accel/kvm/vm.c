@@ -248,6 +248,9 @@ static bool vcpu_init(struct vcpu *cpu, struct vemu_error **errp)
 {
     struct vemu_machine *m = cpu->machine;
 
+    if (cpu->arch != ARCH_X86)
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "vCPU %u: KVM runs the host's architecture, and that is x86", cpu->index);
     if (!check_kick_signal(kvm_vm_of(m), errp) || !kvm_vcpu_init(cpu, errp))
         return false;
     /* The board has made the port space by now. */

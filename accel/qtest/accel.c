@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "accel/qtest/qtest.h"
+#include "core/cpu/arch.h"
 #include "core/cpu/cpu.h"
 #include "core/cpu/x86.h"
 #include "core/device/irq_tap.h"
@@ -32,10 +33,11 @@ static void features(struct vemu_machine *m, uint32_t *words)
 
 static bool vcpu_init_qtest(struct vcpu *cpu, struct vemu_error **errp)
 {
-    cpu->regs = aligned_alloc(64, (sizeof(struct x86_regs) + 63) / 64 * 64);
+    const size_t size = cpu_arch_ops(cpu)->regs_size;
+    cpu->regs = aligned_alloc(64, (size + 63) / 64 * 64);
     if (!cpu->regs)
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for vCPU %u", cpu->index);
-    memset(cpu->regs, 0, sizeof(struct x86_regs));
+    memset(cpu->regs, 0, size);
     return true;
 }
 

@@ -145,6 +145,14 @@ struct vemu_error;
 bool arm_regs_check(const struct arm_regs *regs, const struct arm_cpu_model *model,
                     struct vemu_error **errp);
 
+/* What firmware does between reset and the entry of an operating system in a lower exception level:
+ * PSTATE and the control registers above. */
+void arm_regs_enter(struct arm_regs *regs, const struct arm_cpu_model *model, unsigned el);
+struct vcpu;
+/* CPU_INT_START was raised: power up, in the highest level that an operating system has, where
+ * vcpu.start says. The vCPU's thread, or while it is paused. */
+void arm_cpu_start(struct vcpu *cpu);
+
 static inline bool arm_is_aarch64(const struct arm_regs *r)
 {
     return !(r->pstate & ARM_AARCH32);
@@ -184,13 +192,21 @@ struct arm_cpu_model {
     uint64_t
         features[ARM_FEATURE_WORDS]; /* bit per enum arm_feature, in force with the ID registers */
     uint8_t pa_bits, breakpoints, watchpoints, pmu_counters;
-    bool qarma5; /* -cpu max,pauth-qarma5=on: pointer authentication as QARMA5 has it */
+    bool qarma5;  /* -cpu max,pauth-qarma5=on: pointer authentication as QARMA5 has it */
+    bool tgran16; /* pages of 16 KiB */
+    /* The board: the interrupt controller's CPU interface is system registers (GICv3). */
+    bool gic_sysregs;
 };
 
 static inline bool arm_has(const struct arm_cpu_model *model, enum arm_feature feature)
 {
     return model->features[feature / 64] >> (feature % 64) & 1;
 }
+/* The ID registers anew, after a board changed one of gic_sysregs, pa_bits, ... above. */
+void arm_cpu_model_ids(struct arm_cpu_model *model);
+/* A feature (a board without EL2 or EL3, for instance) with what it needs, or what needs it; the ID
+ * registers follow. */
+void arm_cpu_model_set(struct arm_cpu_model *model, enum arm_feature feature, bool on);
 /* The affinity that MPIDR has for vCPU `index`: 16 to a cluster when there is a GICv3, else 8. */
 uint64_t arm_mpidr(const struct arm_cpu_model *model, unsigned index);
 

@@ -3,18 +3,18 @@
 
 #include <string.h>
 
-#include "core/cpu/x86.h"
+#include "core/cpu/arch.h"
 #include "core/device/machine.h"
 #include "core/util/error.h"
 #include "core/util/range.h"
 
 const struct cpu_register *cpu_register_at(enum cpu_arch arch, unsigned n)
 {
-    if (arch != ARCH_X86)
-        return NULL;
-    for (unsigned i = 0; x86_registers[i].name; i++) {
+    const struct cpu_register *registers = cpu_arch_ops_of(arch)->registers;
+
+    for (unsigned i = 0; registers[i].name; i++) {
         if (i == n)
-            return &x86_registers[i];
+            return &registers[i];
     }
     return NULL;
 }
@@ -32,7 +32,7 @@ const struct cpu_register *cpu_register_find(enum cpu_arch arch, const char *nam
 
 void cpu_register_read(struct vcpu *cpu, const struct cpu_register *reg, void *buf)
 {
-    x86_register_read(cpu, reg, buf);
+    cpu_arch_ops(cpu)->register_read(cpu, reg, buf);
 }
 
 bool cpu_register_write(struct vcpu *cpu, const struct cpu_register *reg, const void *buf,
@@ -40,7 +40,7 @@ bool cpu_register_write(struct vcpu *cpu, const struct cpu_register *reg, const 
 {
     const struct accel *accel = cpu->machine->accel;
 
-    if (!x86_register_write(cpu, reg, buf, errp))
+    if (!cpu_arch_ops(cpu)->register_write(cpu, reg, buf, errp))
         return false;
     if (accel && accel->put_state)
         accel->put_state(cpu);
@@ -52,7 +52,7 @@ bool cpu_debug_translate(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr)
     const struct accel *accel = cpu->machine->accel;
 
     return accel && accel->debug_translate ? accel->debug_translate(cpu, vaddr, paddr)
-                                           : x86_debug_translate(cpu, vaddr, paddr);
+                                           : cpu_arch_ops(cpu)->translate(cpu, vaddr, paddr);
 }
 
 /* One copy, page by page; exactly one of in and out is set. */
@@ -88,8 +88,10 @@ bool cpu_debug_write(struct vcpu *cpu, uint64_t vaddr, const void *buf, size_t l
 
 uint64_t cpu_debug_pc(struct vcpu *cpu)
 {
-    const struct x86_regs *r = cpu->regs;
-    bool code64 = (r->efer & X86_EFER_LMA) && (r->seg[X86_CS].attr & X86_SEG_L);
+    return cpu_arch_ops(cpu)->pc(cpu);
+}
 
-    return code64 ? r->rip : (uint32_t)(r->seg[X86_CS].base + r->rip);
+const char *cpu_pc_name(enum cpu_arch arch)
+{
+    return cpu_arch_ops_of(arch)->pc_name;
 }

@@ -41,6 +41,16 @@ bool cpu_debug_write(struct vcpu *cpu, uint64_t vaddr, const void *buf, size_t l
 /* The program counter as a linear address (x86: CS base added). */
 uint64_t cpu_debug_pc(struct vcpu *cpu);
 
+/* The name of the register that has the PC as the debugger knows it. */
+const char *cpu_pc_name(enum cpu_arch arch);
+
+/* arm_debug.c */
+bool arm_debug_translate(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr);
+extern const struct cpu_register arm_registers[]; /* ended by a NULL name */
+void arm_register_read(struct vcpu *cpu, const struct cpu_register *reg, void *buf);
+bool arm_register_write(struct vcpu *cpu, const struct cpu_register *reg, const void *buf,
+                        struct vemu_error **errp);
+
 /* x86_debug.c */
 bool x86_debug_translate(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr);
 extern const struct cpu_register x86_registers[]; /* ended by a NULL name */

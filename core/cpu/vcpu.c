@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include "core/cpu/x86.h"
+#include "core/cpu/arch.h"
 #include "core/device/doorbell.h"
 #include "core/device/machine.h"
 #include "core/util/error.h"
@@ -250,43 +250,27 @@ void cpu_clear_interrupt(struct vcpu *cpu, uint32_t bits)
 
 void vcpu_reset(struct vcpu *cpu)
 {
-    struct x86_regs *regs = cpu->regs;
+    const struct cpu_arch_ops *arch = cpu_arch_ops(cpu);
 
     atomic_store(&cpu->interrupt, 0);
     cpu->error[0] = 0;
-    cpu->sipi_vector = 0;
-    /* The others wait for the bootstrap processor's INIT and start-up messages (SDM vol. 3, chapter
-     * "Multiple-Processor Management"). */
-    cpu->wait_for_sipi = cpu->halted = cpu->index != 0;
-    if (regs) {
-        x86_regs_reset(regs, false);
-        if (cpu->model) {
-            /* EDX holds the processor's signature after reset. */
-            uint32_t out[4];
-            x86_cpuid(cpu->model, regs, cpu->apic_id, 1, 0, out);
-            regs->gpr[X86_RDX] = out[0];
-        }
-    }
+    arch->reset(cpu);
     if (cpu->machine->accel->vcpu_reset)
         cpu->machine->accel->vcpu_reset(cpu);
+    if (arch->reset_done)
+        arch->reset_done(cpu);
 }
 
 struct mem_space *vcpu_memory(const struct vcpu *cpu)
 {
-    const struct x86_regs *regs = cpu->regs;
-    const struct vemu_machine *m = cpu->machine;
+    const struct cpu_arch_ops *arch = cpu_arch_ops(cpu);
 
-    return regs && regs->smm && m->smm_memory ? m->smm_memory : m->memory;
+    return arch->memory ? arch->memory(cpu) : cpu->machine->memory;
 }
 
 struct vcpu *vcpu_new(struct vemu_machine *m, enum cpu_arch arch, uint32_t apic_id,
                       const void *model, struct vemu_error **errp)
 {
-    if (arch != ARCH_X86) {
-        error_set(errp, VEMU_ERROR_UNSUPPORTED, "vCPU %u: this build has x86 vCPUs only",
-                  m->vcpu_count);
-        return NULL;
-    }
     struct vcpu **list = realloc(m->vcpus, (m->vcpu_count + 1) * sizeof *list);
     if (list)
         m->vcpus = list;

@@ -13,8 +13,7 @@
 
 #include "core/chardev/chardev.h"
 #include "core/cpu/cpu.h"
-#include "core/cpu/x86.h"
-#include "core/cpu/x86_tsc.h"
+#include "core/cpu/arch.h"
 #include "core/device/machine.h"
 #include "core/device/ram_state.h"
 #include "core/memory/internal.h"
@@ -45,17 +44,17 @@ struct vcpu_section {
     uint8_t sipi_vector;
 };
 static const struct state_field vcpu_fields[] = {
-    STATE_INT(struct vcpu_section, interrupt, .max = (CPU_INT_POLL << 1) - 1),
+    STATE_INT(struct vcpu_section, interrupt, .max = (CPU_INT_START << 1) - 1),
     STATE_FLAG(struct vcpu_section, halted),
     STATE_FLAG(struct vcpu_section, wait_for_sipi),
     STATE_INT(struct vcpu_section, sipi_vector),
     STATE_FIELDS_END,
 };
 
-enum { MACHINE_VERSION = 1, VCPU_VERSION = 1, X86_REGS_VERSION = 3 };
+enum { MACHINE_VERSION = 1, VCPU_VERSION = 1 };
 
 struct part {
-    enum { PART_MACHINE, PART_RAM, PART_VCPU, PART_X86_REGS, PART_DEVICE, PART_CHARDEV } kind;
+    enum { PART_MACHINE, PART_RAM, PART_VCPU, PART_REGS, PART_DEVICE, PART_CHARDEV } kind;
     const char *name;
     uint32_t instance;
     union {
@@ -117,8 +116,7 @@ static struct part *list_parts(struct vemu_machine *m, size_t *count)
     }
     add_part(&next, PART_MACHINE, "machine", 0);
     for (unsigned i = 0; i < m->vcpu_count; i++) {
-        if (m->vcpus[i]->arch == ARCH_X86)
-            add_part(&next, PART_X86_REGS, "x86-regs", i)->cpu = m->vcpus[i];
+        add_part(&next, PART_REGS, cpu_arch_ops(m->vcpus[i])->state_name, i)->cpu = m->vcpus[i];
         add_part(&next, PART_VCPU, "vcpu", i)->cpu = m->vcpus[i];
     }
     list_for_each(dev, &m->devices, struct device, node)
@@ -157,14 +155,14 @@ static bool save_vcpu(struct vcpu *cpu, struct state_writer *w)
 }
 
 /* The architectural part is current: vcpus_pause saw to it. */
-static bool save_x86_regs(const struct part *part, struct state_writer *w)
+static bool save_regs(const struct part *part, struct state_writer *w)
 {
-    struct x86_regs *regs = part->cpu->regs;
+    const struct cpu_arch_ops *arch = cpu_arch_ops(part->cpu);
 
-    regs->saved_tsc = x86_tsc_now(part->cpu);
-    regs->saved_tsc_hz = x86_tsc_hz(part->cpu);
-    return state_save_section(w, part->name, part->instance, X86_REGS_VERSION, x86_regs_state,
-                              regs);
+    if (arch->before_save)
+        arch->before_save(part->cpu);
+    return state_save_section(w, part->name, part->instance, arch->state_version, arch->state,
+                              part->cpu->regs);
 }
 
 static bool save_chardev(const struct part *part, struct state_writer *w)
@@ -187,8 +185,8 @@ static bool save_part(struct vemu_machine *m, struct part *part, struct state_wr
         return ram_state_save(w, part->ram);
     case PART_VCPU:
         return save_vcpu(part->cpu, w);
-    case PART_X86_REGS:
-        return save_x86_regs(part, w);
+    case PART_REGS:
+        return save_regs(part, w);
     case PART_DEVICE:
         if (dev->cls->pre_save)
             dev->cls->pre_save(dev);
@@ -279,16 +277,17 @@ static bool check_machine(struct vemu_machine *m, const struct state_section *se
     return true;
 }
 
-static bool check_x86_regs(const struct part *part, struct vemu_error **errp)
+static bool check_regs(const struct part *part, struct vemu_error **errp)
 {
-    struct x86_regs *regs = aligned_alloc(_Alignof(struct x86_regs), sizeof *regs);
+    const struct cpu_arch_ops *arch = cpu_arch_ops(part->cpu);
+    void *regs = aligned_alloc(arch->regs_align, arch->regs_size);
     bool ok = false;
 
     if (!regs)
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
-    memset(regs, 0, sizeof *regs);
-    if (state_load_section(&part->section, X86_REGS_VERSION, x86_regs_state, regs, errp)) {
-        ok = x86_regs_check(regs, errp);
+    memset(regs, 0, arch->regs_size);
+    if (state_load_section(&part->section, arch->state_version, arch->state, regs, errp)) {
+        ok = arch->check(part->cpu, regs, errp);
         if (!ok)
             error_prefix(errp, "saved state: vCPU %u: ", part->instance);
     }
@@ -314,8 +313,8 @@ static bool check_part(struct vemu_machine *m, const struct part *part, struct v
         return ram_state_check(&part->section, part->ram, errp);
     case PART_VCPU:
         return state_check_section(&part->section, VCPU_VERSION, vcpu_fields, errp);
-    case PART_X86_REGS:
-        return check_x86_regs(part, errp);
+    case PART_REGS:
+        return check_regs(part, errp);
     case PART_DEVICE:
         return state_check_section(&part->section, part->dev->cls->state_version,
                                    part->dev->cls->state, errp);
@@ -327,23 +326,15 @@ static bool check_part(struct vemu_machine *m, const struct part *part, struct v
 
 /* ---- load ------------------------------------------------------------------------------------ */
 
-/* A TSC of another speed goes on from the value that it had. */
-static bool load_x86_regs(const struct part *part, struct vemu_error **errp)
+static bool load_regs(const struct part *part, struct vemu_error **errp)
 {
     struct vcpu *cpu = part->cpu;
-    struct x86_regs *regs = cpu->regs;
+    const struct cpu_arch_ops *arch = cpu_arch_ops(cpu);
 
-    if (!state_load_section(&part->section, X86_REGS_VERSION, x86_regs_state, regs, errp))
+    if (!state_load_section(&part->section, arch->state_version, arch->state, cpu->regs, errp))
         return false;
-    if (regs->saved_tsc_hz == x86_tsc_hz(cpu))
-        return true;
-    log_msg(&cpu->machine->log, LOG_WARN,
-            "vCPU %u: the saved machine's TSC has %llu Hz and this one's %llu: what the guest "
-            "measures by it is wrong from here on",
-            cpu->index, (unsigned long long)regs->saved_tsc_hz,
-            (unsigned long long)x86_tsc_hz(cpu));
-    regs->tsc_offset = 0;
-    regs->tsc_offset = (int64_t)(regs->saved_tsc - x86_tsc_now(cpu));
+    if (arch->after_load)
+        arch->after_load(cpu);
     return true;
 }
 
@@ -404,8 +395,8 @@ static bool load_part(struct vemu_machine *m, struct part *part, struct vemu_err
         return load_machine(m, part, errp);
     case PART_RAM:
         return load_ram(m, part, errp);
-    case PART_X86_REGS:
-        return load_x86_regs(part, errp);
+    case PART_REGS:
+        return load_regs(part, errp);
     case PART_VCPU:
         return load_vcpu(m, part, errp);
     case PART_DEVICE:

@@ -192,7 +192,7 @@ static void attach(struct gdb_server *g)
 
 static const struct gdb_breakpoint *find_hit(const struct gdb_server *g, struct vcpu *cpu)
 {
-    const struct cpu_register *reg = cpu_register_find(cpu->arch, "rip");
+    const struct cpu_register *reg = cpu_register_find(cpu->arch, cpu_pc_name(cpu->arch));
     uint64_t pc = cpu_debug_pc(cpu), seen = 0;
 
     /* gdb looks for its breakpoint where its $pc is, which is an offset: with a segment base the
