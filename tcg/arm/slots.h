@@ -64,10 +64,11 @@ enum arm_mode_bits {
     MODE_WFX_TRAP = 1 << 25, /* HCR_EL2.TWI, TWE or SCR_EL3's: WFI and WFE ask the helper first */
     MODE_IT_SHIFT = 32,      /* AArch32: 8 bits, PSTATE.IT */
 };
-#define MODE_FP_UNUSUAL (UINT64_C(1) << 40) /* FPCR: see arm-fp's part of tcg/arm/translate.h */
-#define MODE_PARALLEL (UINT64_C(1) << 41)   /* more than one vCPU */
-#define MODE_ICOUNT (UINT64_C(1) << 42)     /* instructions are counted (tcg/icount.h) */
-#define MODE_FP_BITS (UINT64_C(0xff) << 43) /* FPCR bits that select code: DN, AHP, FZ16, AH... */
+
+#define MODE_PARALLEL (UINT64_C(1) << 41) /* more than one vCPU */
+#define MODE_ICOUNT (UINT64_C(1) << 42)   /* instructions are counted (tcg/icount.h) */
+/* FPCR.DN, FZ, AHP, FZ16: 4 bits (tcg/arm/fp.h) */
+#define MODE_FP_BITS (UINT64_C(0xf) << MODE_FP_SHIFT)
 enum { MODE_FP_SHIFT = 43 };
 
 /* MMU indices. The regime (EL1&0, EL2, EL2&0, EL3) is in the root's key. */
