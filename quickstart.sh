@@ -23,7 +23,7 @@ die() {
 
 # What each command needs. The first is kept small: a compiler, make, headers of libraries, and nothing for the guest,
 # whose kernel and busybox are downloaded without being installed.
-need_build="gcc libc6-dev make pkg-config zlib1g-dev libzstd-dev liburing-dev libjansson-dev libslirp-dev
+need_build="gcc libc6-dev make pkg-config zlib1g-dev libzstd-dev liburing-dev libjansson-dev libslirp-dev libfdt-dev
     libpixman-1-dev libpng-dev libturbojpeg0-dev libgnutls28-dev nettle-dev libxkbcommon-dev"
 need_test="libsdl2-dev libcriterion-dev libcapstone-dev clang-format gdb python3 acpica-tools
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-utils seabios ovmf ipxe-qemu xorriso iproute2

@@ -9,8 +9,9 @@
 /* "vemu: SENTENCE" on standard error. Returns 1, the exit status of mistakes. */
 int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* run.c: `vemu run` and vemu-system-ARCH; returns the exit status. */
-int cli_run(enum vemu_config_style style, int argc, const char *const *argv);
+/* run.c: `vemu run` and vemu-system-ARCH; returns the exit status. arch: as the program's name has
+ * it, or NULL. */
+int cli_run(enum vemu_config_style style, const char *arch, int argc, const char *const *argv);
 
 /* list.c, ctl.c: running machines; return the exit status. */
 int cli_list(int argc, const char *const *argv);

@@ -249,7 +249,7 @@ static int start(struct vemu_config *cfg, enum vemu_config_style style)
     return status;
 }
 
-int cli_run(enum vemu_config_style style, int argc, const char *const *argv)
+int cli_run(enum vemu_config_style style, const char *arch, int argc, const char *const *argv)
 {
     struct vemu_config *cfg = vemu_config_new();
     struct vemu_error *err = NULL;
@@ -258,7 +258,8 @@ int cli_run(enum vemu_config_style style, int argc, const char *const *argv)
 
     if (!cfg)
         return cli_fail("out of memory");
-    if (!vemu_config_parse_args(cfg, argc, argv, &err)) {
+    if ((arch && !vemu_config_set(cfg, "arch", arch, &err)) ||
+        !vemu_config_parse_args(cfg, argc, argv, &err)) {
         vemu_config_free(cfg);
         return fail_with(err);
     }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include "hw/acpi/ged.h"
 #include "hw/acpi/pci_hotplug.h"
+#include "hw/arm/boards.h"
 #include "hw/ata/ahci.h"
 #include "hw/ata/ata.h"
 #include "hw/ata/piix_ide.h"
@@ -47,6 +48,7 @@
 #include "hw/pci/pci_testdev.h"
 #include "hw/pci/piix.h"
 #include "hw/pci/root_port.h"
+#include "hw/timer/arm_timer.h"
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
@@ -60,7 +62,8 @@
 
 /* The first is the default. */
 const struct board_class *const board_classes[] = {
-    &pc_board_class, &q35_board_class, &microvm_board_class, &none_board_class, NULL,
+    &pc_board_class,   &q35_board_class,  &microvm_board_class,
+    &virt_board_class, &none_board_class, NULL,
 };
 
 const struct device_class *const device_classes[] = {
@@ -122,6 +125,7 @@ const struct device_class *const device_classes[] = {
     /* made by boards */
     &acpi_pci_hotplug_class,
     &apic_bus_class,
+    &arm_timer_class,
     &ferr_class,
     &fw_cfg_class,
     &ged_class,

@@ -18,6 +18,7 @@
 #include "core/util/range.h"
 #include "hw/board.h"
 #include "libvemu/agent.h"
+#include "libvemu/arch.h"
 #include "libvemu/boot.h"
 #include "libvemu/config.h"
 #include "libvemu/disks.h"
@@ -244,7 +245,8 @@ static bool build_board(struct lib_machine *lm, struct board_config *cfg, struct
     }
     cfg->ram_size = lm->m.ram_size;
     cfg->cpus = lm->cpus;
-    cfg->cpu_model = config_value(c, "cpu", NULL);
+    cfg->cpu_model = config_value(c, "cpu", arch_default_cpu(arch_of(c), lm->board));
+    cfg->cpu_bits = arch_of(c)->bits;
     cfg->kernel = config_value(c, "kernel", NULL);
     cfg->initrd = config_value(c, "initrd", NULL);
     cfg->append = config_value(c, "append", NULL);

@@ -15,6 +15,7 @@
 #include "core/util/range.h"
 #include "core/util/size.h"
 #include "hw/board.h"
+#include "libvemu/arch.h"
 #include "libvemu/config.h"
 #include "libvemu/flash.h"
 #include "libvemu/machine.h"
@@ -29,20 +30,40 @@ enum { QUOTE_MAX = 80 };
 
 /* ---- machine --------------------------------------------------------------------------------- */
 
+/* A machine type that is another architecture's. */
+static bool wrong_arch(const char *origin, const struct arch_desc *arch,
+                       const struct board_class *board, struct vemu_error **errp)
+{
+    const struct arch_desc *other = archs;
+
+    while (!arch_has_board(other, board))
+        other++;
+    return error_set(errp, VEMU_ERROR_INVALID,
+                     "%s: '%s' is a machine type for %s guests, and this is for %s; use --arch %s "
+                     "or vemu-system-%s",
+                     origin, board->name, other->name, arch->name, other->name, other->name);
+}
+
 static bool check_board(struct lib_machine *lm, struct vemu_error **errp)
 {
-    const char *name = config_value(lm->config, "machine.type", "pc");
+    const struct arch_desc *arch = arch_of(lm->config);
+    const char *name = config_value(lm->config, "machine.type", arch->machine);
     const char *origin = config_origin(lm->config, "machine.type");
     struct text_closest closest;
 
     text_closest_init(&closest, name);
-    for (const struct board_class *const *b = board_classes; *b; b++) {
+    arch_for_each_board(b, arch, board_classes)
+    {
         if (strcmp((*b)->name, name) == 0 ||
             ((*b)->versioned && strcmp((*b)->versioned, name) == 0)) {
             lm->board = *b;
             return true;
         }
         text_closest_try(&closest, (*b)->name);
+    }
+    for (const struct board_class *const *b = board_classes; *b; b++) {
+        if (strcmp((*b)->name, name) == 0)
+            return wrong_arch(origin, arch, *b, errp);
     }
     if (closest.best)
         return error_set(errp, VEMU_ERROR_INVALID,
@@ -102,7 +123,7 @@ static bool check_board_props(struct lib_machine *lm, struct vemu_error **errp)
             continue;
         }
         if (strcmp(opt->key, "type") == 0 || is_harmless(opt->key, opt->value) ||
-            (lm->board->firmware && flash_is_unit(opt->key)) ||
+            (lm->board->has_flash && flash_is_unit(opt->key)) ||
             strcmp(opt->key, "memory-backend") == 0 || prop_find(lm->board->props, opt->key))
             continue;
         text_closest_init(&closest, opt->key);
@@ -205,6 +226,13 @@ static bool check_kvm(struct lib_machine *lm, const struct config_node *node,
     {
         if (strcmp(opt->key, "accel") != 0 && !kvm_set_option(NULL, opt->key, opt->value, errp))
             return false;
+    }
+    if (lm->board->arch != ARCH_X86 && !lm->board->empty) {
+        error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                  "%s: kvm runs guests of the host's own architecture, and this is for %s guests; "
+                  "use tcg",
+                  node->origin, arch_of(lm->config)->name);
+        return true;
     }
     if (config_find(lm->config, "icount"))
         return error_set(errp, VEMU_ERROR_INVALID,

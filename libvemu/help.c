@@ -3,11 +3,11 @@
 #include <string.h>
 #include <vemu/version.h>
 
-#include "core/cpu/x86.h"
 #include "core/device/device.h"
 #include "core/util/range.h"
 #include "core/util/size.h"
 #include "hw/board.h"
+#include "libvemu/arch.h"
 #include "libvemu/config.h"
 #include "libvemu/options.h"
 #include "libvemu/text.h"
@@ -61,16 +61,17 @@ static void add_general(struct text *t, enum vemu_config_style style)
     text_add(t, "\nOptions may be written with one dash or two.\n");
 }
 
-static void add_machines(struct text *t)
+static void add_machines(struct text *t, const struct arch_desc *arch)
 {
     text_add(t, "Machine types:\n");
-    for (const struct board_class *const *b = board_classes; *b; b++)
-        add_row(t, (*b)->name, (*b)->help);
-    for (const struct board_class *const *b = board_classes; *b; b++) {
+    arch_for_each_board(b, arch, board_classes) add_row(t, (*b)->name, (*b)->help);
+    arch_for_each_board(b, arch, board_classes)
+    {
         if ((*b)->versioned)
             text_add(t, "%s is %s by a name that stays.\n", (*b)->versioned, (*b)->name);
     }
-    text_add(t, "The default is pc. -machine TYPE,help lists a type's properties.\n");
+    text_add(t, "The default is %s. -machine TYPE,help lists a type's properties.\n",
+             arch->machine);
 }
 
 static const char *const prop_metavars[] = {
@@ -99,9 +100,10 @@ static void add_props(struct text *t, const struct prop_desc *props)
     }
 }
 
-static void add_machine_props(struct text *t, const char *name)
+static void add_machine_props(struct text *t, const struct arch_desc *arch, const char *name)
 {
-    for (const struct board_class *const *b = board_classes; *b; b++) {
+    arch_for_each_board(b, arch, board_classes)
+    {
         if (strcmp((*b)->name, name) != 0)
             continue;
         text_add(t, "Properties of machine type %s:\n", name);
@@ -109,13 +111,13 @@ static void add_machine_props(struct text *t, const char *name)
         return;
     }
     text_add(t, "'%s' is not a machine type.\n", name);
-    add_machines(t);
+    add_machines(t, arch);
 }
 
-static void add_cpus(struct text *t)
+static void add_cpus(struct text *t, const struct arch_desc *arch)
 {
     text_add(t, "CPU models (append ,+FEATURE or ,-FEATURE to change one):\n");
-    for (const char *const *name = x86_cpu_model_names(); *name; name++)
+    for (const char *const *name = arch->cpu_models(); *name; name++)
         text_add(t, "  %s\n", *name);
 }
 
@@ -225,14 +227,16 @@ char *config_answer_text(const struct vemu_config *cfg, enum vemu_config_style s
         text_add(&t, "vemu %s\n", vemu_version());
         break;
     case QUESTION_MACHINES:
-        add_machines(&t);
+        add_machines(&t, arch_of(cfg));
         break;
     case QUESTION_MACHINE_PROPS:
-        add_machine_props(&t, cfg->question_arg ? cfg->question_arg
-                                                : config_value(cfg, "machine.type", "pc"));
+        add_machine_props(&t, arch_of(cfg),
+                          cfg->question_arg
+                              ? cfg->question_arg
+                              : config_value(cfg, "machine.type", arch_of(cfg)->machine));
         break;
     case QUESTION_CPUS:
-        add_cpus(&t);
+        add_cpus(&t, arch_of(cfg));
         break;
     case QUESTION_ACCELS:
         add_pairs(&t, "Accelerators and their options:", accel_rows, ARRAY_SIZE(accel_rows));

@@ -3,6 +3,7 @@
  * the tables of boards and devices, or the host, is checked in check.c.
  */
 #include "libvemu/agent.h"
+#include "libvemu/arch.h"
 #include "libvemu/config.h"
 
 #include <stdlib.h>
@@ -437,7 +438,24 @@ static const char *const name_props[] = {"guest", "process", "debug-threads", NU
         .help = (help_)                                                                            \
     }
 
+static bool check_arch(const char *origin, const char *text, struct opts *props,
+                       struct vemu_error **errp)
+{
+    (void)props;
+    return arch_find(text) ||
+           error_set(errp, VEMU_ERROR_INVALID,
+                     "%s: '%.*s' is not an architecture of guests; there are x86_64, i386, aarch64 "
+                     "and arm",
+                     origin, QUOTE_MAX, text);
+}
+
 const struct config_key config_keys[] = {
+    {.name = "arch",
+     .shape = CONFIG_SCALAR,
+     .check = check_arch,
+     .metavar = "ARCH",
+     .example = "aarch64",
+     .help = "whose guests: x86_64 (the default), i386, aarch64, arm"},
     {.name = "machine",
      .shape = CONFIG_PROPS,
      .implied = "type",

@@ -18,6 +18,7 @@ enum { QUOTE_MAX = 80, SPELLING_MAX = 48 };
 
 const struct option_desc option_table[] = {
     GROUP("Machine"),
+    {.run = "arch", .key = "arch"},
     {.run = "machine", .system = "M", .aliases = "M|machine", .key = "machine"},
     {.run = "cpu", .system = "cpu", .key = "cpu"},
     {.run = "cpus", .system = "smp", .aliases = "smp|cpus", .key = "smp"},

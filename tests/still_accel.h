@@ -4,14 +4,16 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "core/cpu/arch.h"
 #include "core/cpu/cpu.h"
 #include "core/cpu/x86.h"
 
 static inline bool still_vcpu_init(struct vcpu *cpu, struct vemu_error **errp)
 {
+    size_t size = (cpu_arch_ops(cpu)->regs_size + 63) / 64 * 64;
     (void)errp;
-    cpu->regs = aligned_alloc(64, (sizeof(struct x86_regs) + 63) / 64 * 64);
-    memset(cpu->regs, 0, sizeof(struct x86_regs));
+    cpu->regs = aligned_alloc(64, size);
+    memset(cpu->regs, 0, size);
     return true;
 }
 static inline void still_vcpu_destroy(struct vcpu *cpu)

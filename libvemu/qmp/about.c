@@ -9,6 +9,7 @@
 #include "core/cpu/x86.h"
 #include "core/util/range.h"
 #include "hw/board.h"
+#include "libvemu/arch.h"
 #include "libvemu/config.h"
 #include "libvemu/machine.h"
 #include "libvemu/options.h"
@@ -72,7 +73,7 @@ QMP_COMMAND(qmp_query_accelerators)
 
 static const char *target_name(const struct lib_machine *lm)
 {
-    return lm->board->arch == ARCH_X86 ? "x86_64" : "aarch64";
+    return arch_of(lm->config)->name;
 }
 
 QMP_COMMAND(qmp_query_target)
@@ -83,10 +84,12 @@ QMP_COMMAND(qmp_query_target)
 
 QMP_COMMAND(qmp_query_machines)
 {
+    const struct arch_desc *arch = arch_of(((struct lib_machine *)opaque)->config);
     json_t *list = json_array();
 
-    (void)opaque, (void)args, (void)err;
-    for (const struct board_class *const *b = board_classes; *b; b++) {
+    (void)args, (void)err;
+    arch_for_each_board(b, arch, board_classes)
+    {
         const char *name = (*b)->versioned ? (*b)->versioned : (*b)->name;
         json_t *entry =
             json_pack("{s:s,s:i,s:b,s:b,s:b}", "name", name, "cpu-max", (int)(*b)->max_cpus,
@@ -95,10 +98,10 @@ QMP_COMMAND(qmp_query_machines)
 
         if ((*b)->versioned)
             json_object_set_new(entry, "alias", json_string((*b)->name));
-        snprintf(type, sizeof type, "%s-x86_64-cpu", (*b)->default_cpu);
+        snprintf(type, sizeof type, "%s-%s", arch_default_cpu(arch, *b), arch->cpu_suffix);
         if ((*b)->default_cpu)
             json_object_set_new(entry, "default-cpu-type", json_string(type));
-        if (b == board_classes)
+        if (strcmp((*b)->name, arch->machine) == 0)
             json_object_set_new(entry, "is-default", json_true());
         json_array_append_new(list, entry);
     }
@@ -107,13 +110,14 @@ QMP_COMMAND(qmp_query_machines)
 
 QMP_COMMAND(qmp_query_cpu_definitions)
 {
+    const struct arch_desc *arch = arch_of(((struct lib_machine *)opaque)->config);
     json_t *list = json_array();
 
-    (void)opaque, (void)args, (void)err;
-    for (const char *const *name = x86_cpu_model_names(); *name; name++) {
+    (void)args, (void)err;
+    for (const char *const *name = arch->cpu_models(); *name; name++) {
         char type[64];
 
-        snprintf(type, sizeof type, "%s-x86_64-cpu", *name);
+        snprintf(type, sizeof type, "%s-%s", *name, arch->cpu_suffix);
         /* "max" is what this build can do: another one may do less. */
         json_array_append_new(list,
                               json_pack("{s:s,s:s,s:[],s:b,s:b,s:b}", "name", *name, "typename",

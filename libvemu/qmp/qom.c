@@ -14,6 +14,7 @@
 #include "core/util/range.h"
 #include "core/util/size.h"
 #include "hw/board.h"
+#include "libvemu/arch.h"
 #include "libvemu/config.h"
 #include "libvemu/machine.h"
 
@@ -35,15 +36,19 @@ static void add_type(json_t *list, const char *implements, const char *parent, c
 QMP_COMMAND(qmp_qom_list_types)
 {
     const char *implements = json_string_value(json_object_get(args, "implements"));
+    const struct arch_desc *arch = arch_of(((struct lib_machine *)opaque)->config);
     json_t *list = json_array();
 
-    (void)opaque, (void)err;
+    (void)err;
     add_type(list, implements, "accel", "%s-accel", "tcg");
     add_type(list, implements, "accel", "%s-accel", "qtest");
-    for (const struct board_class *const *b = board_classes; *b; b++)
+    arch_for_each_board(b, arch, board_classes)
         add_type(list, implements, "machine", "%s-machine", (*b)->name);
-    for (const char *const *name = x86_cpu_model_names(); *name; name++)
-        add_type(list, implements, "cpu", "%s-x86_64-cpu", *name);
+    for (const char *const *name = arch->cpu_models(); *name; name++) {
+        char type[TYPE_SIZE];
+        snprintf(type, sizeof type, "%s-%s", *name, arch->cpu_suffix);
+        add_type(list, implements, "cpu", "%s", type);
+    }
     for (const struct device_class *const *c = device_classes; *c; c++)
         add_type(list, implements, "device", "%s", (*c)->name);
     return list;
@@ -277,14 +282,15 @@ struct device *qom_find_device(struct lib_machine *lm, const char *id_or_path)
 static const char *node_type(struct lib_machine *lm, const struct qom_node *node,
                              char type[TYPE_SIZE])
 {
-    const char *model = config_value(lm->config, "cpu", lm->board->default_cpu);
+    const struct arch_desc *arch = arch_of(lm->config);
+    const char *model = config_value(lm->config, "cpu", arch_default_cpu(arch, lm->board));
 
     switch (node->kind) {
     case NODE_MACHINE:
         snprintf(type, TYPE_SIZE, "%s-machine", lm->board->name);
         break;
     case NODE_CPU:
-        snprintf(type, TYPE_SIZE, "%.*s-x86_64-cpu", (int)strcspn(model, ","), model);
+        snprintf(type, TYPE_SIZE, "%.*s-%s", (int)strcspn(model, ","), model, arch->cpu_suffix);
         break;
     case NODE_DEVICE:
         snprintf(type, TYPE_SIZE, "%s", node->dev->cls->name);

@@ -95,7 +95,7 @@ OBJECT(accelerator_info, "AcceleratorInfo", NULL,
        MEMBER("enabled", accelerator, "the one that runs this machine"),
        MEMBER("present", accelerator_list, "those that this build has"));
 
-static const char *const targets[] = {"x86_64", "aarch64", NULL};
+static const char *const targets[] = {"x86_64", "i386", "aarch64", "arm", NULL};
 static const struct qmp_type target = {
     .name = "SysEmuTarget", .kind = QMP_KIND_ENUM, .values = targets};
 OBJECT(target_info, "TargetInfo", NULL, MEMBER("arch", target, NULL));

@@ -107,6 +107,16 @@ refuses 'an unknown machine' "-M: 'q53' is not a machine type; did you mean 'q35
     "$system" -kernel text -M q53
 refuses 'an unknown machine property' "-M: machine type 'pc' has no property 'hpett'; did you mean 'hpet'?" \
     "$system" -kernel text -M pc,hpett=off
+refuses 'a machine type of another architecture' "-M: 'pc' is a machine type for x86_64 guests, *" \
+    "$vemu" run --arch aarch64 --kernel text -M pc
+refuses 'an Arm machine type for an x86 guest' "-M: 'virt' is a machine type for aarch64 guests, *" \
+    "$system" -kernel text -M virt
+refuses 'an unknown architecture' "--arch: 'z80' is not an architecture of guests; there are *" \
+    "$vemu" run --arch z80 --kernel text
+refuses 'a 64-bit processor in a 32-bit machine' "-cpu cortex-a57: this machine is for 32-bit guests; *" \
+    "$vemu" system-arm -kernel text -cpu cortex-a57
+refuses 'kvm for an Arm guest' "-accel: kvm runs guests of the host's own architecture, *" \
+    "$vemu" system-aarch64 -kernel text -accel kvm
 refuses 'an unknown CPU' '*586*' "$system" -kernel text -cpu 586
 refuses 'an unknown accelerator' "-accel: 'tgc' is not an accelerator; use tcg, *" \
     "$system" -kernel text -accel tgc
