@@ -61,8 +61,11 @@ enum arm_mode_bits {
     MODE_PAUTH = 15 << 20, /* SCTLR_ELx.EnIA, EnIB, EnDA, EnDB: which keys sign and authenticate */
     MODE_USER_TRAPS =
         1 << 24, /* EL0: one of UCT, UCI, DZE, nTWI, nTWE, UMA says trap: helpers look at each */
-    MODE_WFX_TRAP = 1 << 25, /* HCR_EL2.TWI, TWE or SCR_EL3's: WFI and WFE ask the helper first */
-    MODE_IT_SHIFT = 32,      /* AArch32: 8 bits, PSTATE.IT */
+    MODE_WFX_TRAP = 1 << 25,  /* HCR_EL2.TWI, TWE or SCR_EL3's: WFI and WFE ask the helper first */
+    MODE_SYS_TRAPS = 1 << 26, /* EL1: HCR_EL2, HFGxTR_EL2 ... say that accesses of EL1's registers
+                                 and operations may trap: helpers look at each */
+    MODE_UAO = 1 << 27,       /* PSTATE.UAO is in force: LDTR, STTR are as LDR, STR */
+    MODE_IT_SHIFT = 32,       /* AArch32: 8 bits, PSTATE.IT */
 };
 
 #define MODE_PARALLEL (UINT64_C(1) << 41) /* more than one vCPU */

@@ -99,6 +99,17 @@ void a64_end_next(struct a64_trans *x)
         exit_rel(x, x->next);
 }
 
+void a64_end_poll(struct a64_trans *x)
+{
+    if (a64_one_by_one(x) || x->mode & MODE_ICOUNT) {
+        a64_end_dyn(x, true);
+        return;
+    }
+    ir_emit(x->ir, IR_EXIT, IR_VOID, exit_flags(x, x->next) | IR_EXIT_POLL, 0, 0, 0, 0,
+            (uint64_t)x->next);
+    x->done = true;
+}
+
 void a64_raise_if(struct a64_trans *x, ir_ref nonzero, uint64_t trap)
 {
     ir_emit(x->ir, IR_TRAPNZ, IR_VOID, 0, nonzero, 0, 0, 0, trap);

@@ -38,6 +38,7 @@ struct a64_trans {
     int64_t next;  /* PC of the next one minus PCB */
     bool done;     /* the region ends with this instruction (an EXIT was emitted) */
     bool clock;    /* the instruction reads clocks or reaches devices (HELPER_CLOCK) */
+    ir_ref reversed, reversed_from; /* the last RBIT's result and operand */
 };
 
 static inline unsigned a64_el(const struct a64_trans *x)
@@ -115,6 +116,9 @@ static inline void a64_put_flags(struct a64_trans *x, ir_ref fl)
 {
     ir_put(x->ir, SLOT_FLAGS, fl);
 }
+/* NZCV as PSTATE has it: bits 31:28 of an i32. */
+ir_ref a64_nzcv(struct a64_trans *x);
+void a64_put_nzcv(struct a64_trans *x, ir_ref v);
 /* A condition field's IR_CC over the flags; not for AL and NV (14, 15). */
 enum ir_cc a64_cc(unsigned cond);
 
@@ -124,6 +128,8 @@ static inline ir_ref a64_const(struct a64_trans *x, bool sf, uint64_t v)
 {
     return ir_const(x->ir, a64_type(sf), v);
 }
+/* Register n extended as `option` of ADD (extended register) and of addresses says. */
+ir_ref a64_extended(struct a64_trans *x, unsigned n, bool sf, unsigned option);
 /* a + n */
 ir_ref a64_add_imm(struct a64_trans *x, enum ir_type type, ir_ref a, int64_t n);
 /* PCB + rel as i64: of this instruction (x->start), the next one (x->next), a target. */
@@ -140,9 +146,21 @@ unsigned a64_mem(const struct a64_trans *x, unsigned size);
 /* An integer of 1 << size bytes (size 0-3) as `type`, zero-extended, or by IR_MEM_SIGN in attr. */
 ir_ref a64_load(struct a64_trans *x, enum ir_type type, ir_ref addr, unsigned size, unsigned attr);
 void a64_store(struct a64_trans *x, ir_ref addr, ir_ref v, unsigned size, unsigned attr);
+/* The low 1 << size bytes of v the other way round, zero-extended. */
+ir_ref a64_swap(struct a64_trans *x, enum ir_type type, ir_ref v, unsigned size);
+/* What stands before is to be seen before what follows, where a store's release does not say so. */
+void a64_release(struct a64_trans *x);
 /* A vector register's low 1 << size bytes (size 0-4), the rest 0. */
 ir_ref a64_load_vec(struct a64_trans *x, ir_ref addr, unsigned size);
 void a64_store_vec(struct a64_trans *x, ir_ref addr, ir_ref v, unsigned size);
+
+/* ---- pointer authentication -------------------------------------------------------------------
+ */
+
+/* In the order of arm_regs.pauth. */
+enum arm_key { ARM_KEY_IA, ARM_KEY_IB, ARM_KEY_DA, ARM_KEY_DB, ARM_KEY_GA };
+/* The pointer authenticated with the key, or as it is while SCTLR_ELx has the key off. */
+ir_ref a64_authenticate(struct a64_trans *x, ir_ref pointer, ir_ref modifier, enum arm_key key);
 
 /* ---- helper calls, control ------------------------------------------------------------------- */
 
@@ -164,6 +182,8 @@ void a64_end_dyn(struct a64_trans *x, bool poll);
 void a64_end_dyn_pc_set(struct a64_trans *x, bool poll);
 /* End the region with a plain jump to the next instruction. */
 void a64_end_next(struct a64_trans *x);
+/* The same, with a look at interrupts on the way when exit_request asks for it. */
+void a64_end_poll(struct a64_trans *x);
 /* Go on at PCB + rel; at the address in target. */
 void a64_jump_rel(struct a64_trans *x, int64_t rel);
 void a64_jump_to(struct a64_trans *x, ir_ref target);

@@ -1,14 +1,8 @@
 /* A64 branches. */
 #include "tcg/arm/translate.h"
 
-enum ir_cc a64_cc(unsigned cond)
-{
-    static const uint8_t cc[14] = {
-        IR_CC_E,  IR_CC_NE, IR_CC_AE, IR_CC_B,  IR_CC_S, IR_CC_NS, IR_CC_O,
-        IR_CC_NO, IR_CC_A,  IR_CC_BE, IR_CC_GE, IR_CC_L, IR_CC_G,  IR_CC_LE,
-    };
-    return (enum ir_cc)cc[cond];
-}
+/* ---- to a place that the instruction tells ----------------------------------------------------
+ */
 
 bool a64_b(struct a64_trans *x, const struct a64_insn *i)
 {
@@ -16,10 +10,15 @@ bool a64_b(struct a64_trans *x, const struct a64_insn *i)
     return true;
 }
 
-bool a64_bl(struct a64_trans *x, const struct a64_insn *i)
+static void link(struct a64_trans *x)
 {
     a64_put(x, 30, true, a64_pc(x, x->next));
     x->t->ends = TCG_ENDS_CALL;
+}
+
+bool a64_bl(struct a64_trans *x, const struct a64_insn *i)
+{
+    link(x);
     return a64_b(x, i);
 }
 
@@ -30,5 +29,106 @@ bool a64_b_cond(struct a64_trans *x, const struct a64_insn *i)
         a64_jump_rel(x, rel);
     else
         a64_branch_if(x, a64_flags(x), a64_cc(i->cond), 0, rel);
+    return true;
+}
+
+bool a64_cbz(struct a64_trans *x, const struct a64_insn *i)
+{
+    ir_ref v = a64_reg(x, i->Rt, i->sf);
+    ir_ref fl = ir_fl(x->ir, IR_FL_LOGIC, a64_width(i->sf), v, 0, 0, 0);
+    a64_branch_if(x, fl, i->op ? IR_CC_NE : IR_CC_E, 0, x->start + (int64_t)i->imm19 * 4);
+    return true;
+}
+
+/* Flags over which *cc holds when the bit is set. */
+static ir_ref test_bit(struct a64_trans *x, unsigned reg, unsigned bit, enum ir_cc *cc)
+{
+    struct ir_region *r = x->ir;
+    const bool wide = bit >= 32;
+    ir_ref v = a64_reg(x, reg, wide);
+    if (bit == 31 || bit == 63) {
+        *cc = IR_CC_S;
+    } else if (wide) { /* a mask would not be an immediate */
+        *cc = IR_CC_B;
+        return ir_fl(r, IR_FL_SHR, IR_W64, v, ir_i32(r, bit + 1), a64_flags(x), 0);
+    } else {
+        *cc = IR_CC_NE;
+        v = ir_op2(r, IR_AND, IR_I32, v, ir_i32(r, 1u << bit));
+    }
+    return ir_fl(r, IR_FL_LOGIC, a64_width(wide), v, 0, 0, 0);
+}
+
+bool a64_tbz(struct a64_trans *x, const struct a64_insn *i)
+{
+    enum ir_cc cc;
+    ir_ref fl = test_bit(x, i->Rt, (unsigned)i->b5 << 5 | i->b40, &cc);
+    a64_branch_if(x, fl, i->op ? cc : cc ^ 1u, 0, x->start + (int64_t)i->imm14 * 4);
+    return true;
+}
+
+/* ---- to an address in a register ---------------------------------------------------------------
+ */
+
+bool a64_br(struct a64_trans *x, const struct a64_insn *i)
+{
+    a64_jump_to(x, a64_reg(x, i->Rn, true));
+    return true;
+}
+
+bool a64_blr(struct a64_trans *x, const struct a64_insn *i)
+{
+    ir_ref target = a64_reg(x, i->Rn, true);
+    link(x);
+    a64_jump_to(x, target);
+    return true;
+}
+
+bool a64_ret(struct a64_trans *x, const struct a64_insn *i)
+{
+    a64_return_to(x, a64_reg(x, i->Rn, true));
+    return true;
+}
+
+/* ---- authenticated ------------------------------------------------------------------------------
+ */
+
+static ir_ref target_of(struct a64_trans *x, const struct a64_insn *i, ir_ref modifier)
+{
+    return a64_authenticate(x, a64_reg(x, i->Rn, true), modifier, i->M ? ARM_KEY_IB : ARM_KEY_IA);
+}
+
+bool a64_br_auth(struct a64_trans *x, const struct a64_insn *i)
+{
+    a64_jump_to(x, target_of(x, i, ir_i64(x->ir, 0)));
+    return true;
+}
+
+bool a64_br_auth_mod(struct a64_trans *x, const struct a64_insn *i)
+{
+    a64_jump_to(x, target_of(x, i, a64_reg_sp(x, i->Rm, true)));
+    return true;
+}
+
+bool a64_blr_auth(struct a64_trans *x, const struct a64_insn *i)
+{
+    ir_ref target = target_of(x, i, ir_i64(x->ir, 0));
+    link(x);
+    a64_jump_to(x, target);
+    return true;
+}
+
+bool a64_blr_auth_mod(struct a64_trans *x, const struct a64_insn *i)
+{
+    ir_ref target = target_of(x, i, a64_reg_sp(x, i->Rm, true));
+    link(x);
+    a64_jump_to(x, target);
+    return true;
+}
+
+bool a64_ret_auth(struct a64_trans *x, const struct a64_insn *i)
+{
+    ir_ref target = a64_authenticate(x, a64_reg(x, 30, true), a64_reg_sp(x, 31, true),
+                                     i->M ? ARM_KEY_IB : ARM_KEY_IA);
+    a64_return_to(x, target);
     return true;
 }

@@ -15,8 +15,7 @@ ir_ref a64_base(struct a64_trans *x, unsigned n)
     return base;
 }
 
-/* The low 1 << size bytes of v the other way round, zero-extended. */
-static ir_ref swap(struct a64_trans *x, enum ir_type type, ir_ref v, unsigned size)
+ir_ref a64_swap(struct a64_trans *x, enum ir_type type, ir_ref v, unsigned size)
 {
     struct ir_region *r = x->ir;
     unsigned bits = type == IR_I64 ? 64 : 32;
@@ -28,9 +27,9 @@ ir_ref a64_load(struct a64_trans *x, enum ir_type type, ir_ref addr, unsigned si
 {
     if (!(x->mode & MODE_BIG) || !size)
         return ir_ld(x->ir, type, addr, a64_mem(x, size) | attr);
-    ir_ref v =
-        swap(x, type, ir_ld(x->ir, type, addr, a64_mem(x, size) | (attr & ~(unsigned)IR_MEM_SIGN)),
-             size);
+    ir_ref v = a64_swap(
+        x, type, ir_ld(x->ir, type, addr, a64_mem(x, size) | (attr & ~(unsigned)IR_MEM_SIGN)),
+        size);
     return attr & IR_MEM_SIGN && size < (type == IR_I64 ? 3u : 2u)
                ? ir_sext(x->ir, type, v, (enum ir_width)size)
                : v;
@@ -39,7 +38,7 @@ ir_ref a64_load(struct a64_trans *x, enum ir_type type, ir_ref addr, unsigned si
 void a64_store(struct a64_trans *x, ir_ref addr, ir_ref v, unsigned size, unsigned attr)
 {
     if (x->mode & MODE_BIG && size)
-        v = swap(x, (enum ir_type)x->ir->insns[v].type, v, size);
+        v = a64_swap(x, (enum ir_type)x->ir->insns[v].type, v, size);
     ir_st(x->ir, addr, v, 0, a64_mem(x, size) | attr);
 }
 
@@ -49,10 +48,10 @@ static ir_ref swap_vec(struct a64_trans *x, ir_ref v, unsigned size)
     struct ir_region *r = x->ir;
     ir_ref low = ir_emit(r, IR_V_LANE, IR_I64, IR_W64, v, 0, 0, 0, 0);
     if (size < 4)
-        return ir_emit(r, IR_V_FROM, IR_V128, IR_W64, swap(x, IR_I64, low, size), 0, 0, 0, 0);
+        return ir_emit(r, IR_V_FROM, IR_V128, IR_W64, a64_swap(x, IR_I64, low, size), 0, 0, 0, 0);
     ir_ref high = ir_emit(r, IR_V_LANE, IR_I64, IR_W64, v, 0, 0, 0, 1);
-    v = ir_emit(r, IR_V_FROM, IR_V128, IR_W64, swap(x, IR_I64, high, 3), 0, 0, 0, 0);
-    return ir_emit(r, IR_V_INS, IR_V128, IR_W64, v, swap(x, IR_I64, low, 3), 0, 0, 1);
+    v = ir_emit(r, IR_V_FROM, IR_V128, IR_W64, a64_swap(x, IR_I64, high, 3), 0, 0, 0, 0);
+    return ir_emit(r, IR_V_INS, IR_V128, IR_W64, v, a64_swap(x, IR_I64, low, 3), 0, 0, 1);
 }
 
 ir_ref a64_load_vec(struct a64_trans *x, ir_ref addr, unsigned size)

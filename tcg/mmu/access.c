@@ -422,6 +422,8 @@ static void *atomic_host(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsig
                          bool *alone)
 {
     *alone = false;
+    if (misaligned(tc, addr, size, attr))
+        return NULL;
     void *known = fast_host(tcg_ctx_for_attr(tc, attr), addr, size, true);
     if (known && host_atomic_covers(known, size))
         return known;

@@ -1,0 +1,390 @@
+/*
+ * A64 system instructions. Registers and operations are the helpers' in general (system registers:
+ * helpers_sys.h); what kernels and C libraries use all the time is done in place where nothing
+ * traps.
+ */
+#include "tcg/arm/translate.h"
+
+static ir_ref env(struct a64_trans *x, size_t offset)
+{
+    return ir_emit(x->ir, IR_LDENV, IR_I64, 0, 0, 0, 0, 0, offset);
+}
+
+static void put_env(struct a64_trans *x, size_t offset, ir_ref v)
+{
+    ir_emit(x->ir, IR_STENV, IR_VOID, IR_W64, v, 0, 0, 0, offset);
+}
+
+/* ---- exceptions
+ * ---------------------------------------------------------------------------------- */
+
+bool a64_udf(struct a64_trans *x, const struct a64_insn *i)
+{
+    (void)x, (void)i;
+    return false;
+}
+
+static bool call_up(struct a64_trans *x, const struct a64_insn *i, unsigned helper)
+{
+    a64_call_helper(x, helper, ir_i32(x->ir, i->imm16), a64_pc(x, x->next), 0, 0);
+    a64_end_dyn_pc_set(x, false);
+    return true;
+}
+
+bool a64_svc(struct a64_trans *x, const struct a64_insn *i)
+{
+    return call_up(x, i, HELPER_ID(svc));
+}
+
+bool a64_hvc(struct a64_trans *x, const struct a64_insn *i)
+{
+    return a64_el(x) && call_up(x, i, HELPER_ID(hvc));
+}
+
+bool a64_smc(struct a64_trans *x, const struct a64_insn *i)
+{
+    return a64_el(x) && call_up(x, i, HELPER_ID(smc));
+}
+
+bool a64_brk(struct a64_trans *x, const struct a64_insn *i)
+{
+    a64_raise(x, ARM_TRAP(ARM_EC_BRK64, i->imm16));
+    return true;
+}
+
+/* Halting debug is never enabled. */
+bool a64_hlt(struct a64_trans *x, const struct a64_insn *i)
+{
+    return a64_udf(x, i);
+}
+
+static bool exception_return(struct a64_trans *x, ir_ref target)
+{
+    a64_call_helper(x, HELPER_ID(eret), target, 0, 0, 0);
+    a64_end_dyn_pc_set(x, true);
+    return true;
+}
+
+bool a64_eret(struct a64_trans *x, const struct a64_insn *i)
+{
+    (void)i;
+    return a64_el(x) && exception_return(x, env(x, offsetof(struct arm_regs, elr[a64_el(x)])));
+}
+
+bool a64_eret_auth(struct a64_trans *x, const struct a64_insn *i)
+{
+    if (!a64_el(x))
+        return false;
+    ir_ref elr = env(x, offsetof(struct arm_regs, elr[a64_el(x)]));
+    return exception_return(
+        x, a64_authenticate(x, elr, a64_reg_sp(x, 31, true), i->M ? ARM_KEY_IB : ARM_KEY_IA));
+}
+
+/* ---- hints and barriers
+ * ----------------------------------------------------------------------------- */
+
+bool a64_nop(struct a64_trans *x, const struct a64_insn *i)
+{
+    (void)x, (void)i;
+    return true;
+}
+
+bool a64_yield(struct a64_trans *x, const struct a64_insn *i)
+{
+    return a64_nop(x, i);
+}
+
+bool a64_esb(struct a64_trans *x, const struct a64_insn *i)
+{
+    return a64_nop(x, i);
+}
+
+static bool wait(struct a64_trans *x, unsigned helper, ir_ref timeout, ir_ref event)
+{
+    a64_call_helper(x, helper, a64_pc(x, x->next), timeout, event, 0);
+    a64_end_dyn_pc_set(x, true);
+    return true;
+}
+
+bool a64_wfe(struct a64_trans *x, const struct a64_insn *i)
+{
+    (void)i;
+    return wait(x, HELPER_ID(wfe), 0, 0);
+}
+
+bool a64_wfi(struct a64_trans *x, const struct a64_insn *i)
+{
+    (void)i;
+    return wait(x, HELPER_ID(wfi), 0, 0);
+}
+
+bool a64_wfet(struct a64_trans *x, const struct a64_insn *i)
+{
+    return wait(x, HELPER_ID(wfxt), a64_reg(x, i->Rd, true), ir_i32(x->ir, 1));
+}
+
+bool a64_wfit(struct a64_trans *x, const struct a64_insn *i)
+{
+    return wait(x, HELPER_ID(wfxt), a64_reg(x, i->Rd, true), ir_i32(x->ir, 0));
+}
+
+bool a64_sev(struct a64_trans *x, const struct a64_insn *i)
+{
+    (void)i;
+    a64_call_helper(x, HELPER_ID(sev), ir_i32(x->ir, 0), 0, 0, 0);
+    return true;
+}
+
+bool a64_sevl(struct a64_trans *x, const struct a64_insn *i)
+{
+    (void)i;
+    a64_call_helper(x, HELPER_ID(sev), ir_i32(x->ir, 1), 0, 0, 0);
+    return true;
+}
+
+/* Loads against loads, and stores against stores, the host orders itself: CRm 1:0 is 1 or 2. */
+static bool barrier(struct a64_trans *x, const struct a64_insn *i)
+{
+    if ((i->CRm & 3) == 3 || !(i->CRm & 3))
+        ir_emit(x->ir, IR_FENCE, IR_VOID, 0, 0, 0, 0, 0, 0);
+    return true;
+}
+
+bool a64_dmb(struct a64_trans *x, const struct a64_insn *i)
+{
+    return barrier(x, i);
+}
+
+bool a64_dsb(struct a64_trans *x, const struct a64_insn *i)
+{
+    return barrier(x, i);
+}
+
+/* What changes the context has ended its block; code that was stored to is not stale. */
+bool a64_isb(struct a64_trans *x, const struct a64_insn *i)
+{
+    return a64_nop(x, i);
+}
+
+/* ---- PSTATE
+ * ------------------------------------------------------------------------------------------- */
+
+enum { DAIF = ARM_D | ARM_A | ARM_I | ARM_F };
+
+/* Interrupts may have become deliverable: look, without leaving translated code for it. */
+static void end_unmasked(struct a64_trans *x)
+{
+    a64_call_helper(x, HELPER_ID(unmask), 0, 0, 0, 0);
+    a64_end_poll(x);
+}
+
+static void put_pstate(struct a64_trans *x, enum ir_op op, uint64_t n)
+{
+    struct ir_region *r = x->ir;
+    ir_ref v = env(x, offsetof(struct arm_regs, pstate));
+    put_env(x, offsetof(struct arm_regs, pstate),
+            ir_emit(r, op, IR_I64, 0, v, ir_i64(r, n), 0, 0, 0));
+}
+
+static bool msr_helper(struct a64_trans *x, const struct a64_insn *i)
+{
+    a64_call_helper(x, HELPER_ID(msr_imm), ir_i32(x->ir, (unsigned)i->op1 << 3 | i->op2),
+                    ir_i32(x->ir, i->CRm), 0, 0);
+    a64_end_dyn(x, true);
+    return true;
+}
+
+static bool may_trap(const struct a64_trans *x)
+{
+    return x->mode & (a64_el(x) ? MODE_SYS_TRAPS : MODE_USER_TRAPS);
+}
+
+enum { OP_DAIFSET = 3 << 3 | 6, OP_DAIFCLR = 3 << 3 | 7 };
+
+bool a64_msr_imm(struct a64_trans *x, const struct a64_insn *i)
+{
+    const unsigned op = (unsigned)i->op1 << 3 | i->op2;
+    const uint64_t bits = (uint64_t)i->CRm << 6;
+    if ((op != OP_DAIFSET && op != OP_DAIFCLR) || may_trap(x))
+        return msr_helper(x, i);
+    if (op == OP_DAIFSET) {
+        put_pstate(x, IR_OR, bits);
+    } else {
+        put_pstate(x, IR_AND, ~bits);
+        end_unmasked(x);
+    }
+    return true;
+}
+
+/* ---- system registers
+ * ------------------------------------------------------------------------------------ */
+
+enum sys_how {
+    SYS_RW,
+    SYS_RO, /* MRS alone */
+    SYS_NZCV,
+    SYS_DAIF,
+    SYS_EL,    /* CurrentEL */
+    SYS_CONST, /* of the model */
+};
+
+/* A register that is no more than a field, for these levels. */
+struct sys_field {
+    uint32_t reg;
+    uint8_t how;      /* enum sys_how */
+    uint8_t from, to; /* levels */
+    bool traps;       /* may trap at EL1 (MODE_SYS_TRAPS) or EL0 (MODE_USER_TRAPS) */
+    uint16_t offset;
+};
+
+#define FIELD(op1, crn, crm, op2, how, from, to, traps, member)                                    \
+    {                                                                                              \
+        ARM_SYSREG(3, op1, crn, crm, op2), how, from, to, traps, offsetof(struct arm_regs, member) \
+    }
+static const struct sys_field fields[] = {
+    FIELD(3, 13, 0, 2, SYS_RW, 0, 3, true, tpidr[0]),
+    FIELD(3, 13, 0, 3, SYS_RO, 0, 3, true, tpidrro),
+    FIELD(0, 13, 0, 4, SYS_RW, 1, 3, true, tpidr[1]),
+    FIELD(4, 13, 0, 2, SYS_RW, 2, 3, false, tpidr[2]),
+    FIELD(3, 4, 2, 0, SYS_NZCV, 0, 3, false, pstate),
+    FIELD(3, 4, 2, 1, SYS_DAIF, 1, 3, false, pstate),
+    FIELD(0, 4, 2, 2, SYS_EL, 1, 3, false, pstate),
+    /* not from EL2 and EL3, where HCR_EL2.E2H says what the name means */
+    FIELD(0, 4, 0, 0, SYS_RW, 1, 1, true, spsr[1]), FIELD(0, 4, 0, 1, SYS_RW, 1, 1, true, elr[1]),
+    FIELD(0, 5, 2, 0, SYS_RW, 1, 1, true, esr[1]), FIELD(0, 6, 0, 0, SYS_RW, 1, 1, true, far[1]),
+    FIELD(3, 0, 0, 7, SYS_CONST, 1, 3, true, pc), /* DCZID_EL0 */
+};
+#undef FIELD
+
+enum { SP_EL0 = ARM_SYSREG(3, 0, 4, 1, 0), DCZID_EL0 = ARM_SYSREG(3, 3, 0, 0, 7) };
+
+static const struct sys_field *find_field(const struct a64_trans *x, uint32_t reg)
+{
+    const unsigned el = a64_el(x);
+    for (unsigned k = 0; k < sizeof fields / sizeof fields[0]; k++)
+        if (fields[k].reg == reg)
+            return el >= fields[k].from && el <= fields[k].to && !(fields[k].traps && may_trap(x))
+                       ? &fields[k]
+                       : NULL;
+    return NULL;
+}
+
+static uint32_t register_of(const struct a64_insn *i)
+{
+    return ARM_SYSREG(2 + i->o0, i->op1, i->CRn, i->CRm, i->op2);
+}
+
+static ir_ref sys_arg(struct a64_trans *x, uint32_t reg, const struct a64_insn *i)
+{
+    return ir_i32(x->ir, ARM_SYS_ARG(reg, i->Rt));
+}
+
+/* The value of a register without a helper; 0: there is no such way. */
+static ir_ref read_in_place(struct a64_trans *x, uint32_t reg)
+{
+    struct ir_region *r = x->ir;
+    if (reg == SP_EL0 && a64_el(x) && !(x->mode & MODE_SP_EL0))
+        return env(x, offsetof(struct arm_regs, sp_el[0]));
+    const struct sys_field *f = find_field(x, reg);
+    if (!f)
+        return 0;
+    switch (f->how) {
+    case SYS_NZCV:
+        return ir_zext(r, IR_I64, a64_nzcv(x), IR_W32);
+    case SYS_DAIF:
+        return ir_op2(r, IR_AND, IR_I64, env(x, f->offset), ir_i64(r, DAIF));
+    case SYS_EL:
+        return ir_i64(r, (uint64_t)a64_el(x) << 2);
+    case SYS_CONST:
+        return x->model ? ir_i64(r, x->model->dczid) : 0;
+    default:
+        return env(x, f->offset);
+    }
+}
+
+bool a64_mrs(struct a64_trans *x, const struct a64_insn *i)
+{
+    const uint32_t reg = register_of(i);
+    ir_ref v = read_in_place(x, reg);
+    if (!v)
+        v = a64_call_helper(x, HELPER_ID(sysreg_read), sys_arg(x, reg, i), 0, 0, 0);
+    a64_put(x, i->Rt, true, v);
+    return true;
+}
+
+static bool write_in_place(struct a64_trans *x, uint32_t reg, ir_ref v)
+{
+    struct ir_region *r = x->ir;
+    if (reg == SP_EL0 && a64_el(x) && !(x->mode & MODE_SP_EL0)) {
+        put_env(x, offsetof(struct arm_regs, sp_el[0]), v);
+        return true;
+    }
+    const struct sys_field *f = find_field(x, reg);
+    if (!f)
+        return false;
+    switch (f->how) {
+    case SYS_RW:
+        put_env(x, f->offset, v);
+        return true;
+    case SYS_NZCV:
+        a64_put_nzcv(x, ir_trunc(r, v));
+        return true;
+    case SYS_DAIF: {
+        ir_ref rest = ir_op2(r, IR_AND, IR_I64, env(x, f->offset), ir_i64(r, ~(uint64_t)DAIF));
+        v = ir_op2(r, IR_AND, IR_I64, v, ir_i64(r, DAIF));
+        put_env(x, f->offset, ir_op2(r, IR_OR, IR_I64, rest, v));
+        end_unmasked(x);
+        return true;
+    }
+    default:
+        return false;
+    }
+}
+
+bool a64_msr_reg(struct a64_trans *x, const struct a64_insn *i)
+{
+    const uint32_t reg = register_of(i);
+    ir_ref v = a64_reg(x, i->Rt, true);
+    if (write_in_place(x, reg, v))
+        return true;
+    a64_call_helper(x, HELPER_ID(sysreg_write), sys_arg(x, reg, i), v, 0, 0);
+    a64_end_dyn(x, true);
+    return true;
+}
+
+/* ---- system operations
+ * ------------------------------------------------------------------------------------ */
+
+enum { DC_ZVA = ARM_SYSREG(1, 3, 7, 4, 1), TLBI_CRN = 8, TLBI_CRN_NXS = 9 };
+
+/* Zeroes to the block around the address. */
+static void zero_block(struct a64_trans *x, ir_ref addr, unsigned bytes)
+{
+    struct ir_region *r = x->ir;
+    ir_ref at = ir_op2(r, IR_AND, IR_I64, addr, ir_i64(r, ~(uint64_t)(bytes - 1)));
+    ir_ref zero = ir_emit(r, IR_VCONST, IR_V128, 0, 0, 0, 0, 0, 0);
+    for (unsigned n = 0; n < bytes; n += 16)
+        ir_st(r, a64_add_imm(x, IR_I64, at, n), zero, 0, IR_W128);
+}
+
+bool a64_sys(struct a64_trans *x, const struct a64_insn *i)
+{
+    const uint32_t reg = ARM_SYSREG(1, i->op1, i->CRn, i->CRm, i->op2);
+    ir_ref v = a64_reg(x, i->Rt, true);
+    if (reg == DC_ZVA && !may_trap(x) && x->model && (x->model->dczid & 31) <= 6) {
+        zero_block(x, v, 4u << (x->model->dczid & 15));
+        return true;
+    }
+    a64_call_helper(x, HELPER_ID(sys_op), sys_arg(x, reg, i), v, 0, 0);
+    if (i->CRn == TLBI_CRN || i->CRn == TLBI_CRN_NXS) /* what code is mapped may be another */
+        a64_end_dyn(x, true);
+    return true;
+}
+
+bool a64_sysl(struct a64_trans *x, const struct a64_insn *i)
+{
+    const uint32_t reg = ARM_SYSREG(1, i->op1, i->CRn, i->CRm, i->op2);
+    ir_ref v = a64_call_helper(x, HELPER_ID(sysl), sys_arg(x, reg, i), 0, 0, 0);
+    a64_put(x, i->Rt, true, v);
+    return true;
+}

@@ -1,0 +1,181 @@
+/*
+ * coverage-arm [FILE]
+ * coverage-arm --words
+ *
+ * Writes docs/coverage-arm.md: every encoding that the Arm decoders know, from their own tables
+ * (tcg/arm/decode.h), so that the page cannot say more than there is. Linked with the library's
+ * objects; `make docs-coverage` runs it, tests/unit compares. --words: a few words of each A64
+ * encoding instead, "WORD NAME" a line, with the operands' extremes among them: what
+ * tests/unit/arm-objdump.sh compares with another decoder.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/util/range.h"
+#include "tcg/arm/decode.h"
+
+static const char *const feature_names[ARM_FEAT_COUNT] = {[ARM_FEAT_BASE] = "",
+#define X(name) [ARM_FEAT_##name] = #name,
+                                                          ARM_FEATURES(X)
+#undef X
+};
+
+/* ---- the page ------------------------------------------------------------------------------- */
+
+static const struct arm_field *field_at(const struct arm_set *set, const struct arm_row *row,
+                                        unsigned bit)
+{
+    for (unsigned k = 0; k < row->field_count; k++) {
+        const struct arm_field *f = &set->fields[row->first_field + k];
+        if (bit >= f->low && bit < f->low + f->width)
+            return f;
+    }
+    return NULL;
+}
+
+/* From the top bit on: fixed bits as they are, fields by name and width. */
+static void print_bits(FILE *out, const struct arm_set *set, const struct arm_row *row)
+{
+    bool space = false;
+    for (int bit = 31; bit >= 0; bit--) {
+        const struct arm_field *f = field_at(set, row, (unsigned)bit);
+        if (row->mask >> bit & 1) {
+            fprintf(out, "%s%u", space ? " " : "", row->value >> bit & 1);
+            space = false;
+        } else if (!f) {
+            fprintf(out, "%sx", space ? " " : "");
+            space = false;
+        } else {
+            fprintf(out, " %s", f->name);
+            if (f->width > 1)
+                fprintf(out, ":%u", f->width);
+            bit = f->low;
+            space = true;
+        }
+    }
+}
+
+static void print_section(FILE *out, const struct arm_set *set, const char *section)
+{
+    fprintf(out,
+            "\n## %s: %s\n\n"
+            "| encoding | bits | FEAT_ | translated |\n"
+            "|----------|------|-------|------------|\n",
+            set->name, section);
+    for (unsigned n = 0; n < set->row_count; n++) {
+        const struct arm_row *row = &set->rows[n];
+        if (strcmp(row->section, section) != 0)
+            continue;
+        fprintf(out, "| %s | `", row->name);
+        print_bits(out, set, row);
+        fprintf(out, "` | %s | %s |\n", feature_names[row->feature], row->function ? "yes" : "no");
+    }
+}
+
+/* The section's first row? */
+static bool begins(const struct arm_set *set, unsigned n)
+{
+    for (unsigned k = 0; k < n; k++)
+        if (!strcmp(set->rows[k].section, set->rows[n].section))
+            return false;
+    return true;
+}
+
+static void print_counts(FILE *out, const struct arm_set *set)
+{
+    unsigned all = 0, translated = 0;
+    fputs("| set | part | encodings | translated |\n|-----|------|----------:|-----------:|\n",
+          out);
+    for (unsigned n = 0; n < set->row_count; n++) {
+        unsigned count = 0, done = 0;
+        if (!begins(set, n))
+            continue;
+        for (unsigned k = n; k < set->row_count; k++) {
+            if (strcmp(set->rows[k].section, set->rows[n].section) != 0)
+                continue;
+            count++;
+            done += set->rows[k].function != NULL;
+        }
+        fprintf(out, "| %s | %s | %u | %u |\n", set->name, set->rows[n].section, count, done);
+        all += count;
+        translated += done;
+    }
+    fprintf(out, "| %s | all | %u | %u |\n", set->name, all, translated);
+}
+
+static const char intro[] =
+    "# Arm instructions that are translated\n"
+    "\n"
+    "Generated from the decode tables by `make docs-coverage`; do not edit. A row is an encoding "
+    "of\n"
+    "the Arm Architecture Reference Manual: its bits from 31 on, where a name with a width is a "
+    "field\n"
+    "and x does not matter. An encoding is UNDEFINED for a guest whose CPU model lacks the "
+    "feature\n"
+    "(FEAT_ and the name in the third column), and where the last column says no.\n"
+    "\n";
+
+static int write_page(const char *path)
+{
+    FILE *out = path ? fopen(path, "w") : stdout;
+    if (!out) {
+        fprintf(stderr, "coverage-arm: cannot write %s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    fputs(intro, out);
+    print_counts(out, &a64_set);
+    for (unsigned n = 0; n < a64_set.row_count; n++)
+        if (begins(&a64_set, n))
+            print_section(out, &a64_set, a64_set.rows[n].section);
+    if (fflush(out) != 0 || ferror(out) || (path && fclose(out) != 0)) {
+        fprintf(stderr, "coverage-arm: writing %s: %s\n", path ? path : "standard output",
+                strerror(errno));
+        return 1;
+    }
+    return 0;
+}
+
+/* ---- words ---------------------------------------------------------------------------------- */
+
+/* All bits that are in no field. */
+static uint32_t outside(const struct arm_set *set, const struct arm_row *row)
+{
+    uint32_t bits = 0;
+    for (unsigned bit = 0; bit < 32; bit++)
+        if (!field_at(set, row, bit))
+            bits |= UINT32_C(1) << bit;
+    return bits;
+}
+
+static void print_words(const struct arm_set *set)
+{
+    uint32_t random = 1;
+    for (unsigned n = 0; n < set->row_count; n++) {
+        const struct arm_row *row = &set->rows[n];
+        /* what does not matter is 1, as assemblers write it */
+        const uint32_t ones = outside(set, row) & ~row->mask;
+        unsigned found = 0;
+        for (unsigned k = 0; k < 4000 && found < 6; k++) {
+            uint32_t fill = k == 0 ? 0 : k == 1 ? UINT32_MAX : random;
+            uint32_t word = row->value | (fill & ~row->mask) | ones;
+            random = random * 1664525 + 1013904223;
+            random ^= random >> 15;
+            if (set->find(word) != n)
+                continue;
+            printf("%08x %s\n", word, row->name);
+            found++;
+        }
+        if (!found)
+            printf("none %s\n", row->name);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && !strcmp(argv[1], "--words")) {
+        print_words(&a64_set);
+        return fflush(stdout) != 0;
+    }
+    return write_page(argc > 1 ? argv[1] : NULL);
+}
