@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "core/cpu/x86_paravirt.h"
 #include "core/state/state.h"
 
 enum x86_gpr {
@@ -228,7 +229,9 @@ struct x86_regs {
     /* KVM's own clock and MSRs (Documentation/virt/kvm/x86/msr.rst), for guests that were told of
      * them; the clock counts ns: virtual clock + offset */
     int64_t kvm_clock_offset;
-    uint64_t kvm_system_time, kvm_steal_time, kvm_pv_eoi, kvm_poll_control;
+    uint64_t kvm_system_time, kvm_steal_time, kvm_pv_eoi, kvm_poll_control, kvm_async_pf_en,
+        kvm_async_pf_int;
+    uint64_t hv_msr[X86_HV_MSRS]; /* as x86_hv_msrs names them */
 
     /* Of a saved state alone: the TSC when it was saved, and its speed, for a machine where it has
      * another one. */
@@ -279,8 +282,9 @@ struct x86_cpu_model {
     uint32_t level;  /* highest basic leaf */
     uint32_t features[X86_FEAT_WORDS];
     uint8_t phys_bits, virt_bits;
-    uint64_t tsc_hz;    /* frequency of the guest's TSC */
-    bool tsc_asked;     /* by -cpu ...,tsc-frequency= */
+    uint64_t tsc_hz; /* frequency of the guest's TSC */
+    bool tsc_asked;  /* by -cpu ...,tsc-frequency= */
+    struct x86_paravirt paravirt;
     bool hide_accel;    /* -cpu ...,kvm=off: the guest is not told of KVM */
     uint32_t smp_total; /* vCPUs in the package, for topology leaves */
 };

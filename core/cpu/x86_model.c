@@ -393,12 +393,18 @@ static bool apply_item(struct x86_cpu_model *model, const char *item, size_t len
         name_len = (size_t)(equal - item);
         if (!apply_key(model, item, name_len, value, value_len, &known, errp))
             return false;
+        if (!known && !x86_paravirt_item(&model->paravirt, item, name_len, value, value_len, on,
+                                         &known, errp))
+            return false;
         if (known)
             return true;
         on = name_equal("on", value, value_len) || name_equal("yes", value, value_len);
         if (!on && !name_equal("off", value, value_len) && !name_equal("no", value, value_len))
             return bad_spec(errp, item, len, "should be a feature with =on or =off");
     }
+    x86_paravirt_item(&model->paravirt, name, name_len, NULL, 0, on, &known, errp);
+    if (known)
+        return true;
     const struct feature *f = find_feature(name, name_len);
     if (!f)
         return bad_spec(

@@ -111,6 +111,9 @@ const struct state_field x86_regs_state[] = {
     REG(kvm_steal_time),
     REG(kvm_pv_eoi),
     REG(kvm_poll_control),
+    REG(kvm_async_pf_en),
+    REG(kvm_async_pf_int),
+    STATE_INT_ARRAY(struct x86_regs, hv_msr),
     REG(saved_tsc),
     REG(saved_tsc_hz),
     STATE_FIELDS_END,
@@ -136,10 +139,19 @@ static void reset_power_up(struct x86_regs *r)
     r->smbase = 0x30000;
 }
 
+/* Hyper-V's interrupt sources are masked. */
+enum { SINT_MASKED = 1 << 16 };
+static bool is_sint(uint32_t msr)
+{
+    return msr >= 0x40000090 && msr <= 0x4000009f;
+}
+
 void x86_regs_reset(struct x86_regs *r, bool init)
 {
     if (!init)
         reset_power_up(r);
+    for (unsigned n = 0; n < X86_HV_MSRS && !init; n++)
+        r->hv_msr[n] = is_sint(x86_hv_msrs[n]) ? SINT_MASKED : 0;
 
     memset(r->gpr, 0, sizeof r->gpr);
     r->rip = 0xfff0;

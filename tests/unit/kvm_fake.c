@@ -108,7 +108,7 @@ static int do_msrs(struct kernel *k, struct kvm_msrs *list, bool set)
         unsigned n = 0;
         while (n < k->msrs && k->msr_number[n] != e->index)
             n++;
-        if (n == k->msrs && n < 64 && set)
+        if (n == k->msrs && n < 128 && set)
             k->msr_number[k->msrs++] = e->index;
         if (n < k->msrs && set)
             k->msr[n] = e->data;
@@ -268,11 +268,37 @@ static int supported_cpuid(const struct kernel *k, struct kvm_cpuid2 *list)
     return 0;
 }
 
+/* 4.118 */
+static int hv_cpuid(const struct kernel *k, struct kvm_cpuid2 *list)
+{
+    if (list->nent < 2)
+        return -E2BIG;
+    list->entries[0] = (struct kvm_cpuid_entry2){
+        .function = 0x40000003, .eax = k->hv_features[0], .edx = k->hv_features[1]};
+    list->entries[1] = (struct kvm_cpuid_entry2){.function = 0x40000004, .eax = k->hv_hints};
+    list->nent = 2;
+    return 0;
+}
+
+/* 4.3: too small a list is told so, with how long it should be. */
+static int msr_list(const struct kernel *k, struct kvm_msr_list *list)
+{
+    uint32_t room = list->nmsrs;
+    list->nmsrs = k->lists_hv_msrs ? X86_HV_MSRS : 0;
+    if (room < list->nmsrs)
+        return -E2BIG;
+    memcpy(list->indices, x86_hv_msrs, list->nmsrs * sizeof x86_hv_msrs[0]);
+    return 0;
+}
+
 /* 4.37 KVM_ENABLE_CAP */
 static int enable(struct kernel *k, const struct kvm_enable_cap *cap)
 {
-    if (cap->cap != KVM_CAP_SPLIT_IRQCHIP || cap->flags)
+    if (cap->flags || cap->cap == (uint32_t)k->missing)
         return -EINVAL;
+    k->enabled[cap->cap / 64] |= UINT64_C(1) << cap->cap % 64;
+    if (cap->cap != KVM_CAP_SPLIT_IRQCHIP)
+        return 0;
     k->reserved_routes = (int)cap->args[0];
     return make_irqchip(k, 2);
 }
@@ -304,9 +330,10 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg
         k->open_fds++;
         k->vcpu_made = true;
         return FD_VCPU;
-    case KVM_GET_MSR_INDEX_LIST: /* 4.3: too small a list is told so */
-        ((struct kvm_msr_list *)p)->nmsrs = 0;
-        return 0;
+    case KVM_GET_MSR_INDEX_LIST:
+        return msr_list(k, p);
+    case KVM_GET_SUPPORTED_HV_CPUID:
+        return hv_cpuid(k, p);
     case KVM_GET_SUPPORTED_CPUID:
         return supported_cpuid(k, p);
     case KVM_SET_CPUID2: /* 4.20 */

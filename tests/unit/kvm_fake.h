@@ -44,8 +44,8 @@ struct kernel {
     struct kvm_xsave xsave;
     struct kvm_vcpu_events events;
     struct kvm_debugregs debugregs;
-    uint64_t msr[64];
-    uint32_t msr_number[64];
+    uint64_t msr[128];
+    uint32_t msr_number[128];
     unsigned msrs;
     uint32_t refused_msr;
     int injected, nmis, runs;
@@ -70,7 +70,10 @@ struct kernel {
     struct kvm_cpuid_entry2 cpuid_entries[CPUID_ENTRIES];
     struct kvm_ioeventfd bells[BELLS];
     unsigned bell_count, bell_calls;
-    int bell_error; /* what KVM_IOEVENTFD answers to an assignment */
+    int bell_error;                    /* what KVM_IOEVENTFD answers to an assignment */
+    uint32_t hv_features[2], hv_hints; /* leaf 40000003H EAX and EDX, 40000004H EAX */
+    bool lists_hv_msrs;
+    uint64_t enabled[4]; /* capabilities of KVM_ENABLE_CAP, a bit each */
     bool pit_made;
     uint32_t pit_config; /* its flags */
     struct kvm_pit_state2 pit;

@@ -60,6 +60,12 @@ static const struct kvm_cpuid_entry2 *find(const struct kvm_x86 *x, uint32_t lea
     return NULL;
 }
 
+const struct kvm_cpuid_entry2 *kvm_x86_supported(const struct kvm_vm *vm, uint32_t leaf,
+                                                 uint32_t subleaf)
+{
+    return find(kvm_x86_of(vm), leaf, subleaf);
+}
+
 static uint32_t supported_register(const struct kvm_x86 *x, unsigned word)
 {
     const struct kvm_cpuid_entry2 *e = find(x, words_of[word].leaf, words_of[word].subleaf);
@@ -103,7 +109,7 @@ bool kvm_x86_model(struct vemu_machine *m, struct x86_cpu_model *model, struct v
     int khz = vm->has_tsc_khz ? kvm_ioctl(vm, vm->first_vcpu, KVM_GET_TSC_KHZ, 0) : 0;
     if (khz > 0 && !model->tsc_asked)
         model->tsc_hz = (uint64_t)khz * 1000;
-    return true;
+    return kvm_x86_paravirt_check(vm, model, errp);
 }
 
 /* ---- what a vCPU gets ------------------------------------------------------------------------ */
@@ -161,41 +167,11 @@ static bool add_leaf(struct cpuid_buffer *b, const struct vcpu *cpu, uint32_t le
     }
 }
 
-/* What KVM itself is to the guest (Documentation/virt/kvm/x86/cpuid.rst): its clock, and the rest
- * whose state is kept here. Nothing without the signature in what the kernel offers. */
-enum {
-    PV_SIGNATURE = 0x40000000,
-    PV_FEATURES = 0x40000001,
-    PV_NOP_IO_DELAY = 1 << 1,
-    PV_CLOCK2 = 1 << 3,
-    PV_STEAL_TIME = 1 << 5,
-    PV_EOI = 1 << 6,
-    PV_POLL_CONTROL = 1 << 12,
-    PV_CLOCK_STABLE = 1 << 24,
-};
-
 static bool add_paravirtual(struct cpuid_buffer *b, const struct kvm_cpu *k)
 {
-    const struct kvm_x86 *x = kvm_x86_of(k->vm);
-    const struct kvm_cpuid_entry2 *sign = find(x, PV_SIGNATURE, 0), *f = find(x, PV_FEATURES, 0);
-    struct kvm_cpuid_entry2 *e = &b->entries[b->head.nent];
-
-    if (k->cpu->model && ((const struct x86_cpu_model *)k->cpu->model)->hide_accel)
-        return true;
-    if (!sign || !f)
-        return true;
-    if (b->head.nent + 2 > KVM_X86_CPUID_MAX)
+    if (b->head.nent + KVM_X86_PARAVIRT_LEAVES > KVM_X86_CPUID_MAX)
         return false;
-    e[0] = *sign;
-    e[0].eax = PV_FEATURES;
-    e[1] = (struct kvm_cpuid_entry2){.function = PV_FEATURES};
-    e[1].eax = f->eax & (PV_NOP_IO_DELAY | PV_CLOCK2 | PV_STEAL_TIME | PV_EOI | PV_POLL_CONTROL |
-                         PV_CLOCK_STABLE);
-    if (!kvm_lapic_in_kernel(k))
-        e[1].eax &= ~(uint32_t)(PV_EOI | PV_POLL_CONTROL);
-    if (!k->vm->has_clock)
-        e[1].eax &= ~(uint32_t)(PV_CLOCK2 | PV_CLOCK_STABLE);
-    b->head.nent += 2;
+    b->head.nent += kvm_x86_paravirt_leaves(k, &b->entries[b->head.nent]);
     return true;
 }
 
@@ -236,5 +212,5 @@ bool kvm_x86_cpuid_write(struct kvm_cpu *k, struct vemu_error **errp)
     int r = kvm_vcpu_ioctl(k, KVM_SET_CPUID2, &b);
     if (r < 0)
         return error_set_errno(errp, -r, "vCPU %u: kvm does not take its CPUID", k->cpu->index);
-    return set_tsc(k, errp);
+    return kvm_x86_paravirt_enable(k, errp) && set_tsc(k, errp);
 }

@@ -206,7 +206,16 @@ bool kvm_arch_exit(struct kvm_cpu *k, enum vcpu_exit *why, bool *leave)
         if (k->cpu->intc_ops && k->cpu->intc_ops->end_of_interrupt)
             k->cpu->intc_ops->end_of_interrupt(k->cpu->intc, k->run->eoi.vector);
         return true;
+    case KVM_EXIT_HYPERV:
+        kvm_x86_hyperv_exit(k);
+        k->io_open = true;
+        return true;
     case KVM_EXIT_SYSTEM_EVENT:
+        if (k->run->system_event.type == KVM_SYSTEM_EVENT_CRASH) {
+            log_msg(&k->vm->m->log, LOG_WARN, "vCPU %u: the guest's system says that it crashed",
+                    k->cpu->index);
+            return true;
+        }
         *leave = true;
         *why = VCPU_EXIT_SHUTDOWN;
         return true;

@@ -13,19 +13,6 @@
 
 enum { MSR_TSC_DEADLINE = 0x6e0 };
 
-static bool one_msr(const struct kvm_cpu *k, unsigned long request, uint32_t msr, uint64_t *value)
-{
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } b = {.head.nmsrs = 1, .entry = {.index = msr, .data = *value}};
-
-    if (kvm_vcpu_ioctl(k, request, &b) != 1)
-        return false;
-    *value = b.entry.data;
-    return true;
-}
-
 static bool complain(const struct vcpu *cpu, bool ok)
 {
     if (!ok)
@@ -40,13 +27,13 @@ bool kvm_x86_get_lapic(struct vcpu *cpu, struct irqchip_lapic *lapic)
     struct kvm_lapic_state page;
 
     *lapic = (struct irqchip_lapic){0};
-    if (!complain(cpu, one_msr(k, KVM_GET_MSRS, MSR_APIC_BASE, &lapic->base) &&
+    if (!complain(cpu, kvm_x86_one_msr(k, KVM_GET_MSRS, MSR_APIC_BASE, &lapic->base) &&
                            kvm_vcpu_ioctl(k, KVM_GET_LAPIC, &page) >= 0))
         return false;
     for (unsigned n = 0; n < IRQCHIP_LAPIC_REGS; n++)
         lapic->reg[n] = load_le32((const uint8_t *)page.regs + 16 * n);
     /* A processor without the mode has no such register: 0. */
-    one_msr(k, KVM_GET_MSRS, MSR_TSC_DEADLINE, &lapic->tsc_deadline);
+    kvm_x86_one_msr(k, KVM_GET_MSRS, MSR_TSC_DEADLINE, &lapic->tsc_deadline);
     return true;
 }
 
@@ -62,7 +49,7 @@ bool kvm_x86_put_lapic(struct vcpu *cpu, const struct irqchip_lapic *lapic)
         store_le32((uint8_t *)page.regs + 16 * n, lapic->reg[n]);
     k->deadline = lapic->tsc_deadline;
     k->deadline_changed = true;
-    return complain(cpu, one_msr(k, KVM_SET_MSRS, MSR_APIC_BASE, &base) &&
+    return complain(cpu, kvm_x86_one_msr(k, KVM_SET_MSRS, MSR_APIC_BASE, &base) &&
                              kvm_vcpu_ioctl(k, KVM_SET_LAPIC, &page) >= 0);
 }
 
@@ -70,12 +57,12 @@ bool kvm_x86_put_lapic(struct vcpu *cpu, const struct irqchip_lapic *lapic)
 void kvm_x86_put_deadline(struct kvm_cpu *k)
 {
     uint64_t now = 0;
-    bool has = one_msr(k, KVM_GET_MSRS, MSR_TSC_DEADLINE, &now);
+    bool has = kvm_x86_one_msr(k, KVM_GET_MSRS, MSR_TSC_DEADLINE, &now);
 
     if (has && k->deadline_changed)
         now = k->deadline;
     if (has && (now || k->deadline_changed))
-        one_msr(k, KVM_SET_MSRS, MSR_TSC_DEADLINE, &now);
+        kvm_x86_one_msr(k, KVM_SET_MSRS, MSR_TSC_DEADLINE, &now);
     k->deadline_changed = false;
 }
 

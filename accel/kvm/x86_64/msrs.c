@@ -53,6 +53,8 @@ static const struct msr msrs[] = {
     M(0x2ff, mtrr_def_type),
     M(0xda0, xss),
     M(0x4b564d01, kvm_system_time),
+    M(0x4b564d02, kvm_async_pf_en),
+    M(0x4b564d06, kvm_async_pf_int),
     M(0x4b564d03, kvm_steal_time),
     M(0x4b564d04, kvm_pv_eoi),
     M(0x4b564d05, kvm_poll_control),
@@ -63,14 +65,23 @@ static const struct msr msrs[] = {
     M(0xc0000102, kernel_gs_base),
     M(0xc0000103, tsc_aux),
 };
-_Static_assert(ARRAY_SIZE(msrs) + 1 <= KVM_X86_MSRS_MAX, "room for all of them and the TSC");
+_Static_assert(ARRAY_SIZE(msrs) + X86_HV_MSRS + 1 <= KVM_X86_MSRS_MAX,
+               "room for all of them, Hyper-V's and the TSC");
 
-static const struct msr *find(uint32_t number)
+/* Where in struct x86_regs it is. */
+static bool find(uint32_t number, size_t *offset)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++)
+    for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
+        *offset = msrs[i].offset;
         if (msrs[i].number == number)
-            return &msrs[i];
-    return NULL;
+            return true;
+    }
+    for (unsigned i = 0; i < X86_HV_MSRS; i++) {
+        *offset = offsetof(struct x86_regs, hv_msr) + 8 * i;
+        if (x86_hv_msrs[i] == number)
+            return true;
+    }
+    return false;
 }
 
 /* MTRRs are saved by every KVM but not listed by all. */
@@ -79,6 +90,17 @@ static bool always_there(uint32_t number)
     return number >= 0x200 && number <= 0x2ff;
 }
 
+static void list_if_there(struct kvm_x86 *x, const struct kvm_msr_list *list, uint32_t number)
+{
+    bool listed = always_there(number);
+
+    for (uint32_t j = 0; j < list->nmsrs && !listed; j++)
+        listed = list->indices[j] == number;
+    if (listed)
+        x->msrs[x->msr_count++] = number;
+}
+
+/* Hyper-V's are last, and saved with the guests that have them. */
 void kvm_x86_list_msrs(struct kvm_vm *vm)
 {
     struct kvm_x86 *x = kvm_x86_of(vm);
@@ -93,13 +115,11 @@ void kvm_x86_list_msrs(struct kvm_vm *vm)
     list->nmsrs = n;
     if (kvm_ioctl(vm, vm->kvm_fd, KVM_GET_MSR_INDEX_LIST, (uintptr_t)list) < 0)
         list->nmsrs = 0;
-    for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
-        bool listed = always_there(msrs[i].number);
-        for (uint32_t j = 0; j < list->nmsrs && !listed; j++)
-            listed = list->indices[j] == msrs[i].number;
-        if (listed)
-            x->msrs[x->msr_count++] = msrs[i].number;
-    }
+    for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++)
+        list_if_there(x, list, msrs[i].number);
+    x->msrs_usual = x->msr_count;
+    for (unsigned i = 0; i < X86_HV_MSRS; i++)
+        list_if_there(x, list, x86_hv_msrs[i]);
     free(list);
 }
 
@@ -130,12 +150,34 @@ static bool transfer(struct kvm_cpu *k, unsigned long request, struct msr_buffer
     return true;
 }
 
+bool kvm_x86_one_msr(const struct kvm_cpu *k, unsigned long request, uint32_t msr, uint64_t *value)
+{
+    struct {
+        struct kvm_msrs head;
+        struct kvm_msr_entry entry;
+    } b = {.head.nmsrs = 1, .entry = {.index = msr, .data = *value}};
+
+    if (kvm_vcpu_ioctl(k, request, &b) != 1)
+        return false;
+    *value = b.entry.data;
+    return true;
+}
+
+static unsigned count_of(const struct kvm_cpu *k)
+{
+    const struct x86_cpu_model *model = k->cpu->model;
+    const struct kvm_x86 *x = kvm_x86_of(k->vm);
+
+    return model && model->paravirt.hv ? x->msr_count : x->msrs_usual;
+}
+
 bool kvm_x86_get_msrs(struct kvm_cpu *k, struct x86_regs *r)
 {
     const struct kvm_x86 *x = kvm_x86_of(k->vm);
-    struct msr_buffer b = {.head.nmsrs = x->msr_count + 1, .entries[0].index = MSR_TSC};
+    unsigned count = count_of(k);
+    struct msr_buffer b = {.head.nmsrs = count + 1, .entries[0].index = MSR_TSC};
 
-    for (unsigned i = 0; i < x->msr_count; i++)
+    for (unsigned i = 0; i < count; i++)
         b.entries[i + 1].index = x->msrs[i];
     if (!transfer(k, KVM_GET_MSRS, &b))
         return false;
@@ -144,9 +186,9 @@ bool kvm_x86_get_msrs(struct kvm_cpu *k, struct x86_regs *r)
         r->tsc_offset = (int64_t)(b.entries[0].data - x86_tsc_now(k->cpu));
     }
     for (unsigned i = 1; i < b.head.nmsrs; i++) {
-        const struct msr *m = find(b.entries[i].index);
-        if (m)
-            memcpy((uint8_t *)r + m->offset, &b.entries[i].data, 8);
+        size_t offset;
+        if (find(b.entries[i].index, &offset))
+            memcpy((uint8_t *)r + offset, &b.entries[i].data, 8);
     }
     return true;
 }
@@ -154,14 +196,17 @@ bool kvm_x86_get_msrs(struct kvm_cpu *k, struct x86_regs *r)
 bool kvm_x86_put_msrs(struct kvm_cpu *k, const struct x86_regs *r)
 {
     const struct kvm_x86 *x = kvm_x86_of(k->vm);
-    struct msr_buffer b = {.head.nmsrs = x->msr_count + 1};
+    unsigned count = count_of(k);
+    struct msr_buffer b = {.head.nmsrs = count + 1};
 
-    for (unsigned i = 0; i < x->msr_count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         struct kvm_msr_entry *e = &b.entries[i];
+        size_t offset;
         e->index = x->msrs[i];
-        memcpy(&e->data, (const uint8_t *)r + find(e->index)->offset, 8);
+        if (find(e->index, &offset))
+            memcpy(&e->data, (const uint8_t *)r + offset, 8);
     }
     /* Last, so that it is as fresh as can be. */
-    b.entries[x->msr_count] = (struct kvm_msr_entry){.index = MSR_TSC, .data = x86_tsc_now(k->cpu)};
+    b.entries[count] = (struct kvm_msr_entry){.index = MSR_TSC, .data = x86_tsc_now(k->cpu)};
     return transfer(k, KVM_SET_MSRS, &b);
 }

@@ -18,7 +18,7 @@ struct x86_regs;
 
 enum { MSR_APIC_BASE = 0x1b }; /* SDM vol. 4 */
 #define KVM_X86_IOAPIC_BASE UINT64_C(0xfec00000)
-enum { KVM_X86_MSRS_MAX = 64, KVM_X86_CPUID_MAX = 128 };
+enum { KVM_X86_MSRS_MAX = 112, KVM_X86_CPUID_MAX = 128, KVM_X86_PARAVIRT_LEAVES = 8 };
 
 /* The kernel's PIT. */
 struct kvm_x86_pit {
@@ -34,6 +34,7 @@ struct kvm_x86 {
     struct kvm_x86_pit pit;
     struct kvm_cpuid2 *supported; /* KVM_GET_SUPPORTED_CPUID */
     uint32_t msrs[KVM_X86_MSRS_MAX];
+    unsigned msrs_usual;  /* of every guest, before Hyper-V's */
     unsigned msr_count;   /* those of our list that this kernel saves (section 4.3) */
     uint32_t pkru_offset; /* in the XSAVE area; 0: there is none */
 };
@@ -44,7 +45,18 @@ struct kvm_x86 *kvm_x86_of(const struct kvm_vm *vm);
 bool kvm_x86_cpuid_read(struct kvm_vm *vm, struct vemu_error **errp);
 void kvm_x86_features(struct vemu_machine *m, uint32_t *words);
 bool kvm_x86_model(struct vemu_machine *m, struct x86_cpu_model *model, struct vemu_error **errp);
+/* A leaf of KVM_GET_SUPPORTED_CPUID, or NULL. */
+const struct kvm_cpuid_entry2 *kvm_x86_supported(const struct kvm_vm *vm, uint32_t leaf,
+                                                 uint32_t subleaf);
 bool kvm_x86_cpuid_write(struct kvm_cpu *k, struct vemu_error **errp);
+
+/* paravirt.c: what of the model's list the kernel has, with its first vCPU; the leaves of a vCPU,
+ * at most KVM_X86_PARAVIRT_LEAVES; what is switched on for it. */
+bool kvm_x86_paravirt_check(struct kvm_vm *vm, struct x86_cpu_model *model,
+                            struct vemu_error **errp);
+unsigned kvm_x86_paravirt_leaves(const struct kvm_cpu *k, struct kvm_cpuid_entry2 *e);
+bool kvm_x86_paravirt_enable(const struct kvm_cpu *k, struct vemu_error **errp);
+void kvm_x86_hyperv_exit(struct kvm_cpu *k);
 
 /* One piece of the state each, both ways; false: the kernel refused. */
 bool kvm_x86_get_general(struct kvm_cpu *k, struct x86_regs *r);
@@ -54,6 +66,8 @@ bool kvm_x86_put_fpu(struct kvm_cpu *k, const struct x86_regs *r);
 void kvm_x86_list_msrs(struct kvm_vm *vm);
 bool kvm_x86_get_msrs(struct kvm_cpu *k, struct x86_regs *r);
 bool kvm_x86_put_msrs(struct kvm_cpu *k, const struct x86_regs *r);
+/* KVM_GET_MSRS or KVM_SET_MSRS of one. */
+bool kvm_x86_one_msr(const struct kvm_cpu *k, unsigned long request, uint32_t msr, uint64_t *value);
 bool kvm_x86_get_events(struct kvm_cpu *k, struct x86_regs *r);
 bool kvm_x86_put_events(struct kvm_cpu *k, struct x86_regs *r);
 
