@@ -37,12 +37,14 @@ static void sync(void *opaque, struct ram_block *block, uint64_t first, uint64_t
 {
     const struct kvm_vm *vm = opaque;
 
-    for (unsigned n = 0; n < vm->slot_count; n++) {
-        const struct kvm_slot *slot = &vm->slots[n];
-        if (slot->block == block && slot->flags & KVM_MEM_LOG_DIRTY_PAGES &&
-            range_overlaps(slot->offset, slot->size, first << MEM_PAGE_BITS,
-                           count << MEM_PAGE_BITS))
-            kvm_dirty_collect(vm, slot);
+    for (unsigned as = 0; as < KVM_SPACES; as++) {
+        for (unsigned n = 0; n < vm->slots[as].count; n++) {
+            const struct kvm_slot *slot = &vm->slots[as].list[n];
+            if (slot->block == block && slot->flags & KVM_MEM_LOG_DIRTY_PAGES &&
+                range_overlaps(slot->offset, slot->size, first << MEM_PAGE_BITS,
+                               count << MEM_PAGE_BITS))
+                kvm_dirty_collect(vm, slot);
+        }
     }
 }
 
@@ -50,11 +52,10 @@ static void changed(void *opaque, struct ram_block *block)
 {
     struct kvm_vm *vm = opaque;
 
-    for (unsigned n = 0; n < vm->slot_count; n++) {
-        struct kvm_slot *slot = &vm->slots[n];
-        if (slot->block == block)
-            kvm_slot_log(vm, slot);
-    }
+    for (unsigned as = 0; as < KVM_SPACES; as++)
+        for (unsigned n = 0; n < vm->slots[as].count; n++)
+            if (vm->slots[as].list[n].block == block)
+                kvm_slot_log(vm, &vm->slots[as].list[n]);
 }
 
 const struct ram_dirty_ops kvm_dirty_ops = {.changed = changed, .sync = sync};

@@ -30,9 +30,19 @@ struct kvm_slot {
     struct ram_block *block;
     uint64_t offset; /* in it */
     uint32_t flags;  /* KVM_MEM_* */
-    uint32_t id;
+    uint32_t id;     /* as the kernel takes it: the address space in its upper half */
     bool keep;
 };
+
+/* The slots of one of the kernel's address spaces: what vCPUs see, and what they see in system
+ * management mode (KVM_CAP_MULTI_ADDRESS_SPACE, section 4.35). */
+struct kvm_slots {
+    struct kvm_slot *list; /* by address */
+    unsigned count;
+    uint64_t *ids; /* a bit for each number in use */
+    uint32_t as;
+};
+enum { KVM_SPACE_USUAL, KVM_SPACE_SMM, KVM_SPACES };
 
 struct kvm_vm {
     struct vemu_machine *m;
@@ -44,14 +54,12 @@ struct kvm_vm {
 
     /* what this kernel has */
     bool has_readonly, has_immediate_exit, has_events, has_debugregs, has_xsave, has_xcrs,
-        has_tsc_khz, has_nmi, has_guest_debug, has_clock, has_clock_ctrl;
+        has_tsc_khz, has_nmi, has_guest_debug, has_clock, has_clock_ctrl, has_smm;
     uint32_t max_slots;
 
     /* guarded by the machine lock */
-    struct kvm_slot *slots; /* by address */
-    unsigned slot_count;
-    uint64_t *slot_ids; /* a bit for each number in use */
-    bool slots_short;   /* said once */
+    struct kvm_slots slots[KVM_SPACES];
+    bool slots_short; /* said once */
 
     enum irqchip_mode irqchip; /* what is wanted of the kernel's interrupt controllers */
     bool irqchip_asked;        /* by name, and not just the default */
@@ -107,7 +115,8 @@ static inline int kvm_vcpu_ioctl(const struct kvm_cpu *k, unsigned long request,
 /* KVM_CHECK_EXTENSION (section 4.4): 0 for what is not there. */
 int kvm_extension(const struct kvm_vm *vm, int capability);
 
-/* slots.c. Machine lock held; all slots are gone after the second. */
+/* slots.c. Machine lock held; all slots are gone after the last. */
+bool kvm_slots_init(struct kvm_vm *vm);
 void kvm_slots_changed(void *opaque, struct mem_space *space);
 void kvm_slots_free(struct kvm_vm *vm);
 /* Has the kernel log stores to the slot if its block is logged, and else not. */

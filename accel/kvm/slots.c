@@ -58,18 +58,26 @@ static bool same(const struct kvm_slot *a, const struct kvm_slot *b)
     return a->start == b->start && a->size == b->size && a->host == b->host && a->flags == b->flags;
 }
 
-static bool take_id(struct kvm_vm *vm, uint32_t *id)
+enum { AS_SHIFT = 16, ID_MASK = 0xffff };
+
+static bool take_id(const struct kvm_vm *vm, struct kvm_slots *s, uint32_t *id)
 {
     for (uint32_t word = 0; word * 64 < vm->max_slots; word++) {
-        if (vm->slot_ids[word] == UINT64_MAX)
+        if (s->ids[word] == UINT64_MAX)
             continue;
-        *id = word * 64 + (uint32_t)__builtin_ctzll(~vm->slot_ids[word]);
-        if (*id >= vm->max_slots)
+        uint32_t n = word * 64 + (uint32_t)__builtin_ctzll(~s->ids[word]);
+        if (n >= vm->max_slots)
             return false;
-        vm->slot_ids[word] |= UINT64_C(1) << *id % 64;
+        s->ids[word] |= UINT64_C(1) << n % 64;
+        *id = s->as << AS_SHIFT | n;
         return true;
     }
     return false;
+}
+
+static void give_id(struct kvm_slots *s, uint32_t id)
+{
+    s->ids[(id & ID_MASK) / 64] &= ~(UINT64_C(1) << id % 64);
 }
 
 void kvm_slot_log(const struct kvm_vm *vm, struct kvm_slot *slot)
@@ -84,12 +92,12 @@ void kvm_slot_log(const struct kvm_vm *vm, struct kvm_slot *slot)
 }
 
 /* Nobody is in KVM_RUN, so what is in its log is all that there is. */
-static void drop(struct kvm_vm *vm, const struct kvm_slot *slot)
+static void drop(struct kvm_vm *vm, struct kvm_slots *s, const struct kvm_slot *slot)
 {
     if (slot->flags & KVM_MEM_LOG_DIRTY_PAGES)
         kvm_dirty_collect(vm, slot);
     set_slot(vm, slot, 0);
-    vm->slot_ids[slot->id / 64] &= ~(UINT64_C(1) << slot->id % 64);
+    give_id(s, slot->id);
 }
 
 /* The slots that the view asks for, by address; *count of them. NULL: memory is short, or there are
@@ -114,28 +122,33 @@ static void say_short(struct kvm_vm *vm, const char *what)
 }
 
 /* Marks the new slots that are there already, and the old ones that stay. True: all of both. */
-static bool match(struct kvm_vm *vm, struct kvm_slot *now, unsigned count)
+static bool match(struct kvm_slots *s, struct kvm_slot *now, unsigned count)
 {
     unsigned kept = 0, i = 0;
 
-    for (unsigned n = 0; n < vm->slot_count; n++)
-        vm->slots[n].keep = false;
+    for (unsigned n = 0; n < s->count; n++)
+        s->list[n].keep = false;
     for (unsigned n = 0; n < count; n++) {
-        while (i < vm->slot_count && vm->slots[i].start < now[n].start)
+        while (i < s->count && s->list[i].start < now[n].start)
             i++;
-        if (i < vm->slot_count && same(&vm->slots[i], &now[n])) {
-            vm->slots[i].keep = now[n].keep = true;
-            now[n].id = vm->slots[i].id;
+        if (i < s->count && same(&s->list[i], &now[n])) {
+            s->list[i].keep = now[n].keep = true;
+            now[n].id = s->list[i].id;
             kept++;
         }
     }
-    return kept == count && kept == vm->slot_count;
+    return kept == count && kept == s->count;
 }
 
 void kvm_slots_changed(void *opaque, struct mem_space *space)
 {
     struct kvm_vm *vm = opaque;
+    bool smm = space == vm->m->smm_memory;
+    struct kvm_slots *s = &vm->slots[smm ? KVM_SPACE_SMM : KVM_SPACE_USUAL];
     unsigned token, count, made = 0;
+
+    if (smm && !vm->has_smm)
+        return;
     struct kvm_slot *now = wanted(vm, mem_view_enter(space, &token), &count);
 
     mem_view_leave(space, token);
@@ -143,22 +156,22 @@ void kvm_slots_changed(void *opaque, struct mem_space *space)
         say_short(vm, "out of memory");
         return;
     }
-    if (match(vm, now, count)) {
+    if (match(s, now, count)) {
         free(now);
         return;
     }
     kvm_gate_close(vm);
-    for (unsigned i = 0; i < vm->slot_count; i++)
-        if (!vm->slots[i].keep)
-            drop(vm, &vm->slots[i]);
+    for (unsigned i = 0; i < s->count; i++)
+        if (!s->list[i].keep)
+            drop(vm, s, &s->list[i]);
     for (unsigned i = 0; i < count; i++) {
         if (!now[i].keep) {
-            if (!take_id(vm, &now[i].id)) {
+            if (!take_id(vm, s, &now[i].id)) {
                 say_short(vm, "this kernel has no more memory slots");
                 continue;
             }
             if (set_slot(vm, &now[i], now[i].size) < 0) {
-                vm->slot_ids[now[i].id / 64] &= ~(UINT64_C(1) << now[i].id % 64);
+                give_id(s, now[i].id);
                 say_short(vm, "this kernel does not take a memory slot");
                 continue;
             }
@@ -166,16 +179,28 @@ void kvm_slots_changed(void *opaque, struct mem_space *space)
         now[made++] = now[i];
     }
     kvm_gate_open(vm);
-    free(vm->slots);
-    vm->slots = now;
-    vm->slot_count = made;
+    free(s->list);
+    s->list = now;
+    s->count = made;
+}
+
+bool kvm_slots_init(struct kvm_vm *vm)
+{
+    bool ok = true;
+
+    for (unsigned as = 0; as < KVM_SPACES; as++) {
+        vm->slots[as].as = as;
+        vm->slots[as].ids = calloc((vm->max_slots + 63) / 64, sizeof(uint64_t));
+        ok = ok && vm->slots[as].ids;
+    }
+    return ok;
 }
 
 void kvm_slots_free(struct kvm_vm *vm)
 {
-    free(vm->slots);
-    free(vm->slot_ids);
-    vm->slots = NULL;
-    vm->slot_ids = NULL;
-    vm->slot_count = 0;
+    for (unsigned as = 0; as < KVM_SPACES; as++) {
+        free(vm->slots[as].list);
+        free(vm->slots[as].ids);
+        vm->slots[as] = (struct kvm_slots){0};
+    }
 }

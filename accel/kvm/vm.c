@@ -139,8 +139,7 @@ static bool look_at_extensions(struct kvm_vm *vm, struct vemu_error **errp)
     if (!vm->max_slots)
         vm->max_slots = 32; /* section 4.35: what there was before it could be asked */
     vm->max_slots = MIN(vm->max_slots, (uint32_t)4096);
-    vm->slot_ids = calloc((vm->max_slots + 63) / 64, sizeof *vm->slot_ids);
-    return vm->slot_ids || error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
+    return kvm_slots_init(vm) || error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
 }
 
 static bool make_vm(struct kvm_vm *vm, struct vemu_error **errp)
@@ -227,6 +226,8 @@ static void vm_destroy(struct vemu_machine *m)
     if (!vm)
         return;
     mem_space_set_listener(m->memory, NULL, NULL);
+    if (m->smm_memory)
+        mem_space_set_listener(m->smm_memory, NULL, NULL);
     if (m->io)
         mem_space_set_listener(m->io, NULL, NULL);
     m->rings_doorbells = false;
@@ -296,11 +297,14 @@ static enum cpu_debug_room debug_room(struct vemu_machine *m, const struct cpu_b
     return kvm_arch_debug_room(kvm_vm_of(m), list, count);
 }
 
-/* KVM_CAP_X86_SMM has the kernel keep a second view of memory, which it is not given. */
+/* Asked by boards whose chipset has it. */
 static bool has_smm(struct vemu_machine *m)
 {
-    (void)m;
-    return false;
+    const struct kvm_vm *vm = kvm_vm_of(m);
+
+    lacks(vm, vm->has_smm, "KVM_CAP_X86_SMM",
+          "firmware has no system management mode and nothing of it is protected");
+    return vm->has_smm;
 }
 
 static const struct accel kvm_accel_table = {

@@ -215,12 +215,13 @@ struct x86_regs {
     uint64_t kmask[8];
 
     /* event state between instructions */
-    uint8_t sti_shadow;    /* 1: interrupts are held off for one instruction (STI), 2: MOV/POP SS */
-    uint8_t nmi_masked;    /* until IRET */
-    uint8_t smm;           /* in system management mode */
-    uint8_t halted;        /* HLT executed; waits for an event */
-    uint8_t a20_off;       /* address bit 20 is forced to 0 */
-    uint8_t pending_valid; /* an exception or interrupt accepted, not yet delivered */
+    uint8_t sti_shadow; /* 1: interrupts are held off for one instruction (STI), 2: MOV/POP SS */
+    uint8_t nmi_masked; /* until IRET */
+    uint8_t smm;        /* in system management mode */
+    uint8_t smm_inside_nmi; /* KVM's: NMIs were masked when it was entered */
+    uint8_t halted;         /* HLT executed; waits for an event */
+    uint8_t a20_off;        /* address bit 20 is forced to 0 */
+    uint8_t pending_valid;  /* an exception or interrupt accepted, not yet delivered */
     uint8_t pending_vector;
     uint8_t pending_has_error;
     uint32_t pending_error;

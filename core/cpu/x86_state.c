@@ -106,6 +106,7 @@ const struct state_field x86_regs_state[] = {
     REG(pending_has_error, .max = 1),
     REG(pending_error),
     REG(smbase),
+    REG(smm_inside_nmi, .max = 1),
     REG(kvm_clock_offset),
     REG(kvm_system_time),
     REG(kvm_steal_time),
@@ -172,7 +173,7 @@ void x86_regs_reset(struct x86_regs *r, bool init)
 
     r->sti_shadow = 0;
     r->nmi_masked = 0;
-    r->smm = 0;
+    r->smm = r->smm_inside_nmi = 0;
     r->halted = 0;
     r->pending_valid = r->pending_vector = r->pending_has_error = 0;
     r->pending_error = 0;

@@ -60,26 +60,31 @@ static int extension(const struct kernel *k, int capability)
 {
     if (capability == k->missing)
         return 0;
-    return capability == KVM_CAP_NR_MEMSLOTS   ? SLOTS
-           : capability == KVM_CAP_IRQ_ROUTING ? ROUTES
-                                               : 1;
+    return capability == KVM_CAP_NR_MEMSLOTS           ? SLOTS
+           : capability == KVM_CAP_IRQ_ROUTING         ? ROUTES
+           : capability == KVM_CAP_MULTI_ADDRESS_SPACE ? 2
+           : capability == KVM_CAP_X86_SMM             ? k->has_smm
+                                                       : 1;
 }
 
-/* 4.35 KVM_SET_USER_MEMORY_REGION: size 0 deletes; slots never overlap; addresses are of pages. */
+/* 4.35 KVM_SET_USER_MEMORY_REGION: size 0 deletes; slots never overlap; addresses are of pages; the
+ * address space is in the upper half of the number. */
 static int set_region(struct kernel *k, const struct kvm_userspace_memory_region *r)
 {
+    struct kvm_userspace_memory_region *slots = r->slot >> 16 ? k->smm_slots : k->slots;
+    uint32_t id = r->slot & 0xffff;
     k->slot_calls++;
     k->slots_while_run |= k->in_run;
-    if (r->slot >= SLOTS || (r->guest_phys_addr | r->memory_size | r->userspace_addr) & 4095)
+    if (r->slot >> 16 > k->has_smm || id >= SLOTS ||
+        (r->guest_phys_addr | r->memory_size | r->userspace_addr) & 4095)
         return -EINVAL;
     for (unsigned i = 0; r->memory_size && i < SLOTS; i++) {
-        const struct kvm_userspace_memory_region *o = &k->slots[i];
-        if (i != r->slot && o->memory_size &&
-            o->guest_phys_addr < r->guest_phys_addr + r->memory_size &&
+        const struct kvm_userspace_memory_region *o = &slots[i];
+        if (i != id && o->memory_size && o->guest_phys_addr < r->guest_phys_addr + r->memory_size &&
             r->guest_phys_addr < o->guest_phys_addr + o->memory_size)
             return -EEXIST;
     }
-    k->slots[r->slot] = *r;
+    slots[id] = *r;
     return 0;
 }
 
@@ -401,6 +406,9 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg
         return signal_msi(k, p);
     case KVM_INTERRUPT: /* 4.16 */
         k->injected = (int)((struct kvm_interrupt *)p)->irq;
+        return 0;
+    case KVM_SMI: /* 4.96 */
+        k->smis++;
         return 0;
     case KVM_NMI: /* 4.64 */
         k->nmis++;

@@ -33,6 +33,9 @@ struct kernel {
     int open_error, api, missing; /* a capability that is not there; -1: all are */
     int open_fds;
     struct kvm_userspace_memory_region slots[SLOTS];
+    struct kvm_userspace_memory_region smm_slots[SLOTS]; /* of address space 1 */
+    bool has_smm;
+    int smis;
     uint64_t dirty[SLOTS]; /* stores of the guest to a slot's first 64 pages */
     int dirty_error;       /* what KVM_GET_DIRTY_LOG answers */
     unsigned slot_calls;

@@ -48,6 +48,14 @@ bool kvm_x86_get_events(struct kvm_cpu *k, struct x86_regs *r)
     r->nmi_masked = !!e.nmi.masked;
     if (e.nmi.pending)
         atomic_fetch_or(&k->cpu->interrupt, CPU_INT_NMI);
+    if (!k->vm->has_smm)
+        return true;
+    r->smm = !!e.smi.smm;
+    r->smm_inside_nmi = !!e.smi.smm_inside_nmi;
+    if (e.smi.pending)
+        atomic_fetch_or(&k->cpu->interrupt, CPU_INT_SMI);
+    if (e.smi.latched_init) /* until RSM */
+        atomic_fetch_or(&k->cpu->interrupt, CPU_INT_INIT);
     return true;
 }
 
@@ -74,6 +82,15 @@ bool kvm_x86_put_events(struct kvm_cpu *k, struct x86_regs *r)
                          : r->sti_shadow == 1 ? KVM_X86_SHADOW_INT_STI
                                               : 0;
     e.nmi.masked = r->nmi_masked;
+    if (k->vm->has_smm) { /* a pending SMI is one of ours, too */
+        e.flags |= KVM_VCPUEVENT_VALID_SMM;
+        e.smi.smm = r->smm;
+        e.smi.smm_inside_nmi = r->smm && r->smm_inside_nmi;
+        e.smi.latched_init =
+            r->smm && kvm_lapic_in_kernel(k) && atomic_load(&k->cpu->interrupt) & CPU_INT_INIT;
+        if (e.smi.latched_init)
+            cpu_clear_interrupt(k->cpu, CPU_INT_INIT);
+    }
     if (kvm_vcpu_ioctl(k, KVM_SET_VCPU_EVENTS, &e) < 0)
         return false;
     /* The shared page tells about the last run; before the first one it is made to agree. */
@@ -134,6 +151,14 @@ static void take_interrupt(struct kvm_cpu *k)
     k->halted = false;
 }
 
+static void take_smi(struct kvm_cpu *k)
+{
+    cpu_clear_interrupt(k->cpu, CPU_INT_SMI);
+    if (k->vm->has_smm) /* where there is none, it finds nobody */
+        kvm_vcpu_ioctl(k, KVM_SMI, NULL);
+    k->halted = k->halted && !k->vm->has_smm;
+}
+
 static void take_nmi(struct kvm_cpu *k)
 {
     cpu_clear_interrupt(k->cpu, CPU_INT_NMI);
@@ -158,9 +183,10 @@ bool kvm_arch_events(struct kvm_cpu *k)
             return false;
         take_sipi(k);
     }
-    /* No kernel's SMM yet: a management interrupt finds nobody. */
     bits &= CPU_INT_SIPI | CPU_INT_POLL | CPU_INT_SMI | CPU_INT_NMI | CPU_INT_HARD;
-    cpu_clear_interrupt(cpu, bits & (CPU_INT_SIPI | CPU_INT_POLL | CPU_INT_SMI));
+    cpu_clear_interrupt(cpu, bits & (CPU_INT_SIPI | CPU_INT_POLL));
+    if (bits & CPU_INT_SMI)
+        take_smi(k);
     if (bits & CPU_INT_NMI)
         take_nmi(k);
     run->request_interrupt_window = 0;
@@ -187,6 +213,9 @@ void kvm_arch_after_run(struct kvm_cpu *k)
     const struct kvm_run *run = k->run;
     uint64_t base;
 
+    /* Which memory an access is of (vcpu_memory). */
+    if (k->vm->has_smm)
+        ((struct x86_regs *)cpu->regs)->smm = !!(run->flags & KVM_RUN_X86_SMM);
     if (!cpu->intc_ops || kvm_lapic_in_kernel(k))
         return;
     if (run->cr8 != (uint64_t)cpu->intc_ops->get_tpr(cpu->intc) >> 4)

@@ -13,10 +13,12 @@
 #include "core/util/range.h"
 
 #define MSR_TSC 0x10u
+#define MSR_SMBASE 0x9eu /* the kernel's with system management mode, for us alone */
 
 struct msr {
     uint32_t number;
     uint16_t offset; /* in struct x86_regs, of 8 bytes */
+    uint8_t bytes;   /* if not of 8 */
 };
 #define M(number_, member)                                                                         \
     {                                                                                              \
@@ -25,6 +27,7 @@ struct msr {
 #define VARIABLE(n) M(0x200 + 2 * (n), mtrr_base[n]), M(0x201 + 2 * (n), mtrr_mask[n])
 static const struct msr msrs[] = {
     M(0x48, spec_ctrl),
+    {.number = MSR_SMBASE, .offset = offsetof(struct x86_regs, smbase), .bytes = 4},
     M(0x174, sysenter_cs),
     M(0x175, sysenter_esp),
     M(0x176, sysenter_eip),
@@ -69,13 +72,15 @@ _Static_assert(ARRAY_SIZE(msrs) + X86_HV_MSRS + 1 <= KVM_X86_MSRS_MAX,
                "room for all of them, Hyper-V's and the TSC");
 
 /* Where in struct x86_regs it is. */
-static bool find(uint32_t number, size_t *offset)
+static bool find(uint32_t number, size_t *offset, size_t *bytes)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
         *offset = msrs[i].offset;
+        *bytes = msrs[i].bytes ? msrs[i].bytes : 8;
         if (msrs[i].number == number)
             return true;
     }
+    *bytes = 8;
     for (unsigned i = 0; i < X86_HV_MSRS; i++) {
         *offset = offsetof(struct x86_regs, hv_msr) + 8 * i;
         if (x86_hv_msrs[i] == number)
@@ -186,9 +191,9 @@ bool kvm_x86_get_msrs(struct kvm_cpu *k, struct x86_regs *r)
         r->tsc_offset = (int64_t)(b.entries[0].data - x86_tsc_now(k->cpu));
     }
     for (unsigned i = 1; i < b.head.nmsrs; i++) {
-        size_t offset;
-        if (find(b.entries[i].index, &offset))
-            memcpy((uint8_t *)r + offset, &b.entries[i].data, 8);
+        size_t offset, bytes;
+        if (find(b.entries[i].index, &offset, &bytes))
+            memcpy((uint8_t *)r + offset, &b.entries[i].data, bytes);
     }
     return true;
 }
@@ -201,10 +206,10 @@ bool kvm_x86_put_msrs(struct kvm_cpu *k, const struct x86_regs *r)
 
     for (unsigned i = 0; i < count; i++) {
         struct kvm_msr_entry *e = &b.entries[i];
-        size_t offset;
+        size_t offset, bytes;
         e->index = x->msrs[i];
-        if (find(e->index, &offset))
-            memcpy(&e->data, (const uint8_t *)r + offset, 8);
+        if (find(e->index, &offset, &bytes))
+            memcpy(&e->data, (const uint8_t *)r + offset, bytes);
     }
     /* Last, so that it is as fresh as can be. */
     b.entries[count] = (struct kvm_msr_entry){.index = MSR_TSC, .data = x86_tsc_now(k->cpu)};

@@ -35,6 +35,9 @@ bool kvm_arch_vm_init(struct kvm_vm *vm, struct vemu_error **errp)
     vm->has_clock = kvm_extension(vm, KVM_CAP_ADJUST_CLOCK);
     vm->has_clock_ctrl = kvm_extension(vm, KVM_CAP_KVMCLOCK_CTRL);
     vm->has_nmi = kvm_extension(vm, KVM_CAP_USER_NMI);
+    /* Of its own use are memory and events alone that are kept with it. */
+    vm->has_smm = vm->has_events && kvm_extension(vm, KVM_CAP_X86_SMM) &&
+                  kvm_extension(vm, KVM_CAP_MULTI_ADDRESS_SPACE) >= KVM_SPACES;
     if (!vm->has_events)
         log_msg(&vm->m->log, LOG_WARN,
                 "kvm: this kernel lacks KVM_CAP_VCPU_EVENTS: a machine that is paused may lose an "
