@@ -78,6 +78,9 @@ void input_sink_leds(struct input_sink *sink, unsigned leds);
  * room for is dropped, motion first; keys and buttons that are down never stay down for that. */
 void input_send(struct vemu_machine *m, struct display *display, const struct input_event *events,
                 unsigned count);
+/* The same; what comes after it waits so long, which gives slow guests time for each key. */
+void input_send_paced(struct vemu_machine *m, struct display *display,
+                      const struct input_event *events, unsigned count, int64_t pause_ns);
 static inline void input_send_key(struct vemu_machine *m, uint16_t code, bool down)
 {
     const struct input_event e = {.type = EV_KEY, .code = code, .value = down};

@@ -29,7 +29,8 @@ enum { WIDTH = 1024, HEIGHT = 768 };
 struct queued {
     struct display *display; /* compared, never followed: it may be gone */
     struct input_event event;
-    bool last; /* of its group */
+    bool last;        /* of its group */
+    int64_t pause_ns; /* until the next one, with `last` */
 };
 
 struct input_router {
@@ -42,6 +43,7 @@ struct input_router {
     unsigned head, count;
     unsigned group; /* events of the newest group, as long as all of it is in the ring */
     unsigned held;  /* keys in `down` */
+    int64_t rest;   /* nothing before then */
     uint64_t down[KEY_CNT / 64];
 
     /* machine lock */
@@ -190,12 +192,17 @@ static struct queued *slot(struct input_router *r, unsigned n)
     return &r->ring[(r->head + n) % RING];
 }
 
+/* Up to where there is a pause. */
 static unsigned take(struct input_router *r, struct queued *to, unsigned most)
 {
+    unsigned count = 0;
+
     pthread_mutex_lock(&r->lock);
-    const unsigned count = MIN(r->count, most);
-    for (unsigned n = 0; n < count; n++)
-        to[n] = *slot(r, n);
+    while (count < r->count && count < most) {
+        to[count] = *slot(r, count);
+        if (to[count++].pause_ns)
+            break;
+    }
     r->head = (r->head + count) % RING;
     r->count -= count;
     if (r->group > r->count)
@@ -211,21 +218,25 @@ static void deliver(void *opaque)
     struct queued some[DELIVER];
     struct touched touched = {0};
     unsigned count, done = 0;
+    int64_t pause_ns = 0;
 
-    while (done < RING && (count = take(r, some, DELIVER))) {
+    while (done < RING && !pause_ns && (count = take(r, some, DELIVER))) {
         for (unsigned n = 0; n < count; n++) {
             route(r, &touched, &some[n]);
             if (some[n].last)
                 sync_all(&touched);
         }
         done += count;
+        pause_ns = some[count - 1].pause_ns;
     }
     sync_all(&touched);
     pthread_mutex_lock(&r->lock);
+    if (pause_ns)
+        r->rest = clock_now(r->machine->clocks, VCLOCK_HOST) + pause_ns;
     const bool more = r->count;
     pthread_mutex_unlock(&r->lock);
     if (more)
-        timer_set(&r->deliver, 0);
+        timer_set(&r->deliver, r->rest);
 }
 
 /* What can be told to a device. Repetition is not: devices or guests do it themselves. */
@@ -289,7 +300,7 @@ static bool merge(struct input_router *r, struct display *display, const struct 
 
 /* lock held. */
 static void append(struct input_router *r, struct display *display,
-                   const struct input_event *events, unsigned count)
+                   const struct input_event *events, unsigned count, int64_t pause_ns)
 {
     unsigned group = 0;
 
@@ -302,8 +313,10 @@ static void append(struct input_router *r, struct display *display,
         *slot(r, r->count++) = (struct queued){.display = display, .event = e};
         group++;
     }
-    if (group)
+    if (group) {
         slot(r, r->count - 1)->last = true;
+        slot(r, r->count - 1)->pause_ns = pause_ns;
+    }
     /* A group that lost a part is none to merge with. */
     r->group = group == count ? group : 0;
 }
@@ -311,16 +324,23 @@ static void append(struct input_router *r, struct display *display,
 void input_send(struct vemu_machine *m, struct display *display, const struct input_event *events,
                 unsigned count)
 {
+    input_send_paced(m, display, events, count, 0);
+}
+
+void input_send_paced(struct vemu_machine *m, struct display *display,
+                      const struct input_event *events, unsigned count, int64_t pause_ns)
+{
     struct input_router *r = m->input;
 
     pthread_mutex_lock(&r->lock);
     const bool idle = !r->count;
     if (count && !merge(r, display, events, count))
-        append(r, display, events, count);
+        append(r, display, events, count, pause_ns);
     const bool start = idle && r->count;
+    const int64_t rest = r->rest;
     pthread_mutex_unlock(&r->lock);
     if (start)
-        timer_set(&r->deliver, 0);
+        timer_set(&r->deliver, rest);
 }
 
 void input_release_all(struct vemu_machine *m)
@@ -332,12 +352,13 @@ void input_release_all(struct vemu_machine *m)
     const bool idle = !r->count;
     while ((key = bitmap_find_next(r->down, KEY_CNT, key)) < KEY_CNT) {
         const struct input_event e = {.type = EV_KEY, .code = (uint16_t)key};
-        append(r, NULL, &e, 1);
+        append(r, NULL, &e, 1, 0);
     }
     const bool start = idle && r->count;
+    const int64_t rest = r->rest;
     pthread_mutex_unlock(&r->lock);
     if (start)
-        timer_set(&r->deliver, 0);
+        timer_set(&r->deliver, rest);
 }
 
 /* ---- sinks and watchers ---------------------------------------------------------------------- */

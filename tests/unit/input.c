@@ -556,6 +556,38 @@ Test(router, senders_of_several_threads)
         cr_expect(!first.down[n], "%u", n);
 }
 
+Test(router, what_comes_after_a_paced_key_waits_and_nothing_is_lost)
+{
+    enum { PAUSE = 20000000, KEYS = 4 };
+    int64_t came[2 * KEYS + 2];
+    unsigned seen = 0;
+    add(&first, 15);
+    for (unsigned n = 0; n < KEYS; n++) {
+        for (int value = 1; value >= 0; value--) {
+            const struct input_event e = {EV_KEY, (uint16_t)(KEY_Q + n), value};
+            input_send_paced(&m, NULL, &e, 1, PAUSE);
+        }
+    }
+    motion(EV_REL, 1, 2);
+    while (seen < 2 * KEYS + 2) {
+        loop_iterate(m.loop, -1);
+        while (seen < first.count)
+            came[seen++] = clock_now(m.clocks, VCLOCK_HOST);
+        if (seen == 2 * KEYS) /* while the last one's pause goes on */
+            motion(EV_REL, 3, 4);
+    }
+    for (unsigned n = 0; n < 2 * KEYS; n++) {
+        cr_expect(first.got[n].code == KEY_Q + n / 2 && first.got[n].value == !(n & 1), "%u", n);
+        /* When it was noticed, not when it came: a late look makes one distance short. */
+        cr_expect_geq(came[n + 1] - came[0], (int64_t)(n + 1) * PAUSE, "%u", n);
+    }
+    cr_expect_eq(first.got[2 * KEYS].value, 4, "motion that waited together");
+    cr_expect_eq(first.got[2 * KEYS + 1].value, 6);
+    input_send_key(&m, KEY_A, true);
+    deliver();
+    cr_expect_eq(first.count, 2 * KEYS + 3, "nothing waits without a reason");
+}
+
 static void pass(int64_t ns)
 {
     clock_step(m.clocks, ns);
