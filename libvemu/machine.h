@@ -63,7 +63,7 @@ struct lib_machine {
     struct vnc_server *vncs[SCREENS_MAX]; /* screens.c */
     unsigned vnc_count;
     struct sdl *sdl;           /* windows.c; NULL: no windows */
-    atomic_uint windows_asked; /* ASKED_*, by the windows' thread for the loop's */
+    atomic_uint screens_asked; /* SCREENS_*, by any thread for the loop's */
 
     struct list credentials; /* credentials.c */
 

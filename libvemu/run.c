@@ -14,7 +14,7 @@
 #include "core/util/error.h"
 #include "hw/board.h"
 #include "libvemu/machine.h"
-#include "libvemu/windows.h"
+#include "libvemu/screens.h"
 
 enum run_state run_state(struct lib_machine *lm)
 {
@@ -307,7 +307,7 @@ bool run_step(struct lib_machine *lm, int64_t timeout_ns)
     loop_iterate(lm->m.loop, timeout_ns);
     requests = machine_take_requests(&lm->m);
     if (requests || atomic_load(&lm->quit) || (lm->gdb && gdb_server_pending(lm->gdb)) ||
-        control_pending(lm) || windows_pending(lm) ||
+        control_pending(lm) || screens_pending(lm) ||
         (lm->qtest && qtest_server_pending(lm->qtest))) {
         pthread_mutex_lock(&lm->control);
         if (lm->gdb)
@@ -318,7 +318,7 @@ bool run_step(struct lib_machine *lm, int64_t timeout_ns)
         if (asked(requests, MACHINE_REQUEST_UNPLUG))
             free_unplugged(lm);
         if (!is_done(lm))
-            windows_process(lm);
+            screens_process(lm);
         if (!is_done(lm))
             handle(lm, requests);
         pthread_mutex_unlock(&lm->control);

@@ -10,13 +10,14 @@
 #include "core/util/error.h"
 #include "core/util/opts.h"
 #include "core/util/range.h"
+#include "hw/board.h"
 #include "libvemu/config.h"
 #include "libvemu/credentials.h"
 #include "libvemu/machine.h"
 #include "libvemu/windows.h"
 #include "ui/vnc/server.h"
 
-enum { QUOTE_MAX = 80, DISPLAY_N_MAX = 65535 - VNC_PORT, HEAD_MAX = 63 };
+enum { QUOTE_MAX = 80, DISPLAY_N_MAX = 65535 - VNC_PORT, HEAD_MAX = 63, KEY_DELAY_MAX = 10000 };
 
 /* Where -display vnc listens when it is not told where, and how far it looks for a free port. */
 #define DEFAULT_ADDRESS "127.0.0.1:0"
@@ -43,10 +44,6 @@ static const struct {
     {"sasl-authz", NULL, "there is no SASL"},
     {"tls-authz", NULL, "whoever has a certificate of ca-cert.pem gets in"},
     {"acl", "off", "whoever has a certificate of ca-cert.pem gets in"},
-    {"reverse", "off", "the viewer has to connect"},
-    {"power-control", "off", "use the control socket"},
-    {"lock-key-sync", "off", "the guest's lamps are told to viewers"},
-    {"key-delay-ms", "0", "keys go to the guest as they come"},
 };
 
 static bool check_missing(const char *origin, struct opts *props, struct vemu_error **errp)
@@ -97,6 +94,27 @@ static bool check_password(const char *origin, struct opts *props, struct vemu_e
     return true;
 }
 
+/* A viewer is called: where, and with nothing that is for those who come. */
+static bool check_reverse(const char *origin, struct opts *props, struct vemu_error **errp)
+{
+    const char *address = opts_get(props, "vnc");
+    bool reverse = false;
+
+    if (!opts_get_bool(props, origin, "reverse", &reverse, errp) || !reverse)
+        return !reverse;
+    if (!address)
+        address = opts_get(props, "address");
+    if (!address || strcmp(address, "none") == 0 || strncmp(address, "fd:", 3) == 0)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: reverse=on calls a viewer that listens: give HOST:PORT or unix:PATH "
+                         "first",
+                         origin);
+    if (opts_get(props, "websocket") || opts_get(props, "to"))
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: reverse=on listens nowhere, so leave websocket= and to= out", origin);
+    return true;
+}
+
 /* What -vnc and -display vnc have in common. */
 static bool check_vnc_props(const char *origin, struct opts *props, struct vemu_error **errp)
 {
@@ -114,6 +132,10 @@ static bool check_vnc_props(const char *origin, struct opts *props, struct vemu_
                          QUOTE_MAX, share);
     return check_password(origin, props, errp) && check_missing(origin, props, errp) &&
            check_websocket(origin, opts_get(props, "websocket"), errp) &&
+           check_reverse(origin, props, errp) &&
+           opts_get_bool(props, origin, "power-control", &flag, errp) &&
+           opts_get_bool(props, origin, "lock-key-sync", &flag, errp) &&
+           opts_get_number(props, origin, "key-delay-ms", 0, KEY_DELAY_MAX, &n, errp) &&
            opts_get_bool(props, origin, "lossy", &flag, errp) &&
            opts_get_bool(props, origin, "non-adaptive", &flag, errp) &&
            opts_get_number(props, origin, "to", 0, DISPLAY_N_MAX, &n, errp) &&
@@ -121,7 +143,8 @@ static bool check_vnc_props(const char *origin, struct opts *props, struct vemu_
            opts_get_number(props, origin, "connections", 1, VNC_CLIENTS_MAX, &n, errp) &&
            opts_check_used(props, origin,
                            "id, to, password, password-secret, username, tls-creds, websocket, "
-                           "share, connections, lossy, non-adaptive, display, head and audiodev",
+                           "share, reverse, power-control, lock-key-sync, key-delay-ms, "
+                           "connections, lossy, non-adaptive, display, head and audiodev",
                            errp);
 }
 
@@ -268,6 +291,46 @@ static bool start_vnc(struct lib_machine *lm, const struct config_node *node,
     return ok;
 }
 
+/* ---- what people ask for at a screen --------------------------------------------------------- */
+
+void screens_ask(struct lib_machine *lm, unsigned what)
+{
+    atomic_fetch_or(&lm->screens_asked, what);
+    loop_wake(lm->m.loop);
+}
+
+bool screens_pending(struct lib_machine *lm)
+{
+    return atomic_load(&lm->screens_asked) != 0;
+}
+
+void screens_process(struct lib_machine *lm)
+{
+    const unsigned asked = atomic_exchange(&lm->screens_asked, 0);
+
+    if (asked & SCREENS_POWER_BUTTON)
+        run_powerdown(lm, NULL);
+    if (asked & SCREENS_QUIT) {
+        lm->quit_cause = CAUSE_HOST_UI;
+        atomic_store(&lm->quit, true);
+    } else if (asked & SCREENS_RESET && lm->m.no_reboot) {
+        run_finish(lm, VEMU_EXIT_RESET, CAUSE_HOST_UI);
+    } else if (asked & SCREENS_RESET) {
+        run_reset(lm, CAUSE_HOST_UI, NULL);
+    }
+}
+
+/* On a VNC server's thread. */
+static bool power(void *opaque, enum vnc_power what)
+{
+    struct lib_machine *lm = opaque;
+
+    if (what == VNC_POWER_BUTTON && !lm->board->power_button)
+        return false;
+    screens_ask(lm, what == VNC_POWER_BUTTON ? SCREENS_POWER_BUTTON : SCREENS_RESET);
+    return true;
+}
+
 static bool add_vnc(struct lib_machine *lm, const struct config_node *node, const char *address,
                     unsigned to, struct vemu_error **errp)
 {
@@ -285,6 +348,11 @@ static bool add_vnc(struct lib_machine *lm, const struct config_node *node, cons
         .fixed = flag(node, "non-adaptive", false),
         .connections = number(node, "connections", 0),
         .share = share ? (enum vnc_share)share_number(share) : VNC_SHARE_ALLOW_EXCLUSIVE,
+        .reverse = flag(node, "reverse", false),
+        .key_delay_ms = number(node, "key-delay-ms", 0),
+        .lock_key_sync = flag(node, "lock-key-sync", true),
+        .power = flag(node, "power-control", false) ? power : NULL,
+        .power_opaque = lm,
         .layout = config_value(lm->config, "keyboard", NULL),
         .layout_origin = config_origin(lm->config, "keyboard"),
         .display = config_child_value(node, "display"),

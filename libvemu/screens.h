@@ -30,4 +30,11 @@ bool screens_reload_credentials(struct lib_machine *lm, struct vemu_error **errp
 /* The server of this id, NULL: the first. NULL: there is none. */
 struct vnc_server *screens_find_vnc(struct lib_machine *lm, const char *id);
 
+/* What people ask for at a screen: they close it, press reset or the power button. From any thread;
+ * the loop's takes it up between two rounds, with `control` held. */
+enum { SCREENS_QUIT = 1, SCREENS_RESET = 2, SCREENS_POWER_BUTTON = 4 };
+void screens_ask(struct lib_machine *lm, unsigned what);
+bool screens_pending(struct lib_machine *lm);
+void screens_process(struct lib_machine *lm);
+
 #endif

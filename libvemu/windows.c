@@ -8,12 +8,10 @@
 #include "core/util/range.h"
 #include "libvemu/config.h"
 #include "libvemu/machine.h"
+#include "libvemu/screens.h"
 #include "ui/sdl/sdl.h"
 
 enum { QUOTE_MAX = 80 };
-
-/* Bits of lib_machine.windows_asked. */
-enum { ASKED_QUIT = 1, ASKED_RESET = 2 };
 
 static const char *const switches[] = {"window-close", "show-cursor", "full-screen", "alt_grab",
                                        "ctrl_grab"};
@@ -96,39 +94,14 @@ bool windows_check_config(const struct vemu_config *cfg, struct vemu_error **err
 
 /* ---- what windows ask for -------------------------------------------------------------------- */
 
-static void ask(struct lib_machine *lm, unsigned what)
-{
-    atomic_fetch_or(&lm->windows_asked, what);
-    loop_wake(lm->m.loop);
-}
-
 static void closed(void *opaque)
 {
-    ask(opaque, ASKED_QUIT);
+    screens_ask(opaque, SCREENS_QUIT);
 }
 
 static void reset(void *opaque)
 {
-    ask(opaque, ASKED_RESET);
-}
-
-bool windows_pending(struct lib_machine *lm)
-{
-    return atomic_load(&lm->windows_asked) != 0;
-}
-
-void windows_process(struct lib_machine *lm)
-{
-    const unsigned asked = atomic_exchange(&lm->windows_asked, 0);
-
-    if (asked & ASKED_QUIT) {
-        lm->quit_cause = CAUSE_HOST_UI;
-        atomic_store(&lm->quit, true);
-    } else if (asked & ASKED_RESET && lm->m.no_reboot) {
-        run_finish(lm, VEMU_EXIT_RESET, CAUSE_HOST_UI);
-    } else if (asked & ASKED_RESET) {
-        run_reset(lm, CAUSE_HOST_UI, NULL);
-    }
+    screens_ask(opaque, SCREENS_RESET);
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */

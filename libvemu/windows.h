@@ -22,8 +22,5 @@ bool windows_check_config(const struct vemu_config *cfg, struct vemu_error **err
 /* Opens them, when they are wanted; the devices are there. */
 bool windows_build(struct lib_machine *lm, struct vemu_error **errp);
 void windows_free(struct lib_machine *lm);
-/* Somebody closed a window or asked for a reset: on the loop's thread, `control` held. */
-bool windows_pending(struct lib_machine *lm);
-void windows_process(struct lib_machine *lm);
 
 #endif

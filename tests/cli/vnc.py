@@ -149,6 +149,34 @@ def mistakes_name_the_option():
             assert word in said, (options, said)
 
 
+def viewers_press_buttons_where_they_may():
+    with Machine("-vnc", "unix:w.vnc,power-control=on", *QMP):
+        qmp = Client("m.sock")
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect("w.vnc")
+            handshake(s)
+            s.sendall(struct.pack(">BxHi", 2, 1, -309))
+            assert read(s, 4) == bytes((250, 0, 1, 1))
+            s.sendall(bytes((250, 0, 1, 2)))
+            qmp.event("POWERDOWN")
+            s.sendall(bytes((250, 0, 1, 4)))
+            assert qmp.event("RESET")["data"] == {"guest": False, "reason": "host-ui"}
+            s.sendall(bytes((250, 0, 1, 3)))
+            assert read(s, 4) == bytes((250, 0, 1, 0))
+
+
+def a_viewer_that_listens_is_called():
+    with socket.socket() as waiting:
+        waiting.bind(("127.0.0.1", 0))
+        waiting.listen()
+        with Machine("-vnc", "127.0.0.1:%d,reverse=on" % waiting.getsockname()[1], *QMP):
+            s, _ = waiting.accept()
+            with s:
+                handshake(s)
+            qmp = Client("m.sock")
+            assert qmp.ask("query-vnc-servers")[0]["server"] == []
+
+
 def started(*options):
     """The back ends of a machine as `vemu run` makes it."""
     with Machine(*options, *QMP, start=("run", "--memory", "16M", "--serial", "null"),
@@ -175,4 +203,5 @@ def a_screen_brings_the_clipboard_along():
 run("vnc", [display_vnc_listens_on_loopback_and_tells_where, nothing_listens_unless_asked,
             replies_agree_with_the_schema, viewers_are_handed_over, passwords_are_set_and_expire,
             run_gives_viewers_a_pointer_that_has_a_place,
+            viewers_press_buttons_where_they_may, a_viewer_that_listens_is_called,
             a_screen_brings_the_clipboard_along, mistakes_name_the_option])

@@ -186,6 +186,12 @@ static void with_machine(struct vnc_machine *vm, unsigned step, unsigned n, stru
     machine_unlock(&vm->m);
 }
 
+static bool power(void *opaque, enum vnc_power what)
+{
+    (void)opaque;
+    return what == VNC_POWER_RESET;
+}
+
 static void typed(void *opaque, const struct display_typed *t)
 {
     (void)opaque;
@@ -212,6 +218,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .origin = "-vnc",
                                    .address = "none",
                                    .share = (enum vnc_share)((how >> 3 & 3) % 3),
+                                   .lock_key_sync = true,
+                                   .power = power,
                                    .password = (how & PASSWORD) != 0};
     struct vnc_machine *vm = vm_new(&cfg);
     struct guest g = {.peer = {.ops = &guest_ops}};

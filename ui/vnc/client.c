@@ -441,6 +441,7 @@ struct vnc_client *client_new(struct vnc_server *s, struct vnc_stream *stream, b
     c->websocket = websocket;
     c->secure = secure;
     c->stranger = true;
+    c->keys.pause_ns = s->key_pause_ns;
     c->in.limit = VNC_STRANGER_MESSAGE_MAX;
     c->format = vnc_pixel_format_native;
     c->job.c = c;

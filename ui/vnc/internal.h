@@ -59,6 +59,7 @@ enum {
     VNC_LED_STATE = -261,
     VNC_DESKTOP_NAME = -307,
     VNC_EXTENDED_DESKTOP_SIZE = -308,
+    VNC_XVP = -309,
     VNC_FENCE = -312,
     VNC_CONTINUOUS_UPDATES = -313,
     VNC_CURSOR_WITH_ALPHA = -314,
@@ -82,6 +83,7 @@ enum vnc_feature {
     FEATURE_CONTINUOUS_UPDATES = 1u << 11,
     FEATURE_EXTENDED_CLIPBOARD = 1u << 12,
     FEATURE_LAST_RECT = 1u << 13,
+    FEATURE_XVP = 1u << 14,
 };
 
 /* What is to be told with the next update. */
@@ -239,7 +241,10 @@ struct vnc_server {
     char name[VNC_NAME_MAX];
     enum vnc_share share;
     unsigned to, connections;
-    bool lossless, fixed;
+    bool lossless, fixed, lock_key_sync;
+    int64_t key_pause_ns;
+    bool (*power)(void *opaque, enum vnc_power what);
+    void *power_opaque;
 
     pthread_mutex_t lock;
     struct clock_set *clocks;
@@ -426,6 +431,8 @@ bool listen_open(struct vnc_server *s, const char *const *addresses, unsigned co
 void listen_close(struct vnc_server *s);
 /* A connected socket; on failure it stays the caller's. */
 bool listen_take(struct vnc_server *s, int fd, bool skip_auth, struct vemu_error **errp);
+/* Connects to a viewer that waits there. */
+bool listen_reverse(struct vnc_server *s, const char *address, struct vemu_error **errp);
 
 /* server.c */
 void server_wake(struct vnc_server *s);

@@ -250,20 +250,24 @@ static bool is_down(const struct vnc_keys *keys, uint16_t code)
     return keys->down[code / 8] >> code % 8 & 1;
 }
 
+static void send_key(struct vemu_machine *m, const struct vnc_keys *keys, uint16_t code, int value)
+{
+    const struct input_event e = {.type = EV_KEY, .code = code, .value = value};
+
+    input_send_paced(m, NULL, &e, 1, keys->pause_ns);
+}
+
 void keys_code(struct vemu_machine *m, struct vnc_keys *keys, uint16_t code, bool down)
 {
-    const struct input_event e = {.type = EV_KEY, .code = code};
-    struct input_event send = e;
-
     if (!code || code > KEY_MAX || (!down && !is_down(keys, code)))
         return;
     /* A key that goes down again without having come up repeats. */
-    send.value = !down ? 0 : is_down(keys, code) ? 2 : 1;
+    const int value = !down ? 0 : is_down(keys, code) ? 2 : 1;
     if (down)
         keys->down[code / 8] |= (uint8_t)(1 << code % 8);
     else
         keys->down[code / 8] &= (uint8_t) ~(1 << code % 8);
-    input_send(m, NULL, &send, 1);
+    send_key(m, keys, code, value);
 }
 
 /* Modifiers as the guest would need to have them, without a trace in what is held. */
@@ -310,10 +314,10 @@ static void press(struct vemu_machine *m, struct vnc_keys *keys, const struct ke
     unsigned n = adjustments(m, keys, key, list);
 
     for (unsigned i = 0; i < n; i++)
-        input_send_key(m, list[i].code, list[i].down);
+        send_key(m, keys, list[i].code, list[i].down);
     keys_code(m, keys, key->code, true);
     while (n--)
-        input_send_key(m, list[n].code, !list[n].down);
+        send_key(m, keys, list[n].code, !list[n].down);
 }
 
 bool keys_symbol(struct vemu_machine *m, const struct keyboard_layout *layout,
@@ -341,6 +345,43 @@ bool keys_symbol(struct vemu_machine *m, const struct keyboard_layout *layout,
     }
     press(m, keys, &key);
     return true;
+}
+
+/* What the keysym says of Num Lock and Caps Lock; 0: nothing. */
+static unsigned says_of(const struct vnc_keys *keys, uint32_t keysym, bool caps, bool *on)
+{
+    const bool upper = keysym >= 'A' && keysym <= 'Z', lower = keysym >= 'a' && keysym <= 'z';
+
+    if (keysym >= 0xff95 && keysym <= 0xff9f) { /* KP_Home to KP_Delete */
+        *on = false;
+        return INPUT_LED_NUM;
+    }
+    if (keysym >= 0xffae && keysym <= 0xffb9 && keysym != 0xffaf) { /* KP_Decimal, KP_0 to 9 */
+        *on = true;
+        return INPUT_LED_NUM;
+    }
+    if (caps && (upper || lower)) {
+        *on = upper != (is_down(keys, KEY_LEFTSHIFT) || is_down(keys, KEY_RIGHTSHIFT));
+        return INPUT_LED_CAPS;
+    }
+    return 0;
+}
+
+void keys_sync_locks(struct vemu_machine *m, struct vnc_keys *keys, uint32_t keysym, bool caps)
+{
+    const unsigned leds = input_leds(m);
+    bool on = false;
+    const unsigned lamp = says_of(keys, keysym, caps, &on);
+    const uint16_t code = lamp == INPUT_LED_NUM ? KEY_NUMLOCK : KEY_CAPSLOCK;
+
+    /* Lamps that moved are the guest's answer. */
+    keys->locked &= ~(leds ^ keys->lamps);
+    keys->lamps = leds;
+    if (!lamp || on == ((leds & lamp) != 0) || keys->locked & lamp || is_down(keys, code))
+        return;
+    keys->locked |= lamp;
+    send_key(m, keys, code, 1);
+    send_key(m, keys, code, 0);
 }
 
 void keys_release(struct vemu_machine *m, struct vnc_keys *keys)

@@ -59,12 +59,18 @@ struct vnc_keys {
         uint16_t code;
     } held[VNC_KEYS_HELD_MAX];
     unsigned held_count;
+    int64_t pause_ns; /* after each key that goes down or up */
+    unsigned locked;  /* INPUT_LED_*: pressed for the viewer, and the guest's lamps are as before */
+    unsigned lamps;   /* then */
 };
 
 void keys_code(struct vemu_machine *m, struct vnc_keys *keys, uint16_t code, bool down);
 /* Returns false for a keysym that the layout does not have. */
 bool keys_symbol(struct vemu_machine *m, const struct keyboard_layout *layout,
                  struct vnc_keys *keys, uint32_t keysym, bool down);
+/* The guest's Caps Lock (caps) and Num Lock as they are at the viewer's keyboard, as far as the
+ * keysym of a key that goes down there tells. A guest without lamps is told once. */
+void keys_sync_locks(struct vemu_machine *m, struct vnc_keys *keys, uint32_t keysym, bool caps);
 /* All that is down goes up. */
 void keys_release(struct vemu_machine *m, struct vnc_keys *keys);
 

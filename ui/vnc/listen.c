@@ -207,26 +207,44 @@ static bool bad_address(const struct vnc_server *s, const char *address, struct 
 }
 
 /* base: what N is counted from. */
-static bool open_tcp(struct vnc_server *s, struct opening *o, const char *address, unsigned base,
-                     struct vemu_error **errp)
+/* HOST:N of an address; name: empty for all of this host's. */
+struct place {
+    char name[256];
+    unsigned long n;
+};
+
+static bool parse_tcp(const char *address, unsigned base, struct place *place)
 {
     const char *colon = strrchr(address, ':'), *host = address;
-    char name[256], port[8], *end;
-    unsigned long n, last;
     size_t len = colon ? (size_t)(colon - address) : 0;
-    int err = 0;
+    char *end;
 
-    n = colon && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : ULONG_MAX;
-    if (n > 65535 - base || *end)
-        return bad_address(s, address, errp);
+    place->n =
+        colon && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : ULONG_MAX;
+    if (place->n > 65535 - base || *end)
+        return false;
     if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
         host++;
         len -= 2;
     }
-    if (len >= sizeof name)
+    if (len >= sizeof place->name)
+        return false;
+    memcpy(place->name, host, len);
+    place->name[len] = 0;
+    return true;
+}
+
+static bool open_tcp(struct vnc_server *s, struct opening *o, const char *address, unsigned base,
+                     struct vemu_error **errp)
+{
+    struct place place;
+    char port[8];
+    unsigned long n, last;
+    int err = 0;
+
+    if (!parse_tcp(address, base, &place))
         return bad_address(s, address, errp);
-    memcpy(name, host, len);
-    name[len] = 0;
+    n = place.n;
     last = base == VNC_PORT ? MAX(n, MIN((unsigned long)s->to, (unsigned long)DISPLAY_MAX)) : n;
     for (; n <= last; n++) {
         const struct addrinfo hints = {.ai_family = AF_UNSPEC,
@@ -235,10 +253,10 @@ static bool open_tcp(struct vnc_server *s, struct opening *o, const char *addres
         struct addrinfo *all;
         snprintf(port, sizeof port, "%lu", base + n);
         o->number = n;
-        int failed = getaddrinfo(len ? name : NULL, port, &hints, &all);
+        int failed = getaddrinfo(place.name[0] ? place.name : NULL, port, &hints, &all);
         if (failed)
-            return error_set(errp, VEMU_ERROR_NOT_FOUND, "%s: host '%.80s': %s", s->origin, name,
-                             gai_strerror(failed));
+            return error_set(errp, VEMU_ERROR_NOT_FOUND, "%s: host '%.80s': %s", s->origin,
+                             place.name, gai_strerror(failed));
         err = try_port(o, s, all);
         freeaddrinfo(all);
         if (err != EADDRINUSE)
@@ -384,5 +402,79 @@ bool listen_open(struct vnc_server *s, const char *const *addresses, unsigned co
     if (ok)
         return listen_to(s, &o, errp);
     close_new(&o, s, 0);
+    return false;
+}
+
+/* ---- the other way round --------------------------------------------------------------------- */
+
+static int connect_to(const struct sockaddr *addr, socklen_t len)
+{
+    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), err;
+
+    if (fd < 0 || connect(fd, addr, len) == 0)
+        return fd;
+    err = errno;
+    close(fd);
+    errno = err;
+    return -1;
+}
+
+/* The first of the name's addresses where somebody listens; -1 and errno, or the error if the name
+ * is none. */
+static int connect_tcp(const struct vnc_server *s, const char *address, struct vemu_error **errp)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    struct addrinfo *all;
+    struct place place;
+    char port[24];
+    int fd = -1;
+
+    if (!parse_tcp(address, 0, &place)) {
+        error_set(errp, VEMU_ERROR_INVALID,
+                  "%s: '%.80s' is no address of a viewer that listens: want HOST:PORT or unix:PATH",
+                  s->origin, address);
+        return -1;
+    }
+    snprintf(port, sizeof port, "%lu", place.n);
+    int failed = getaddrinfo(place.name[0] ? place.name : NULL, port, &hints, &all);
+    if (failed) {
+        error_set(errp, VEMU_ERROR_NOT_FOUND, "%s: host '%.80s': %s", s->origin, place.name,
+                  gai_strerror(failed));
+        return -1;
+    }
+    for (const struct addrinfo *ai = all; ai && fd < 0; ai = ai->ai_next)
+        fd = connect_to(ai->ai_addr, ai->ai_addrlen);
+    if (fd < 0)
+        error_set_errno(errp, errno, "%s: no viewer listens at '%.80s'", s->origin, address);
+    freeaddrinfo(all);
+    return fd;
+}
+
+static int connect_path(const struct vnc_server *s, const char *path, struct vemu_error **errp)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    int fd = -1;
+
+    errno = ENAMETOOLONG;
+    if (strlen(path) < sizeof un.sun_path) {
+        strcpy(un.sun_path, path);
+        fd = connect_to((const struct sockaddr *)&un, sizeof un);
+    }
+    if (fd < 0)
+        error_set_errno(errp, errno, "%s: no viewer listens at '%.80s'", s->origin, path);
+    return fd;
+}
+
+bool listen_reverse(struct vnc_server *s, const char *address, struct vemu_error **errp)
+{
+    int fd = strncmp(address, "unix:", 5) == 0 ? connect_path(s, address + 5, errp)
+                                               : connect_tcp(s, address, errp);
+
+    if (fd < 0)
+        return false;
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    if (listen_take(s, fd, false, errp))
+        return true;
+    close(fd);
     return false;
 }

@@ -19,12 +19,15 @@ enum {
     CLIENT_CUT_TEXT = 6,
     ENABLE_CONTINUOUS_UPDATES = 150,
     CLIENT_FENCE = 248,
+    XVP_MESSAGE = 250,
     SET_DESKTOP_SIZE = 251,
     QEMU_CLIENT_MESSAGE = 255,
 };
 /* The server's. */
 enum { END_OF_CONTINUOUS_UPDATES = 150, SERVER_FENCE = 248 };
 enum { QEMU_EXTENDED_KEY = 0 };
+/* Power control, by the registry's xvp extension: version 1, and what is asked for or answered. */
+enum { XVP_VERSION = 1, XVP_FAIL = 0, XVP_INIT, XVP_SHUTDOWN, XVP_REBOOT, XVP_RESET };
 enum { FENCE_REQUEST = 1u << 31, FENCE_KNOWN = 7, FENCE_DATA_MAX = 64 };
 enum { ENCODINGS_MAX = 4096 };
 enum { SIZE_BY_CLIENT = 1 };
@@ -67,6 +70,7 @@ static const struct {
     {VNC_LED_STATE, FEATURE_LED_STATE, NEWS_LED},
     {VNC_VMWARE_LED_STATE, FEATURE_VMWARE_LED_STATE, NEWS_LED},
     {VNC_DESKTOP_NAME, FEATURE_DESKTOP_NAME, NEWS_NAME},
+    {VNC_XVP, FEATURE_XVP, 0},
     {VNC_FENCE, FEATURE_FENCE, 0},
     {VNC_CONTINUOUS_UPDATES, FEATURE_CONTINUOUS_UPDATES, 0},
     {VNC_EXTENDED_CLIPBOARD, FEATURE_EXTENDED_CLIPBOARD, 0},
@@ -81,6 +85,13 @@ static void send_fence(struct vnc_client *c, uint32_t flags, const uint8_t *data
     head[8] = len;
     client_send(c, head, sizeof head);
     client_send(c, data, len);
+}
+
+static void send_xvp(struct vnc_client *c, uint8_t what)
+{
+    const uint8_t message[] = {XVP_MESSAGE, 0, XVP_VERSION, what};
+
+    client_send(c, message, sizeof message);
 }
 
 /* What is new to the client is offered by showing it. */
@@ -98,6 +109,8 @@ static void new_features(struct vnc_client *c, unsigned added)
         client_send(c, &end, 1);
     if (added & FEATURE_EXTENDED_CLIPBOARD)
         clip_send_caps(c);
+    if (added & FEATURE_XVP && c->s->power)
+        send_xvp(c, XVP_INIT);
 }
 
 static ssize_t set_encodings(struct vnc_client *c, const uint8_t *data, size_t len)
@@ -203,12 +216,23 @@ static void hurry(struct vnc_client *c)
     pthread_mutex_unlock(&s->display_lock);
 }
 
+/* A viewer that is told of the guest's lamps sees to it itself. Where the server finds the key by
+ * its symbol, Shift makes letters what they are. */
+static void sync_locks(struct vnc_client *c, uint32_t keysym, bool down, bool caps)
+{
+    if (down && c->s->lock_key_sync &&
+        !(c->features & (FEATURE_LED_STATE | FEATURE_VMWARE_LED_STATE)))
+        keys_sync_locks(c->s->m, &c->keys, keysym, caps);
+}
+
 static ssize_t key_event(struct vnc_client *c, const uint8_t *data, size_t len)
 {
     if (len < 8)
         return INPUT_MORE;
-    if (!console_key(c, load_be32(data + 4), 0, data[1] != 0))
+    if (!console_key(c, load_be32(data + 4), 0, data[1] != 0)) {
+        sync_locks(c, load_be32(data + 4), data[1] != 0, false);
         keys_symbol(c->s->m, c->s->layout, &c->keys, load_be32(data + 4), data[1] != 0);
+    }
     hurry(c);
     return 8;
 }
@@ -226,9 +250,12 @@ static ssize_t extended_key_event(struct vnc_client *c, const uint8_t *data, siz
     number = load_be32(data + 8);
     code = number && number <= UINT16_MAX ? key_from_number((uint16_t)number) : 0;
     /* A viewer that does not know which key it was says 0. */
-    if (console_key(c, keysym, code, down))
-        ; /* nothing of it is the guest's */
-    else if (code)
+    if (console_key(c, keysym, code, down)) {
+        hurry(c); /* nothing of it is the guest's */
+        return 12;
+    }
+    sync_locks(c, keysym, down, code != 0);
+    if (code)
         keys_code(c->s->m, &c->keys, code, down);
     else
         keys_symbol(c->s->m, c->s->layout, &c->keys, keysym, down);
@@ -279,6 +306,35 @@ static ssize_t cut_text(struct vnc_client *c, const uint8_t *data, size_t len)
              !clip_extended(c, data + 8, (size_t)size))
         client_drop(c, "its clipboard message is malformed");
     return 8 + (ssize_t)size;
+}
+
+/* ---- power ----------------------------------------------------------------------------------- */
+
+static ssize_t xvp_message(struct vnc_client *c, const uint8_t *data, size_t len)
+{
+    const struct vnc_server *s = c->s;
+    bool ok;
+
+    if (!s->power || !(c->features & FEATURE_XVP)) {
+        client_drop(c, "it sends message %u, which was not offered", data[0]);
+        return 1;
+    }
+    if (len < 4)
+        return INPUT_MORE;
+    switch (data[2] == XVP_VERSION ? data[3] : XVP_FAIL) {
+    case XVP_SHUTDOWN:
+        ok = s->power(s->power_opaque, VNC_POWER_BUTTON);
+        break;
+    case XVP_RESET:
+        ok = s->power(s->power_opaque, VNC_POWER_RESET);
+        break;
+    default: /* nothing tells a guest to begin anew in good order */
+        ok = false;
+        break;
+    }
+    if (!ok)
+        send_xvp(c, XVP_FAIL);
+    return 4;
 }
 
 /* ---- size ------------------------------------------------------------------------------------ */
@@ -334,6 +390,8 @@ ssize_t message_input(struct vnc_client *c, const uint8_t *data, size_t len)
         return enable_continuous_updates(c, data, len);
     case CLIENT_FENCE:
         return fence(c, data, len);
+    case XVP_MESSAGE:
+        return xvp_message(c, data, len);
     case SET_DESKTOP_SIZE:
         return set_desktop_size(c, data, len);
     case QEMU_CLIENT_MESSAGE:

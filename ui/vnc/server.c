@@ -406,6 +406,10 @@ static bool copy_config(struct vnc_server *s, const struct vnc_config *cfg)
     s->to = cfg->to;
     s->lossless = cfg->lossless;
     s->fixed = cfg->fixed;
+    s->lock_key_sync = cfg->lock_key_sync;
+    s->key_pause_ns = cfg->key_delay_ms * INT64_C(1000000);
+    s->power = cfg->power;
+    s->power_opaque = cfg->power_opaque;
     s->connections = cfg->connections ? cfg->connections : VNC_CLIENTS_MAX;
     s->handshake_ms = cfg->handshake_ms ? cfg->handshake_ms : VNC_HANDSHAKE_MS;
     s->policy.creds = vnc_tls_creds_ref(cfg->creds);
@@ -422,6 +426,8 @@ static bool open_web(struct vnc_server *s, const struct vnc_config *cfg, struct 
         .what = s->origin, .any_name = cfg->password, .creds = s->policy.creds};
     struct vemu_error *err = NULL;
 
+    if (cfg->reverse)
+        return true;
     if (!cfg->websocket &&
         (strcmp(cfg->address, "none") == 0 || strncmp(cfg->address, "unix:", 5) == 0))
         return true;
@@ -434,6 +440,20 @@ static bool open_web(struct vnc_server *s, const struct vnc_config *cfg, struct 
         log_msg(&s->m->log, LOG_WARN, "%s; browsers are not served", vemu_error_message(err));
     vemu_error_free(err);
     return s->web || !cfg->websocket;
+}
+
+/* Until the thread is there, nobody else is. */
+static bool open_addresses(struct vnc_server *s, const struct vnc_config *cfg,
+                           struct vemu_error **errp)
+{
+    bool ok;
+
+    if (!cfg->reverse)
+        return listen_open(s, &cfg->address, 1, cfg->websocket, errp);
+    pthread_mutex_lock(&s->lock);
+    ok = listen_reverse(s, cfg->address, errp);
+    pthread_mutex_unlock(&s->lock);
+    return ok;
 }
 
 struct vnc_server *vnc_server_new(struct vemu_machine *m, const struct vnc_config *cfg,
@@ -465,7 +485,7 @@ struct vnc_server *vnc_server_new(struct vemu_machine *m, const struct vnc_confi
     if (s->layout && cfg->password)
         s->policy.secrets = s->secrets = vnc_secrets_new(s->origin, cfg->username, errp);
     if (!s->layout || (cfg->password && !s->secrets) || !open_web(s, cfg, errp) ||
-        !listen_open(s, &cfg->address, 1, cfg->websocket, errp) || !start_thread(s, errp)) {
+        !open_addresses(s, cfg, errp) || !start_thread(s, errp)) {
         vnc_server_free(s);
         return NULL;
     }

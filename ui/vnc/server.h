@@ -29,6 +29,9 @@ enum vnc_share {
     VNC_SHARE_IGNORE,          /* what they want is not looked at */
 };
 
+/* What viewers may ask for, where the machine lets them. */
+enum vnc_power { VNC_POWER_BUTTON, VNC_POWER_RESET };
+
 struct vnc_tls_creds;
 
 struct vnc_config {
@@ -37,6 +40,8 @@ struct vnc_config {
     /* "HOST:N" (port 5900 + N, ":N" is all of this host's addresses), "tcp:HOST:PORT", "unix:PATH",
      * "fd:N" (a socket that listens), "none" (no socket: viewers come by vnc_server_add_client). */
     const char *address;
+    /* Instead of waiting there the server connects to a viewer that does; HOST:N is a port then. */
+    bool reverse;
     /* One more, where browsers alone are served: "tcp:HOST:PORT", or "on" for the address' host and
      * port 5700 + N; NULL: none. Browsers are served at the address, too, unless it is unix. */
     const char *websocket;
@@ -49,6 +54,12 @@ struct vnc_config {
     unsigned connections;              /* viewers at a time; 0: VNC_CLIENTS_MAX */
     unsigned handshake_ms;             /* for a peer to show who it is; 0: 30000 */
     enum vnc_share share;
+    unsigned key_delay_ms; /* between two keys of a viewer */
+    bool lock_key_sync;    /* the guest's Caps Lock and Num Lock follow the viewer's */
+    /* Called by the server's thread with its lock held; false: that cannot be. NULL: viewers may
+     * not. */
+    bool (*power)(void *opaque, enum vnc_power what);
+    void *power_opaque;
     const char *layout;        /* of the guest's keyboard, as -k; NULL: en-us */
     const char *layout_origin; /* the option, for sentences */
     const char *display;       /* id of the graphics device, NULL: the first display */
