@@ -61,6 +61,7 @@ struct fixture {
     struct line_probe isa[16];
     struct mem_region ram_region;
     unsigned messages;
+    uint16_t requester;
     uint64_t addr;
     uint32_t data;
 };
@@ -72,6 +73,7 @@ static bool catch_message(void *opaque, uint16_t requester, uint64_t addr, uint3
     if (addr >> 20 != APIC >> 20)
         return false;
     f->messages++;
+    f->requester = requester;
     f->addr = addr;
     f->data = data;
     return true;
@@ -219,6 +221,22 @@ Test(pci_msi, a_message_outside_the_window_is_a_write_to_memory_and_needs_bus_ma
     config_write(&f, PCI_COMMAND, PCI_COMMAND_MEMORY);
     raise(&f, 0);
     cr_expect_eq(read32(&f.m, 0x2000), 0);
+    tear_down(&f);
+}
+
+Test(pci_msi, a_message_tells_who_sent_it_by_the_numbers_that_software_gave)
+{
+    struct fixture f;
+    set_up(&f);
+    set_entry(&f, 0, APIC, 0x30, 0);
+    config_write(&f, CAP_MSIX, MSIX_ON);
+    raise(&f, 0);
+    cr_expect_eq(f.requester, SLOT);
+    struct pci_device bridge = {0}, behind = {.devfn = 8};
+    struct pci_bus bus = {.bridge = &bridge};
+    behind.bus = &bus;
+    bridge.config[PCI_SECONDARY_BUS] = 5;
+    cr_expect_eq(pci_requester(&behind), 5 << 8 | 8);
     tear_down(&f);
 }
 
