@@ -27,6 +27,7 @@
 #include "hw/intc/apic_bus.h"
 #include "hw/intc/gicv2.h"
 #include "hw/intc/gicv3.h"
+#include "hw/intc/gicv3_its.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/intc/lapic.h"
@@ -132,6 +133,7 @@ const struct device_class *const device_classes[] = {
     &gicv2_class,
     &gicv2m_class,
     &gicv3_class,
+    &gicv3_its_class,
     &gpio_key_class,
     &hpet_class,
     &i8042_class,

@@ -97,6 +97,8 @@ struct gicv3_pending gicv3_highest(struct gicv3_cpu *c)
 
     if (!awake(c))
         return best;
+    if (c->lpi_stale)
+        gicv3_lpi_choose(c);
     for (unsigned g = 0; g < GICV3_GROUPS; g++)
         enabled[g] = group_enabled(c, g);
     for (unsigned i = 0; i < c->gic->banks; i++)
@@ -370,7 +372,7 @@ static bool gicv3_post_load(struct device *dev, struct vemu_error **errp)
     gicv3_lpi_load_config(s, GICV3_LPI_FIRST, GICV3_LPIS);
     pthread_mutex_lock(&s->lock);
     for (unsigned i = 0; i < s->cfg.cpu_count; i++) {
-        gicv3_lpi_choose(&s->cpu[i]);
+        s->cpu[i].lpi_stale = true;
         gicv3_virt_update(&s->cpu[i]);
         gicv3_update(&s->cpu[i]);
     }

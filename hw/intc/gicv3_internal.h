@@ -54,6 +54,7 @@ struct gicv3_cpu {
     uint64_t *lpi_pending; /* a bit for each LPI; NULL without LPIs */
     uint64_t lpi_summary[GICV3_LPI_SUMMARY];
     struct gicv3_pending lpi; /* the highest-priority one that is pending and enabled */
+    bool lpi_stale;           /* gicv3_highest() has to look for it anew */
 
     /* CPU interface */
     uint8_t pmr, bpr[GICV3_GROUPS], group_enable[GICV3_GROUPS];
@@ -149,9 +150,13 @@ static inline bool gicv3_is_lpi(uint32_t intid)
 }
 /* Machine lock held, the GIC's not: reads or writes the guest's memory. */
 void gicv3_lpi_enable(struct gicv3_cpu *c, bool on);
-void gicv3_lpi_load_config(struct gicv3 *s, uint32_t first, uint32_t count); /* INTIDs */
-/* These lock. No LPI, or LPIs are off at this redistributor: nothing happens. */
+/* INTIDs; gicv3_lpi_settle() follows. */
+void gicv3_lpi_load_config(struct gicv3 *s, uint32_t first, uint32_t count);
+/* These lock. No LPI, or LPIs are off at this redistributor: nothing happens. Outputs follow with
+ * gicv3_lpi_settle() only, where an ITS has many commands: looking for the next LPI takes long when
+ * very many are pending. */
 void gicv3_lpi_set(struct gicv3_cpu *c, uint32_t intid, bool pending);
+void gicv3_lpi_settle(struct gicv3 *s);
 void gicv3_lpi_move(struct gicv3_cpu *from, struct gicv3_cpu *to, uint32_t intid);
 void gicv3_lpi_move_all(struct gicv3_cpu *from, struct gicv3_cpu *to);
 /* Lock held. */

@@ -52,6 +52,7 @@ void gicv3_lpi_clear(struct gicv3_cpu *c)
         memset(c->lpi_pending, 0, GICV3_LPI_WORDS * sizeof *c->lpi_pending);
     memset(c->lpi_summary, 0, sizeof c->lpi_summary);
     c->lpi = (struct gicv3_pending){.intid = GIC_INTID_NONE, .priority = GIC_IDLE_PRIORITY};
+    c->lpi_stale = false;
 }
 
 /* ---- what is pending ------------------------------------------------------------------------- */
@@ -73,18 +74,21 @@ static void mark(struct gicv3_cpu *c, unsigned lpi, bool pending)
         bitmap_clear(c->lpi_summary, lpi / 64);
 }
 
+/* Of equal priorities the lowest INTID comes first. */
 static void consider(struct gicv3_cpu *c, unsigned lpi)
 {
     uint8_t config = c->gic->lpi_config[lpi], priority = config & GIC_PRIORITY_MASK;
+    uint32_t intid = GICV3_LPI_FIRST + lpi;
 
-    if (config & CONFIG_ENABLED && priority < c->lpi.priority)
-        c->lpi = (struct gicv3_pending){
-            .intid = GICV3_LPI_FIRST + lpi, .priority = priority, .group = GICV3_G1NS};
+    if (config & CONFIG_ENABLED &&
+        (priority < c->lpi.priority || (priority == c->lpi.priority && intid < c->lpi.intid)))
+        c->lpi = (struct gicv3_pending){.intid = intid, .priority = priority, .group = GICV3_G1NS};
 }
 
 void gicv3_lpi_choose(struct gicv3_cpu *c)
 {
     c->lpi = (struct gicv3_pending){.intid = GIC_INTID_NONE, .priority = GIC_IDLE_PRIORITY};
+    c->lpi_stale = false;
     if (!is_on(c))
         return;
     for (uint64_t w = bitmap_find_next(c->lpi_summary, GICV3_LPI_WORDS, 0); w < GICV3_LPI_WORDS;
@@ -94,10 +98,20 @@ void gicv3_lpi_choose(struct gicv3_cpu *c)
     }
 }
 
+void gicv3_lpi_settle(struct gicv3 *s)
+{
+    pthread_mutex_lock(&s->lock);
+    for (unsigned i = 0; i < s->cfg.cpu_count; i++) {
+        if (s->cpu[i].lpi_stale)
+            gicv3_update(&s->cpu[i]);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 void gicv3_lpi_acknowledge(struct gicv3_cpu *c, uint32_t intid)
 {
     mark(c, intid - GICV3_LPI_FIRST, false);
-    gicv3_lpi_choose(c);
+    c->lpi_stale = true;
 }
 
 void gicv3_lpi_set(struct gicv3_cpu *c, uint32_t intid, bool pending)
@@ -107,21 +121,13 @@ void gicv3_lpi_set(struct gicv3_cpu *c, uint32_t intid, bool pending)
     pthread_mutex_lock(&c->gic->lock);
     if (is_on(c)) {
         mark(c, intid - GICV3_LPI_FIRST, pending);
-        if (pending)
+        c->lpi_stale |= !pending;
+        if (pending && !c->lpi_stale) {
             consider(c, intid - GICV3_LPI_FIRST);
-        else
-            gicv3_lpi_choose(c);
-        gicv3_update(c);
+            gicv3_update(c);
+        }
     }
     pthread_mutex_unlock(&c->gic->lock);
-}
-
-static void choose_both(struct gicv3_cpu *a, struct gicv3_cpu *b)
-{
-    gicv3_lpi_choose(a);
-    gicv3_lpi_choose(b);
-    gicv3_update(a);
-    gicv3_update(b);
 }
 
 void gicv3_lpi_move(struct gicv3_cpu *from, struct gicv3_cpu *to, uint32_t intid)
@@ -134,7 +140,7 @@ void gicv3_lpi_move(struct gicv3_cpu *from, struct gicv3_cpu *to, uint32_t intid
     if (is_on(from) && is_on(to) && bitmap_test(from->lpi_pending, lpi)) {
         mark(from, lpi, false);
         mark(to, lpi, true);
-        choose_both(from, to);
+        from->lpi_stale = to->lpi_stale = true;
     }
     pthread_mutex_unlock(&from->gic->lock);
 }
@@ -145,14 +151,14 @@ void gicv3_lpi_move_all(struct gicv3_cpu *from, struct gicv3_cpu *to)
         return;
     pthread_mutex_lock(&from->gic->lock);
     if (is_on(from) && is_on(to)) {
-        for (unsigned w = 0; w < GICV3_LPI_WORDS; w++) {
+        for (uint64_t w = bitmap_find_next(from->lpi_summary, GICV3_LPI_WORDS, 0);
+             w < GICV3_LPI_WORDS; w = bitmap_find_next(from->lpi_summary, GICV3_LPI_WORDS, w + 1)) {
             to->lpi_pending[w] |= from->lpi_pending[w];
             from->lpi_pending[w] = 0;
-            if (to->lpi_pending[w])
-                bitmap_set(to->lpi_summary, w);
+            bitmap_set(to->lpi_summary, w);
         }
         memset(from->lpi_summary, 0, sizeof from->lpi_summary);
-        choose_both(from, to);
+        from->lpi_stale = to->lpi_stale = true;
     }
     pthread_mutex_unlock(&from->gic->lock);
 }
@@ -197,10 +203,8 @@ static void take_config(struct gicv3 *s, uint64_t propbaser, uint32_t lpi, uint3
     read_config(s, propbaser, lpi, count, config);
     pthread_mutex_lock(&s->lock);
     memcpy(s->lpi_config + lpi, config, count);
-    for (unsigned i = 0; i < s->cfg.cpu_count; i++) {
-        gicv3_lpi_choose(&s->cpu[i]);
-        gicv3_update(&s->cpu[i]);
-    }
+    for (unsigned i = 0; i < s->cfg.cpu_count; i++)
+        s->cpu[i].lpi_stale = true;
     pthread_mutex_unlock(&s->lock);
     if (count > 1)
         free(config);
@@ -239,6 +243,7 @@ static void switch_on(struct gicv3_cpu *c, uint8_t *bytes)
     c->ctlr |= GICR_CTLR_ENABLE_LPIS;
     pthread_mutex_unlock(&c->gic->lock);
     take_config(c->gic, c->propbaser, 0, GICV3_LPIS);
+    gicv3_lpi_settle(c->gic);
 }
 
 static void switch_off(struct gicv3_cpu *c, uint8_t *bytes)
