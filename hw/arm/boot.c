@@ -343,7 +343,7 @@ static bool add_tree(struct arm_boot *boot, const struct arm_boot_config *cfg, u
     if (!dt)
         return false;
     set_memory(boot, dt);
-    if (*boot->image.cmdline)
+    if (boot->image.cmdline && *boot->image.cmdline)
         set_text(dt, "/chosen", "bootargs", boot->image.cmdline);
     if (initrd) {
         set_u64(dt, "/chosen", "linux,initrd-start", initrd);
@@ -351,7 +351,7 @@ static bool add_tree(struct arm_boot *boot, const struct arm_boot_config *cfg, u
     }
     if (!dt_finish(dt, &blob, &len, errp))
         return false;
-    boot->dtb_address = place_tree(boot, len);
+    boot->dtb_address = boot->firmware ? boot->ram_base : place_tree(boot, len);
     if (!boot->dtb_address) {
         free(blob);
         return error_set(errp, VEMU_ERROR_INVALID,
@@ -366,8 +366,8 @@ static bool add_tree(struct arm_boot *boot, const struct arm_boot_config *cfg, u
     return true;
 }
 
-bool arm_boot_load(struct arm_boot *boot, const struct arm_boot_config *cfg,
-                   struct vemu_error **errp)
+static bool load_all(struct arm_boot *boot, const struct arm_boot_config *cfg,
+                     struct vemu_error **errp)
 {
     uint64_t initrd, initrd_end;
     bool ok = boot_image_begin(&boot->image, cfg->kernel, cfg->initrd, cfg->append, boot->ram_size,
@@ -376,6 +376,14 @@ bool arm_boot_load(struct arm_boot *boot, const struct arm_boot_config *cfg,
               place_initrd(boot, &initrd, &initrd_end, errp) &&
               add_tree(boot, cfg, initrd, initrd_end, errp);
     boot_image_end(&boot->image);
+    return ok;
+}
+
+bool arm_boot_load(struct arm_boot *boot, const struct arm_boot_config *cfg,
+                   struct vemu_error **errp)
+{
+    boot->firmware = !cfg->kernel;
+    bool ok = boot->firmware ? add_tree(boot, cfg, 0, 0, errp) : load_all(boot, cfg, errp);
     free(cfg->tree);
     return ok;
 }
@@ -405,6 +413,8 @@ bool arm_boot_apply(struct arm_boot *boot, struct vcpu *cpu, bool randomness,
         renew_seeds(boot);
     if (!boot_image_write(&boot->image, cpu->machine, errp))
         return false;
+    if (boot->firmware)
+        return true;
     arm_regs_enter(r, model, model->has_el2 ? 2 : 1);
     r->pc = boot->entry;
     memset(r->x, 0, sizeof r->x);

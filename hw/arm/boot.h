@@ -21,11 +21,13 @@ struct arm_boot {
     uint64_t ram_base, ram_size;
     bool aarch64; /* the kernel */
     uint64_t entry, dtb_address;
-    uint8_t *dtb; /* the blob's; NULL: no kernel was loaded */
+    uint8_t *dtb;  /* the blob's; NULL: nothing was loaded */
+    bool firmware; /* starts at the reset vector */
 };
 
 struct arm_boot_config {
-    const char *kernel, *initrd, *append;
+    const char *kernel; /* NULL: firmware starts, and finds the tree at the bottom of memory */
+    const char *initrd, *append;
     const char *dtb; /* a file, or NULL: the board's tree, */
     uint8_t *tree;   /* malloc()ed; taken over, also on failure */
     const struct arm_cpu_model *model;

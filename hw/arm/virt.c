@@ -12,6 +12,7 @@
 #include "hw/ata/ata.h"
 #include "hw/char/pl011.h"
 #include "hw/firmware/fw_cfg.h"
+#include "hw/firmware/pflash.h"
 #include "hw/gpio/gpio_key.h"
 #include "hw/gpio/pl061.h"
 #include "hw/pci/root_port.h"
@@ -117,6 +118,41 @@ static bool create_memory(struct virt_board *b, struct vemu_error **errp)
     mem_region_init_ram(&b->secure_ram_region, "secure-ram", b->secure_ram, 0, place->size);
     mem_region_add(root, place->base, &b->secure_ram_region, 0);
     return true;
+}
+
+/* -bios: the first flash has it, as if it had been programmed. */
+static bool load_bios(struct virt_board *b, const char *path, struct vemu_error **errp)
+{
+    uint8_t *data;
+    size_t len;
+    if (!boot_file_read("-bios", path, virt_map[VIRT_FLASH].size / VIRT_FLASHES, &data, &len, errp))
+        return false;
+    memcpy(pflash_memory(b->flash[0])->host, data, len);
+    free(data);
+    return true;
+}
+
+/* There are two in any case; without an image one is empty, and forgets. */
+static bool create_flash(struct virt_board *b, const struct board_config *cfg,
+                         struct vemu_error **errp)
+{
+    const struct virt_place *place = &virt_map[VIRT_FLASH];
+    uint64_t size = place->size / VIRT_FLASHES;
+
+    for (unsigned n = 0; n < VIRT_FLASHES; n++) {
+        const struct board_pflash *image = &cfg->pflash[n];
+        struct pflash_config config = {.name = n ? "pflash1" : "pflash0",
+                                       .end = place->base + (n + 1) * size,
+                                       .size = size,
+                                       .wide = true,
+                                       .block = image->block,
+                                       .read_only = image->read_only,
+                                       .origin = image->origin ? image->origin : "-pflash"};
+        b->flash[n] = pflash_create(b->m, &config, errp);
+        if (!b->flash[n])
+            return false;
+    }
+    return !cfg->bios || load_bios(b, cfg->bios, errp);
 }
 
 /* ---- vCPUs ----------------------------------------------------------------------------------- */
@@ -333,20 +369,53 @@ static bool create_pci(struct virt_board *b, struct vemu_error **errp)
 
 /* ---- making it ------------------------------------------------------------------------------- */
 
-static bool load_kernel(struct virt_board *b, const struct board_config *cfg,
-                        struct vemu_error **errp)
+/* Firmware starts the kernel itself: it reads the pieces through fw_cfg. */
+static bool publish_kernel(struct virt_board *b, const struct board_config *cfg,
+                           struct vemu_error **errp)
+{
+    const char *append = cfg->append ? cfg->append : "";
+    const struct {
+        const char *option, *path;
+        uint16_t size_key, data_key;
+    } files[] = {{"-kernel", cfg->kernel, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA},
+                 {"-initrd", cfg->initrd, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA}};
+    for (unsigned n = 0; n < ARRAY_SIZE(files); n++) {
+        if (!files[n].path)
+            continue;
+        uint8_t *data;
+        size_t len;
+        if (!boot_file_read(files[n].option, files[n].path, b->ram_size, &data, &len, errp))
+            return false;
+        bool ok = fw_cfg_set_u32(b->fw_cfg, files[n].size_key, (uint32_t)len, errp) &&
+                  fw_cfg_set(b->fw_cfg, files[n].data_key, data, len, errp);
+        free(data);
+        if (!ok)
+            return false;
+    }
+    return !*append ||
+           (fw_cfg_set_u32(b->fw_cfg, FW_CFG_CMDLINE_SIZE, (uint32_t)strlen(append) + 1, errp) &&
+            fw_cfg_set(b->fw_cfg, FW_CFG_CMDLINE_DATA, append, strlen(append) + 1, errp));
+}
+
+/* A kernel, or firmware that finds the tree at the bottom of memory and starts the kernel; or
+ * neither. */
+static bool load_software(struct virt_board *b, const struct board_config *cfg,
+                          struct vemu_error **errp)
 {
     uint8_t *tree = NULL;
     uint32_t len;
+    if (!cfg->kernel && !b->firmware)
+        return true;
     if (!cfg->dtb && !virt_make_dtb(b, &tree, &len, errp))
         return false;
-    struct arm_boot_config boot = {.kernel = cfg->kernel,
+    struct arm_boot_config boot = {.kernel = b->firmware ? NULL : cfg->kernel,
                                    .initrd = cfg->initrd,
                                    .append = cfg->append,
                                    .dtb = cfg->dtb,
                                    .tree = tree,
                                    .model = &b->model};
-    return arm_boot_load(&b->boot, &boot, errp);
+    return arm_boot_load(&b->boot, &boot, errp) &&
+           (!cfg->kernel || !b->firmware || publish_kernel(b, cfg, errp));
 }
 
 static bool virt_create(struct vemu_machine *m, const struct board_class *cls,
@@ -358,8 +427,8 @@ static bool virt_create(struct vemu_machine *m, const struct board_class *cls,
     if (!(b->gicv3 ? create_gicv3(b, errp) : create_gicv2(b, errp)) || !create_messages(b, errp) ||
         !create_timer(b, errp))
         return false;
-    return create_small_devices(b, cfg, errp) && create_pci(b, errp) &&
-           (!cfg->kernel || load_kernel(b, cfg, errp));
+    return create_flash(b, cfg, errp) && create_small_devices(b, cfg, errp) &&
+           create_pci(b, errp) && load_software(b, cfg, errp);
 }
 
 static bool virt_plug(struct vemu_machine *m, struct device *dev, struct vemu_error **errp)

@@ -76,7 +76,13 @@ enum {
     VIRT_PPI_TIMER_SEC = 29,
     VIRT_PPI_TIMER_PHYS = 30,
 };
-enum { VIRT_CPUS_MAX = 64, VIRT_VIRTIO_SLOTS = 32, VIRT_UARTS = 2, VIRT_POWER_KEY_LINE = 3 };
+enum {
+    VIRT_CPUS_MAX = 64,
+    VIRT_VIRTIO_SLOTS = 32,
+    VIRT_UARTS = 2,
+    VIRT_FLASHES = 2,
+    VIRT_POWER_KEY_LINE = 3
+};
 
 enum virt_gic { VIRT_GIC_AUTO, VIRT_GIC_2, VIRT_GIC_3, VIRT_GIC_MAX };
 
@@ -98,6 +104,7 @@ struct virt_board {
     struct mem_region ram_region, secure_ram_region;
     uint64_t ram_size;
 
+    struct device *flash[VIRT_FLASHES];
     struct device *gic, *v2m, *its, *timer, *fw_cfg, *power_key, *pci_host;
     struct device *uarts[VIRT_UARTS];
     struct pci_bus *pci;

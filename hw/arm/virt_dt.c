@@ -11,7 +11,7 @@
 enum { PHANDLE_CLOCK = 0x8000, PHANDLE_GIC, PHANDLE_MESSAGES, PHANDLE_GPIO, PHANDLE_CPU };
 /* The cells of an interrupt: kind, number, flags. */
 enum { GIC_SPI = 0, GIC_PPI = 1, EDGE_RISING = 1, LEVEL_HIGH = 4, PPI_CPUS_SHIFT = 8 };
-enum { KEY_POWER = 116, SEED_SIZE = 32, FLASHES = 2 };
+enum { KEY_POWER = 116, SEED_SIZE = 32 };
 
 static void interrupt_spi(struct dt *dt, unsigned spi, unsigned flags)
 {
@@ -218,7 +218,7 @@ static void add_small_devices(struct dt *dt, const struct virt_board *b)
 {
     const struct virt_place *flash = &virt_map[VIRT_FLASH], *rtc = &virt_map[VIRT_RTC],
                             *fw_cfg = &virt_map[VIRT_FW_CFG];
-    uint64_t half = flash->size / FLASHES;
+    uint64_t half = flash->size / VIRT_FLASHES;
 
     dt_begin_at(dt, "flash", flash->base);
     dt_string(dt, "compatible", "cfi-flash");

@@ -1,6 +1,7 @@
 /* Parallel NOR flash; see pflash.h. */
 #include "hw/firmware/pflash.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <vemu/block.h>
 
@@ -27,6 +28,12 @@ enum {
 enum { STATUS_READY = 1 << 7, STATUS_ERASE_ERROR = 1 << 5, STATUS_PROGRAM_ERROR = 1 << 4 };
 enum {
     BUFFER_SIZE = 32,
+    WIDE_BUFFER_SIZE = 128, /* of both chips */
+    BLOCK = 4096,
+    WIDE_BLOCK = 256 << 10,
+    WIDE_CHIPS = 2,
+    WIDTH = 4, /* bytes of a word of two chips */
+    CHUNK = 64 << 10,
     ID_MANUFACTURER = 0x89,
     ID_DEVICE = 0x18,
     QUERY_FIRST = 0x10,
@@ -47,11 +54,12 @@ struct pflash {
 
     uint8_t command, status;
     uint8_t phase;
-    uint16_t count;        /* bytes of the buffer that are still to come */
+    uint16_t count;        /* words of the buffer that are still to come */
     uint32_t buffer_first; /* offset of the first, and what came */
     uint16_t buffer_len;
-    uint8_t buffer[BUFFER_SIZE];
+    uint8_t buffer[WIDE_BUFFER_SIZE];
     uint32_t dirty_first, dirty_end; /* not yet in the image; empty when equal */
+    uint32_t kept;                   /* bytes that the image has; without one all */
 };
 
 /* ---- contents -------------------------------------------------------------------------------- */
@@ -59,6 +67,22 @@ struct pflash {
 static uint32_t size_of(const struct pflash *s)
 {
     return (uint32_t)s->array.size;
+}
+
+static uint32_t block_size(const struct pflash *s)
+{
+    return s->cfg.wide ? WIDE_BLOCK : BLOCK;
+}
+
+static uint32_t buffer_size(const struct pflash *s)
+{
+    return s->cfg.wide ? WIDE_BUFFER_SIZE : BUFFER_SIZE;
+}
+
+/* What there is no place for in the image cannot be changed. */
+static bool may_change(const struct pflash *s, uint32_t offset, uint32_t len)
+{
+    return !s->cfg.read_only && range_fits(offset, len, s->kept);
 }
 
 static void change(struct pflash *s, uint32_t offset, const void *data, uint32_t len)
@@ -78,7 +102,7 @@ static void write_back(struct pflash *s)
     uint32_t first = s->dirty_first, len = s->dirty_end - first;
     struct vemu_error *err = NULL;
     s->dirty_first = s->dirty_end = 0;
-    if (!len || s->cfg.read_only)
+    if (!len || s->cfg.read_only || !s->cfg.block)
         return;
     if (!vemu_block_write(s->cfg.block, first, s->ram->host + first, len, 0, &err) ||
         !vemu_block_flush(s->cfg.block, &err)) {
@@ -91,8 +115,8 @@ static void write_back(struct pflash *s)
 /* Bits can be cleared one by one; only erasing a block sets them. */
 static void program(struct pflash *s, uint32_t offset, const uint8_t *data, uint32_t len)
 {
-    uint8_t bytes[BUFFER_SIZE];
-    if (s->cfg.read_only || !range_fits(offset, len, size_of(s))) {
+    uint8_t bytes[WIDE_BUFFER_SIZE];
+    if (!may_change(s, offset, len)) {
         s->status |= STATUS_PROGRAM_ERROR;
         return;
     }
@@ -103,13 +127,15 @@ static void program(struct pflash *s, uint32_t offset, const uint8_t *data, uint
 
 static void erase(struct pflash *s, uint32_t offset)
 {
-    uint8_t blank[PFLASH_BLOCK];
-    if (s->cfg.read_only) {
+    uint8_t blank[BLOCK];
+    uint32_t len = block_size(s), first = (uint32_t)align_down(offset, len);
+    if (!may_change(s, first, len)) {
         s->status |= STATUS_ERASE_ERROR;
         return;
     }
     memset(blank, 0xff, sizeof blank);
-    change(s, (uint32_t)align_down(offset, PFLASH_BLOCK), blank, sizeof blank);
+    for (uint32_t done = 0; done < len; done += BLOCK)
+        change(s, first + done, blank, BLOCK);
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -160,15 +186,15 @@ static void operation_done(struct pflash *s)
     set_command(s, CMD_READ_STATUS, PHASE_COMMAND);
 }
 
-static void second_write(struct pflash *s, uint32_t offset, uint8_t value)
+static void second_write(struct pflash *s, uint32_t offset, const uint8_t *word, uint32_t len)
 {
     switch (s->command) {
     case CMD_PROGRAM:
     case CMD_PROGRAM_ALT:
-        program(s, offset, &value, 1);
+        program(s, offset, word, len);
         break;
     case CMD_ERASE:
-        if (value == CMD_CONFIRM)
+        if (*word == CMD_CONFIRM)
             erase(s, offset);
         else
             s->status |= STATUS_ERASE_ERROR | STATUS_PROGRAM_ERROR; /* a command sequence error */
@@ -179,37 +205,42 @@ static void second_write(struct pflash *s, uint32_t offset, uint8_t value)
     operation_done(s);
 }
 
-static void buffer_write(struct pflash *s, uint32_t offset, uint8_t value)
+static void buffer_write(struct pflash *s, uint32_t offset, const uint8_t *word, uint32_t len)
 {
     if (!s->buffer_len)
         s->buffer_first = offset;
     /* Within the span that one buffer can program; else the sequence fails when confirmed. */
-    if (offset - s->buffer_first < BUFFER_SIZE && offset - s->buffer_first == s->buffer_len)
-        s->buffer[s->buffer_len++] = value;
-    else
+    uint32_t at = offset - s->buffer_first;
+    if (at == s->buffer_len && range_fits(at, len, buffer_size(s))) {
+        memcpy(s->buffer + at, word, len);
+        s->buffer_len += (uint16_t)len;
+    } else {
         s->status |= STATUS_PROGRAM_ERROR;
+    }
     if (!--s->count)
         s->phase = PHASE_CONFIRM;
 }
 
-static void write_byte(struct pflash *s, uint32_t offset, uint8_t value)
+/* len bytes that are a byte of the one chip, or a word of the two: a command is what the first
+ * gets. */
+static void write_word(struct pflash *s, uint32_t offset, const uint8_t *word, uint32_t len)
 {
     switch (s->phase) {
     case PHASE_COMMAND:
-        start_command(s, value);
+        start_command(s, *word);
         break;
     case PHASE_SECOND:
-        second_write(s, offset, value);
+        second_write(s, offset, word, len);
         break;
-    case PHASE_COUNT: /* bytes less one */
-        s->count = (uint16_t)(value + 1);
+    case PHASE_COUNT: /* words less one */
+        s->count = (uint16_t)(*word + 1);
         s->phase = PHASE_DATA;
         break;
     case PHASE_DATA:
-        buffer_write(s, offset, value);
+        buffer_write(s, offset, word, len);
         break;
     default:
-        if (value != CMD_CONFIRM)
+        if (*word != CMD_CONFIRM)
             s->status |= STATUS_PROGRAM_ERROR;
         else if (!(s->status & STATUS_PROGRAM_ERROR))
             program(s, s->buffer_first, s->buffer, s->buffer_len);
@@ -218,10 +249,13 @@ static void write_byte(struct pflash *s, uint32_t offset, uint8_t value)
     }
 }
 
-/* The CFI table, from 10H on. */
+/* The CFI table of a chip, from 10H on. */
 static uint8_t query(const struct pflash *s, uint32_t offset)
 {
-    uint32_t blocks = size_of(s) / PFLASH_BLOCK - 1;
+    const bool wide = s->cfg.wide;
+    uint32_t blocks = size_of(s) / block_size(s) - 1, chips = wide ? WIDE_CHIPS : 1;
+    uint32_t size = size_of(s) / chips, block = block_size(s) / chips,
+             buffer = buffer_size(s) / chips;
     const uint8_t table[QUERY_LEN] = {
         'Q',
         'R',
@@ -245,35 +279,44 @@ static uint8_t query(const struct pflash *s, uint32_t offset)
         0x04,
         0x04,
         0x04,
-        0x00,                                          /* 23H: the longest ones */
-        (uint8_t)(32 - __builtin_clz(size_of(s) - 1)), /* 27H: size */
+        0x00,                                    /* 23H: the longest ones */
+        (uint8_t)(32 - __builtin_clz(size - 1)), /* 27H: size */
+        wide,                                    /* 8 or 16 bits */
         0x00,
-        0x00, /* bytes */
-        0x05,
-        0x00, /* 2AH: buffer of 32 */
+        (uint8_t)(31 - __builtin_clz(buffer)), /* 2AH: buffer */
+        0x00,
         0x01, /* one region */
         (uint8_t)blocks,
         (uint8_t)(blocks >> 8),
-        (uint8_t)(PFLASH_BLOCK >> 8),
-        (uint8_t)(PFLASH_BLOCK >> 16),
+        (uint8_t)(block >> 8),
+        (uint8_t)(block >> 16),
         0x00,
     };
     return offset >= QUERY_FIRST && offset - QUERY_FIRST < QUERY_LEN ? table[offset - QUERY_FIRST]
                                                                      : 0;
 }
 
-static uint8_t read_byte(const struct pflash *s, uint32_t offset)
+/* What a chip shows at its address `at` while it does not show the array. */
+static uint8_t read_chip(const struct pflash *s, uint32_t at)
 {
     switch (s->command) {
     case CMD_READ_ID:
-        return (offset & 0xff) == 0 ? ID_MANUFACTURER : (offset & 0xff) == 1 ? ID_DEVICE : 0;
+        return (at & 0xff) == 0 ? ID_MANUFACTURER : (at & 0xff) == 1 ? ID_DEVICE : 0;
     case CMD_QUERY:
-        return query(s, offset & 0xff);
-    case CMD_READ_ARRAY:
-        return s->ram->host[offset];
+        return query(s, at & 0xff);
     default:
         return s->status;
     }
+}
+
+/* Two chips: each has a byte of its 16 bits, at the same address. */
+static uint8_t read_byte(const struct pflash *s, uint32_t offset)
+{
+    if (s->command == CMD_READ_ARRAY)
+        return s->ram->host[offset];
+    if (!s->cfg.wide)
+        return read_chip(s, offset);
+    return offset % (WIDTH / WIDE_CHIPS) ? 0 : read_chip(s, offset / WIDTH);
 }
 
 static uint64_t commands_read(void *opaque, uint64_t offset, unsigned size)
@@ -286,8 +329,13 @@ static uint64_t commands_read(void *opaque, uint64_t offset, unsigned size)
 
 static void commands_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
-    for (unsigned i = 0; i < size; i++)
-        write_byte(opaque, (uint32_t)offset + i, (uint8_t)(value >> 8 * i));
+    struct pflash *s = opaque;
+    const unsigned step = s->cfg.wide ? size : 1;
+    uint8_t bytes[8];
+
+    store_le64(bytes, value);
+    for (unsigned i = 0; i < size; i += step)
+        write_word(s, (uint32_t)offset + i, bytes + i, step);
 }
 
 static const struct mem_ops commands_ops = {
@@ -309,14 +357,34 @@ static void pflash_unrealize(struct device *dev)
     s->ram = NULL;
 }
 
-static bool check_size(struct pflash *s, uint64_t size, struct vemu_error **errp)
+static bool check_size(struct pflash *s, uint64_t image, struct vemu_error **errp)
 {
-    if (size && size <= PFLASH_MAX && !(size % PFLASH_BLOCK) && size <= s->cfg.end)
+    uint64_t most = s->cfg.size ? s->cfg.size : PFLASH_MAX;
+    if ((image || !s->cfg.block) && image <= most && !(image % BLOCK) && image <= s->cfg.end)
         return true;
     return error_set(errp, VEMU_ERROR_FORMAT,
-                     "%s: the flash image has %llu bytes; a multiple of 4096, of at most 8 MiB, is "
-                     "expected",
-                     s->cfg.origin, (unsigned long long)size);
+                     "%s: the flash image has %llu bytes; a multiple of 4096, of at most %llu MiB, "
+                     "is expected",
+                     s->cfg.origin, (unsigned long long)image, (unsigned long long)most >> 20);
+}
+
+/* Pages of zeros stay untouched: images are mostly that. */
+static bool read_image(struct pflash *s, struct vemu_error **errp)
+{
+    static const uint8_t zeros[CHUNK];
+    uint8_t *chunk = malloc(CHUNK);
+    bool ok = chunk != NULL;
+
+    if (!ok)
+        error_set(errp, VEMU_ERROR_NO_MEMORY, "%s: no memory to read it", s->cfg.origin);
+    for (uint32_t at = 0; ok && at < s->kept; at += CHUNK) {
+        uint32_t len = MIN(s->kept - at, (uint32_t)CHUNK);
+        ok = vemu_block_read(s->cfg.block, at, chunk, len, errp);
+        if (ok && memcmp(chunk, zeros, len) != 0)
+            memcpy(s->ram->host + at, chunk, len);
+    }
+    free(chunk);
+    return ok;
 }
 
 static bool pflash_realize(struct device *dev, struct vemu_error **errp)
@@ -324,12 +392,14 @@ static bool pflash_realize(struct device *dev, struct vemu_error **errp)
     struct pflash *s = (struct pflash *)dev;
     struct vemu_machine *m = dev->machine;
     struct mem_region *root = mem_space_root(m->memory);
-    uint64_t size = vemu_block_size(s->cfg.block);
-    if (!check_size(s, size, errp))
+    uint64_t image = s->cfg.block ? vemu_block_size(s->cfg.block) : 0;
+    if (!check_size(s, image, errp))
         return false;
+    uint64_t size = s->cfg.size ? s->cfg.size : image;
+    s->kept = (uint32_t)(s->cfg.block ? image : size);
     s->ram = ram_block_new(&m->rams, s->cfg.name, size, true, errp);
     s->inside = s->ram ? mem_space_new_beside("pflash", m->memory, errp) : NULL;
-    if (!s->inside || !vemu_block_read(s->cfg.block, 0, s->ram->host, size, errp)) {
+    if (!s->inside || (s->cfg.block && !read_image(s, errp))) {
         pflash_unrealize(dev);
         return false;
     }
@@ -370,7 +440,7 @@ static bool pflash_post_load(struct device *dev, struct vemu_error **errp)
     mem_region_set_enabled(&s->commands, s->command != CMD_READ_ARRAY);
     /* The contents came with the state. */
     s->dirty_first = 0;
-    s->dirty_end = size_of(s);
+    s->dirty_end = s->kept;
     write_back(s);
     return true;
 }
@@ -381,7 +451,7 @@ static const struct state_field pflash_state[] = {
     STATE_INT(struct pflash, phase, .max = PHASE_CONFIRM),
     STATE_INT(struct pflash, count, .max = 256),
     STATE_INT(struct pflash, buffer_first),
-    STATE_INT(struct pflash, buffer_len, .max = BUFFER_SIZE),
+    STATE_INT(struct pflash, buffer_len, .max = WIDE_BUFFER_SIZE),
     STATE_BUFFER(struct pflash, buffer),
     STATE_FIELDS_END,
 };
@@ -391,7 +461,7 @@ const struct device_class pflash_class = {
     .help = "parallel flash of firmware",
     .size = sizeof(struct pflash),
     .state = pflash_state,
-    .state_version = 1,
+    .state_version = 2,
     .realize = pflash_realize,
     .unrealize = pflash_unrealize,
     .reset = pflash_reset,

@@ -1,8 +1,9 @@
 /*
  * Parallel NOR flash with the Intel command set ("pflash"), as firmware has its code and its
  * variables in: reads as memory, takes commands by writes. Intel Basic Command Set and Common Flash
- * Interface (CFI) specifications; 3 Volt Intel StrataFlash Memory (28F128J3) data sheet. One byte
- * wide, blocks of 4 KiB.
+ * Interface (CFI) specifications; 3 Volt Intel StrataFlash Memory (28F128J3) data sheet. Either one
+ * byte wide with blocks of 4 KiB, or two chips of 16 bits side by side, in whose words of 32 bits
+ * every command and status stands twice, with blocks of 256 KiB.
  *
  * What is programmed or erased is written to the image when the guest is done with it: when it goes
  * back to reading. Machine lock held throughout.
@@ -16,13 +17,15 @@
 
 struct vemu_block;
 
-enum { PFLASH_BLOCK = 4096 };
-#define PFLASH_MAX (UINT64_C(8) << 20) /* below the APIC windows */
+#define PFLASH_MAX (UINT64_C(8) << 20) /* on a PC: below the APIC windows */
 
 struct pflash_config {
     const char *name;         /* of its memory; one each in a machine */
     uint64_t end;             /* address after its last byte */
-    struct vemu_block *block; /* its contents; open as long as the device is there */
+    uint64_t size;            /* bytes, the image being that long at most; 0: as many as it has */
+    bool wide;                /* two chips */
+    struct vemu_block *block; /* its contents; open as long as the device is there; NULL: none,
+                                 with a size */
     bool read_only;           /* programming and erasing fail */
     const char *origin;       /* the option, for sentences */
 };

@@ -155,6 +155,38 @@ Test(arm_virt, the_power_button_is_a_key_on_a_gpio_line)
     machine_destroy(&m);
 }
 
+Test(arm_virt, firmware_is_in_flash_and_finds_the_tree_at_the_bottom_of_memory)
+{
+#if CONFIG_FDT
+    struct vemu_machine m;
+    uint8_t *rom = calloc(1, 2 * MIB);
+    store_le32(rom, 0x14000400);
+    store_le32(rom + 2 * MIB - 4, 0x12345678);
+    char *path = temp_file(rom, 2 * MIB), *kernel = temp_file("kernel", 6);
+    struct board_config cfg = {
+        .ram_size = 128 * MIB, .cpus = 1, .bios = path, .kernel = kernel, .append = "quiet"};
+    board_machine(&m, &virt_board_class, &cfg);
+    cr_expect_eq(regs_of(&m, 0)->pc, 0);
+    cr_expect_eq(read32(&m, 0), 0x14000400);
+    cr_expect_eq(read32(&m, 2 * MIB - 4), 0x12345678);
+    cr_expect_eq(read32(&m, VIRT_RAM_BASE), 0xedfe0dd0);
+    write32(&m, 0x04000000, 0x00900090);
+    cr_expect_eq(read32(&m, 0x04000000), 0x00890089, "the variables' flash is there, too");
+    mem_write(m.memory, 0x09020008, 2, __builtin_bswap16(0x08)); /* kernel size */
+    cr_expect_eq(read32(&m, 0x09020000), 6);
+    mem_write(m.memory, 0x09020008, 2, __builtin_bswap16(0x15)); /* command line */
+    uint64_t v;
+    mem_read(m.memory, 0x09020000, 1, &v);
+    cr_expect_eq(v, 'q');
+    machine_destroy(&m);
+    unlink(path);
+    unlink(kernel);
+    free(path);
+    free(kernel);
+    free(rom);
+#endif
+}
+
 Test(arm_virt, every_device_survives_a_state_round_trip)
 {
     for (unsigned n = 0; n < 2; n++) {

@@ -219,3 +219,105 @@ Test(pflash, images_of_odd_sizes_are_refused)
     unlink(f.path);
     free(f.path);
 }
+
+/* ---- two chips side by side, as Arm machines have them -----------------------------------------
+ */
+
+enum { WIDE_SIZE = 1 << 20, IMAGE_SIZE = 512 << 10, WIDE_BASE = 0x04000000 };
+
+static void wide_set_up(struct fixture *f)
+{
+    static uint8_t image[IMAGE_SIZE];
+    struct vemu_error *err = NULL;
+    memset(image, 0xff, sizeof image);
+    memset(image, 0, 65536);
+    test_machine_init(&f->m);
+    f->path = temp_file(image, sizeof image);
+    open_image(f, false);
+    struct pflash_config cfg = {.name = "pflash1",
+                                .end = (uint64_t)WIDE_BASE + WIDE_SIZE,
+                                .size = WIDE_SIZE,
+                                .wide = true,
+                                .block = f->block,
+                                .origin = "-pflash"};
+    f->dev = made(pflash_create(&f->m, &cfg, &err), err);
+    machine_lock(&f->m);
+    machine_reset(&f->m, NULL);
+    machine_unlock(&f->m);
+}
+static uint32_t get(struct fixture *f, uint32_t offset)
+{
+    return read32(&f->m, WIDE_BASE + offset);
+}
+static void put(struct fixture *f, uint32_t offset, uint32_t value)
+{
+    write32(&f->m, WIDE_BASE + offset, value);
+}
+
+Test(pflash, wide_both_chips_answer_in_a_word)
+{
+    struct fixture f;
+    wide_set_up(&f);
+    cr_expect_eq(get(&f, 0), 0);
+    cr_expect_eq(get(&f, 0x10000), 0xffffffff);
+    cr_expect_eq(get(&f, IMAGE_SIZE), 0, "beyond the image there is nothing");
+    put(&f, 0, 0x00700070);
+    cr_expect_eq(get(&f, 0), 0x00800080);
+    put(&f, 0, 0x00900090);
+    cr_expect_eq(get(&f, 0), 0x00890089);
+    put(&f, 0x55 * 4, 0x00980098);
+    cr_expect_eq(get(&f, 0x10 * 4), 0x00510051);
+    cr_expect_eq(get(&f, 0x11 * 4), 0x00520052);
+    cr_expect_eq(get(&f, 0x27 * 4), 0x00130013, "512 KiB a chip");
+    cr_expect_eq(get(&f, 0x2a * 4), 0x00060006, "buffers of 64 bytes");
+    cr_expect_eq(get(&f, 0x2d * 4), 0x00030003, "four blocks");
+    cr_expect_eq(get(&f, 0x30 * 4), 0x00020002, "of 128 KiB a chip");
+    put(&f, 0, 0x00ff00ff);
+    cr_expect_eq(get(&f, 0), 0);
+    tear_down(&f);
+}
+
+Test(pflash, wide_words_are_programmed_alone_and_by_the_buffer)
+{
+    struct fixture f;
+    wide_set_up(&f);
+    put(&f, 0x20000, 0x00400040);
+    put(&f, 0x20000, 0x12345678);
+    cr_expect_eq(get(&f, 0x20000), 0x00800080);
+    put(&f, 0x20100, 0x00e800e8);
+    cr_expect_eq(get(&f, 0x20100), 0x00800080);
+    put(&f, 0x20100, 0x001f001f); /* 32 words */
+    for (uint32_t n = 0; n < 32; n++)
+        put(&f, 0x20100 + 4 * n, 0xa0000000 + n);
+    put(&f, 0x20100, 0x00d000d0);
+    cr_expect_eq(get(&f, 0x20100), 0x00800080);
+    put(&f, 0, 0x00ff00ff);
+    cr_expect_eq(get(&f, 0x20000), 0x12345678);
+    for (uint32_t n = 0; n < 32; n++)
+        cr_expect_eq(get(&f, 0x20100 + 4 * n), 0xa0000000 + n);
+    cr_expect_eq(on_disk(&f, 0x20003), 0x12);
+    cr_expect_eq(on_disk(&f, 0x20104), 1);
+    put(&f, 0x20100, 0x00e800e8);
+    put(&f, 0x20100, 0x00200020); /* 33 are too many */
+    for (uint32_t n = 0; n < 33; n++)
+        put(&f, 0x20100 + 4 * n, 0);
+    put(&f, 0x20100, 0x00d000d0);
+    cr_expect_eq(get(&f, 0x20100), 0x00900090);
+    tear_down(&f);
+}
+
+Test(pflash, wide_blocks_of_256k_are_erased_and_what_has_no_image_is_not)
+{
+    struct fixture f;
+    wide_set_up(&f);
+    put(&f, 0x8000, 0x00200020);
+    put(&f, 0x8000, 0x00d000d0);
+    cr_expect_eq(get(&f, 0x8000), 0x00800080);
+    put(&f, 0, 0x00ff00ff);
+    cr_expect_eq(get(&f, 0), 0xffffffff);
+    cr_expect_eq(on_disk(&f, 0), 0xff);
+    put(&f, IMAGE_SIZE, 0x00200020);
+    put(&f, IMAGE_SIZE, 0x00d000d0);
+    cr_expect_eq(get(&f, IMAGE_SIZE), 0x00a000a0);
+    tear_down(&f);
+}
