@@ -379,7 +379,7 @@ void aml_res_interrupts(struct aml *a, const uint32_t *gsis, uint8_t count, bool
 
 /* Address space descriptor of width bytes: producer, minimum and maximum fixed. */
 static void address_range(struct aml *a, unsigned width, unsigned type, unsigned type_flags,
-                          uint64_t first, uint64_t last)
+                          uint64_t first, uint64_t last, uint64_t translation)
 {
     put8(a, width == 2 ? 0x88 : width == 4 ? 0x87 : 0x8a);
     put_le(a, 3 + 5 * width, 2);
@@ -389,21 +389,27 @@ static void address_range(struct aml *a, unsigned width, unsigned type, unsigned
     put_le(a, 0, width); /* granularity */
     put_le(a, first, width);
     put_le(a, last, width);
-    put_le(a, 0, width); /* translation */
+    put_le(a, translation, width);
     put_le(a, last - first + 1, width);
 }
 
 void aml_res_bus_range(struct aml *a, uint16_t first, uint16_t last)
 {
-    address_range(a, 2, 2, 0, first, last);
+    address_range(a, 2, 2, 0, first, last, 0);
 }
 
 void aml_res_io_range(struct aml *a, uint16_t first, uint16_t last)
 {
-    address_range(a, 2, 1, 3 /* whole range */, first, last);
+    address_range(a, 2, 1, 3 /* whole range */, first, last, 0);
+}
+
+void aml_res_io_window(struct aml *a, uint16_t first, uint16_t last, uint32_t address)
+{
+    address_range(a, 4, 1, 3, first, last, address);
 }
 
 void aml_res_memory_range(struct aml *a, uint64_t first, uint64_t last)
 {
-    address_range(a, last <= UINT32_MAX ? 4 : 8, 0, 1 /* read-write, not cacheable */, first, last);
+    address_range(a, last <= UINT32_MAX ? 4 : 8, 0, 1 /* read-write, not cacheable */, first, last,
+                  0);
 }

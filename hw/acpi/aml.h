@@ -92,6 +92,8 @@ void aml_res_interrupts(struct aml *a, const uint32_t *gsis, uint8_t count, bool
 /* What a bridge passes on (producer), first to last inclusive. */
 void aml_res_bus_range(struct aml *a, uint16_t first, uint16_t last);
 void aml_res_io_range(struct aml *a, uint16_t first, uint16_t last);
+/* Ports that the processor finds in memory, the first at an address. */
+void aml_res_io_window(struct aml *a, uint16_t first, uint16_t last, uint32_t address);
 void aml_res_memory_range(struct aml *a, uint64_t first, uint64_t last);
 
 #endif

@@ -62,7 +62,7 @@ struct acpi_config {
     bool smi_command; /* ACPI mode is entered through the APM ports; else it is always on */
 };
 
-enum { ACPI_MAX_TABLES = 8, ACPI_MAX_POINTERS = 24 };
+enum { ACPI_MAX_TABLES = 12, ACPI_MAX_POINTERS = 32 };
 
 struct acpi_tables {
     uint8_t *data; /* to be placed at the address given to acpi_tables_build */

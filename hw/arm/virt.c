@@ -8,6 +8,7 @@
 #include "core/device/prop.h"
 #include "core/util/range.h"
 #include "hw/arm/boards.h"
+#include "hw/acpi/ged.h"
 #include "hw/arm/psci.h"
 #include "hw/ata/ata.h"
 #include "hw/char/pl011.h"
@@ -312,6 +313,15 @@ static bool create_power_key(struct virt_board *b, struct vemu_error **errp)
     return b->power_key != NULL;
 }
 
+/* Where systems that go by ACPI learn of the power button. */
+static bool create_event_device(struct virt_board *b, struct vemu_error **errp)
+{
+    struct ged_config cfg = {.base = virt_map[VIRT_GED].base, .irq = spi(b, VIRT_SPI_GED)};
+    if (b->options.acpi)
+        b->ged = ged_create(b->m, &cfg, errp);
+    return b->ged || !b->options.acpi;
+}
+
 static bool create_fw_cfg(struct virt_board *b, struct vemu_error **errp)
 {
     struct fw_cfg_config cfg = {.base = virt_map[VIRT_FW_CFG].base, .mmio = true};
@@ -335,7 +345,8 @@ static bool create_small_devices(struct virt_board *b, const struct board_config
                              b->cls->name, VIRT_UARTS);
     if (!create_uart(b, cfg, 0, errp) || (cfg->serial[1] && !create_uart(b, cfg, 1, errp)))
         return false;
-    if (!pl031_create(b->m, &rtc, errp) || !create_power_key(b, errp) || !create_fw_cfg(b, errp))
+    if (!pl031_create(b->m, &rtc, errp) || !create_power_key(b, errp) ||
+        !create_event_device(b, errp) || !create_fw_cfg(b, errp))
         return false;
     virtio_mmio_slots_init(&b->virtio_mmio, mem_space_root(b->m->memory),
                            virt_map[VIRT_VIRTIO].base, VIRT_VIRTIO_SLOTS);
@@ -414,8 +425,10 @@ static bool load_software(struct virt_board *b, const struct board_config *cfg,
                                    .dtb = cfg->dtb,
                                    .tree = tree,
                                    .model = &b->model};
-    return arm_boot_load(&b->boot, &boot, errp) &&
-           (!cfg->kernel || !b->firmware || publish_kernel(b, cfg, errp));
+    if (!arm_boot_load(&b->boot, &boot, errp))
+        return false;
+    return !b->firmware || ((!b->options.acpi || virt_publish_acpi(b, errp)) &&
+                            (!cfg->kernel || publish_kernel(b, cfg, errp)));
 }
 
 static bool virt_create(struct vemu_machine *m, const struct board_class *cls,
@@ -459,7 +472,10 @@ static bool virt_plug(struct vemu_machine *m, struct device *dev, struct vemu_er
 
 static bool virt_power_button(struct vemu_machine *m)
 {
-    gpio_key_press(board_of(m)->power_key);
+    struct virt_board *b = board_of(m);
+    gpio_key_press(b->power_key); /* by the device tree */
+    if (b->ged)
+        ged_power_button(b->ged);
     return true;
 }
 

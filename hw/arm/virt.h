@@ -105,7 +105,7 @@ struct virt_board {
     uint64_t ram_size;
 
     struct device *flash[VIRT_FLASHES];
-    struct device *gic, *v2m, *its, *timer, *fw_cfg, *power_key, *pci_host;
+    struct device *gic, *v2m, *its, *timer, *fw_cfg, *power_key, *ged, *pci_host;
     struct device *uarts[VIRT_UARTS];
     struct pci_bus *pci;
     struct pci_generic_config pci_config;
@@ -122,5 +122,12 @@ bool virt_has_place(const struct virt_board *b, enum virt_region region);
 /* Makes the tree for what there is; *dtb is malloc()ed. */
 bool virt_make_dtb(const struct virt_board *b, uint8_t **dtb, uint32_t *len,
                    struct vemu_error **errp);
+
+struct acpi_tables;
+/* For a block at that address. */
+bool virt_build_acpi(const struct virt_board *b, struct acpi_tables *out, uint64_t address,
+                     struct vemu_error **errp);
+/* The tables, and the script that places them, for firmware. */
+bool virt_publish_acpi(const struct virt_board *b, struct vemu_error **errp);
 
 #endif
