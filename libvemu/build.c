@@ -34,7 +34,7 @@ enum { ICOUNT_RTC_START = 1767225600 };
 
 /* ---- accelerator ----------------------------------------------------------------------------- */
 
-#if CONFIG_HOST_X86_64
+#if CONFIG_KVM
 static bool set_up_kvm(struct lib_machine *lm, struct vemu_error **errp)
 {
     const struct config_node *machine = config_find(lm->config, "machine");
@@ -66,7 +66,7 @@ static bool build_accel(struct lib_machine *lm, struct vemu_error **errp)
         m->accel = NULL;
         return false;
     }
-#if CONFIG_HOST_X86_64
+#if CONFIG_KVM
     if (m->accel == kvm_accel())
         return set_up_kvm(lm, errp);
 #endif

@@ -216,7 +216,7 @@ static bool check_qtest(struct lib_machine *lm, const struct config_node *node,
                      config_origin(lm->config, "icount"));
 }
 
-#if CONFIG_HOST_X86_64
+#if CONFIG_KVM
 /* KVM on this host: *found is its accelerator, or NULL. If not, and nothing else is asked for, that
  * is the error; its options are wrong in any case. */
 static bool check_kvm(struct lib_machine *lm, const struct config_node *node,
@@ -227,7 +227,7 @@ static bool check_kvm(struct lib_machine *lm, const struct config_node *node,
         if (strcmp(opt->key, "accel") != 0 && !kvm_set_option(NULL, opt->key, opt->value, errp))
             return false;
     }
-    if (lm->board->arch != ARCH_X86 && !lm->board->empty) {
+    if (lm->board->arch != kvm_guest_arch() && !lm->board->empty) {
         error_set(errp, VEMU_ERROR_UNSUPPORTED,
                   "%s: kvm runs guests of the host's own architecture, and this is for %s guests; "
                   "use tcg",
@@ -248,9 +248,7 @@ static bool check_kvm(struct lib_machine *lm, const struct config_node *node,
     (void)lm;
     *found = NULL;
     error_set(errp, VEMU_ERROR_UNSUPPORTED,
-              "%s: kvm runs guests of the host's own architecture, and there are x86 guests only; "
-              "use tcg",
-              node->origin);
+              "%s: kvm is not known on hosts of this architecture; use tcg", node->origin);
     return true;
 }
 #endif

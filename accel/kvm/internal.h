@@ -89,6 +89,9 @@ struct kvm_cpu {
     /* put_lapic left it for the next kvm_arch_put */
     bool deadline_changed;
     uint64_t deadline;
+    /* Arm without a GIC in the kernel: CPU_INT_* lines as told to it, and what it drives itself */
+    uint32_t lines;
+    uint64_t device_lines;
 };
 
 static inline struct kvm_vm *kvm_vm_of(const struct vemu_machine *m)
@@ -115,6 +118,17 @@ static inline int kvm_vcpu_ioctl(const struct kvm_cpu *k, unsigned long request,
 /* KVM_CHECK_EXTENSION (section 4.4): 0 for what is not there. */
 int kvm_extension(const struct kvm_vm *vm, int capability);
 
+/* vm.c: members of struct accel, whose table is the architecture's */
+bool kvm_accel_machine_init(struct vemu_machine *m, struct vemu_error **errp);
+void kvm_accel_machine_destroy(struct vemu_machine *m);
+bool kvm_accel_vcpu_init(struct vcpu *cpu, struct vemu_error **errp);
+void kvm_accel_outside_change(struct vcpu *cpu);
+void kvm_accel_get_state(struct vcpu *cpu);
+void kvm_accel_before_resume(struct vemu_machine *m);
+void kvm_accel_debug_changed(struct vcpu *cpu);
+enum cpu_debug_room kvm_accel_debug_room(struct vemu_machine *m, const struct cpu_breakpoint *list,
+                                         unsigned count);
+
 /* slots.c. Machine lock held; all slots are gone after the last. */
 bool kvm_slots_init(struct kvm_vm *vm);
 void kvm_slots_changed(void *opaque, struct mem_space *space);
@@ -127,7 +141,7 @@ extern const struct ram_dirty_ops kvm_dirty_ops;
 /* What was stored to a slot that is logged, to its block's logs. */
 void kvm_dirty_collect(const struct kvm_vm *vm, const struct kvm_slot *slot);
 
-/* routes.c */
+/* x86_64/routes.c */
 struct kvm_routes;
 bool kvm_routes_init(struct kvm_vm *vm);
 void kvm_routes_free(struct kvm_vm *vm);
@@ -165,12 +179,15 @@ enum vcpu_exit kvm_exit_error(struct kvm_cpu *k);
 /* ---- what an architecture gives (x86_64/) -----------------------------------------------------
  */
 
+/* What KVM_CREATE_VM is given (section 4.2). */
+unsigned long kvm_arch_vm_type(const struct kvm_vm *vm);
 bool kvm_arch_vm_init(struct kvm_vm *vm, struct vemu_error **errp);
 void kvm_arch_vm_destroy(struct kvm_vm *vm);
 /* Before there is a vCPU. asked: without what it needs it is an error, else a warning. */
 bool kvm_arch_make_irqchip(struct kvm_vm *vm, enum irqchip_mode mode, bool asked,
                            struct vemu_error **errp);
-extern const struct irqchip_ops kvm_arch_irqchip;
+extern const struct irqchip_ops kvm_arch_irqchip; /* x86 */
+extern const struct irqchip_gic_ops kvm_arch_gic; /* Arm */
 bool kvm_arch_vcpu_init(struct kvm_cpu *k, struct vemu_error **errp);
 void kvm_arch_vcpu_destroy(struct kvm_cpu *k);
 /* The architectural state, both ways. The vCPU is out of the kernel. */

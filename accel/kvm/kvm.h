@@ -7,11 +7,14 @@
 
 #include <stdbool.h>
 
-struct accel;
+#include "core/cpu/cpu.h"
+
 struct kvm_host;
 struct vemu_error;
 struct vemu_machine;
 
+/* What guests run: the host's own architecture. */
+enum cpu_arch kvm_guest_arch(void);
 /* The accelerator's table; machine_init opens /dev/kvm. */
 const struct accel *kvm_accel(void);
 /* Can machines be made here? Else the error says what is in the way and what to do about it. */

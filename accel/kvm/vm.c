@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include "accel/kvm/internal.h"
-#include "accel/kvm/x86_64/x86.h"
 #include "core/memory/memory.h"
 #include "core/util/log.h"
 #include "core/util/range.h"
@@ -154,7 +153,7 @@ static bool make_vm(struct kvm_vm *vm, struct vemu_error **errp)
     vm->run_size = (size_t)size;
     /* Interrupted by a signal at a bad moment it is to be tried again. */
     do
-        vm->fd = kvm_ioctl(vm, vm->kvm_fd, KVM_CREATE_VM, 0);
+        vm->fd = kvm_ioctl(vm, vm->kvm_fd, KVM_CREATE_VM, kvm_arch_vm_type(vm));
     while (vm->fd == -EINTR);
     if (vm->fd < 0)
         return error_set_errno(errp, -vm->fd, "kvm: cannot make a machine");
@@ -172,7 +171,6 @@ static void vm_free(struct kvm_vm *vm)
     if (vm->kvm_fd >= 0)
         vm->host->close(vm->host->opaque, vm->kvm_fd);
     kvm_slots_free(vm);
-    kvm_routes_free(vm);
     kvm_doorbells_free(vm);
     vm->m->irqchip = IRQCHIP_OFF;
     pthread_cond_destroy(&vm->gate_moved);
@@ -214,12 +212,12 @@ bool kvm_machine_init(struct vemu_machine *m, const struct kvm_host *host, struc
     return true;
 }
 
-static bool vm_init(struct vemu_machine *m, struct vemu_error **errp)
+bool kvm_accel_machine_init(struct vemu_machine *m, struct vemu_error **errp)
 {
     return kvm_machine_init(m, kvm_linux_host(), errp);
 }
 
-static void vm_destroy(struct vemu_machine *m)
+void kvm_accel_machine_destroy(struct vemu_machine *m)
 {
     struct kvm_vm *vm = kvm_vm_of(m);
 
@@ -245,7 +243,7 @@ bool kvm_machine_ready(struct vemu_machine *m, struct vemu_error **errp)
 
 /* ---- vCPUs ----------------------------------------------------------------------------------- */
 
-static bool vcpu_init(struct vcpu *cpu, struct vemu_error **errp)
+bool kvm_accel_vcpu_init(struct vcpu *cpu, struct vemu_error **errp)
 {
     struct vemu_machine *m = cpu->machine;
 
@@ -260,7 +258,7 @@ static bool vcpu_init(struct vcpu *cpu, struct vemu_error **errp)
     return true;
 }
 
-static void outside_change(struct vcpu *cpu)
+void kvm_accel_outside_change(struct vcpu *cpu)
 {
     struct kvm_cpu *k = kvm_cpu_of(cpu);
 
@@ -268,7 +266,7 @@ static void outside_change(struct vcpu *cpu)
     k->halted = cpu->halted;
 }
 
-static void get_state(struct vcpu *cpu)
+void kvm_accel_get_state(struct vcpu *cpu)
 {
     struct kvm_cpu *k = kvm_cpu_of(cpu);
 
@@ -281,53 +279,18 @@ static void get_state(struct vcpu *cpu)
         kvm_arch_after_pause(k->vm);
 }
 
-static void before_resume(struct vemu_machine *m)
+void kvm_accel_before_resume(struct vemu_machine *m)
 {
     kvm_arch_before_resume(kvm_vm_of(m));
 }
 
-static void debug_changed(struct vcpu *cpu)
+void kvm_accel_debug_changed(struct vcpu *cpu)
 {
     kvm_cpu_of(cpu)->debug_changed = true;
 }
 
-static enum cpu_debug_room debug_room(struct vemu_machine *m, const struct cpu_breakpoint *list,
-                                      unsigned count)
+enum cpu_debug_room kvm_accel_debug_room(struct vemu_machine *m, const struct cpu_breakpoint *list,
+                                         unsigned count)
 {
     return kvm_arch_debug_room(kvm_vm_of(m), list, count);
-}
-
-/* Asked by boards whose chipset has it. */
-static bool has_smm(struct vemu_machine *m)
-{
-    const struct kvm_vm *vm = kvm_vm_of(m);
-
-    lacks(vm, vm->has_smm, "KVM_CAP_X86_SMM",
-          "firmware has no system management mode and nothing of it is protected");
-    return vm->has_smm;
-}
-
-static const struct accel kvm_accel_table = {
-    .name = "kvm",
-    .machine_init = vm_init,
-    .machine_destroy = vm_destroy,
-    .x86_features = kvm_x86_features,
-    .x86_model = kvm_x86_model,
-    .has_smm = has_smm,
-    .vcpu_init = vcpu_init,
-    .vcpu_destroy = kvm_vcpu_destroy,
-    .vcpu_reset = outside_change,
-    .vcpu_run = kvm_vcpu_run,
-    .vcpu_kick = kvm_kick,
-    .get_state = get_state,
-    .put_state = outside_change,
-    .before_resume = before_resume,
-    .debug_changed = debug_changed,
-    .debug_room = debug_room,
-    .irqchip = &kvm_arch_irqchip,
-};
-
-const struct accel *kvm_accel(void)
-{
-    return &kvm_accel_table;
 }

@@ -19,6 +19,7 @@
 struct vemu_machine;
 struct vemu_error;
 struct mem_space;
+struct irqchip_gic_ops;
 struct irqchip_ops;
 struct vcpu;
 struct x86_cpu_model;
@@ -107,6 +108,7 @@ struct accel {
     bool (*debug_translate)(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr);
     /* Interrupt controllers that it keeps (core/cpu/irqchip.h). NULL: it never does. */
     const struct irqchip_ops *irqchip;
+    const struct irqchip_gic_ops *gic; /* the same of Arm */
     /* Counters as text for people, as snprintf: returns the length wanted. NULL: none. */
     size_t (*info_text)(struct vemu_machine *m, char *buf, size_t len);
 };

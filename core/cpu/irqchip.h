@@ -96,4 +96,42 @@ struct irqchip_ops {
     bool (*put_lapic)(struct vcpu *cpu, const struct irqchip_lapic *lapic);
 };
 
+/* ---- Arm ----------------------------------------------------------------------------------------
+ * A GIC that the accelerator keeps, by its registers: offsets and encodings are the architecture's,
+ * so that a device model puts and fetches what it has in any case. */
+
+struct irqchip_gic_config {
+    unsigned version;   /* 2 or 3 */
+    unsigned spis;      /* how many shared interrupts */
+    uint64_t dist, cpu; /* distributor; CPU interface, of version 3 the first redistributor */
+    uint64_t its;       /* 0: none */
+};
+
+enum irqchip_gic_group {
+    IRQCHIP_GIC_DIST,
+    IRQCHIP_GIC_CPU,    /* version 2: the CPU interface */
+    IRQCHIP_GIC_REDIST, /* version 3 */
+    IRQCHIP_GIC_ICC,    /* version 3: ARM_SYSREG() encodings */
+    IRQCHIP_GIC_LEVELS, /* version 3: levels of 32 inputs from the INTID on that `where` is */
+    IRQCHIP_GIC_ITS,
+};
+
+struct irqchip_gic_ops {
+    /* Once all vCPUs are there. False: there is none; the log says why if it should have been. */
+    bool (*make)(struct vemu_machine *m, const struct irqchip_gic_config *cfg);
+    void (*set_spi)(struct vemu_machine *m, unsigned spi, int level);
+    void (*set_ppi)(struct vcpu *cpu, unsigned ppi, int level);
+    /* device: the ITS's DeviceID. False: nobody took it. */
+    bool (*send_msi)(struct vemu_machine *m, uint32_t device, uint64_t addr, uint32_t data);
+    /* cpu and its affinity (MPIDR): whose register it is; NULL: of all. */
+    bool (*get_reg)(struct vemu_machine *m, enum irqchip_gic_group group, const struct vcpu *cpu,
+                    uint64_t mpidr, uint32_t where, uint64_t *value);
+    bool (*put_reg)(struct vemu_machine *m, enum irqchip_gic_group group, const struct vcpu *cpu,
+                    uint64_t mpidr, uint32_t where, uint64_t value);
+    /* Pending interrupts and translations to the guest's tables before a save, and back after the
+     * ITS's registers were put. */
+    bool (*save_tables)(struct vemu_machine *m);
+    bool (*restore_tables)(struct vemu_machine *m);
+};
+
 #endif

@@ -16,6 +16,12 @@ struct kvm_x86 *kvm_x86_of(const struct kvm_vm *vm)
     return vm->arch;
 }
 
+unsigned long kvm_arch_vm_type(const struct kvm_vm *vm)
+{
+    (void)vm;
+    return 0;
+}
+
 bool kvm_arch_vm_init(struct kvm_vm *vm, struct vemu_error **errp)
 {
     uint64_t identity = IDENTITY_MAP;
@@ -53,6 +59,7 @@ void kvm_arch_vm_destroy(struct kvm_vm *vm)
 {
     struct kvm_x86 *x = vm->arch;
 
+    kvm_routes_free(vm);
     free(x->supported);
     free(x);
     vm->arch = NULL;

@@ -1,0 +1,315 @@
+/* See regs.h. Encodings of system registers: Arm ARM (DDI 0487), chapter D19. */
+#include "accel/kvm/arm64/regs.h"
+
+#include <string.h>
+
+#include "core/cpu/arm.h"
+#include "core/util/range.h"
+
+/* Words of the kernel's core registers: X0 to X30, SP_EL0, PC, PSTATE, SP_EL1, ELR_EL1, five SPSRs,
+ * V0 to V31 on the next 16 bytes, FPSR, FPCR. */
+enum {
+    WORD_SP = 2 * 31,
+    WORD_PC = WORD_SP + 2,
+    WORD_PSTATE = WORD_PC + 2,
+    WORD_SP_EL1 = WORD_PSTATE + 2,
+    WORD_ELR_EL1 = WORD_SP_EL1 + 2,
+    WORD_SPSR = WORD_ELR_EL1 + 2, /* EL1 or SVC, ABT, UND, IRQ, FIQ */
+    WORD_V = 84,
+    WORD_FPSR = WORD_V + 4 * 32,
+    WORD_FPCR = WORD_FPSR + 1,
+};
+_Static_assert(WORD_SPSR + 2 * 5 <= WORD_V, "vectors begin behind the SPSRs");
+
+/* One that is a member of struct arm_regs as it is. */
+struct reg {
+    uint64_t id;
+    uint16_t offset;
+    uint8_t count;   /* of an array */
+    uint8_t step;    /* from one number to the next */
+    bool everywhere; /* each vCPU has it */
+};
+#define ARRAY(id_, member, count_, step_, everywhere_)                                             \
+    {                                                                                              \
+        .id = (id_), .offset = offsetof(struct arm_regs, member), .count = (count_),               \
+        .step = (step_), .everywhere = (everywhere_)                                               \
+    }
+#define ALWAYS(id_, member) ARRAY(id_, member, 1, 0, true)
+#define MAYBE(id_, member) ARRAY(id_, member, 1, 0, false)
+#define KEY(crm, op2, n) ARRAY(KVM_ARM_SYS(3, 0, 2, crm, op2), pauth[n], 2, 1, false)
+
+static const struct reg regs[] = {
+    ARRAY(KVM_ARM_CORE(3, 0), x, 31, 2, true),
+    ALWAYS(KVM_ARM_PC, pc),
+    ALWAYS(KVM_ARM_CORE(3, WORD_PSTATE), pstate),
+    ALWAYS(KVM_ARM_CORE(3, WORD_ELR_EL1), elr[1]),
+    ARRAY(KVM_ARM_CORE(4, WORD_V), v, 32, 4, true),
+
+    ALWAYS(KVM_ARM_SYS(3, 0, 1, 0, 0), sctlr[1]),
+    ALWAYS(KVM_ARM_SYS(3, 0, 1, 0, 2), cpacr),
+    MAYBE(KVM_ARM_SYS(3, 0, 1, 0, 1), actlr[1]),
+    ALWAYS(KVM_ARM_SYS(3, 0, 2, 0, 0), ttbr0[1]),
+    ALWAYS(KVM_ARM_SYS(3, 0, 2, 0, 1), ttbr1[1]),
+    ALWAYS(KVM_ARM_SYS(3, 0, 2, 0, 2), tcr[1]),
+    KEY(1, 0, 0),
+    KEY(1, 2, 1),
+    KEY(2, 0, 2),
+    KEY(2, 2, 3),
+    KEY(3, 0, 4),
+    ALWAYS(KVM_ARM_SYS(3, 0, 5, 1, 0), afsr0[1]),
+    ALWAYS(KVM_ARM_SYS(3, 0, 5, 1, 1), afsr1[1]),
+    ALWAYS(KVM_ARM_SYS(3, 0, 5, 2, 0), esr[1]),
+    ALWAYS(KVM_ARM_SYS(3, 0, 6, 0, 0), far[1]),
+    ALWAYS(KVM_ARM_SYS(3, 0, 7, 4, 0), par),
+    ALWAYS(KVM_ARM_SYS(3, 0, 10, 2, 0), mair[1]),
+    ALWAYS(KVM_ARM_SYS(3, 0, 10, 3, 0), amair[1]),
+    ALWAYS(KVM_ARM_SYS(3, 0, 12, 0, 0), vbar[1]),
+    ALWAYS(KVM_ARM_SYS(3, 0, 13, 0, 1), contextidr[1]),
+    ALWAYS(KVM_ARM_SYS(3, 0, 13, 0, 4), tpidr[1]),
+    ALWAYS(KVM_ARM_SYS(3, 0, 14, 1, 0), cntkctl),
+    ALWAYS(KVM_ARM_SYS(3, 2, 0, 0, 0), csselr),
+    ALWAYS(KVM_ARM_SYS(3, 3, 13, 0, 2), tpidr[0]),
+    ALWAYS(KVM_ARM_SYS(3, 3, 13, 0, 3), tpidrro),
+
+    /* AArch32's that AArch64 has names for; where there is no such state they are not there */
+    MAYBE(KVM_ARM_SYS(3, 4, 3, 0, 0), dacr),
+    MAYBE(KVM_ARM_SYS(3, 4, 5, 0, 1), ifsr),
+    MAYBE(KVM_ARM_SYS(3, 4, 5, 3, 0), fpexc),
+
+    ALWAYS(KVM_ARM_SYS(2, 0, 0, 2, 2), mdscr),
+    ARRAY(KVM_ARM_SYS(2, 0, 0, 0, 4), dbgbvr, ARM_DEBUG_REGS, 8, false),
+    ARRAY(KVM_ARM_SYS(2, 0, 0, 0, 5), dbgbcr, ARM_DEBUG_REGS, 8, false),
+    ARRAY(KVM_ARM_SYS(2, 0, 0, 0, 6), dbgwvr, ARM_DEBUG_REGS, 8, false),
+    ARRAY(KVM_ARM_SYS(2, 0, 0, 0, 7), dbgwcr, ARM_DEBUG_REGS, 8, false),
+
+    MAYBE(KVM_ARM_SYS(3, 3, 9, 12, 0), pmcr),
+    MAYBE(KVM_ARM_SYS(3, 3, 9, 12, 1), pmcnten),
+    MAYBE(KVM_ARM_SYS(3, 3, 9, 14, 3), pmovs),
+    MAYBE(KVM_ARM_SYS(3, 3, 9, 12, 5), pmsel),
+    MAYBE(KVM_ARM_SYS(3, 0, 9, 14, 1), pminten),
+    MAYBE(KVM_ARM_SYS(3, 3, 9, 14, 0), pmuseren),
+    MAYBE(KVM_ARM_SYS(3, 3, 14, 15, 7), pmccfiltr),
+    MAYBE(KVM_ARM_SYS(3, 3, 9, 13, 0), pmccntr),
+    ARRAY(KVM_ARM_SYS(3, 3, 14, 8, 0), pmevcntr, ARM_PMU_COUNTERS, 1, false),
+    ARRAY(KVM_ARM_SYS(3, 3, 14, 12, 0), pmevtyper, ARM_PMU_COUNTERS, 1, false),
+
+    /* Of a timer that is to come, the comparator before the control. */
+    ALWAYS(KVM_ARM_SYS(3, 3, 14, 0, 2), timer[ARM_TIMER_VIRT].cval),
+    ALWAYS(KVM_ARM_SYS(3, 3, 14, 3, 1), timer[ARM_TIMER_VIRT].ctl),
+    MAYBE(KVM_ARM_SYS(3, 3, 14, 2, 2), timer[ARM_TIMER_PHYS].cval),
+    MAYBE(KVM_ARM_SYS(3, 3, 14, 2, 1), timer[ARM_TIMER_PHYS].ctl),
+};
+
+/* ---- 32-bit members ---------------------------------------------------------------------------
+ * All registers of the table have 64 bits there; some are narrower here. */
+
+static bool is_narrow(const struct reg *reg)
+{
+    static const uint16_t narrow[] = {offsetof(struct arm_regs, dacr),
+                                      offsetof(struct arm_regs, ifsr),
+                                      offsetof(struct arm_regs, fpexc)};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(narrow); i++)
+        if (reg->offset == narrow[i])
+            return true;
+    return false;
+}
+
+/* A timer's ISTATUS is computed here. */
+static uint64_t clean(const struct reg *reg, uint64_t value)
+{
+    bool ctl = reg->offset == offsetof(struct arm_regs, timer[ARM_TIMER_VIRT].ctl) ||
+               reg->offset == offsetof(struct arm_regs, timer[ARM_TIMER_PHYS].ctl);
+    return ctl ? value & 3 : value;
+}
+
+static bool get_table(const struct kvm_arm_one_reg *one, struct arm_regs *r)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(regs); i++) {
+        const struct reg *reg = &regs[i];
+        unsigned bytes = kvm_arm_reg_bytes(reg->id);
+        for (unsigned n = 0; n < reg->count; n++) {
+            uint64_t value[2] = {0};
+            if (!one->get(one->opaque, reg->id + n * reg->step, value)) {
+                if (reg->everywhere)
+                    return false;
+                continue;
+            }
+            value[0] = clean(reg, value[0]);
+            memcpy((uint8_t *)r + reg->offset + n * bytes, value, is_narrow(reg) ? 4 : bytes);
+        }
+    }
+    return true;
+}
+
+static bool put_table(const struct kvm_arm_one_reg *one, const struct arm_regs *r)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(regs); i++) {
+        const struct reg *reg = &regs[i];
+        unsigned bytes = kvm_arm_reg_bytes(reg->id);
+        for (unsigned n = 0; n < reg->count; n++) {
+            uint64_t value[2] = {0};
+            memcpy(value, (const uint8_t *)r + reg->offset + n * bytes, is_narrow(reg) ? 4 : bytes);
+            if (!one->set(one->opaque, reg->id + n * reg->step, value) && reg->everywhere)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* ---- stack pointers, and the banks of AArch32 --------------------------------------------------
+ */
+
+/* Which registers of AArch64 those of AArch32's modes are (Arm ARM, section D1, "mapping of the
+ * general-purpose registers between the Execution states"): R14 and R13 of each. */
+static const struct {
+    uint8_t r14, r13;
+} mapped[ARM_BANK_COUNT] = {
+    [ARM_BANK_USR] = {14, 13}, [ARM_BANK_IRQ] = {16, 17}, [ARM_BANK_SVC] = {18, 19},
+    [ARM_BANK_ABT] = {20, 21}, [ARM_BANK_UND] = {22, 23}, [ARM_BANK_FIQ] = {30, 29},
+};
+enum { FIQ_R8 = 24 };
+
+/* The kernel's SPSRs. */
+static const uint8_t spsr_banks[] = {ARM_BANK_SVC, ARM_BANK_ABT, ARM_BANK_UND, ARM_BANK_IRQ,
+                                     ARM_BANK_FIQ};
+
+static enum arm_bank bank_of(uint64_t pstate)
+{
+    switch (pstate & ARM_MODE) {
+    case ARM_MODE_FIQ:
+        return ARM_BANK_FIQ;
+    case ARM_MODE_IRQ:
+        return ARM_BANK_IRQ;
+    case ARM_MODE_SVC:
+        return ARM_BANK_SVC;
+    case ARM_MODE_ABT:
+        return ARM_BANK_ABT;
+    case ARM_MODE_UND:
+        return ARM_BANK_UND;
+    default:
+        return ARM_BANK_USR;
+    }
+}
+
+static bool is_banked(unsigned bank)
+{
+    return bank == ARM_BANK_USR || mapped[bank].r14 != 0;
+}
+
+/* r->x is as the kernel has it: the modes' registers to where they wait here, and those in use to
+ * R8 to R14. */
+static void unmap(struct arm_regs *r)
+{
+    enum arm_bank now = bank_of(r->pstate);
+    uint64_t x[31];
+
+    memcpy(x, r->x, sizeof x);
+    for (unsigned bank = 0; bank < ARM_BANK_COUNT; bank++) {
+        if (!is_banked(bank))
+            continue;
+        r->banked_r13[bank] = (uint32_t)x[mapped[bank].r13];
+        r->banked_r14[bank] = (uint32_t)x[mapped[bank].r14];
+    }
+    for (unsigned n = 0; n < 5; n++) {
+        r->usr_r8[n] = (uint32_t)x[8 + n];
+        r->fiq_r8[n] = (uint32_t)x[FIQ_R8 + n];
+        if (now == ARM_BANK_FIQ)
+            r->x[8 + n] = r->fiq_r8[n];
+    }
+    r->x[13] = r->banked_r13[now];
+    r->x[14] = r->banked_r14[now];
+    if (now != ARM_BANK_USR)
+        r->spsr[1] = r->banked_spsr[now];
+}
+
+static void map(struct arm_regs *r)
+{
+    enum arm_bank now = bank_of(r->pstate);
+
+    r->banked_r13[now] = (uint32_t)r->x[13];
+    r->banked_r14[now] = (uint32_t)r->x[14];
+    if (now != ARM_BANK_USR)
+        r->banked_spsr[now] = (uint32_t)r->spsr[1];
+    for (unsigned n = 0; n < 5; n++) {
+        if (now == ARM_BANK_FIQ)
+            r->fiq_r8[n] = (uint32_t)r->x[8 + n];
+        else
+            r->usr_r8[n] = (uint32_t)r->x[8 + n];
+        r->x[8 + n] = r->usr_r8[n];
+        r->x[FIQ_R8 + n] = r->fiq_r8[n];
+    }
+    for (unsigned bank = 0; bank < ARM_BANK_COUNT; bank++) {
+        if (!is_banked(bank))
+            continue;
+        r->x[mapped[bank].r13] = r->banked_r13[bank];
+        r->x[mapped[bank].r14] = r->banked_r14[bank];
+    }
+}
+
+static unsigned sp_in_use(const struct arm_regs *r)
+{
+    return arm_el(r) && r->pstate & ARM_SPSEL;
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------
+ */
+
+static bool get_word(const struct kvm_arm_one_reg *one, unsigned word, uint64_t *value)
+{
+    return one->get(one->opaque, KVM_ARM_CORE(3, word), value);
+}
+static bool set_word(const struct kvm_arm_one_reg *one, unsigned word, uint64_t value)
+{
+    return one->set(one->opaque, KVM_ARM_CORE(3, word), &value);
+}
+
+bool kvm_arm_get_regs(const struct kvm_arm_one_reg *one, struct arm_regs *r, uint64_t counter)
+{
+    uint64_t spsr[ARRAY_SIZE(spsr_banks)] = {0}, count = 0;
+    uint32_t fp[2] = {0};
+    bool ok = get_table(one, r) && get_word(one, WORD_SP, &r->sp_el[0]) &&
+              get_word(one, WORD_SP_EL1, &r->sp_el[1]) &&
+              one->get(one->opaque, KVM_ARM_CORE(2, WORD_FPSR), &fp[0]) &&
+              one->get(one->opaque, KVM_ARM_CORE(2, WORD_FPCR), &fp[1]) &&
+              one->get(one->opaque, KVM_ARM_TIMER_COUNT, &count);
+
+    for (unsigned n = 0; n < ARRAY_SIZE(spsr) && ok; n++)
+        ok = get_word(one, WORD_SPSR + 2 * n, &spsr[n]);
+    if (!ok)
+        return false;
+    r->fpsr = fp[0];
+    r->fpcr = fp[1];
+    r->cntvoff = counter - count;
+    r->spsr[1] = spsr[0];
+    for (unsigned n = 0; n < ARRAY_SIZE(spsr); n++)
+        r->banked_spsr[spsr_banks[n]] = (uint32_t)spsr[n];
+    if (arm_is_aarch64(r)) {
+        r->sp = r->sp_el[sp_in_use(r)];
+        return true;
+    }
+    unmap(r);
+    return true;
+}
+
+bool kvm_arm_put_regs(const struct kvm_arm_one_reg *one, const struct arm_regs *regs_,
+                      uint64_t counter)
+{
+    struct arm_regs r = *regs_;
+    uint32_t fp[2] = {(uint32_t)r.fpsr, (uint32_t)r.fpcr};
+    uint64_t count = counter - r.cntvoff;
+
+    if (arm_is_aarch64(&r)) {
+        r.sp_el[sp_in_use(&r)] = r.sp;
+        r.banked_spsr[ARM_BANK_SVC] = (uint32_t)r.spsr[1];
+    } else {
+        map(&r);
+    }
+    bool ok = one->set(one->opaque, KVM_ARM_TIMER_COUNT, &count) && put_table(one, &r) &&
+              set_word(one, WORD_SP, r.sp_el[0]) && set_word(one, WORD_SP_EL1, r.sp_el[1]) &&
+              one->set(one->opaque, KVM_ARM_CORE(2, WORD_FPSR), &fp[0]) &&
+              one->set(one->opaque, KVM_ARM_CORE(2, WORD_FPCR), &fp[1]);
+    for (unsigned n = 0; n < ARRAY_SIZE(spsr_banks) && ok; n++)
+        ok = set_word(one, WORD_SPSR + 2 * n, r.banked_spsr[spsr_banks[n]]);
+    return ok;
+}
