@@ -60,7 +60,7 @@ uint64_t arm_fp_mode(const struct tcg_cpu *tc)
     mode |= fpcr & ARM_FPCR_FZ ? (uint64_t)IR_AFP_FZ : 0;
     mode |= fpcr & ARM_FPCR_AHP ? (uint64_t)IR_AFP_AHP : 0;
     mode |= fpcr & ARM_FPCR_FZ16 ? (uint64_t)IR_AFP_FZ16 : 0;
-    return mode / (IR_AFP_MODES & -IR_AFP_MODES) << MODE_FP_SHIFT;
+    return mode >> IR_AFP_MODES_SHIFT << MODE_FP_SHIFT;
 }
 
 void arm_fpcr_write(struct tcg_cpu *tc, uint64_t value)

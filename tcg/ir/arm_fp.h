@@ -76,6 +76,7 @@ enum ir_afp_imm {
     IR_AFP_NEGATE_ADDEND = 1 << 21,
     IR_AFP_TO_SHIFT = 22, /* 2 bits: enum ir_width */
     /* of FPCR */
+    IR_AFP_MODES_SHIFT = 24,
     IR_AFP_DN = 1 << 24,
     IR_AFP_FZ = 1 << 25,
     IR_AFP_AHP = 1 << 26,
