@@ -371,6 +371,55 @@ static ir_ref fold_low(struct ir_region *r, struct ir_insn *i)
     return 0;
 }
 
+static bool is_zero_vec(const struct ir_region *r, ir_ref v)
+{
+    return r->insns[v].op == IR_VCONST && !r->insns[v].imm;
+}
+
+/* x, where v is `op` of x with a key of zeros, else 0. */
+static ir_ref keyless(const struct ir_region *r, ir_ref v, enum ir_op op)
+{
+    const struct ir_insn *i = &r->insns[v];
+    return i->op == op && is_zero_vec(r, i->b) ? i->a : 0;
+}
+
+/*
+ * AES rounds of guests whose instructions are the steps of a round: what is done and undone again
+ * goes away. With keys of zeros a last round one way is the other way's inverse, and it followed by
+ * the inverse of mixed columns is a whole round.
+ */
+static ir_ref fold_aes(struct ir_region *r, struct ir_insn *i)
+{
+    ir_ref v;
+    if (i->op == IR_V_AESDECLAST)
+        return is_zero_vec(r, i->b) ? keyless(r, i->a, IR_V_AESENCLAST) : 0;
+    v = keyless(r, i->a, IR_V_AESDECLAST);
+    if (i->op == IR_V_AESIMC && v) {
+        i->op = IR_V_AESDEC;
+        i->b = r->insns[i->a].b;
+        i->a = v;
+    }
+    return 0;
+}
+
+/* A key that is added behind a round without one is the round's key. */
+static ir_ref fold_round_key(struct ir_region *r, struct ir_insn *i)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        const struct ir_insn *x = &r->insns[k ? i->b : i->a];
+        const ir_ref key = k ? i->a : i->b;
+        bool round = x->op >= IR_V_AESENC && x->op <= IR_V_AESDECLAST;
+        if (!round || x->type != i->type || !is_zero_vec(r, x->b))
+            continue;
+        i->op = x->op;
+        i->aux = x->aux;
+        i->a = x->a;
+        i->b = key;
+        return 0;
+    }
+    return 0;
+}
+
 /* Flags f for who looks at nothing but CF. */
 static ir_ref carry_of(struct ir_region *r, ir_ref f)
 {
@@ -495,8 +544,12 @@ ir_ref ir_fold(struct ir_region *r, struct ir_insn *i)
             i->op = IR_VCONST;
             i->a = i->b = 0;
             i->imm = 0;
+            return 0;
         }
-        return 0;
+        return fold_round_key(r, i);
+    case IR_V_AESDECLAST:
+    case IR_V_AESIMC:
+        return fold_aes(r, i);
     case IR_V_LO:
     case IR_V_HI:
         return fold_half(r, i);
