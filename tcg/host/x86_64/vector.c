@@ -2,6 +2,7 @@
  * Vector operations: nearly every one is one VEX instruction, so most are rows of a constant table
  * indexed by IR op and lane width; the rest have functions below.
  */
+#include "core/util/range.h"
 #include "tcg/host/x86_64/cg.h"
 
 enum form { NONE, F2, F1, F2_IMM, F1_IMM, FSHIFT, FP_ARITH, FP_UNARY };
@@ -207,13 +208,38 @@ static bool from_table(struct cg *g, const struct ir_insn *i)
  * -----------------------------------------------------------------------------------------------
  */
 
+/* Is v in each lane of some width what all ones shifted make of it? The instruction, its group. */
+static bool shifted_ones(uint64_t v, uint32_t *op, unsigned *group, unsigned *count)
+{
+    static const uint32_t ops[] = {0, M1(0x71), M1(0x72), M1(0x73)};
+    for (unsigned w = IR_W16; w <= IR_W64; w++) {
+        const uint64_t all = mask_bits(8u << w), lane = v & all;
+        if (lane * (~UINT64_C(0) / all) != v || !lane)
+            continue;
+        const unsigned below = (unsigned)__builtin_ctzll(lane);
+        const unsigned above = (unsigned)__builtin_clzll(lane) - (64 - (8u << w));
+        *op = ops[w];
+        *group = below ? 6 : 2; /* left, right */
+        *count = below ? below : above;
+        if (lane == (below ? all << below & all : all >> above))
+            return true;
+    }
+    return false;
+}
+
 static void vconst(struct cg *g, const struct ir_insn *i)
 {
+    uint32_t op;
+    unsigned group, count;
     if (!i->imm)
         return; /* made where it is used */
     int dst = cg_xmm_dst(g, 0);
     if (i->imm == ~UINT64_C(0)) {
         emit_vex_rr(&g->e, M1(0x76) | l_bit(g, i), dst, dst, dst);
+    } else if (shifted_ones(i->imm, &op, &group, &count)) {
+        emit_vex_rr(&g->e, M1(0x76) | l_bit(g, i), dst, dst, dst);
+        emit_vex_rr(&g->e, op | l_bit(g, i), group, dst, dst);
+        emit_u8(&g->e, count);
     } else {
         int t = cg_temp(g);
         emit_mov_imm(&g->e, t, i->imm);
