@@ -120,6 +120,9 @@ struct tcg_cpu {
     /* the back end's vector constants: enum host_constant */
     uint64_t host_const[TCG_HOST_CONSTS][2] __attribute__((aligned(16)));
     uint32_t fp_flags; /* sticky exceptions that are none of guest_mxcsr: SOFTFP_ID */
+    /* Arm: not 0: an instruction has saturated. FPSR.QC is that or what fpsr says; who reads the
+     * register or synchronises it adds it there, who writes FPSR clears it. */
+    uint64_t arm_saturated[2] __attribute__((aligned(16)));
 
     /* ---- within -128 .. -1 of env: keep this last and in this order ---- */
     uint64_t mode

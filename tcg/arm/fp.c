@@ -39,6 +39,7 @@ static void set_exceptions(struct tcg_cpu *tc, uint64_t fpsr)
         if (fpsr & exceptions[n].fpsr)
             tc->guest_mxcsr |= exceptions[n].mxcsr;
     tc->fp_flags = fpsr & ARM_FPSR_IDC ? SOFTFP_ID : 0;
+    tc->arm_saturated[0] = tc->arm_saturated[1] = 0; /* QC: what fpsr says */
 }
 
 void arm_fp_reset(struct tcg_cpu *tc)
@@ -83,6 +84,8 @@ uint64_t arm_fpsr_read(const struct tcg_cpu *tc)
     /* the interpreter leaves it with the others */
     if ((tc->guest_mxcsr | tc->fp_flags) & SOFTFP_ID)
         fpsr |= ARM_FPSR_IDC;
+    if (tc->arm_saturated[0] | tc->arm_saturated[1])
+        fpsr |= ARM_FPSR_QC;
     return fpsr;
 }
 
