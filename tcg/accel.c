@@ -367,6 +367,8 @@ static void vcpu_destroy_tcg(struct vcpu *cpu)
     struct tcg_machine *tm = tc->tm;
     tier2_remove_vcpu(tc);
     add_counters(&tm->ended, &tc->counters);
+    if (tm->arch->destroy)
+        tm->arch->destroy(tc);
     if (tm->backend_data)
         tm->backend->vcpu_destroy(tc);
     tlb_free(tc);
@@ -378,11 +380,13 @@ static void vcpu_destroy_tcg(struct vcpu *cpu)
 /* A machine's vCPUs are of one architecture, which the first decides. */
 static bool choose_arch(struct tcg_machine *tm, const struct vcpu *cpu, struct vemu_error **errp)
 {
-    if (cpu->arch != ARCH_X86)
-        return error_set(errp, VEMU_ERROR_UNSUPPORTED, "vCPU %u: the translator has x86 only",
-                         cpu->index);
+    const struct tcg_arch *arch = cpu->arch == ARCH_ARM ? &tcg_arch_arm : &tcg_arch_x86;
+    if (tm->arch && tm->arch->cpu != cpu->arch)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "vCPU %u: a machine's vCPUs are of one architecture, and the first is %s",
+                         cpu->index, tm->arch->name);
     if (!tm->arch)
-        tm->arch = &tcg_arch_x86;
+        tm->arch = arch;
     return true;
 }
 

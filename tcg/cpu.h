@@ -59,6 +59,7 @@ struct tcg_cpu {
     struct tcg_mmu *mmu;      /* tcg/mmu: cached contexts, what misses go by */
     struct mem_space *memory; /* what physical addresses are of: see tcg_mmu_set_memory() */
     void *backend;            /* the back end's own per-vCPU data */
+    void *arch_data;          /* the front end's own, between arch->init and arch->destroy */
     struct tcg_counters counters;
 
     /* An exception raised by a helper or slow path, until the architecture delivers it. */
@@ -75,6 +76,7 @@ struct tcg_cpu {
     uint64_t inject_looks; /* at the run loop, with injections */
     bool sample;          /* shared: the second tier wants to know where this vCPU is (tcg/tier2) */
     uint8_t step_pending; /* x86: #DB conditions of the running instruction (tcg/x86/sys.h) */
+    uint32_t barrier;     /* Arm: a broadcast of TLBI is under way, which DSB waits for */
     uint32_t halt_seq;    /* interrupt_seq before the last look at events (tcg/icount.h) */
     int32_t granted;      /* what the budget was when it was last accounted for */
     bool in_block;        /* a block is being run, by either back end */
@@ -84,10 +86,11 @@ struct tcg_cpu {
     bool want_exclusive;  /* TCG_REEXECUTE: the instruction must run alone */
     bool guest_fp;        /* compiled code runs: the host's FP control register holds the guest's */
     bool x87_io;          /* a device access took the state from the host's x87 */
-    struct tcg_watch *watch_hit;   /* a watchpoint was hit by the completed instruction */
-    _Atomic uint32_t requests;     /* shared: TCG_REQUEST_*, taken up at polls */
-    _Atomic uint64_t dirty_ticket; /* shared: of the last TCG_REQUEST_REARM that was taken up */
-    bool inside;                   /* between tcg_enter_code and tcg_leave_code; exclusive_lock */
+    struct tcg_watch *watch_hit;      /* a watchpoint was hit by the completed instruction */
+    _Atomic uint32_t requests;        /* shared: TCG_REQUEST_*, taken up at polls */
+    _Atomic uint64_t dirty_ticket;    /* shared: of the last TCG_REQUEST_REARM that was taken up */
+    _Atomic uint64_t asked, answered; /* shared: tcg_wait_requests() */
+    bool inside; /* between tcg_enter_code and tcg_leave_code; exclusive_lock */
 
     /* the compiled back end's call interface: what its thunks save, arguments, C entry points */
     uint64_t host_gpr[16];
@@ -150,6 +153,7 @@ enum { X87_CW_HOST = 0x37f }; /* of the C side */
 enum {
     TCG_REQUEST_FLUSH = 1 << 0, /* the flat view changed: every translation is void */
     TCG_REQUEST_REARM = 1 << 1, /* write entries of clean pages are void (tcg/mmu/dirty.h) */
+    TCG_REQUEST_ARCH = 1 << 2,  /* arch->take_request() */
 };
 
 static inline void *tcg_env(struct tcg_cpu *tc)
@@ -263,6 +267,7 @@ struct tcg_walk_last {
     uint64_t address; /* bits of an entry that are its page's address */
     uint64_t low;     /* bits of the linear address that go below: a large page's, not a page's */
     uint64_t global;  /* bit of an entry whose page is global */
+    uint64_t local;   /* ... or is not: then `global` is the same bit */
     uint32_t index_mask; /* of the linear address's page number: the entry's index in table */
     uint32_t size;       /* of an entry: 4 or 8 bytes */
 };
@@ -346,6 +351,7 @@ enum { TCG_HASH_WORDS = 160 };
 
 struct tcg_arch {
     const char *name;
+    enum cpu_arch cpu;
     size_t regs_size;
     const struct ir_slot *slots;
     unsigned slot_count;
@@ -366,7 +372,11 @@ struct tcg_arch {
     unsigned home_count;
 
     bool (*init)(struct tcg_cpu *tc, struct vemu_error **errp);
-    void (*watch_hit)(struct tcg_cpu *tc, unsigned dr); /* a guest data breakpoint fired */
+    void (*destroy)(struct tcg_cpu *tc); /* also after an init that failed; NULL: nothing to do */
+    /* TCG_REQUEST_ARCH, at a safe point; NULL where nobody makes one. */
+    void (*take_request)(struct tcg_cpu *tc);
+    /* A guest data breakpoint fires: noted, or raised before the access is made. */
+    void (*watch_hit)(struct tcg_cpu *tc, unsigned dr, uint64_t addr, bool write);
     void (*features)(uint32_t *words);
     /* What of the vCPU a translation depends on besides bytes and mode word, as bytes; returns how
      * many, 0: there is not room for them. */
@@ -390,6 +400,9 @@ struct tcg_arch {
      * global pages. Roots with equal tags share what an untagged flush drops; 0: the processor tags
      * nothing, every load of the root drops all that is not global. */
     uint64_t mmu_root_base;
+    /* Bits of a linear address that may be ignored where it is translated: what is known of a page
+     * is known of all addresses that differ there only, and dropped for all of them. */
+    uint64_t address_tag;
     uint64_t (*mmu_root_tag)(uint64_t key);
     /* Translate a linear address for an access; false: raises the page fault (sets exc_* and
      * status) unless `quiet`. Sets accessed and dirty bits. quiet (debugger): no side effects. */
@@ -418,6 +431,7 @@ struct tcg_arch {
 };
 
 extern const struct tcg_arch tcg_arch_x86; /* tcg/x86/arch.c */
+extern const struct tcg_arch tcg_arch_arm; /* tcg/arm/arch.c */
 
 /* Leave with an internal error: a sentence in vcpu->error, status TCG_LEAVE. */
 void tcg_internal_error(struct tcg_cpu *tc, const char *fmt, ...)

@@ -73,13 +73,26 @@ void disas_close(struct disas *d)
     free(d);
 }
 
-void disas_code(struct disas *d, struct log *log, enum log_category category, unsigned bits,
-                uint64_t address, const void *code, size_t len, disas_fallback mnemonic)
+static bool open_for(struct disas *d, enum cpu_arch arch, unsigned bits, csh *handle)
+{
+    if (arch == ARCH_X86)
+        return d->open(CS_ARCH_X86,
+                       bits == 16   ? CS_MODE_16
+                       : bits == 32 ? CS_MODE_32
+                                    : CS_MODE_64,
+                       handle) == CS_ERR_OK;
+    if (bits == 64)
+        return d->open(CS_ARCH_ARM64, CS_MODE_ARM, handle) == CS_ERR_OK;
+    return d->open(CS_ARCH_ARM, bits == 16 ? CS_MODE_THUMB : CS_MODE_ARM, handle) == CS_ERR_OK;
+}
+
+void disas_code(struct disas *d, struct log *log, enum log_category category, enum cpu_arch arch,
+                unsigned bits, uint64_t address, const void *code, size_t len,
+                disas_fallback mnemonic)
 {
     const uint8_t *p = code;
     csh handle;
-    cs_mode mode = bits == 16 ? CS_MODE_16 : bits == 32 ? CS_MODE_32 : CS_MODE_64;
-    if (!d || d->open(CS_ARCH_X86, mode, &handle) != CS_ERR_OK) {
+    if (!d || !open_for(d, arch, bits, &handle)) {
         without_capstone(log, category, bits, address, p, len, mnemonic);
         return;
     }
@@ -123,10 +136,12 @@ void disas_close(struct disas *d)
     (void)d;
 }
 
-void disas_code(struct disas *d, struct log *log, enum log_category category, unsigned bits,
-                uint64_t address, const void *code, size_t len, disas_fallback mnemonic)
+void disas_code(struct disas *d, struct log *log, enum log_category category, enum cpu_arch arch,
+                unsigned bits, uint64_t address, const void *code, size_t len,
+                disas_fallback mnemonic)
 {
     (void)d;
+    (void)arch;
     without_capstone(log, category, bits, address, code, len, mnemonic);
 }
 #endif

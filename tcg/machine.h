@@ -132,10 +132,16 @@ struct tcg_machine {
     pthread_cond_t exclusive_cond;
     unsigned in_code; /* vCPUs between tcg_enter_code and tcg_leave_code */
     bool exclusive;   /* an exclusive section is wanted or held */
+    unsigned waiting; /* vCPUs in tcg_wait_requests() */
 };
 
 /* TCG_REQUEST_*: every vCPU takes it up at its next poll, or before it enters code again. */
 void tcg_request(struct tcg_machine *tm, uint32_t request);
+/* The same of one vCPU, by another one's thread, which may wait for it. */
+void tcg_request_cpu(struct tcg_cpu *tc, uint32_t request);
+/* Every vCPU has taken up what it was asked before, or is outside of code and will before it enters
+ * it. The caller, a vCPU in code, counts as outside while it waits: look up again. */
+void tcg_wait_requests(struct tcg_machine *tm, struct tcg_cpu *tc);
 /* The vCPU's own: at a safe point. */
 void tcg_take_requests(struct tcg_cpu *tc);
 

@@ -25,11 +25,52 @@ static void count_in(struct tcg_machine *tm, int by)
 
 void tcg_take_requests(struct tcg_cpu *tc)
 {
+    const uint64_t asked = atomic_load(&tc->asked);
     uint32_t requests = atomic_exchange(&tc->requests, 0);
     if (requests & TCG_REQUEST_FLUSH)
         tlb_flush_all(tc);
     if (requests & TCG_REQUEST_REARM) /* after it: entries from before a log began are unmarked */
         tcg_dirty_rearm(tc);
+    if (requests & TCG_REQUEST_ARCH)
+        tc->arch->take_request(tc);
+    if (asked != atomic_load_explicit(&tc->answered, memory_order_relaxed)) {
+        atomic_store(&tc->answered, asked);
+        if (__atomic_load_n(&tc->tm->waiting, __ATOMIC_SEQ_CST)) {
+            pthread_mutex_lock(&tc->tm->exclusive_lock);
+            pthread_cond_broadcast(&tc->tm->exclusive_cond);
+            pthread_mutex_unlock(&tc->tm->exclusive_lock);
+        }
+    }
+}
+
+void tcg_request_cpu(struct tcg_cpu *tc, uint32_t request)
+{
+    atomic_fetch_or(&tc->requests, request);
+    atomic_fetch_add(&tc->asked, 1);
+    __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
+}
+
+/* exclusive_lock held. */
+static bool all_answered(const struct tcg_machine *tm)
+{
+    for (unsigned n = 0; n < tm->m->vcpu_count; n++) {
+        struct tcg_cpu *tc = tcg_cpu_of_vcpu(tm->m->vcpus[n]);
+        if (tc && tc->inside && atomic_load(&tc->answered) != atomic_load(&tc->asked))
+            return false;
+    }
+    return true;
+}
+
+void tcg_wait_requests(struct tcg_machine *tm, struct tcg_cpu *tc)
+{
+    tcg_leave_code(tc);
+    pthread_mutex_lock(&tm->exclusive_lock);
+    __atomic_add_fetch(&tm->waiting, 1, __ATOMIC_SEQ_CST);
+    while (!all_answered(tm))
+        pthread_cond_wait(&tm->exclusive_cond, &tm->exclusive_lock);
+    __atomic_sub_fetch(&tm->waiting, 1, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&tm->exclusive_lock);
+    tcg_enter_code(tc);
 }
 
 void tcg_enter_code(struct tcg_cpu *tc)
@@ -51,7 +92,7 @@ void tcg_leave_code(struct tcg_cpu *tc)
     pthread_mutex_lock(&tm->exclusive_lock);
     count_in(tm, -1);
     tc->inside = false;
-    if (tm->exclusive)
+    if (tm->exclusive || __atomic_load_n(&tm->waiting, __ATOMIC_SEQ_CST))
         pthread_cond_broadcast(&tm->exclusive_cond);
     pthread_mutex_unlock(&tm->exclusive_lock);
 }

@@ -114,7 +114,8 @@ static void log_code(struct tcg_cpu *tc, const struct translation *x, uint64_t m
               "IN: cpu %u pc 0x%llx mode 0x%llx (%u-bit): %u instructions, %u bytes",
               tc->vcpu->index, (unsigned long long)pc, (unsigned long long)mode, bits,
               tm->region->guest_insns, x->t.len);
-    disas_code(tm->disas, log, LOG_IN_ASM, bits, address, code, x->t.len, tm->arch->format_insn);
+    disas_code(tm->disas, log, LOG_IN_ASM, tm->arch->cpu, bits, address, code, x->t.len,
+               tm->arch->format_insn);
 }
 
 /* Which bytes the block was made from, and what is to be checked at its entry. */

@@ -84,6 +84,12 @@ enum {
     ARM_KEY_COUNT = 5, /* APIA, APIB, APDA, APDB, APGA */
 };
 
+enum arm_power {
+    ARM_POWER_ON,
+    ARM_POWER_OFF,      /* waits for CPU_ON */
+    ARM_POWER_STARTING, /* vcpu.start is being written, or CPU_INT_START is on its way */
+};
+
 struct arm_timer_regs {
     uint64_t ctl; /* ENABLE 0, IMASK 1; ISTATUS is computed */
     uint64_t cval;
@@ -130,7 +136,7 @@ struct arm_regs {
 
     /* event state between instructions */
     uint8_t event;       /* the event register of WFE */
-    uint8_t powered_off; /* by PSCI: waits for CPU_ON */
+    uint8_t powered_off; /* enum arm_power: by PSCI */
     uint8_t serror;      /* a virtual or physical SError is pending, by bits of enum arm_serror */
     uint8_t secure;      /* SCR_EL3.NS is clear, or EL3 is in use */
 };

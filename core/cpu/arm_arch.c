@@ -25,7 +25,8 @@ static void reset(struct vcpu *cpu)
         return;
     arm_regs_reset(regs, cpu->model);
     regs->vmpidr = arm_mpidr(cpu->model, cpu->index);
-    regs->powered_off = cpu->halted = cpu->index != 0;
+    cpu->halted = cpu->index != 0;
+    regs->powered_off = cpu->halted ? ARM_POWER_OFF : ARM_POWER_ON;
 }
 
 static void reset_done(struct vcpu *cpu)

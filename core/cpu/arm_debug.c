@@ -68,7 +68,7 @@ bool arm_debug_translate(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr)
     struct arm_stage s;
     uint64_t ipa;
 
-    switch (arm_stage1(&s, r, model, regime, vaddr, false)) {
+    switch (arm_stage1(&s, r, model, regime, NULL, vaddr, false)) {
     case ARM_STAGE_FLAT:
         ipa = vaddr & mask_bits(56);
         break;

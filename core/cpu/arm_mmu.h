@@ -175,11 +175,13 @@ static inline bool arm_stage_shape(struct arm_stage *s, uint64_t ttbr, unsigned 
 }
 
 /*
- * Stage 1 of a regime for vaddr, top byte and all. el0: the access is one of EL0 (E0PD).
+ * Stage 1 of a regime for vaddr, top byte and all. ttbr: TTBR0 and TTBR1 in force; NULL: as the
+ * registers have them. el0: the access is one of EL0 (E0PD).
  */
 static inline enum arm_stage_result arm_stage1(struct arm_stage *s, const struct arm_regs *r,
                                                const struct arm_cpu_model *model,
-                                               enum arm_regime regime, uint64_t vaddr, bool el0)
+                                               enum arm_regime regime, const uint64_t *ttbr,
+                                               uint64_t vaddr, bool el0)
 {
     const unsigned el = arm_regime_el(regime);
     const uint64_t tcr = r->tcr[el];
@@ -230,8 +232,8 @@ static inline enum arm_stage_result arm_stage1(struct arm_stage *s, const struct
     const uint64_t above = vaddr << (tbi ? 8 : 0) >> (tbi ? 8 : 0) >> input;
     if (above != (s->high ? mask_bits((tbi ? 56 : 64) - input) : 0))
         return ARM_STAGE_FAULT;
-    return arm_stage_shape(s, s->high ? r->ttbr1[el] : r->ttbr0[el], input, 0) ? ARM_STAGE_WALK
-                                                                               : ARM_STAGE_SIZE;
+    const uint64_t table = ttbr ? ttbr[s->high] : s->high ? r->ttbr1[el] : r->ttbr0[el];
+    return arm_stage_shape(s, table, input, 0) ? ARM_STAGE_WALK : ARM_STAGE_SIZE;
 }
 
 /* Stage 2 of EL1&0 for an intermediate physical address. */

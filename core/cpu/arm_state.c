@@ -116,7 +116,7 @@ const struct state_field arm_regs_state[] = {
     REGS(excl_value),
     REG(excl_size, .max = 16),
     REG(event, .max = 1),
-    REG(powered_off, .max = 1),
+    REG(powered_off, .max = ARM_POWER_STARTING),
     REG(serror, .max = 3),
     REG(secure, .max = 1),
     STATE_FIELDS_END,

@@ -62,23 +62,23 @@ static void power_off(struct vcpu *cpu)
 {
     struct arm_regs *regs = cpu->regs;
     cpu->halted = true;
-    __atomic_store_n(&regs->powered_off, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&regs->powered_off, ARM_POWER_OFF, __ATOMIC_SEQ_CST);
 }
 
-/* Who turns powered_off from one to zero owns `start` until the target takes it up. */
+/* Who turns powered_off from OFF to STARTING owns `start` until the target takes it up. */
 static int64_t cpu_on(struct vcpu *cpu, uint64_t affinity, uint64_t entry, uint64_t context)
 {
     struct vcpu *target = find_target(cpu->machine, affinity);
-    uint8_t off = 1;
+    uint8_t off = ARM_POWER_OFF;
 
     if (!target)
         return INVALID_PARAMETERS;
     if (arm_is_aarch64(cpu->regs) && entry & 3)
         return INVALID_ADDRESS;
     struct arm_regs *regs = target->regs;
-    if (!__atomic_compare_exchange_n(&regs->powered_off, &off, 0, false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_SEQ_CST))
-        return atomic_load(&target->interrupt) & CPU_INT_START ? ON_PENDING : ALREADY_ON;
+    if (!__atomic_compare_exchange_n(&regs->powered_off, &off, ARM_POWER_STARTING, false,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        return off == ARM_POWER_STARTING ? ON_PENDING : ALREADY_ON;
     target->start.pc = entry;
     target->start.arg = context;
     cpu_interrupt(target, CPU_INT_START);
@@ -94,9 +94,14 @@ static int64_t affinity_info(struct vcpu *cpu, uint64_t affinity, uint64_t level
     if (!target)
         return INVALID_PARAMETERS;
     const struct arm_regs *regs = target->regs;
-    if (__atomic_load_n(&regs->powered_off, __ATOMIC_SEQ_CST))
+    switch (__atomic_load_n(&regs->powered_off, __ATOMIC_SEQ_CST)) {
+    case ARM_POWER_OFF:
         return AFFINITY_OFF;
-    return atomic_load(&target->interrupt) & CPU_INT_START ? AFFINITY_ON_PENDING : AFFINITY_ON;
+    case ARM_POWER_STARTING:
+        return AFFINITY_ON_PENDING;
+    default:
+        return AFFINITY_ON;
+    }
 }
 
 /* The machine ends, or begins anew: this vCPU goes no further. */

@@ -32,17 +32,19 @@
     X(msr_imm, IR_VOID, HELPER_FAULT, SYS_SP | SYS_FL | SYS_PC, SYS_SP | SYS_FL | SYS_PC) \
     /* svc, hvc, smc(imm16, address of the next instruction): take the exception or make the call of
      * firmware, set PC. */ \
-    X(svc, IR_VOID, HELPER_FAULT, HELPER_ALL_GROUPS, HELPER_ALL_GROUPS) \
+    X(svc, IR_VOID, HELPER_FAULT, SYS_SP | SYS_FL | SYS_PC, SYS_SP | SYS_PC) \
     X(hvc, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_CLOCK, HELPER_ALL_GROUPS, HELPER_ALL_GROUPS) \
     X(smc, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_CLOCK, HELPER_ALL_GROUPS, HELPER_ALL_GROUPS) \
     /* eret(target): ERET and, authenticated, ERETAA; sets PC. */ \
-    X(eret, IR_VOID, HELPER_FAULT, SYS_SP | SYS_FL | SYS_PC, HELPER_ALL_GROUPS) \
+    X(eret, IR_VOID, HELPER_FAULT, SYS_SP | SYS_FL | SYS_PC, SYS_SP | SYS_FL | SYS_PC) \
     /* wfi, wfe(address of the next instruction): trap, or wait: the PC is set to the next one and
      * the vCPU halts. wfxt(address of the next one, timeout, event): WFET and WFIT. sev(local). */ \
     X(wfi, IR_VOID, HELPER_FAULT, SYS_PC, SYS_PC) \
     X(wfe, IR_VOID, HELPER_FAULT, SYS_PC, SYS_PC) \
     X(wfxt, IR_VOID, HELPER_FAULT, SYS_PC, SYS_PC) \
     X(sev, IR_VOID, 0, 0, 0) \
+    /* isb(): translation registers that were written take effect; ends the block. */ \
+    X(isb, IR_VOID, 0, 0, 0) \
     /* breakpoint(pc): a breakpoint of the debugger or the guest may stand here. */ \
     X(breakpoint, IR_VOID, HELPER_FAULT, 0, 0)
 /* clang-format on */

@@ -93,6 +93,8 @@ enum arm_mmu_index {
 #define ARM_TRAP_TO(el) ((uint64_t)(el) << 32)
 /* The instruction must run alone: every other vCPU stopped. No exception. */
 #define ARM_TRAP_ALONE (UINT64_C(1) << 63)
+/* DSB while tcg_cpu.barrier is not 0: it waits for what other processors were asked. */
+#define ARM_TRAP_BARRIER (UINT64_C(1) << 62)
 
 /* Exception classes (ESR_ELx.EC). */
 enum arm_ec {

@@ -3,6 +3,7 @@
  * helpers_sys.h); what kernels and C libraries use all the time is done in place where nothing
  * traps.
  */
+#include "tcg/arm/sysreg.h"
 #include "tcg/arm/translate.h"
 
 static ir_ref env(struct a64_trans *x, size_t offset)
@@ -155,15 +156,28 @@ bool a64_dmb(struct a64_trans *x, const struct a64_insn *i)
     return barrier(x, i);
 }
 
+/* What other processors were asked to invalidate they have, before it ends. */
 bool a64_dsb(struct a64_trans *x, const struct a64_insn *i)
 {
-    return barrier(x, i);
+    (void)i;
+    if (x->mode & MODE_PARALLEL)
+        a64_raise_if(x,
+                     ir_emit(x->ir, IR_LDENV, IR_I32, 0, 0, 0, 0, 0,
+                             (uint64_t)(int64_t)TCG_ENV_OFFSET(barrier)),
+                     ARM_TRAP_BARRIER);
+    ir_emit(x->ir, IR_FENCE, IR_VOID, 0, 0, 0, 0, 0, 0);
+    return true;
 }
 
-/* What changes the context has ended its block; code that was stored to is not stale. */
+/* What else changes the context has ended its block; code that was stored to is not stale. */
 bool a64_isb(struct a64_trans *x, const struct a64_insn *i)
 {
-    return a64_nop(x, i);
+    (void)i;
+    if (!a64_el(x)) /* no table register is written there */
+        return true;
+    a64_call_helper(x, HELPER_ID(isb), 0, 0, 0, 0);
+    a64_end_dyn(x, false);
+    return true;
 }
 
 /* ---- PSTATE
@@ -205,7 +219,7 @@ bool a64_msr_imm(struct a64_trans *x, const struct a64_insn *i)
 {
     const unsigned op = (unsigned)i->op1 << 3 | i->op2;
     const uint64_t bits = (uint64_t)i->CRm << 6;
-    if ((op != OP_DAIFSET && op != OP_DAIFCLR) || may_trap(x))
+    if ((op != OP_DAIFSET && op != OP_DAIFCLR) || !a64_el(x) || may_trap(x))
         return msr_helper(x, i);
     if (op == OP_DAIFSET) {
         put_pstate(x, IR_OR, bits);
@@ -219,55 +233,12 @@ bool a64_msr_imm(struct a64_trans *x, const struct a64_insn *i)
 /* ---- system registers
  * ------------------------------------------------------------------------------------ */
 
-enum sys_how {
-    SYS_RW,
-    SYS_RO, /* MRS alone */
-    SYS_NZCV,
-    SYS_DAIF,
-    SYS_EL,    /* CurrentEL */
-    SYS_CONST, /* of the model */
+enum {
+    CURRENT_EL = ARM_SYSREG(3, 0, 4, 2, 2),
+    NZCV = ARM_SYSREG(3, 3, 4, 2, 0),
+    DAIF_REG = ARM_SYSREG(3, 3, 4, 2, 1),
+    DCZID_EL0 = ARM_SYSREG(3, 3, 0, 0, 7),
 };
-
-/* A register that is no more than a field, for these levels. */
-struct sys_field {
-    uint32_t reg;
-    uint8_t how;      /* enum sys_how */
-    uint8_t from, to; /* levels */
-    bool traps;       /* may trap at EL1 (MODE_SYS_TRAPS) or EL0 (MODE_USER_TRAPS) */
-    uint16_t offset;
-};
-
-#define FIELD(op1, crn, crm, op2, how, from, to, traps, member)                                    \
-    {                                                                                              \
-        ARM_SYSREG(3, op1, crn, crm, op2), how, from, to, traps, offsetof(struct arm_regs, member) \
-    }
-static const struct sys_field fields[] = {
-    FIELD(3, 13, 0, 2, SYS_RW, 0, 3, true, tpidr[0]),
-    FIELD(3, 13, 0, 3, SYS_RO, 0, 3, true, tpidrro),
-    FIELD(0, 13, 0, 4, SYS_RW, 1, 3, true, tpidr[1]),
-    FIELD(4, 13, 0, 2, SYS_RW, 2, 3, false, tpidr[2]),
-    FIELD(3, 4, 2, 0, SYS_NZCV, 0, 3, false, pstate),
-    FIELD(3, 4, 2, 1, SYS_DAIF, 1, 3, false, pstate),
-    FIELD(0, 4, 2, 2, SYS_EL, 1, 3, false, pstate),
-    /* not from EL2 and EL3, where HCR_EL2.E2H says what the name means */
-    FIELD(0, 4, 0, 0, SYS_RW, 1, 1, true, spsr[1]), FIELD(0, 4, 0, 1, SYS_RW, 1, 1, true, elr[1]),
-    FIELD(0, 5, 2, 0, SYS_RW, 1, 1, true, esr[1]), FIELD(0, 6, 0, 0, SYS_RW, 1, 1, true, far[1]),
-    FIELD(3, 0, 0, 7, SYS_CONST, 1, 3, true, pc), /* DCZID_EL0 */
-};
-#undef FIELD
-
-enum { SP_EL0 = ARM_SYSREG(3, 0, 4, 1, 0), DCZID_EL0 = ARM_SYSREG(3, 3, 0, 0, 7) };
-
-static const struct sys_field *find_field(const struct a64_trans *x, uint32_t reg)
-{
-    const unsigned el = a64_el(x);
-    for (unsigned k = 0; k < sizeof fields / sizeof fields[0]; k++)
-        if (fields[k].reg == reg)
-            return el >= fields[k].from && el <= fields[k].to && !(fields[k].traps && may_trap(x))
-                       ? &fields[k]
-                       : NULL;
-    return NULL;
-}
 
 static uint32_t register_of(const struct a64_insn *i)
 {
@@ -283,22 +254,23 @@ static ir_ref sys_arg(struct a64_trans *x, uint32_t reg, const struct a64_insn *
 static ir_ref read_in_place(struct a64_trans *x, uint32_t reg)
 {
     struct ir_region *r = x->ir;
-    if (reg == SP_EL0 && a64_el(x) && !(x->mode & MODE_SP_EL0))
-        return env(x, offsetof(struct arm_regs, sp_el[0]));
-    const struct sys_field *f = find_field(x, reg);
-    if (!f)
-        return 0;
-    switch (f->how) {
-    case SYS_NZCV:
+    const int32_t at = arm_sysreg_inline(x->model, x->mode, reg, false);
+    if (at >= 0)
+        return env(x, (size_t)at);
+    if (reg == NZCV)
         return ir_zext(r, IR_I64, a64_nzcv(x), IR_W32);
-    case SYS_DAIF:
-        return ir_op2(r, IR_AND, IR_I64, env(x, f->offset), ir_i64(r, DAIF));
-    case SYS_EL:
+    if (!a64_el(x) || may_trap(x))
+        return 0;
+    switch (reg) {
+    case DAIF_REG:
+        return ir_op2(r, IR_AND, IR_I64, env(x, offsetof(struct arm_regs, pstate)),
+                      ir_i64(r, DAIF));
+    case CURRENT_EL:
         return ir_i64(r, (uint64_t)a64_el(x) << 2);
-    case SYS_CONST:
+    case DCZID_EL0:
         return x->model ? ir_i64(r, x->model->dczid) : 0;
     default:
-        return env(x, f->offset);
+        return 0;
     }
 }
 
@@ -315,30 +287,23 @@ bool a64_mrs(struct a64_trans *x, const struct a64_insn *i)
 static bool write_in_place(struct a64_trans *x, uint32_t reg, ir_ref v)
 {
     struct ir_region *r = x->ir;
-    if (reg == SP_EL0 && a64_el(x) && !(x->mode & MODE_SP_EL0)) {
-        put_env(x, offsetof(struct arm_regs, sp_el[0]), v);
+    const size_t pstate = offsetof(struct arm_regs, pstate);
+    const int32_t at = arm_sysreg_inline(x->model, x->mode, reg, true);
+    if (at >= 0) {
+        put_env(x, (size_t)at, v);
         return true;
     }
-    const struct sys_field *f = find_field(x, reg);
-    if (!f)
-        return false;
-    switch (f->how) {
-    case SYS_RW:
-        put_env(x, f->offset, v);
-        return true;
-    case SYS_NZCV:
+    if (reg == NZCV) {
         a64_put_nzcv(x, ir_trunc(r, v));
         return true;
-    case SYS_DAIF: {
-        ir_ref rest = ir_op2(r, IR_AND, IR_I64, env(x, f->offset), ir_i64(r, ~(uint64_t)DAIF));
-        v = ir_op2(r, IR_AND, IR_I64, v, ir_i64(r, DAIF));
-        put_env(x, f->offset, ir_op2(r, IR_OR, IR_I64, rest, v));
-        end_unmasked(x);
-        return true;
     }
-    default:
+    if (reg != DAIF_REG || !a64_el(x) || may_trap(x))
         return false;
-    }
+    ir_ref rest = ir_op2(r, IR_AND, IR_I64, env(x, pstate), ir_i64(r, ~(uint64_t)DAIF));
+    v = ir_op2(r, IR_AND, IR_I64, v, ir_i64(r, DAIF));
+    put_env(x, pstate, ir_op2(r, IR_OR, IR_I64, rest, v));
+    end_unmasked(x);
+    return true;
 }
 
 bool a64_msr_reg(struct a64_trans *x, const struct a64_insn *i)

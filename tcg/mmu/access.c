@@ -103,12 +103,12 @@ static bool check_watch(struct tcg_cpu *tc, uint64_t addr, unsigned size, bool w
             if (!must_be_single(tc))
                 return false;
             if (w->guest_dr && tc->arch->watch_hit)
-                tc->arch->watch_hit(tc, w->guest_dr - 1u);
+                tc->arch->watch_hit(tc, w->guest_dr - 1u, addr, write);
             else
                 tc->watch_hit = w;
         }
     }
-    return true;
+    return !tcg_faulted(tc);
 }
 
 /* By the view that the TLB's entries are of. */

@@ -145,7 +145,7 @@ static bool walk(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t vaddr, enum 
     if (w->last.table)
         *g = (struct tlb_region){vaddr >> REGION_BITS, sp->walks, w->last};
     if (w->page_bits > MEM_PAGE_BITS)
-        note_large(sp, vaddr, w->page_bits);
+        note_large(sp, vaddr & ~tc->arch->address_tag, w->page_bits);
     return true;
 }
 

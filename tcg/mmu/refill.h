@@ -126,7 +126,7 @@ static inline bool tlb_short_walk(const struct tlb_region *g, uint64_t walks, ui
                            ? __atomic_load_n((const uint64_t *)l->table + index, __ATOMIC_RELAXED)
                            : __atomic_load_n((const uint32_t *)l->table + index, __ATOMIC_RELAXED);
     *paddr = (e & l->address) | (vaddr & l->low);
-    *global = e & l->global;
+    *global = (e ^ l->local) & l->global;
     return (e & l->mask) == l->want;
 }
 

@@ -240,9 +240,10 @@ static void root_flush_nonglobal(struct tcg_cpu *tc, struct tcg_root *root)
     }
 }
 
-static void fast_drop(struct tlb_fast *f, uint64_t vpage)
+/* Of a page, whatever an address of it has in bits that are ignored. */
+static void fast_drop(struct tlb_fast *f, uint64_t vpage, uint64_t ignored)
 {
-    if (align_down(f->tag, MEM_PAGE_SIZE) == vpage)
+    if (!((f->tag ^ vpage) & ~(ignored | (MEM_PAGE_SIZE - 1))) && f->tag != TLB_INVALID)
         f->tag = TLB_INVALID;
 }
 
@@ -257,10 +258,11 @@ static void code_drop_page(struct tcg_mmu *mmu, const struct tcg_space *sp, uint
 static void space_drop_page(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t vpage)
 {
     const unsigned places[] = {tlb_index(vpage), tlb_victim_index(vpage)};
+    const uint64_t ignored = tc->arch->address_tag;
     for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
         for (unsigned p = 0; p < ARRAY_SIZE(places); p++) {
-            fast_drop(&sp->ctx[k]->rd[places[p]], vpage);
-            fast_drop(&sp->ctx[k]->wr[places[p]], vpage);
+            fast_drop(&sp->ctx[k]->rd[places[p]], vpage, ignored);
+            fast_drop(&sp->ctx[k]->wr[places[p]], vpage, ignored);
         }
     code_drop_page(tc->mmu, sp, vpage);
 }
@@ -279,12 +281,12 @@ void tlb_page_fault(struct tcg_cpu *tc, uint64_t vaddr)
     }
 }
 
-static void ctx_drop_range(struct tcg_ctx *ctx, uint64_t base, unsigned shift)
+static void ctx_drop_range(struct tcg_ctx *ctx, uint64_t base, unsigned shift, uint64_t ignored)
 {
     for (unsigned n = 0; n < TLB_FAST_SIZE; n++) {
-        if (!((ctx->rd[n].tag ^ base) >> shift))
+        if (!(((ctx->rd[n].tag ^ base) & ~ignored) >> shift))
             ctx->rd[n].tag = TLB_INVALID;
-        if (!((ctx->wr[n].tag ^ base) >> shift))
+        if (!(((ctx->wr[n].tag ^ base) & ~ignored) >> shift))
             ctx->wr[n].tag = TLB_INVALID;
     }
     ctx->exec.unproved |= exec_overlaps(&ctx->exec, base, shift);
@@ -303,7 +305,7 @@ static void space_drop_range(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t 
         return;
     }
     for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
-        ctx_drop_range(sp->ctx[k], base, shift);
+        ctx_drop_range(sp->ctx[k], base, shift, tc->arch->address_tag);
     for (uint64_t at = base; at - base < UINT64_C(1) << shift; at += MEM_PAGE_SIZE)
         code_drop_page(tc->mmu, sp, at);
 }
@@ -312,11 +314,12 @@ static void space_flush_page(struct tcg_cpu *tc, struct tcg_space *sp, uint64_t 
 {
     if (!sp->ctx[0])
         return;
-    if (sp->huge_lo <= sp->huge_hi && vaddr >= sp->huge_lo && vaddr <= sp->huge_hi) {
+    const uint64_t noted = vaddr & ~tc->arch->address_tag; /* see note_large() */
+    if (sp->huge_lo <= sp->huge_hi && noted >= sp->huge_lo && noted <= sp->huge_hi) {
         space_flush(tc, sp);
         return;
     }
-    const bool large = sp->any_large && tlb_large_noted(sp, vaddr);
+    const bool large = sp->any_large && tlb_large_noted(sp, noted);
     const unsigned shift = large ? TLB_LARGE_SHIFT : MEM_PAGE_BITS;
     space_drop_range(tc, sp, vaddr >> shift << shift, shift);
     /* What is known of upper levels goes whatever their address. */

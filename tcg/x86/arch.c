@@ -391,6 +391,7 @@ static size_t describe(const struct tcg_cpu *tc, uint8_t *out, size_t room)
 
 const struct tcg_arch tcg_arch_x86 = {
     .name = "x86",
+    .cpu = ARCH_X86,
     .regs_size = sizeof(struct x86_regs),
     .slots = x86_slots,
     .slot_count = X86_SLOT_COUNT,

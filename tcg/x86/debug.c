@@ -65,8 +65,9 @@ void x86_update_watches(struct tcg_cpu *tc)
         tlb_flush_all(tc);
 }
 
-void x86_watch_hit(struct tcg_cpu *tc, unsigned dr)
+void x86_watch_hit(struct tcg_cpu *tc, unsigned dr, uint64_t addr, bool write)
 {
+    UNUSED(addr, write); /* a trap: told after the instruction */
     tc->step_pending |= (uint8_t)(X86_PENDING_WATCH << dr);
 }
 
@@ -79,7 +80,7 @@ void x86_io_breakpoint(struct tcg_cpu *tc, uint16_t port, unsigned size)
         uint64_t len = length(r, n);
         if (enabled(r, n) && kind(r, n) == KIND_IO &&
             range_overlaps(port, size, r->dr[n] & ~(len - 1) & 0xffff, len))
-            x86_watch_hit(tc, n);
+            x86_watch_hit(tc, n, port, true);
     }
 }
 

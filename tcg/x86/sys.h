@@ -211,7 +211,7 @@ static inline bool x86_mode_flags_differ(uint64_t a, uint64_t b)
 
 /* DR7 or an address changed: DR7's data breakpoints go into the MMU's list, which reports hits. */
 void x86_update_watches(struct tcg_cpu *tc);
-void x86_watch_hit(struct tcg_cpu *tc, unsigned dr);
+void x86_watch_hit(struct tcg_cpu *tc, unsigned dr, uint64_t addr, bool write);
 bool x86_exec_breakpoints(const struct x86_regs *r);
 void x86_io_breakpoint(struct tcg_cpu *tc, uint16_t port, unsigned size);
 

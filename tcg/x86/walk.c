@@ -288,6 +288,7 @@ static void shorten(const struct walk *w, enum tcg_access access, unsigned idx, 
     }
     l->low = (uint32_t)mask_bits(w->bits) & ~0xfffu;
     l->global = r->cr4 & X86_CR4_PGE ? PTE_G : 0;
+    l->local = 0;
     l->size = e->size;
     l->index_mask = large ? 0 : (1u << (e->size == 8 ? 9 : 10)) - 1;
     l->table = (const uint8_t *)e->host - (large ? 0 : (size_t)e->index * e->size);

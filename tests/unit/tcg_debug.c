@@ -164,10 +164,12 @@ Test(tcg_debug, the_decode_table_names_instructions_of_each_mode)
     struct log log;
     text[0] = 0;
     cr_assert(log_init(&log, add_line, text));
-    disas_code(NULL, &log, LOG_IN_ASM, 16, 0x7c00, code16, sizeof code16, tcg_arch_x86.format_insn);
-    disas_code(NULL, &log, LOG_IN_ASM, 32, 0x1000, code32, sizeof code32, tcg_arch_x86.format_insn);
-    disas_code(NULL, &log, LOG_IN_ASM, 64, UINT64_C(0xffffffff81000000), code64, sizeof code64,
+    disas_code(NULL, &log, LOG_IN_ASM, ARCH_X86, 16, 0x7c00, code16, sizeof code16,
                tcg_arch_x86.format_insn);
+    disas_code(NULL, &log, LOG_IN_ASM, ARCH_X86, 32, 0x1000, code32, sizeof code32,
+               tcg_arch_x86.format_insn);
+    disas_code(NULL, &log, LOG_IN_ASM, ARCH_X86, 64, UINT64_C(0xffffffff81000000), code64,
+               sizeof code64, tcg_arch_x86.format_insn);
     log_destroy(&log);
     cr_expect(strstr(text, "0x0000000000007c00  b8 34 12 "), "%s", text);
     cr_expect(strstr(text, "mov ax"), "%s", text);

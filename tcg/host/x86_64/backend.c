@@ -801,8 +801,8 @@ static void disassemble(struct tcg_machine *tm, struct tcg_block *b)
     if (!tm->disas)
         tm->disas = disas_open();
     log_write(&tm->m->log, LOG_OUT_ASM, "OUT: %u bytes for %u of guest code", b->code_size, b->len);
-    disas_code(tm->disas, &tm->m->log, LOG_OUT_ASM, 64, (uint64_t)(uintptr_t)b->code, b->code,
-               b->code_size, NULL);
+    disas_code(tm->disas, &tm->m->log, LOG_OUT_ASM, ARCH_X86, 64, (uint64_t)(uintptr_t)b->code,
+               b->code, b->code_size, NULL);
 }
 
 const struct tcg_backend tcg_backend_x86_64 = {

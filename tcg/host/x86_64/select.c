@@ -986,7 +986,14 @@ void select_stub(struct cg *g, struct stub *s)
         break;
     case STUB_TRAP: {
         emit_patch(s->jump, g->e.p);
-        emit_store_imm(&g->e, true, cg_arg_mem(0), (int32_t)s->imm);
+        const struct host_mem low = cg_arg_mem(0);
+        if ((int32_t)s->imm == (int64_t)s->imm) {
+            emit_store_imm(&g->e, true, low, (int32_t)s->imm);
+        } else { /* no register is free */
+            const struct host_mem high = mem_at(low.base, low.disp + 4);
+            emit_store_imm(&g->e, false, low, (int32_t)s->imm);
+            emit_store_imm(&g->e, false, high, (int32_t)(s->imm >> 32));
+        }
         select_thunk_call(g, cg_call_thunk(LIVE_256, C_TRAP), s);
         break;
     }

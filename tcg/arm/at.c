@@ -1,0 +1,47 @@
+/* Address translation instructions: AT, which put what a walk finds in PAR_EL1. Arm ARM, chapter
+ * C5. */
+#include "core/util/range.h"
+#include "tcg/arm/sys.h"
+
+static uint64_t par_of_fault(const struct arm_fault *f)
+{
+    return 1 | UINT64_C(1) << 11 | (uint64_t)f->fsc << 1 | (f->s1ptw ? 1 << 8 : 0) |
+           (f->s2 ? 1 << 9 : 0);
+}
+
+void arm_at_insn(struct tcg_cpu *tc, uint32_t reg, uint64_t vaddr)
+{
+    struct arm_regs *r = arm_regs_of(tc);
+    const unsigned op1 = reg >> 11 & 7, crm = reg >> 3 & 1, op2 = reg & 7;
+    const uint64_t hcr = arm_hcr_of(tc);
+    struct arm_walk_request q = {.vaddr = vaddr, .quiet = false};
+    struct arm_walk_result result;
+    struct arm_fault fault = {0};
+    struct tcg_walk w = {.tables_wanted = false};
+
+    q.access = op2 & 1 ? TCG_WRITE : TCG_READ;
+    q.index = op2 & 2 ? ARM_MMU_USER : ARM_MMU_PRIV;
+    if (op1 == 0) { /* S1E1R, S1E1W, S1E0R, S1E0W; with CRm 9 S1E1RP, S1E1WP */
+        q.regime = (hcr & ARM_HCR_E2H) && (hcr & ARM_HCR_TGE) ? ARM_REGIME_EL20 : ARM_REGIME_EL10;
+        q.stage1_only = true;
+        if (crm && (r->pstate & ARM_PAN))
+            q.index = ARM_MMU_PRIV_PAN;
+    } else if (op1 == 6) {
+        q.regime = ARM_REGIME_EL3;
+    } else if (op2 < 2) { /* S1E2R, S1E2W */
+        q.regime = hcr & ARM_HCR_E2H ? ARM_REGIME_EL20 : ARM_REGIME_EL2;
+    } else { /* S12E1R, S12E1W, S12E0R, S12E0W */
+        q.regime = ARM_REGIME_EL10;
+        q.index = op2 >= 6 ? ARM_MMU_USER : ARM_MMU_PRIV;
+    }
+    if (!arm_translate(tc, &q, &w, &result, &fault)) {
+        /* A fault of stage 2 on the walk of an operation of EL1 is EL2's to see. */
+        if (fault.s2 && arm_el(r) == 1) {
+            arm_raise_abort(tc, vaddr, TCG_READ, &fault, 1u << 8);
+            return;
+        }
+        r->par = par_of_fault(&fault);
+        return;
+    }
+    r->par = result.attr | w.paddr | UINT64_C(1) << 11 | (r->secure ? 0 : UINT64_C(1) << 9);
+}

@@ -1,0 +1,221 @@
+/*
+ * What the files of the Arm system side share: exceptions, system registers, translation roots,
+ * invalidation. Private to tcg/arm. All functions run on the vCPU's thread, inside a helper or
+ * between blocks, but arm_tlb_post() and what it fills.
+ *
+ * Convention: a function that can fault returns false with the exception pending; nothing
+ * architectural was changed by then.
+ */
+#ifndef TCG_ARM_SYS_H
+#define TCG_ARM_SYS_H
+
+#include <pthread.h>
+
+#include "core/cpu/arm.h"
+#include "core/cpu/arm_mmu.h"
+#include "core/device/machine.h"
+#include "tcg/arm/helpers.h"
+#include "tcg/arm/slots.h"
+#include "tcg/machine.h"
+
+/* Helper arguments that a helper has no use for. */
+#define UNUSED(...) ((void)sizeof((uint64_t[]){__VA_ARGS__}))
+
+/* tcg_cpu.exc_vector: which entry of the vector table. */
+enum arm_exception {
+    ARM_EXC_SYNC,
+    ARM_EXC_IRQ,
+    ARM_EXC_FIQ,
+    ARM_EXC_SERROR,
+    ARM_EXC_BARRIER, /* none: the instruction waits for other processors, and is done then */
+};
+
+/* One address space of the TLB's tags: a regime of a virtual machine. */
+struct arm_space {
+    uint8_t regime; /* enum arm_regime */
+    bool secure;
+    uint16_t vmid;
+};
+/* What decides how tables are read, besides where they are. */
+struct arm_config {
+    uint64_t tcr, sctlr, hcr, vtcr, vttbr;
+    uint32_t space; /* number */
+};
+struct arm_table_pair {
+    uint64_t ttbr0, ttbr1;
+    uint64_t id;   /* part of a root's key; 0: unused */
+    uint64_t used; /* when, by arm_roots.clock */
+};
+
+enum { ARM_SPACES = 64, ARM_CONFIGS = 64, ARM_TABLE_PAIRS = 32 };
+
+/* Root keys: what does not fit 64 bits has a number there. Numbers of table pairs are not used
+ * again, those of the others are never given up but all at once. */
+struct arm_roots {
+    struct arm_space spaces[ARM_SPACES];
+    struct arm_config configs[ARM_CONFIGS];
+    struct arm_table_pair pairs[ARM_TABLE_PAIRS];
+    unsigned space_count, config_count, last_config, last_pair;
+    uint64_t next_pair, clock;
+};
+
+/* An invalidation as TLBI says it. */
+enum arm_tlbi_kind {
+    ARM_TLBI_ALL,    /* everything of every regime */
+    ARM_TLBI_SPACE,  /* one regime, and one VMID where it has them */
+    ARM_TLBI_ASID,   /* that is not global */
+    ARM_TLBI_VA,     /* of an ASID, or global */
+    ARM_TLBI_VA_ANY, /* of every ASID */
+};
+struct arm_tlbi {
+    uint8_t kind; /* enum arm_tlbi_kind */
+    uint16_t asid;
+    struct arm_space space;
+    uint64_t va;    /* canonical */
+    uint64_t pages; /* of 4 KiB */
+};
+enum { ARM_TLBI_QUEUE = 32 };
+
+struct arm_sys {
+    /* of the pending exception, besides exc_* */
+    uint8_t target; /* exception level */
+    bool has_far;
+    uint64_t hpfar;
+
+    uint64_t control[4];   /* by level: the mode word's part that control registers decide */
+    uint8_t control_known; /* bit per level */
+    uint8_t regime;        /* enum arm_regime of the root in use */
+    bool root_pending;     /* TTBRs were written: the root changes at the next context
+                              synchronisation, so that not each step on the way to it makes one */
+    uint64_t ttbr[2];      /* as in force until then */
+    bool low_global;       /* there may be global pages below the upper half in the TLB */
+    struct arm_roots roots;
+
+    /* what other vCPUs' TLBI asks for */
+    pthread_mutex_t tlbi_lock;
+    struct arm_tlbi tlbi[ARM_TLBI_QUEUE];
+    unsigned tlbi_count; /* more than there is room for: everything */
+};
+
+static inline struct arm_sys *arm_sys_of(const struct tcg_cpu *tc)
+{
+    return tc->arch_data;
+}
+static inline struct arm_regs *arm_regs_of(struct tcg_cpu *tc)
+{
+    return tcg_env(tc);
+}
+static inline const struct arm_cpu_model *arm_model_of(const struct tcg_cpu *tc)
+{
+    return tc->vcpu->model;
+}
+static inline bool arm_feat(const struct tcg_cpu *tc, enum arm_feature feature)
+{
+    return arm_has(arm_model_of(tc), feature);
+}
+/* HCR_EL2 as in force. */
+static inline uint64_t arm_hcr_of(struct tcg_cpu *tc)
+{
+    return arm_hcr(arm_regs_of(tc), arm_model_of(tc));
+}
+static inline bool arm_el2_enabled(struct tcg_cpu *tc)
+{
+    return arm_model_of(tc)->has_el2 && !arm_regs_of(tc)->secure;
+}
+static inline unsigned arm_sp_level(const struct arm_regs *r)
+{
+    return r->pstate & ARM_SPSEL ? arm_el(r) : 0;
+}
+
+/* ---- state (arch.c) -------------------------------------------------------------------------- */
+
+/* PSTATE whole: NZCV from tc->fl; and back. */
+uint64_t arm_get_pstate(struct tcg_cpu *tc);
+void arm_set_nzcv(struct tcg_cpu *tc, uint64_t pstate);
+/* Only PSTATE changed, or the level: the mode word and MMU index follow, quickly; and the root,
+ * when the level is of another regime. */
+void arm_level_changed(struct tcg_cpu *tc);
+/* A register that decides about the mode word was written. */
+void arm_control_changed(struct tcg_cpu *tc);
+
+/* ---- exceptions (exception.c) -----------------------------------------------------------------
+ */
+
+/* target: exception level, 0: where the class goes by itself. */
+void arm_raise(struct tcg_cpu *tc, uint32_t syndrome, unsigned target);
+void arm_raise_far(struct tcg_cpu *tc, uint32_t syndrome, unsigned target, uint64_t far);
+static inline uint32_t arm_syndrome(enum arm_ec ec, uint32_t iss)
+{
+    return (uint32_t)ec << 26 | 1u << 25 | iss;
+}
+void arm_undefined(struct tcg_cpu *tc);
+/* The level that synchronous exceptions of the present one go to. */
+unsigned arm_sync_target(struct tcg_cpu *tc);
+bool arm_deliver_exception(struct tcg_cpu *tc);
+/* Take an exception now, PC being where it returns to. */
+void arm_take(struct tcg_cpu *tc, enum arm_exception kind, unsigned target, uint32_t syndrome);
+/* The regime's software step state machine and breakpoints: see debug.c. */
+bool arm_debug_enabled(struct tcg_cpu *tc);
+unsigned arm_debug_target(struct tcg_cpu *tc);
+enum tcg_event arm_take_events(struct tcg_cpu *tc); /* event.c */
+void arm_watch_hit(struct tcg_cpu *tc, unsigned n, uint64_t addr, bool write);
+void arm_update_watches(struct tcg_cpu *tc);
+
+/* ---- translation (walk.c, root.c, tlbi.c) -----------------------------------------------------
+ */
+
+/* How a walk ended badly: ISS bits of an abort, and where it goes. */
+struct arm_fault {
+    uint8_t fsc;
+    bool s2;      /* a stage 2 fault: to EL2 */
+    bool s1ptw;   /* ... on the walk of stage 1 */
+    uint64_t ipa; /* of a stage 2 fault */
+};
+struct arm_walk_request {
+    uint64_t vaddr;
+    enum arm_regime regime;
+    const uint64_t *ttbr; /* in force; NULL: as the registers have them */
+    enum tcg_access access;
+    unsigned index; /* enum arm_mmu_index */
+    bool quiet;     /* no side effects */
+    bool stage1_only;
+};
+struct arm_walk_result {
+    uint64_t attr; /* MAIR byte of stage 1, in bits 63:56, and SH in 8:7, as PAR_EL1 has them */
+};
+/* A translation for whoever asks (AT); no exception is raised. */
+bool arm_translate(struct tcg_cpu *tc, const struct arm_walk_request *q, struct tcg_walk *out,
+                   struct arm_walk_result *result, struct arm_fault *fault);
+bool arm_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsigned mmu_index,
+              bool quiet, struct tcg_walk *out);
+/* A data or instruction abort, from the present level. */
+void arm_raise_abort(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access,
+                     const struct arm_fault *fault, uint32_t iss);
+
+#define ARM_ROOT_TABLES UINT64_C(0xffff0000ffffffff) /* bits of a key: tables and ASID */
+uint64_t arm_mmu_root(struct tcg_cpu *tc);
+uint64_t arm_mmu_root_tag(uint64_t key);
+/* Take up the root that the registers say. */
+void arm_root_changed(struct tcg_cpu *tc);
+/* A TTBR was written: at the next context synchronisation. */
+static inline void arm_root_later(struct tcg_cpu *tc)
+{
+    arm_sys_of(tc)->root_pending = true;
+}
+static inline void arm_synchronise(struct tcg_cpu *tc)
+{
+    if (__builtin_expect(arm_sys_of(tc)->root_pending, 0))
+        arm_root_changed(tc);
+}
+/* The number of a space that the roots know, or 0. */
+unsigned arm_space_known(const struct arm_roots *roots, const struct arm_space *space);
+struct arm_space arm_space_now(struct tcg_cpu *tc, enum arm_regime regime);
+uint64_t arm_tag_of(unsigned space, unsigned asid);
+
+void arm_tlbi(struct tcg_cpu *tc, const struct arm_tlbi *op, bool broadcast);
+void arm_take_request(struct tcg_cpu *tc);
+/* TLBI, by its encoding: false: there is no such operation. */
+bool arm_tlbi_insn(struct tcg_cpu *tc, uint32_t reg, uint64_t value);
+void arm_at_insn(struct tcg_cpu *tc, uint32_t reg, uint64_t vaddr); /* at.c */
+
+#endif

@@ -1,0 +1,979 @@
+/* tcg/arm, the system side: walks of both stages with tables in RAM, who may reach which system
+ * register, exceptions and their return between all levels, interrupts, invalidation. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "core/util/error.h"
+#include "core/util/range.h"
+#include "tcg/arm/sysreg.h"
+#include "tcg/mmu/tlb.h"
+#include "tests/arm_machine.h"
+
+/* The host's own back end, where there is one. */
+#ifdef __x86_64__
+#define HOST_BACKEND "jit"
+#else
+#define HOST_BACKEND "interp"
+#endif
+
+static struct arm_machine t;
+
+static void start_as(const char *model, unsigned vcpus, const char *backend)
+{
+    const char *const options[] = {"backend", backend, "tier2", "off", NULL};
+    const struct arm_machine_config c = {
+        .ram = 4 << 20, .model = model, .vcpus = vcpus, .options = options};
+    struct vemu_error *err = NULL;
+    cr_assert(arm_machine_create(&t, &c, &err), "%s", err ? vemu_error_message(err) : "");
+}
+static void start(const char *model, unsigned vcpus)
+{
+    start_as(model, vcpus, "interp");
+}
+static void setup(void)
+{
+    start("max,lpa=off", 1);
+}
+static void teardown(void)
+{
+    arm_machine_free(&t);
+}
+
+#define expect(value, want)                                                                        \
+    cr_expect_eq((value), (want), "%s is %llx, not %llx", #value, (unsigned long long)(value),     \
+                 (unsigned long long)(want))
+
+static void put64(uint64_t addr, uint64_t v)
+{
+    store_le64(t.ram->host + addr, v);
+}
+static uint64_t get64(uint64_t addr)
+{
+    return load_le64(t.ram->host + addr);
+}
+
+/* At a level, with masks set and SP_ELx. */
+static void at_level(unsigned el)
+{
+    arm_regs_reset(t.r, &t.model);
+    arm_regs_enter(t.r, &t.model, el);
+    t.r->pstate = (t.r->pstate & ~(uint64_t)ARM_MODE) | el << ARM_EL_SHIFT | (el ? ARM_SPSEL : 0);
+    arm_machine_changed(&t);
+}
+
+/* ---- the sysreg table ---- */
+
+TestSuite(arm_sysreg, .init = setup, .fini = teardown);
+
+Test(arm_sysreg, the_table_is_in_order)
+{
+    for (unsigned n = 1; n < arm_sysreg_count; n++)
+        cr_assert_lt(arm_sysregs[n - 1].key, arm_sysregs[n].key, "%s", arm_sysregs[n].name);
+    for (unsigned n = 0; n < arm_sysreg_count; n++)
+        cr_expect_eq(arm_sysreg_find(arm_sysregs[n].key), &arm_sysregs[n]);
+    cr_expect_null(arm_sysreg_find(ARM_SYSREG(3, 0, 15, 15, 7)));
+}
+
+/* -1: undefined, 0: went through, else the level that it trapped to. */
+static int reach(uint32_t key, bool write, uint64_t value, uint64_t *read)
+{
+    const uint64_t arg = ARM_SYS_ARG(key, 9);
+    t.tc->status = TCG_OK;
+    const uint64_t v = write ? arm_helper_sysreg_write(t.r, arg, value, 0, 0)
+                             : arm_helper_sysreg_read(t.r, arg, 0, 0, 0);
+    if (read)
+        *read = v;
+    if (t.tc->status == TCG_OK)
+        return 0;
+    cr_assert_eq(t.tc->status, TCG_EXCEPTION);
+    t.tc->status = TCG_OK;
+    if (t.tc->exc_error >> 26 == ARM_EC_UNKNOWN)
+        return -1;
+    return arm_sys_of(t.tc)->target;
+}
+static int reads(uint32_t key)
+{
+    return reach(key, false, 0, NULL);
+}
+static int writes(uint32_t key, uint64_t value)
+{
+    return reach(key, true, value, NULL);
+}
+static uint64_t value_of(uint32_t key)
+{
+    uint64_t v = 0;
+    expect(reach(key, false, 0, &v), 0);
+    return v;
+}
+
+#define SCTLR_EL1 ARM_SYSREG(3, 0, 1, 0, 0)
+#define SCTLR_EL2 ARM_SYSREG(3, 4, 1, 0, 0)
+#define SCTLR_EL12 ARM_SYSREG(3, 5, 1, 0, 0)
+#define TPIDR_EL0 ARM_SYSREG(3, 3, 13, 0, 2)
+#define TPIDRRO_EL0 ARM_SYSREG(3, 3, 13, 0, 3)
+#define HCR_EL2 ARM_SYSREG(3, 4, 1, 1, 0)
+#define SCR_EL3 ARM_SYSREG(3, 6, 1, 1, 0)
+#define MIDR_EL1 ARM_SYSREG(3, 0, 0, 0, 0)
+#define SP_EL0 ARM_SYSREG(3, 0, 4, 1, 0)
+#define CTR_EL0 ARM_SYSREG(3, 3, 0, 0, 1)
+#define CNTVCT_EL0 ARM_SYSREG(3, 3, 14, 0, 2)
+#define PMCCNTR_EL0 ARM_SYSREG(3, 3, 9, 13, 0)
+#define ID_PFR0 ARM_SYSREG(3, 0, 0, 4, 0)
+
+Test(arm_sysreg, no_level_reaches_registers_above_it)
+{
+    for (unsigned el = 0; el < 4; el++)
+        for (unsigned n = 0; n < arm_sysreg_count; n++) {
+            const struct arm_sysreg *s = &arm_sysregs[n];
+            at_level(el);
+            if (el < s->el_read)
+                cr_expect_eq(reads(s->key), -1, "%s is read at EL%u", s->name, el);
+            at_level(el);
+            if (el < s->el_write)
+                cr_expect_eq(writes(s->key, 0), -1, "%s is written at EL%u", s->name, el);
+        }
+}
+
+Test(arm_sysreg, what_a_register_holds_is_what_was_written)
+{
+    for (unsigned n = 0; n < arm_sysreg_count; n++) {
+        const struct arm_sysreg *s = &arm_sysregs[n];
+        if (s->offset == ARM_SYSREG_NONE || s->flags & (SYS_RO | SYS_WO | SYS_ROOT | SYS_MODE) ||
+            s->write || s->read || !arm_has(&t.model, (enum arm_feature)s->feature))
+            continue;
+        at_level(3);
+        cr_assert_eq(writes(s->key, 0), 0, "%s", s->name);
+        const uint64_t before = value_of(s->key);
+        cr_assert_eq(writes(s->key, ~UINT64_C(0)), 0, "%s", s->name);
+        cr_expect_eq(value_of(s->key) & s->mask, s->mask, "%s", s->name);
+        cr_expect_eq(value_of(s->key) & ~s->mask, before & ~s->mask, "%s", s->name);
+    }
+}
+
+Test(arm_sysreg, registers_of_a_level_that_is_not_there_are_undefined)
+{
+    teardown();
+    start("cortex-a57,el3=off,el2=off", 1);
+    at_level(1);
+    expect(reads(HCR_EL2), -1);
+    expect(reads(SCR_EL3), -1);
+    expect(reads(SCTLR_EL1), 0);
+    expect(reads(ARM_SYSREG(3, 0, 15, 0, 0)), -1);
+    expect(reads(ARM_SYSREG(3, 0, 12, 12, 0)), -1); /* no interrupt controller */
+}
+
+Test(arm_sysreg, el1_sees_the_identity_that_el2_gives_it)
+{
+    at_level(1);
+    t.r->vpidr = 0x1234;
+    expect(value_of(MIDR_EL1), 0x1234u);
+    at_level(2);
+    t.r->vpidr = 0x1234;
+    expect(value_of(MIDR_EL1), t.model.midr);
+}
+
+Test(arm_sysreg, traps_of_hcr)
+{
+    at_level(1);
+    t.r->hcr |= ARM_HCR_TVM;
+    expect(writes(SCTLR_EL1, t.r->sctlr[1]), 2);
+    expect(t.tc->exc_error, arm_syndrome(ARM_EC_SYSREG, 3u << 20 | 1u << 10 | 9u << 5));
+    expect(reads(SCTLR_EL1), 0);
+    t.r->hcr ^= ARM_HCR_TVM | ARM_HCR_TRVM | ARM_HCR_TID3;
+    expect(reads(SCTLR_EL1), 2);
+    expect(t.tc->exc_error & 1, 1u);
+    expect(writes(SCTLR_EL1, t.r->sctlr[1]), 0);
+    expect(reads(ID_PFR0), 2);
+    t.r->secure = 1; /* no EL2 there */
+    expect(reads(ID_PFR0), 0);
+}
+
+Test(arm_sysreg, what_el0_may_is_the_kernels_to_say)
+{
+    at_level(0);
+    expect(reads(TPIDR_EL0), 0);
+    expect(writes(TPIDR_EL0, 7), 0);
+    expect(reads(TPIDRRO_EL0), 0);
+    expect(writes(TPIDRRO_EL0, 7), -1);
+    expect(reads(CTR_EL0), 1);
+    t.r->sctlr[1] |= 1 << 15;
+    expect(reads(CTR_EL0), 0);
+    expect(reads(CNTVCT_EL0), 1);
+    t.r->cntkctl = 2;
+    expect(reads(CNTVCT_EL0), 0);
+    expect(reads(PMCCNTR_EL0), 1);
+    t.r->pmuseren = 4;
+    expect(reads(PMCCNTR_EL0), 0);
+    expect(writes(PMCCNTR_EL0, 0), 1);
+    t.r->hcr |= ARM_HCR_TGE; /* EL0's exceptions go to EL2 */
+    t.r->cntkctl = 0;
+    expect(reads(CNTVCT_EL0), 2);
+}
+
+Test(arm_sysreg, sp_el0_is_undefined_while_it_is_sp)
+{
+    at_level(1);
+    t.r->sp_el[0] = 0x1230;
+    expect(value_of(SP_EL0), 0x1230u);
+    t.r->pstate &= ~(uint64_t)ARM_SPSEL;
+    expect(reads(SP_EL0), -1);
+}
+
+Test(arm_sysreg, e2h_gives_names_of_el1_to_el2)
+{
+    at_level(2);
+    expect(reads(SCTLR_EL12), -1);
+    expect(writes(HCR_EL2, ARM_HCR_E2H | ARM_HCR_TGE | ARM_HCR_RW), 0);
+    t.r->sctlr[1] = 0x11;
+    t.r->sctlr[2] = 0x22;
+    expect(value_of(SCTLR_EL1), 0x22u);
+    expect(value_of(SCTLR_EL12), 0x11u);
+    expect(writes(SCTLR_EL12, 0x3300), 0);
+    expect(t.r->sctlr[1], 0x3300u);
+    /* CPACR_EL1 is CPTR_EL2 then, CNTKCTL_EL1 CNTHCTL_EL2, CNTV CNTHV. */
+    t.r->cptr[2] = 0x300000;
+    expect(value_of(ARM_SYSREG(3, 0, 1, 0, 2)), 0x300000u);
+    t.r->cnthctl = 0x5;
+    expect(value_of(ARM_SYSREG(3, 0, 14, 1, 0)), 0x5u);
+    expect(writes(ARM_SYSREG(3, 3, 14, 3, 2), 99), 0);
+    expect(t.r->timer[ARM_TIMER_HYP_VIRT].cval, 99u);
+    expect(writes(ARM_SYSREG(3, 5, 14, 3, 2), 77), 0);
+    expect(t.r->timer[ARM_TIMER_VIRT].cval, 77u);
+}
+
+Test(arm_sysreg, inline_access_is_for_what_nothing_traps)
+{
+    expect(arm_sysreg_inline(&t.model, 0, TPIDR_EL0, true), (int)offsetof(struct arm_regs, tpidr));
+    expect(arm_sysreg_inline(&t.model, 0, TPIDRRO_EL0, true), -1);
+    cr_expect_geq(arm_sysreg_inline(&t.model, 1, TPIDRRO_EL0, true), 0);
+    expect(arm_sysreg_inline(&t.model, 1, SCTLR_EL1, false), -1);
+    expect(arm_sysreg_inline(&t.model, 0, SP_EL0, false), -1);
+    cr_expect_geq(arm_sysreg_inline(&t.model, 1, SP_EL0, false), 0);
+    expect(arm_sysreg_inline(&t.model, 1 | MODE_SP_EL0, SP_EL0, false), -1);
+    expect(arm_sysreg_inline(&t.model, 2, ARM_SYSREG(3, 0, 4, 0, 1), false), -1);
+    /* ESR_EL1 can be trapped by HCR_EL2.TRVM. */
+    const uint32_t esr = ARM_SYSREG(3, 0, 5, 2, 0);
+    expect(arm_sysreg_inline(&t.model, 1 | MODE_SYS_TRAPS, esr, false), -1);
+    cr_expect_geq(arm_sysreg_inline(&t.model, 1, esr, false), 0);
+}
+
+/* ---- walks ---- */
+
+enum { V = 1, TBL = 3, PAGE = 3, AF = 1 << 10, NG = 1 << 11, AP1 = 1 << 6, AP2 = 1 << 7 };
+#define PXN (UINT64_C(1) << 53)
+#define UXN (UINT64_C(1) << 54)
+#define DBM (UINT64_C(1) << 51)
+
+TestSuite(arm_walk, .init = setup, .fini = teardown);
+
+static int fsc_of(uint64_t va, enum tcg_access access, unsigned index, struct tcg_walk *w)
+{
+    struct tcg_walk own;
+    w = w ? w : &own;
+    w->tables_wanted = false;
+    t.tc->status = TCG_OK;
+    if (arm_walk(t.tc, va, access, index, false, w)) {
+        cr_assert_eq(t.tc->status, TCG_OK);
+        return -1;
+    }
+    cr_assert_eq(t.tc->status, TCG_EXCEPTION);
+    t.tc->status = TCG_OK;
+    expect(t.tc->exc_addr, va);
+    return (int)(t.tc->exc_error & 0x3f);
+}
+static uint64_t paddr_of(uint64_t va)
+{
+    struct tcg_walk w;
+    const int fsc = fsc_of(va, TCG_READ, ARM_MMU_PRIV, &w);
+    return fsc < 0 ? w.paddr : UINT64_C(0xbad00000) + (unsigned)fsc;
+}
+
+static void paging(uint64_t tcr, uint64_t ttbr0, uint64_t ttbr1)
+{
+    at_level(1);
+    t.r->sctlr[1] |= 1;
+    t.r->tcr[1] = tcr | UINT64_C(5) << 32;
+    t.r->ttbr0[1] = ttbr0;
+    t.r->ttbr1[1] = ttbr1;
+    arm_machine_changed(&t);
+}
+
+/* 39 bits, 4 KiB: level 1 at 1000, 2 at 2000, 3 at 3000. */
+static void four_kib(uint64_t leaf)
+{
+    put64(0x1000, 0x2000 | TBL);
+    put64(0x2000, 0x3000 | TBL);
+    put64(0x3000, leaf);
+    paging(25 | 25 << 16 | UINT64_C(2) << 30, 0x1000, 0x1000);
+}
+
+Test(arm_walk, levels_fault_by_their_number)
+{
+    four_kib(0x5000 | PAGE | AF);
+    expect(paddr_of(0x123), 0x5000u);
+    put64(0x3000, 0x5000 | V | AF); /* a block is none at level 3 */
+    expect(fsc_of(0, TCG_READ, 1, NULL), 7);
+    put64(0x3000, 0);
+    expect(fsc_of(0, TCG_READ, 1, NULL), 7);
+    put64(0x2000, 0);
+    expect(fsc_of(0, TCG_READ, 1, NULL), 6);
+    put64(0x1000, 0);
+    expect(fsc_of(0, TCG_READ, 1, NULL), 5);
+    expect(fsc_of(UINT64_C(1) << 39, TCG_READ, 1, NULL), 4);
+    put64(0x1000, UINT64_C(1) << 46 | TBL);
+    t.r->tcr[1] &= ~(UINT64_C(7) << 32); /* 32 bits of address */
+    expect(fsc_of(0, TCG_READ, 1, NULL), 1);
+}
+
+Test(arm_walk, both_halves_and_blocks)
+{
+    four_kib(0);
+    put64(0x1000 + 8, 0x40000000 | V | AF);
+    put64(0x2000 + 8, 0x00200000 | V | AF);
+    expect(paddr_of(UINT64_C(0x40001234)), 0x40001000u);
+    expect(paddr_of(UINT64_C(0x00201234)), 0x00201000u);
+    expect(paddr_of(UINT64_C(0xffffff8040005678)), 0x40005000u);
+    t.r->tcr[1] |= 1 << 23; /* EPD1 */
+    expect(fsc_of(UINT64_C(0xffffff8040005678), TCG_READ, 1, NULL), 4);
+}
+
+Test(arm_walk, permissions_by_level)
+{
+    static const struct {
+        uint64_t leaf;
+        const char *user, *priv, *pan;
+    } cases[] = {
+        {0, "--x", "rwx", "rwx"},
+        {AP1, "rwx", "rw-", "---"}, /* what EL0 may write EL1 does not execute */
+        {AP2, "--x", "r-x", "r-x"},
+        {AP1 | AP2, "r-x", "r-x", "--x"},
+        {UXN, "---", "rwx", "rwx"},
+        {PXN | AP2, "--x", "r--", "r--"},
+        {AP1 | UXN, "rw-", "rw-", "---"},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        four_kib(0x5000 | PAGE | AF | cases[i].leaf);
+        const char *const want[] = {cases[i].user, cases[i].priv, cases[i].pan};
+        for (unsigned idx = 0; idx < 3; idx++)
+            for (unsigned a = 0; a < 3; a++) {
+                const int fsc = fsc_of(0, (enum tcg_access)a, idx, NULL);
+                cr_expect_eq(fsc, want[idx][a] == '-' ? 15 : -1, "case %u index %u access %u: %d",
+                             i, idx, a, fsc);
+            }
+    }
+}
+
+Test(arm_walk, hierarchical_rights_and_their_being_off)
+{
+    four_kib(0x5000 | PAGE | AF | AP1);
+    put64(0x2000, 0x3000 | TBL | UINT64_C(1) << 62 | UINT64_C(1) << 60); /* read-only, UXN */
+    expect(fsc_of(0, TCG_READ, 0, NULL), -1);
+    expect(fsc_of(0, TCG_WRITE, 0, NULL), 15);
+    expect(fsc_of(0, TCG_FETCH, 0, NULL), 15);
+    put64(0x1000, 0x2000 | TBL | UINT64_C(1) << 61); /* not for EL0 */
+    expect(fsc_of(0, TCG_READ, 0, NULL), 15);
+    t.r->tcr[1] |= UINT64_C(1) << 41; /* HPD0 */
+    expect(fsc_of(0, TCG_WRITE, 0, NULL), -1);
+    expect(fsc_of(0, TCG_FETCH, 0, NULL), -1);
+}
+
+Test(arm_walk, wxn)
+{
+    four_kib(0x5000 | PAGE | AF);
+    t.r->sctlr[1] |= ARM_SCTLR_WXN;
+    expect(fsc_of(0, TCG_FETCH, 1, NULL), 15);
+    expect(fsc_of(0, TCG_FETCH, 0, NULL), -1);
+}
+
+Test(arm_walk, access_flag_by_software_and_by_hardware)
+{
+    four_kib(0x5000 | PAGE);
+    expect(fsc_of(0, TCG_READ, 1, NULL), 11);
+    t.r->tcr[1] |= UINT64_C(1) << 39; /* HA */
+    expect(fsc_of(0, TCG_READ, 1, NULL), -1);
+    expect(get64(0x3000), 0x5000u | PAGE | AF);
+}
+
+Test(arm_walk, dirty_state_by_hardware)
+{
+    struct tcg_walk w;
+    four_kib(0x5000 | PAGE | AF | AP2 | DBM);
+    expect(fsc_of(0, TCG_WRITE, 1, NULL), 15);
+    t.r->tcr[1] |= UINT64_C(3) << 39; /* HA, HD */
+    expect(fsc_of(0, TCG_READ, 1, &w), -1);
+    cr_expect_not(w.writable); /* the first write has to come back */
+    expect(get64(0x3000) & AP2, (unsigned)AP2);
+    expect(fsc_of(0, TCG_WRITE, 1, &w), -1);
+    cr_expect(w.writable);
+    expect(get64(0x3000), 0x5000u | PAGE | AF | DBM);
+}
+
+/* What the short way says of a descriptor is what the walk says. */
+Test(arm_walk, the_short_way_agrees_with_the_walk)
+{
+    static const uint64_t bits[] = {AP1, AP2, AF, NG, PXN, UXN, DBM, V, 2};
+    for (unsigned have = 0; have < 1u << ARRAY_SIZE(bits); have++)
+        for (unsigned idx = 0; idx < 3; idx++)
+            for (unsigned access = 0; access < 3; access++) {
+                struct tcg_walk w, again;
+                /* One that is allowed, to learn the short way from. */
+                const uint64_t good =
+                    0x5000 | PAGE | AF | (access == TCG_FETCH ? AP2 : 0) | (idx == 0 ? AP1 : 0);
+                four_kib(good);
+                cr_assert_eq(fsc_of(0, (enum tcg_access)access, idx, &w), -1);
+                cr_assert(w.last.table == t.ram->host + 0x3000);
+                uint64_t leaf = 0x6000;
+                for (unsigned n = 0; n < ARRAY_SIZE(bits); n++)
+                    leaf |= have >> n & 1 ? bits[n] : 0;
+                put64(0x3000 + 8, leaf);
+                if ((leaf & w.last.mask) != w.last.want)
+                    continue;
+                cr_assert_eq(fsc_of(0x1000, (enum tcg_access)access, idx, &again), -1,
+                             "leaf %llx index %u access %u", (unsigned long long)leaf, idx, access);
+                expect(again.paddr, leaf & w.last.address);
+                expect(again.global, ((leaf ^ w.last.local) & w.last.global) != 0);
+            }
+}
+
+Test(arm_walk, granules_of_16_and_64_kib)
+{
+    paging(28 | 2 << 14, 0x4000, 0); /* 36 bits: from level 2 */
+    put64(0x4000 + 8, 0x8000 | TBL);
+    put64(0x8000 + 16, 0xc000 | PAGE | AF);
+    expect(paddr_of((UINT64_C(1) << 25) + (2 << 14) + 0x1123), 0xd000u);
+    paging(22 | 1 << 14, 0x10000, 0); /* 42 bits: from level 2 */
+    put64(0x10000 + 8, 0x20000 | TBL);
+    put64(0x20000 + 8, 0x30000 | PAGE | AF);
+    put64(0x10000 + 16, UINT64_C(0x20000000) | V | AF);
+    expect(paddr_of((UINT64_C(1) << 29) + (1 << 16) + 0x5678), 0x35000u);
+    expect(paddr_of((UINT64_C(2) << 29) + 0x123456), 0x20123000u);
+}
+
+Test(arm_walk, a_tag_is_ignored_where_tcr_says)
+{
+    four_kib(0x5000 | PAGE | AF);
+    expect(fsc_of(UINT64_C(0x5a00000000000000), TCG_READ, 1, NULL), 4);
+    t.r->tcr[1] |= UINT64_C(1) << 37;
+    expect(paddr_of(UINT64_C(0x5a00000000000000)), 0x5000u);
+}
+
+Test(arm_walk, off_is_flat_up_to_the_physical_size)
+{
+    at_level(1);
+    expect(paddr_of(0x12345678), 0x12345000u);
+    expect(fsc_of(UINT64_C(1) << 52, TCG_READ, 1, NULL), 0);
+}
+
+/* Stage 2: intermediate 1 GiB + n is physical n, 16 pages, by level 1 at 8000, 2 at 9000, 3 at
+ * a000. Stage 1 is at 1000 and on. */
+static void two_stages(uint64_t s2)
+{
+    four_kib(0x40005000 | PAGE | AF);
+    put64(0x1000, 0x40002000 | TBL);
+    put64(0x2000, 0x40003000 | TBL);
+    put64(0x8000 + 8, 0x9000 | TBL);
+    put64(0x9000, 0xa000 | TBL);
+    for (unsigned page = 0; page < 16; page++)
+        put64(0xa000 + page * 8, page << 12 | PAGE | AF | (page == 5 ? s2 : 3 << 6));
+    t.r->ttbr0[1] = 0x40001000;
+    t.r->hcr |= 1;
+    t.r->vtcr = 25 | 1 << 6 | 5 << 16;
+    t.r->vttbr = 0x8000;
+    arm_machine_changed(&t);
+}
+
+Test(arm_walk, two_stages_and_where_their_faults_go)
+{
+    two_stages(3 << 6);
+    expect(paddr_of(0x123), 0x5000u);
+    two_stages(1 << 6); /* read alone */
+    expect(fsc_of(0, TCG_READ, 1, NULL), -1);
+    expect(fsc_of(0x10, TCG_WRITE, 1, NULL), 15);
+    expect(arm_sys_of(t.tc)->target, 2);
+    expect(arm_sys_of(t.tc)->hpfar, UINT64_C(0x40005) << 4);
+    cr_expect_not(t.tc->exc_error >> 7 & 1);
+    put64(0xa000 + 3 * 8, 0); /* the table of stage 1 itself */
+    expect(fsc_of(0, TCG_READ, 1, NULL), 7);
+    cr_expect(t.tc->exc_error >> 7 & 1);
+    expect(arm_sys_of(t.tc)->hpfar, UINT64_C(0x40003) << 4);
+}
+
+Test(arm_walk, at_puts_what_it_finds_into_par)
+{
+    four_kib(0x5000 | PAGE | AF | AP2 | 1 << 2);
+    t.r->mair[1] = 0xff00;
+    arm_at_insn(t.tc, ARM_SYSREG(1, 0, 7, 8, 0), 0x123);
+    expect(t.r->par & ~UINT64_C(0xfff), UINT64_C(0xff00000000005000));
+    expect(t.r->par & 1, 0u);
+    arm_at_insn(t.tc, ARM_SYSREG(1, 0, 7, 8, 1), 0x123); /* S1E1W */
+    expect(t.r->par & 0x7f, 1u | 15u << 1);
+    arm_at_insn(t.tc, ARM_SYSREG(1, 0, 7, 8, 2), 0x123); /* S1E0R */
+    expect(t.r->par & 0x7f, 1u | 15u << 1);
+    expect(t.tc->status, (uint32_t)TCG_OK);
+}
+
+/* ---- roots and invalidation ---- */
+
+TestSuite(arm_tlb, .init = setup, .fini = teardown);
+
+static uint64_t load(uint64_t va)
+{
+    return tcg_load(t.tc, va, 8, 0);
+}
+
+static void tlbi(unsigned op1, unsigned crm, unsigned op2, uint64_t value)
+{
+    t.tc->status = TCG_OK;
+    arm_helper_sys_op(t.r, ARM_SYS_ARG(ARM_SYSREG(1, op1, 8, crm, op2), 31), value, 0, 0);
+    cr_assert_eq(t.tc->status, TCG_OK);
+}
+
+static void set_ttbr0(uint64_t value)
+{
+    arm_helper_sysreg_write(t.r, ARM_SYS_ARG(ARM_SYSREG(3, 0, 2, 0, 0), 0), value, 0, 0);
+    arm_helper_isb(t.r, 0, 0, 0, 0);
+}
+
+static void page_at(uint64_t entry, uint64_t page)
+{
+    put64(entry, page | PAGE | AF | NG | AP1);
+}
+
+/* Two address spaces: tables at 1000 and at 11000. */
+static void spaces(void)
+{
+    four_kib(0);
+    for (unsigned k = 0; k < 2; k++) {
+        const uint64_t base = k * 0x10000;
+        put64(base + 0x1000, (base + 0x2000) | TBL);
+        put64(base + 0x2000, (base + 0x3000) | TBL);
+        page_at(base + 0x3000, 0x5000 + k * 0x1000);
+        put64(0x5000 + k * 0x1000, 100 + k);
+    }
+    put64(0x7000, 200);
+    t.r->tcr[1] |= UINT64_C(1) << 36;
+    arm_machine_changed(&t);
+    set_ttbr0(0x1000 | UINT64_C(1) << 48);
+}
+
+Test(arm_tlb, a_switch_of_the_address_space_keeps_what_is_known)
+{
+    spaces();
+    expect(load(0), 100u);
+    const uint64_t recycled = t.tc->counters.ctx_recycled, flushes = t.tc->counters.tlb_flushes;
+    set_ttbr0(0x11000 | UINT64_C(2) << 48);
+    expect(load(0), 101u);
+    const uint64_t fills = t.tc->counters.tlb_fills;
+    for (unsigned k = 0; k < 10; k++) {
+        set_ttbr0(0x1000 | UINT64_C(1) << 48);
+        expect(load(0), 100u);
+        set_ttbr0(0x11000 | UINT64_C(2) << 48);
+        expect(load(0), 101u);
+    }
+    expect(t.tc->counters.tlb_fills, fills);
+    expect(t.tc->counters.tlb_flushes, flushes);
+    cr_expect_leq(t.tc->counters.ctx_recycled, recycled + 2);
+}
+
+Test(arm_tlb, a_table_register_takes_effect_when_it_is_synchronised)
+{
+    spaces();
+    expect(load(0), 100u);
+    arm_helper_sysreg_write(t.r, ARM_SYS_ARG(ARM_SYSREG(3, 0, 2, 0, 0), 0),
+                            0x11000 | UINT64_C(2) << 48, 0, 0);
+    expect(load(0), 100u);
+    put64(0x3000 + 8, 0x7000 | PAGE | AF | NG);
+    expect(load(0x1000), 200u); /* a miss goes by what is in force, too */
+    arm_helper_isb(t.r, 0, 0, 0, 0);
+    expect(load(0), 101u);
+}
+
+Test(arm_tlb, by_address_and_by_asid)
+{
+    spaces();
+    expect(load(0), 100u);
+    page_at(0x3000, 0x7000);
+    expect(load(0), 100u);            /* as it was cached */
+    tlbi(0, 7, 1, UINT64_C(2) << 48); /* VAE1 of another ASID */
+    expect(load(0), 100u);
+    tlbi(0, 7, 1, UINT64_C(1) << 48);
+    expect(load(0), 200u);
+    page_at(0x3000, 0x5000);
+    tlbi(0, 7, 2, UINT64_C(2) << 48); /* ASIDE1 */
+    expect(load(0), 200u);
+    tlbi(0, 7, 2, UINT64_C(1) << 48);
+    expect(load(0), 100u);
+    page_at(0x3000, 0x7000);
+    tlbi(0, 7, 3, 0); /* VAAE1 */
+    expect(load(0), 200u);
+    page_at(0x3000, 0x5000);
+    tlbi(0, 7, 0, 0); /* VMALLE1 */
+    expect(load(0), 100u);
+}
+
+Test(arm_tlb, by_range)
+{
+    spaces();
+    for (unsigned n = 0; n < 8; n++)
+        page_at(0x3000 + 8 * n, 0x5000);
+    for (unsigned n = 0; n < 8; n++)
+        expect(load(n << 12), 100u);
+    for (unsigned n = 0; n < 8; n++)
+        page_at(0x3000 + 8 * n, 0x7000);
+    /* RVAE1: TG 4 KiB, SCALE 0, NUM 1: 4 pages from the second on */
+    tlbi(0, 6, 1, UINT64_C(1) << 48 | UINT64_C(1) << 46 | UINT64_C(1) << 39 | 1);
+    for (unsigned n = 0; n < 8; n++)
+        expect(load(n << 12), n >= 1 && n < 5 ? 200u : 100u);
+}
+
+Test(arm_tlb, all_tags_of_an_address_go)
+{
+    spaces();
+    t.r->tcr[1] |= UINT64_C(1) << 37;
+    arm_machine_changed(&t);
+    expect(load(UINT64_C(0x5a) << 56), 100u);
+    page_at(0x3000, 0x7000);
+    tlbi(0, 7, 1, UINT64_C(1) << 48);
+    expect(load(UINT64_C(0x5a) << 56), 200u);
+}
+
+Test(arm_tlb, a_broadcast_is_done_when_the_barrier_ends)
+{
+    teardown();
+    start("neoverse-n1", 2);
+    spaces();
+    struct tcg_cpu *other = tcg_cpu_of_vcpu(t.m.vcpus[1]);
+    *(struct arm_regs *)t.m.vcpus[1]->regs = *t.r;
+    t.m.accel->put_state(t.m.vcpus[1]);
+    expect(tcg_load(other, 0, 8, 0), 100u);
+    page_at(0x3000, 0x7000);
+    tlbi(0, 3, 1, UINT64_C(1) << 48); /* VAE1IS */
+    expect(tcg_load(other, 0, 8, 0), 100u);
+    cr_expect(t.tc->barrier);
+    /* DSB: the other one is outside of code, and takes it up before it enters. */
+    tcg_enter_code(t.tc);
+    t.tc->arch->raise_trap(t.tc, ARM_TRAP_BARRIER);
+    expect(t.tc->status, (uint32_t)TCG_EXCEPTION);
+    const uint64_t pc = t.r->pc;
+    cr_assert(t.tc->arch->deliver_exception(t.tc));
+    expect(t.r->pc, pc + 4);
+    expect(arm_el(t.r), 1u);
+    t.tc->status = TCG_OK;
+    tcg_enter_code(other);
+    expect(tcg_load(other, 0, 8, 0), 200u);
+    tcg_leave_code(other);
+    tcg_leave_code(t.tc);
+}
+
+/* ---- exceptions ---- */
+
+TestSuite(arm_exception, .init = setup, .fini = teardown);
+
+Test(arm_exception, from_each_level_to_each_one_above)
+{
+    for (unsigned from = 0; from < 4; from++)
+        for (unsigned to = from ? from : 1; to < 4; to++)
+            for (unsigned spsel = 0; spsel <= (from != 0); spsel++) {
+                at_level(from);
+                t.r->pstate = (t.r->pstate & ~(uint64_t)1) | spsel | ARM_Z | ARM_C;
+                t.r->pstate &= ~(uint64_t)(ARM_I | ARM_F);
+                t.r->sctlr[to] |= 1 << 23; /* SPAN */
+                for (unsigned el = 0; el < 4; el++)
+                    t.r->sp_el[el] = 0x1000 * (el + 1);
+                t.r->sp = 0x77770;
+                t.r->pc = 0x4000;
+                t.r->vbar[to] = 0x8000;
+                arm_machine_changed(&t);
+                const uint64_t before = t.r->pstate;
+                arm_raise_far(t.tc, arm_syndrome(ARM_EC_DABORT_LOWER, 0x46), to, 0xabcd);
+                t.tc->status = TCG_OK;
+                cr_assert(arm_deliver_exception(t.tc));
+                expect(arm_el(t.r), to);
+                expect(t.r->spsr[to], before);
+                expect(t.r->elr[to], 0x4000u);
+                expect(t.r->far[to], 0xabcdu);
+                expect(t.r->esr[to] >> 26,
+                       (unsigned)(from == to ? ARM_EC_DABORT : ARM_EC_DABORT_LOWER));
+                expect(t.r->pc, 0x8000u + (from == to ? spsel * 0x200 : 0x400));
+                expect(t.r->pstate & (ARM_D | ARM_A | ARM_I | ARM_F | ARM_SPSEL), 0x3c1u);
+                expect(t.r->sp_el[spsel ? from : 0], 0x77770u);
+                if (from != to || !spsel)
+                    expect(t.r->sp, 0x1000u * (to + 1));
+                /* And back. */
+                arm_helper_eret(t.r, t.r->elr[to], 0, 0, 0);
+                expect(arm_el(t.r), from);
+                expect(arm_get_pstate(t.tc), before);
+                expect(t.r->pc, 0x4000u);
+                expect(t.r->sp, 0x77770u);
+                expect(t.tc->mode & MODE_EL, from);
+                cr_expect(arm_regs_check(t.r, &t.model, NULL));
+            }
+}
+
+Test(arm_exception, returns_that_are_illegal_set_il)
+{
+    static const struct {
+        unsigned el;
+        uint32_t spsr;
+    } cases[] = {{1, 0x9}, {1, 0xd}, {2, 0xc}, {1, 0x1}, {1, 0x6}, {2, 0x10}, {3, 0x1f}};
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        at_level(cases[i].el);
+        t.r->spsr[cases[i].el] = cases[i].spsr | ARM_N;
+        arm_helper_eret(t.r, 0x1230, 0, 0, 0);
+        cr_expect_eq(arm_el(t.r), cases[i].el, "case %u", i);
+        cr_expect(t.r->pstate & ARM_IL, "case %u", i);
+        cr_expect(arm_get_pstate(t.tc) & ARM_N);
+        expect(t.r->pc, 0x1230u);
+        cr_expect(t.tc->mode & MODE_ILLEGAL);
+    }
+}
+
+Test(arm_exception, pan_is_set_unless_span)
+{
+    at_level(0);
+    t.r->sctlr[1] &= ~(UINT64_C(1) << 23);
+    arm_helper_svc(t.r, 5, 0x100, 0, 0);
+    cr_expect(t.r->pstate & ARM_PAN);
+    expect(t.r->esr[1], arm_syndrome(ARM_EC_SVC64, 5));
+    expect(t.r->elr[1], 0x100u);
+    cr_expect(t.tc->mode & MODE_PAN);
+    expect(t.tc->ctx->space->mmu_index, (unsigned)ARM_MMU_PRIV_PAN);
+    at_level(0);
+    t.r->sctlr[1] |= 1 << 23;
+    t.r->hcr |= 0;
+    arm_helper_svc(t.r, 5, 0x100, 0, 0);
+    cr_expect_not(t.r->pstate & ARM_PAN);
+    expect(t.tc->ctx->space->mmu_index, (unsigned)ARM_MMU_PRIV);
+}
+
+Test(arm_exception, el0_goes_to_el2_under_tge)
+{
+    at_level(0);
+    t.r->hcr |= ARM_HCR_TGE;
+    arm_machine_changed(&t);
+    arm_helper_svc(t.r, 0, 0x100, 0, 0);
+    expect(arm_el(t.r), 2u);
+    at_level(0);
+    t.r->hcr |= ARM_HCR_TGE;
+    arm_undefined(t.tc);
+    t.tc->status = TCG_OK;
+    arm_deliver_exception(t.tc);
+    expect(arm_el(t.r), 2u);
+}
+
+static bool calls_made;
+static bool firmware_call(struct vcpu *cpu, uint64_t x[18], void *opaque)
+{
+    (void)cpu;
+    (void)opaque;
+    calls_made = true;
+    if (x[0] != 0x84000000)
+        return false;
+    x[0] = 0x10001;
+    return true;
+}
+
+Test(arm_exception, calls_of_firmware_by_the_boards_conduit)
+{
+    static const struct arm_board_ops ops = {.firmware_call = firmware_call,
+                                             .conduit = ARM_CONDUIT_HVC};
+    t.cpu->arm_board_ops = &ops;
+    at_level(1);
+    t.r->x[0] = 0x84000000;
+    arm_helper_hvc(t.r, 0, 0x104, 0, 0);
+    expect(t.r->x[0], 0x10001u);
+    expect(t.r->pc, 0x104u);
+    expect(arm_el(t.r), 1u);
+    arm_helper_hvc(t.r, 0, 0x108, 0, 0); /* not known: -1 */
+    expect(t.r->x[0], ~UINT64_C(0));
+    calls_made = false;
+    arm_helper_hvc(t.r, 1, 0x10c, 0, 0); /* not the calling convention's: to EL2 */
+    expect(arm_el(t.r), 2u);
+    cr_expect_not(calls_made);
+    at_level(1);
+    arm_helper_smc(t.r, 0, 0x104, 0, 0);
+    expect(arm_el(t.r), 3u);
+    cr_expect_not(calls_made);
+    at_level(0);
+    arm_helper_hvc(t.r, 0, 0x104, 0, 0);
+    expect(t.tc->exc_error >> 26, (unsigned)ARM_EC_UNKNOWN);
+    t.tc->status = TCG_OK;
+    t.cpu->arm_board_ops = NULL;
+}
+
+/* ---- interrupts ---- */
+
+TestSuite(arm_event, .init = setup, .fini = teardown);
+
+/* The level an IRQ was taken to, 9: it was not. */
+static unsigned irq_from(unsigned el, uint64_t hcr, uint64_t scr, bool masked)
+{
+    at_level(el);
+    t.r->hcr |= hcr;
+    t.r->scr |= scr;
+    t.r->pstate = (t.r->pstate & ~(uint64_t)ARM_I) | (masked ? ARM_I : 0);
+    arm_machine_changed(&t);
+    cpu_interrupt(t.cpu, CPU_INT_IRQ);
+    const enum tcg_event e = arm_take_events(t.tc);
+    cpu_clear_interrupt(t.cpu, CPU_INT_IRQ);
+    return e == TCG_EVENT_DELIVERED ? arm_el(t.r) : 9;
+}
+
+Test(arm_event, where_an_interrupt_goes)
+{
+    expect(irq_from(0, 0, 0, false), 1u);
+    expect(irq_from(0, 0, 0, true), 9u);
+    expect(irq_from(1, 0, 0, false), 1u);
+    expect(irq_from(1, 0, 0, true), 9u);
+    expect(irq_from(2, 0, 0, false), 9u); /* EL1's, and that is below */
+    expect(irq_from(1, ARM_HCR_IMO, 0, true), 2u);
+    expect(irq_from(2, ARM_HCR_IMO, 0, false), 2u);
+    expect(irq_from(2, ARM_HCR_IMO, 0, true), 9u);
+    expect(irq_from(2, ARM_HCR_IMO, ARM_SCR_IRQ, true), 3u);
+    expect(irq_from(0, ARM_HCR_TGE | ARM_HCR_E2H, 0, true), 9u);
+    expect(irq_from(0, ARM_HCR_TGE | ARM_HCR_E2H, 0, false), 2u);
+    expect(t.r->pc & 0x7ff, 0x480u);
+}
+
+Test(arm_event, virtual_interrupts_are_el1s)
+{
+    at_level(1);
+    t.r->hcr |= ARM_HCR_IMO | ARM_HCR_VI;
+    t.r->pstate &= ~(uint64_t)ARM_I;
+    arm_machine_changed(&t);
+    expect(arm_take_events(t.tc), (unsigned)TCG_EVENT_DELIVERED);
+    expect(arm_el(t.r), 1u);
+    expect(t.r->pc & 0x7ff, 0x280u);
+    expect(arm_take_events(t.tc), (unsigned)TCG_EVENT_NONE); /* masked now */
+}
+
+Test(arm_event, wfi_ends_with_an_interrupt_even_a_masked_one)
+{
+    at_level(1);
+    arm_helper_wfi(t.r, 0x104, 0, 0, 0);
+    expect(t.r->pc, 0x104u);
+    expect(arm_take_events(t.tc), (unsigned)TCG_EVENT_HALT);
+    cpu_interrupt(t.cpu, CPU_INT_IRQ);
+    expect(arm_take_events(t.tc), (unsigned)TCG_EVENT_NONE);
+    cr_expect_not(t.cpu->halted);
+    expect(t.r->pc, 0x104u);
+}
+
+Test(arm_event, wfi_traps)
+{
+    at_level(0);
+    t.r->sctlr[1] &= ~(UINT64_C(1) << 16);
+    arm_helper_wfi(t.r, 0x104, 0, 0, 0);
+    expect(t.tc->exc_error, arm_syndrome(ARM_EC_WFX, 1u << 24 | 0xe00000));
+    t.tc->status = TCG_OK;
+    at_level(1);
+    t.r->hcr |= ARM_HCR_TWE;
+    arm_helper_wfe(t.r, 0x104, 0, 0, 0);
+    expect(arm_sys_of(t.tc)->target, 2);
+    expect(t.tc->exc_error & 3, 1u);
+    t.tc->status = TCG_OK;
+}
+
+Test(arm_event, the_event_register)
+{
+    at_level(1);
+    arm_helper_sev(t.r, 1, 0, 0, 0);
+    arm_helper_wfe(t.r, 0x104, 0, 0, 0);
+    cr_expect_not(t.cpu->halted);
+    arm_helper_wfe(t.r, 0x108, 0, 0, 0);
+    cr_expect(t.cpu->halted);
+    cpu_interrupt(t.cpu, CPU_INT_EVENT);
+    expect(arm_take_events(t.tc), (unsigned)TCG_EVENT_NONE);
+    cr_expect_not(t.cpu->halted);
+}
+
+Test(arm_event, psci_starts_a_processor_that_is_off)
+{
+    at_level(1);
+    t.r->powered_off = ARM_POWER_OFF;
+    cpu_interrupt(t.cpu, CPU_INT_IRQ);
+    expect(arm_take_events(t.tc), (unsigned)TCG_EVENT_HALT);
+    cpu_clear_interrupt(t.cpu, CPU_INT_IRQ);
+    t.cpu->start.pc = 0x8880;
+    t.cpu->start.arg = 77;
+    t.r->powered_off = ARM_POWER_STARTING;
+    cpu_interrupt(t.cpu, CPU_INT_START);
+    expect(arm_take_events(t.tc), (unsigned)TCG_EVENT_NONE);
+    expect(t.r->pc, 0x8880u);
+    expect(t.r->x[0], 77u);
+    expect(arm_el(t.r), 2u);
+    expect(t.tc->mode & MODE_EL, 2u);
+}
+
+/* Where the syndrome and the level do not fit 32 bits with a sign: by the compiled code, too. */
+Test(arm_exception, traps_of_compiled_code_keep_all_of_their_bits)
+{
+    static const uint64_t traps[] = {ARM_TRAP(ARM_EC_BRK64, 7),
+                                     ARM_TRAP(ARM_EC_FP, 0x1e00000) | ARM_TRAP_TO(2)};
+    for (unsigned i = 0; i < ARRAY_SIZE(traps); i++) {
+        at_level(1);
+        t.tc->arch->raise_trap(t.tc, traps[i]);
+        t.tc->status = TCG_OK;
+        arm_deliver_exception(t.tc);
+        expect(arm_el(t.r), i ? 2u : 1u);
+        expect(t.r->esr[i ? 2 : 1], (uint32_t)traps[i]);
+    }
+    /* BRK #7 */
+    teardown();
+    start_as("cortex-a57", 1, HOST_BACKEND);
+    at_level(1);
+    t.r->pc = 0x1000;
+    store_le32(t.ram->host + 0x1000, 0xd42000e0);
+    store_le32(t.ram->host + 0x2200, 0xd503207f); /* WFI */
+    t.r->vbar[1] = 0x2000;
+    arm_machine_changed(&t);
+    t.cpu->stop_request = false;
+    cr_assert_eq(t.m.accel->vcpu_run(t.cpu), VCPU_EXIT_HALT);
+    expect(arm_el(t.r), 1u);
+    expect(t.r->esr[1], arm_syndrome(ARM_EC_BRK64, 7));
+    expect(t.r->elr[1], 0x1000u);
+    expect(t.r->pc, 0x2204u);
+}
+
+Test(arm_event, software_step)
+{
+    at_level(0);
+    t.r->mdscr = 1;
+    t.r->oslar = 0;
+    t.r->pstate |= ARM_SS;
+    t.r->pstate &= ~(uint64_t)ARM_D;
+    arm_machine_changed(&t);
+    cr_expect(t.tc->mode & MODE_SS);
+    t.tc->step_pending = 1; /* an instruction was executed */
+    t.r->pc = 0x104;
+    expect(arm_take_events(t.tc), (unsigned)TCG_EVENT_DELIVERED);
+    expect(arm_el(t.r), 1u);
+    expect(t.r->esr[1] >> 26, (unsigned)ARM_EC_STEP_LOWER);
+    expect(t.r->elr[1], 0x104u);
+    cr_expect_not(t.r->spsr[1] & ARM_SS);
+    /* The handler arms it again. */
+    t.r->spsr[1] |= ARM_SS;
+    arm_helper_eret(t.r, 0x104, 0, 0, 0);
+    cr_expect(t.r->pstate & ARM_SS);
+    cr_expect(t.tc->mode & MODE_SS);
+}
+
+Test(arm_event, watchpoints_come_before_the_access)
+{
+    at_level(0);
+    t.r->oslar = 0;
+    t.r->mdscr = 1 << 15;
+    t.r->dbgwvr[1] = 0x2000;
+    t.r->dbgwcr[1] = 1 | 2 << 1 | 2 << 3 | 0xf0 << 5; /* EL0, stores, bytes 4 to 7 */
+    arm_machine_changed(&t);
+    put64(0x2000, 11);
+    t.tc->single_insn = true;
+    tcg_store(t.tc, 0x2000, 4, 22, 0);
+    expect(t.tc->status, (uint32_t)TCG_OK);
+    tcg_store(t.tc, 0x2004, 4, 33, 0);
+    expect(t.tc->status, (uint32_t)TCG_EXCEPTION);
+    expect(t.tc->exc_error >> 26, (unsigned)ARM_EC_WATCHPOINT_LOWER);
+    expect(t.tc->exc_addr, 0x2004u);
+    expect(get64(0x2000), 22u);
+    t.tc->status = TCG_OK;
+}
