@@ -16,6 +16,7 @@
 #include "hw/firmware/pflash.h"
 #include "hw/gpio/gpio_key.h"
 #include "hw/gpio/pl061.h"
+#include "hw/intc/gicv3_its.h"
 #include "hw/pci/root_port.h"
 #include "hw/timer/arm_timer.h"
 #include "hw/timer/pl031.h"
@@ -239,7 +240,7 @@ static bool create_gicv3(struct virt_board *b, struct vemu_error **errp)
         .security = b->options.secure,
         .reset_nonsecure = !b->firmware,
         .virtualization = b->options.virtualization,
-        .lpis = b->its != NULL,
+        .lpis = b->options.its,
         .maintenance = VIRT_PPI_MAINTENANCE,
     };
     for (unsigned n = 0; n < b->cpus; n++)
@@ -268,8 +269,12 @@ static bool create_gicv2(struct virt_board *b, struct vemu_error **errp)
 
 static bool create_messages(struct virt_board *b, struct vemu_error **errp)
 {
-    if (b->gicv3)
-        return true;
+    if (b->gicv3) {
+        struct gicv3_its_config cfg = {.base = virt_map[VIRT_GIC_ITS].base, .gic = b->gic};
+        if (b->options.its)
+            b->its = gicv3_its_create(b->m, &cfg, errp);
+        return b->its || !b->options.its;
+    }
     struct gicv2m_config cfg = {.base = virt_map[VIRT_GIC_V2M].base,
                                 .gic = b->gic,
                                 .first_spi = VIRT_SPI_V2M,
@@ -375,6 +380,8 @@ static bool create_pci(struct virt_board *b, struct vemu_error **errp)
     if (!b->pci_host)
         return false;
     b->pci = pci_generic_host_bus(b->pci_host);
+    if (b->its)
+        pci_bus_set_msi(b->pci, gicv3_its_send_msi, b->its);
     return true;
 }
 

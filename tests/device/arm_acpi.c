@@ -87,6 +87,9 @@ Test(arm_acpi, madt_tells_of_processors_and_controller)
     cr_expect_eq(p[20], 3);
     cr_expect_eq(madt_count(&t, 0x0e, &p), 1);
     cr_expect_eq(load_le64(p + 4), virt_map[VIRT_GIC_REDIST].base);
+    cr_expect_eq(madt_count(&t, 0x0f, &p), 1, "an ITS");
+    cr_expect_eq(load_le64(p + 8), virt_map[VIRT_GIC_ITS].base);
+    cr_expect(find(&t, "IORT"));
     acpi_tables_free(&t);
 }
 
