@@ -394,10 +394,7 @@ static const struct state_field cpu_state[] = {
     STATE_INT_ARRAY(struct gicv3_cpu, apr),
     STATE_INT(struct gicv3_cpu, el, .max = 3),
     STATE_FLAG(struct gicv3_cpu, secure),
-    STATE_INT(struct gicv3_cpu, ich_hcr),
-    STATE_INT(struct gicv3_cpu, ich_vmcr),
-    STATE_INT_ARRAY(struct gicv3_cpu, ich_apr),
-    STATE_INT_ARRAY(struct gicv3_cpu, ich_lr),
+    STATE_NESTED(struct gicv3_cpu, virt, gic_virt_state),
     STATE_FIELDS_END,
 };
 static const struct state_field gicv3_state[] = {

@@ -64,11 +64,7 @@ void gicv3_cpu_reset(struct gicv3_cpu *c)
     c->icc_ctlr[SECURE] = c->icc_ctlr[NONSECURE] = c->icc_ctlr_el3 = 0;
     c->secure = c->gic->cfg.security;
     c->el = c->secure ? 3 : 1;
-    c->ich_hcr = 0;
-    c->ich_apr[0] = c->ich_apr[1] = 0;
-    for (unsigned i = 0; i < GICV3_LIST_REGISTERS; i++)
-        c->ich_lr[i] = 0;
-    c->ich_vmcr = 0;
+    c->virt = (struct gic_virt){0};
     gicv3_virt_sanitize(c);
 }
 
@@ -495,7 +491,7 @@ static enum arm_intc_result check_kind(const struct gicv3_cpu *c, enum kind kind
     const struct rule *r = &rules[kind];
 
     if (a->el == 1 && !a->secure && c->gic->cfg.virtualization) {
-        if (c->ich_hcr & r->trap || (kind == SGI && a->hcr & r->hcr))
+        if (c->virt.hcr & r->trap || (kind == SGI && a->hcr & r->hcr))
             return refuse(meaning, ARM_INTC_TRAP_EL2);
         if (a->hcr & r->hcr) {
             *meaning = VIRTUAL;

@@ -10,6 +10,7 @@
 #include "core/cpu/arm_intc.h"
 #include "core/memory/memory.h"
 #include "hw/intc/gic_bank.h"
+#include "hw/intc/gic_virt.h"
 #include "hw/intc/gicv3.h"
 
 /* G1NS is the group 1 of a GIC with one security state. */
@@ -32,7 +33,6 @@ enum {
     GICV3_LPIS = (1 << GICV3_ID_BITS) - GICV3_LPI_FIRST,
     GICV3_LPI_WORDS = GICV3_LPIS / 64,
     GICV3_LPI_SUMMARY = GICV3_LPI_WORDS / 64, /* bit per word that is not 0 */
-    GICV3_LIST_REGISTERS = 4,
 };
 
 struct gicv3_pending {
@@ -64,9 +64,7 @@ struct gicv3_cpu {
     uint8_t el; /* the vCPU's state as it was last told; without EL3 of no importance */
     bool secure;
 
-    /* virtualization */
-    uint32_t ich_hcr, ich_vmcr, ich_apr[2];
-    uint64_t ich_lr[GICV3_LIST_REGISTERS];
+    struct gic_virt virt;
 };
 
 enum { GICV3_TARGET_NONE = -1, GICV3_TARGET_ANY = -2 };

@@ -40,20 +40,12 @@
 #define ICH_VMCR_EL2 ARM_SYSREG(3, 4, 12, 11, 7)
 #define ICH_LR0_EL2 ARM_SYSREG(3, 4, 12, 12, 0) /* LRn: the encodings follow each other */
 
+/* Traps of ICH_HCR_EL2; its other bits are in gic_virt.h. */
 enum {
-    ICH_HCR_EN = 1 << 0,
-    ICH_HCR_UIE = 1 << 1,
-    ICH_HCR_LRENPIE = 1 << 2,
-    ICH_HCR_NPIE = 1 << 3,
-    ICH_HCR_VGRP0EIE = 1 << 4,
-    ICH_HCR_VGRP0DIE = 1 << 5,
-    ICH_HCR_VGRP1EIE = 1 << 6,
-    ICH_HCR_VGRP1DIE = 1 << 7,
     ICH_HCR_TC = 1 << 10,
     ICH_HCR_TALL0 = 1 << 11,
     ICH_HCR_TALL1 = 1 << 12,
     ICH_HCR_TDIR = 1 << 14,
-    ICH_HCR_EOICOUNT_SHIFT = 27,
 };
 
 #endif

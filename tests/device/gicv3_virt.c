@@ -1,5 +1,6 @@
 /* GICv3 under a hypervisor: list registers, virtual CPU interface, maintenance interrupt, traps. */
 #include <criterion/criterion.h>
+#include "hw/intc/gic_virt.h"
 #include "hw/intc/gicv3.h"
 #include "hw/intc/gicv3_regs.h"
 #include "tests/device/device_test.h"
@@ -7,11 +8,11 @@
 
 #define DIST UINT64_C(0x08000000)
 #define REDIST UINT64_C(0x080a0000)
-#define PENDING (UINT64_C(1) << 62)
-#define ACTIVE (UINT64_C(1) << 63)
-#define HW (UINT64_C(1) << 61)
-#define GROUP1 (UINT64_C(1) << 60)
-#define EOI (UINT64_C(1) << 41)
+#define PENDING LR_PENDING
+#define ACTIVE LR_ACTIVE
+#define HW LR_HW
+#define GROUP1 LR_GROUP1
+#define EOI LR_EOI
 #define LR(n) (ICH_LR0_EL2 + (n))
 enum { NONE = 1023, FMO = 1 << 3, IMO = 1 << 4, MAINTENANCE = 25 };
 enum { VENG0 = 1, VENG1 = 2, VEOIM = 1 << 9 };
