@@ -68,6 +68,13 @@ struct irq gicv2_ppi(struct device *dev, unsigned cpu, unsigned intid)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+static void update_everything(struct gicv2 *s)
+{
+    for (unsigned i = 0; i < s->cfg.cpu_count; i++)
+        gicv2_virt_update(s, i);
+    gicv2_update_all(s);
+}
+
 static void gicv2_reset(struct device *dev)
 {
     struct gicv2 *s = gicv2_from(dev);
@@ -83,7 +90,7 @@ static void gicv2_reset(struct device *dev)
         s->cpu[i].bank.group = group;
         s->cpu[i].pmr = group ? 0x80 : 0; /* or the non-secure half could not be set */
     }
-    gicv2_update_all(s);
+    update_everything(s);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -99,6 +106,11 @@ static bool gicv2_realize(struct device *dev, struct vemu_error **errp)
     if (!s->cfg.spis || s->cfg.spis > GICV2_SPIS_MAX)
         return error_set(errp, VEMU_ERROR_INVALID, "a GICv2 has 1 to %d SPIs, not %u",
                          GICV2_SPIS_MAX, s->cfg.spis);
+    if (s->cfg.virtualization &&
+        (s->cfg.maintenance < GIC_SGIS || s->cfg.maintenance >= GIC_INTERNAL))
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "the maintenance interrupt is one of 16 to 31, not %u",
+                         s->cfg.maintenance);
     memcpy(s->cpus, s->cfg.cpus, s->cfg.cpu_count * sizeof *s->cpus);
     s->cfg.cpus = NULL; /* the caller's */
     s->banks = 1 + (s->cfg.spis + GIC_BANK - 1) / GIC_BANK;
@@ -108,6 +120,12 @@ static bool gicv2_realize(struct device *dev, struct vemu_error **errp)
     mem_region_init_io(&s->cpu_region, "gicv2-cpu", GICV2_CPU_SIZE, &gicv2_cpu_ops, s, dev);
     mem_region_add(memory, s->cfg.dist_base, &s->dist_region, 0);
     mem_region_add(memory, s->cfg.cpu_base, &s->cpu_region, 0);
+    if (!s->cfg.virtualization)
+        return true;
+    mem_region_init_io(&s->hyp_region, "gicv2-hyp", GICV2_HYP_SIZE, &gicv2_hyp_ops, s, dev);
+    mem_region_init_io(&s->guest_region, "gicv2-guest", GICV2_CPU_SIZE, &gicv2_guest_ops, s, dev);
+    mem_region_add(memory, s->cfg.hyp_base, &s->hyp_region, 0);
+    mem_region_add(memory, s->cfg.guest_base, &s->guest_region, 0);
     return true;
 }
 
@@ -115,6 +133,10 @@ static void gicv2_unrealize(struct device *dev)
 {
     struct gicv2 *s = gicv2_from(dev);
 
+    if (s->cfg.virtualization) {
+        mem_region_remove(&s->guest_region);
+        mem_region_remove(&s->hyp_region);
+    }
     mem_region_remove(&s->cpu_region);
     mem_region_remove(&s->dist_region);
     pthread_mutex_destroy(&s->lock);
@@ -133,7 +155,7 @@ static bool gicv2_post_load(struct device *dev, struct vemu_error **errp)
     }
     for (unsigned i = 0; i < GICV2_CPUS_MAX; i++)
         gicv2_cpu_sanitize(&s->cpu[i]);
-    gicv2_update_all(s);
+    update_everything(s);
     pthread_mutex_unlock(&s->lock);
     return true;
 }
@@ -145,6 +167,7 @@ static const struct state_field cpu_state[] = {
     STATE_INT(struct gicv2_cpu, pmr),
     STATE_INT_ARRAY(struct gicv2_cpu, bpr),
     STATE_INT_ARRAY(struct gicv2_cpu, apr),
+    STATE_NESTED(struct gicv2_cpu, virt, gic_virt_state),
     STATE_FIELDS_END,
 };
 static const struct state_field gicv2_state[] = {

@@ -20,7 +20,8 @@ enum {
     GICV2_CPUS_MAX = 8,
     GICV2_SPIS_MAX = 988,
     GICV2_DIST_SIZE = 0x1000,
-    GICV2_CPU_SIZE = 0x2000,
+    GICV2_CPU_SIZE = 0x2000, /* also of the interface for guests */
+    GICV2_HYP_SIZE = 0x1000,
     GICV2M_SIZE = 0x1000,
 };
 
@@ -33,6 +34,11 @@ struct gicv2_config {
     /* With security, and no secure software that would set the controller up: after reset all
      * interrupts are the non-secure group's. */
     bool reset_nonsecure;
+    /* The vCPUs have EL2: GICH at hyp_base, GICV at guest_base; the private INTID of the
+     * maintenance interrupt, 25 by custom. */
+    bool virtualization;
+    uint64_t hyp_base, guest_base;
+    uint8_t maintenance;
 };
 
 extern const struct device_class gicv2_class;

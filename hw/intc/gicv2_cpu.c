@@ -19,7 +19,6 @@ enum {
     GICC_NSAPR0 = 0xe0,
     GICC_IIDR = 0xfc,
     GICC_DIR = 0x1000,
-    IIDR = 0x0202043b, /* Arm, GICv2 */
 };
 /* GICC_CTLR, as secure software sees it, and the only software there is without security. */
 enum {
@@ -44,6 +43,7 @@ void gicv2_cpu_reset(struct gicv2_cpu *c)
     struct gic_bank bank = {.line = c->bank.line, .enabled = 0xffff, .edge = 0xffff};
 
     *c = (struct gicv2_cpu){.bank = bank, .bpr = {GIC_BPR_MIN, GIC_BPR_MIN + 1}};
+    gicv2_virt_sanitize(&c->virt);
 }
 
 void gicv2_cpu_sanitize(struct gicv2_cpu *c)
@@ -57,6 +57,7 @@ void gicv2_cpu_sanitize(struct gicv2_cpu *c)
     c->pmr &= GIC_PRIORITY_MASK;
     for (unsigned g = 0; g < GICV2_GROUPS; g++)
         c->bpr[g] = MAX(c->bpr[g] & 7, GIC_BPR_MIN + g);
+    gicv2_virt_sanitize(&c->virt);
 }
 
 /* ---- what is pending ------------------------------------------------------------------------- */
@@ -291,7 +292,7 @@ static uint32_t read_register(struct gicv2 *s, unsigned cpu, uint32_t offset, bo
     case GICC_APR0:
         return c->apr[nonsecure];
     case GICC_IIDR:
-        return IIDR;
+        return GICV2_CPU_IIDR;
     }
     if (nonsecure)
         return 0; /* the aliases and NSAPR are secure software's */

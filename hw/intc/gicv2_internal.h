@@ -1,15 +1,18 @@
-/* Between gicv2.c (life, inputs), gicv2_dist.c and gicv2_cpu.c (registers). GIC lock held. */
+/* Between gicv2.c (life, inputs), gicv2_dist.c, gicv2_cpu.c and gicv2_virt.c (registers). GIC lock
+ * held. */
 #ifndef HW_INTC_GICV2_INTERNAL_H
 #define HW_INTC_GICV2_INTERNAL_H
 
 #include <pthread.h>
 #include "core/memory/memory.h"
 #include "hw/intc/gic_bank.h"
+#include "hw/intc/gic_virt.h"
 #include "hw/intc/gicv2.h"
 
 enum gicv2_group { GICV2_GROUP0, GICV2_GROUP1, GICV2_GROUPS };
 /* GICD_CTLR */
 enum { GICD_ENABLE_GRP0 = 1, GICD_ENABLE_GRP1 = 2 };
+enum { GICV2_CPU_IIDR = 0x0202043b }; /* Arm, GICv2 */
 
 struct gicv2_cpu {
     struct gic_bank bank;         /* SGIs and PPIs */
@@ -18,6 +21,7 @@ struct gicv2_cpu {
     uint8_t pmr;
     uint8_t bpr[GICV2_GROUPS]; /* BPR, ABPR */
     uint32_t apr[GICV2_GROUPS];
+    struct gic_virt virt;
 };
 
 struct gicv2 {
@@ -30,7 +34,7 @@ struct gicv2 {
     struct gic_bank spi[GIC_SPI_BANKS]; /* banks 1 to 31 */
     uint8_t targets[GIC_SPI_BANKS][GIC_BANK];
     struct gicv2_cpu cpu[GICV2_CPUS_MAX];
-    struct mem_region dist_region, cpu_region;
+    struct mem_region dist_region, cpu_region, hyp_region, guest_region;
 };
 
 static inline struct gic_bank *gicv2_bank(struct gicv2 *s, unsigned cpu, unsigned bank)
@@ -55,5 +59,10 @@ struct gicv2_pending gicv2_highest(struct gicv2 *s, unsigned cpu);
 extern const struct mem_ops gicv2_dist_ops, gicv2_cpu_ops; /* gicv2_dist.c, gicv2_cpu.c */
 void gicv2_cpu_reset(struct gicv2_cpu *c);
 void gicv2_cpu_sanitize(struct gicv2_cpu *c);
+
+/* gicv2_virt.c */
+extern const struct mem_ops gicv2_hyp_ops, gicv2_guest_ops;
+void gicv2_virt_update(struct gicv2 *s, unsigned cpu); /* the maintenance line, virtual outputs */
+void gicv2_virt_sanitize(struct gic_virt *v);
 
 #endif

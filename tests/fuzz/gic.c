@@ -22,6 +22,8 @@
 #define DIST UINT64_C(0x08000000)
 #define CPU UINT64_C(0x08010000)
 #define FRAME UINT64_C(0x08020000)
+#define HYP UINT64_C(0x08030000)
+#define GUEST UINT64_C(0x08040000)
 #define ITS UINT64_C(0x08080000)
 #define REDIST UINT64_C(0x080a0000)
 #define REDIST2 UINT64_C(0x09000000)
@@ -32,6 +34,9 @@ static const struct fuzz_window gicv2_windows[] = {
     {.base = CPU, .size = GICV2_CPU_SIZE},
     {.base = CPU, .size = 0x30},
     {.base = FRAME, .size = GICV2M_SIZE},
+    {.base = HYP, .size = 0x110},
+    {.base = GUEST, .size = 0x30},
+    {.base = GUEST, .size = GICV2_CPU_SIZE},
 };
 static const struct fuzz_window gicv3_windows[] = {
     {.base = DIST, .size = 0x1000},     {.base = DIST + 0x6000, .size = 0x2000},
@@ -81,7 +86,11 @@ static void make_gicv2(struct target *t, uint8_t flags)
                                .dist_base = DIST,
                                .cpu_base = CPU,
                                .security = flags & 2,
-                               .reset_nonsecure = flags & 4};
+                               .reset_nonsecure = flags & 4,
+                               .virtualization = true,
+                               .hyp_base = HYP,
+                               .guest_base = GUEST,
+                               .maintenance = 25};
     t->gic = gicv2_create(&t->f.m, &cfg, NULL);
     struct gicv2m_config frame = {.base = FRAME, .gic = t->gic, .first_spi = 32, .spis = 32};
     t->other = t->gic ? gicv2m_create(&t->f.m, &frame, NULL) : NULL;
