@@ -35,7 +35,7 @@ static void spi_input(void *opaque, unsigned n, int level)
 
     pthread_mutex_lock(&s->lock);
     gic_bank_set_line(&s->spi[n / GIC_BANK], n % GIC_BANK, level);
-    gicv2_update_all(s);
+    gicv2_update_intid(s, 0, GIC_INTERNAL + n);
     pthread_mutex_unlock(&s->lock);
 }
 

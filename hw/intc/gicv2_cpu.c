@@ -126,6 +126,16 @@ void gicv2_update_all(struct gicv2 *s)
         gicv2_update(s, i);
 }
 
+void gicv2_update_intid(struct gicv2 *s, unsigned cpu, unsigned intid)
+{
+    unsigned list = 1u << cpu;
+
+    if (intid >= GIC_INTERNAL)
+        list |= s->targets[intid / GIC_BANK - 1][intid % GIC_BANK];
+    for (; list; list &= list - 1)
+        gicv2_update(s, (unsigned)__builtin_ctz(list));
+}
+
 /* ---- acknowledging and ending ---------------------------------------------------------------- */
 
 /* The INTID that HPPIR and IAR tell: that of the other group is not everybody's to know. */
@@ -165,11 +175,7 @@ static uint32_t acknowledge(struct gicv2 *s, unsigned cpu, bool group1_only)
         c->sgi_source[intid] &= (uint8_t)(c->sgi_source[intid] - 1);
         c->bank.latch |= c->sgi_source[intid] ? 1u << intid : 0;
     }
-    /* Other vCPUs of an SPI's target list do not get it any more. */
-    if (intid < GIC_INTERNAL)
-        gicv2_update(s, cpu);
-    else
-        gicv2_update_all(s);
+    gicv2_update_intid(s, cpu, intid); /* others of its target list do not get it any more */
     return intid | from;
 }
 
@@ -204,10 +210,7 @@ static void end(struct gicv2 *s, unsigned cpu, uint32_t value, bool nonsecure, b
     c->apr[group1] &= c->apr[group1] - (c->apr[group1] != 0);
     if (!eoi_drops_only(s, c, nonsecure))
         deactivate(s, cpu, intid);
-    if (intid < GIC_INTERNAL)
-        gicv2_update(s, cpu);
-    else
-        gicv2_update_all(s);
+    gicv2_update_intid(s, cpu, intid);
 }
 
 static void write_dir(struct gicv2 *s, unsigned cpu, uint32_t value, bool nonsecure)
@@ -218,7 +221,7 @@ static void write_dir(struct gicv2 *s, unsigned cpu, uint32_t value, bool nonsec
         !eoi_drops_only(s, &s->cpu[cpu], nonsecure) || (nonsecure && !is_group1(s, cpu, intid)))
         return;
     deactivate(s, cpu, intid);
-    gicv2_update_all(s);
+    gicv2_update_intid(s, cpu, intid);
 }
 
 /* ---- the other registers --------------------------------------------------------------------- */

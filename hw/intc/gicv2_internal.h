@@ -47,6 +47,8 @@ unsigned gicv2_accessing_cpu(const struct gicv2 *s);
 /* Outputs follow from all else. */
 void gicv2_update(struct gicv2 *s, unsigned cpu);
 void gicv2_update_all(struct gicv2 *s);
+/* The outputs that an interrupt concerns, and the vCPU's. */
+void gicv2_update_intid(struct gicv2 *s, unsigned cpu, unsigned intid);
 
 struct gicv2_pending {
     uint16_t intid; /* GIC_INTID_NONE: there is none */

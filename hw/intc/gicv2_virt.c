@@ -220,7 +220,7 @@ static void deactivate(struct gicv2 *s, unsigned cpu, int lr)
 
     if (physical < GIC_SPI_LIMIT && physical / GIC_BANK < s->banks) {
         gicv2_bank(s, cpu, physical / GIC_BANK)->active &= ~(UINT32_C(1) << physical % GIC_BANK);
-        gicv2_update_all(s);
+        gicv2_update_intid(s, cpu, physical);
     }
 }
 
