@@ -1,5 +1,5 @@
 /* A machine with RAM and Arm vCPUs of the translator, and no thread of its own: what unit tests of
- * the Arm system side share. The caller's thread acts as the vCPU. */
+ * the Arm system side and the oracle share. The caller's thread acts as the vCPU. */
 #ifndef TESTS_ARM_MACHINE_H
 #define TESTS_ARM_MACHINE_H
 
@@ -24,10 +24,11 @@ struct arm_machine {
 };
 
 struct arm_machine_config {
-    uint64_t ram;               /* bytes */
-    const char *model;          /* as after -cpu */
-    unsigned vcpus;             /* 0: one */
-    const char *const *options; /* of -accel tcg, key and value in turn, then NULL; or NULL */
+    uint64_t ram;                /* bytes */
+    const char *model;           /* as after -cpu */
+    unsigned vcpus;              /* 0: one */
+    const char *const *options;  /* of -accel tcg, key and value in turn, then NULL; or NULL */
+    const struct tcg_arch *arch; /* in place of Arm's; or NULL */
 };
 
 /* On failure *err is set; nothing needs to be freed by a program that ends then. */
@@ -50,6 +51,8 @@ static inline bool arm_machine_create(struct arm_machine *t, const struct arm_ma
     for (const char *const *o = c->options; o && *o; o += 2)
         if (!tcg_set_option(&t->m, o[0], o[1], err))
             return false;
+    if (c->arch)
+        tcg_machine_of(&t->m)->arch = c->arch;
     if (!arm_cpu_model_parse(&t->model, c->model, err))
         return false;
     for (unsigned k = 0; k < (c->vcpus ? c->vcpus : 1); k++)

@@ -177,5 +177,11 @@ int main(int argc, char **argv)
         print_words(&a64_set);
         return fflush(stdout) != 0;
     }
+    if (argc > 1 && !strcmp(argv[1], "--rows")) {
+        for (unsigned k = 0; k < a64_set.row_count; k++)
+            printf("%08x %08x %s %s\n", a64_set.rows[k].mask, a64_set.rows[k].value,
+                   a64_set.rows[k].name, a64_set.rows[k].function ? a64_set.rows[k].function : "-");
+        return fflush(stdout) != 0;
+    }
     return write_page(argc > 1 ? argv[1] : NULL);
 }
