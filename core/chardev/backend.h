@@ -46,6 +46,8 @@ struct chardev_backend {
 
 enum { CHARDEV_INPUT_SIZE = 4096 };
 
+struct chardev_mux; /* mux.c */
+
 struct chardev {
     struct list node;
     struct vemu_machine *machine;
@@ -67,12 +69,16 @@ struct chardev {
     bool short_write;   /* the front end waits for `writable` */
     bool room;          /* there is room again: call it */
 
+    bool muxed;                  /* it is for several front ends: each has a port of it */
+    struct chardev_mux *mux;     /* of such a one that has ports, and of a port */
+    bool focused, focus_pending; /* of a port: it gets the input; the front end is to be told */
+
     void (*escape)(void *opaque, int key);
     void *escape_opaque;
 };
 
 extern const struct chardev_backend chardev_null, chardev_stdio, chardev_file, chardev_fd,
-    chardev_pty, chardev_socket, chardev_ringbuf, chardev_vc, chardev_vdagent;
+    chardev_pty, chardev_socket, chardev_ringbuf, chardev_vc, chardev_vdagent, chardev_mux_port;
 
 /* How many bytes chardev_input takes now; 0 without a front end. */
 size_t chardev_input_room(const struct chardev *chr);
@@ -85,6 +91,19 @@ void chardev_break(struct chardev *chr);
 /* There is room for output again after a short write. */
 void chardev_room(struct chardev *chr);
 bool chardev_set_path(struct chardev *chr, const char *path);
+/* Takes Ctrl-A and the key after it out of [data, data + len): a break, one Ctrl-A, or a key of the
+ * escape's. The rest is handed to `input`, what stands before such a key before the key is told.
+ * escaping: a Ctrl-A ended the last ones. */
+void chardev_take_escapes(struct chardev *chr, bool *escaping, uint8_t *data, size_t len,
+                          void (*input)(struct chardev *chr, const uint8_t *data, size_t len));
+/* One that is on no option: listed, without priv. id NULL: one is made. */
+struct chardev *chardev_make(struct vemu_machine *m, const char *id,
+                             const struct chardev_backend *backend, struct vemu_error **errp);
+/* mux.c: a port gets the input, or no more. */
+void chardev_set_focus(struct chardev *port, bool focused);
+void chardev_mux_base_gone(struct chardev *base);
+bool chardev_mux_set_escape(struct chardev *chr, void (*fn)(void *opaque, int key), void *opaque);
+struct chardev *chardev_mux_base(const struct chardev *port);
 /* A line for the user, after the back end's name. */
 void chardev_warn(struct chardev *chr, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* For chardev_termios_restore. Async-signal-safe. */

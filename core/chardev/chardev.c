@@ -17,6 +17,8 @@
 #include "core/device/machine.h"
 #include "core/util/range.h"
 
+enum { CTRL_A = 1 };
+
 /* ---- to the front end ------------------------------------------------------------------------ */
 
 static void kick(struct chardev *chr)
@@ -43,6 +45,11 @@ static void tell_events(struct chardev *chr)
     if (chr->opened_told != chr->opened) {
         chr->opened_told = chr->opened;
         tell(chr, chr->opened ? CHARDEV_OPENED : CHARDEV_CLOSED);
+    }
+    if (chr->focus_pending && chr->opened) {
+        chr->focus_pending = false;
+        if (chr->fe->wants_focus)
+            tell(chr, CHARDEV_FOCUS);
     }
     if (chr->break_pending && !chr->input_len) {
         chr->break_pending = false;
@@ -111,10 +118,41 @@ void chardev_input_fd(struct chardev *chr, int fd)
         close(fd);
 }
 
+void chardev_take_escapes(struct chardev *chr, bool *escaping, uint8_t *data, size_t len,
+                          void (*input)(struct chardev *chr, const uint8_t *data, size_t len))
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        bool escaped = *escaping;
+        *escaping = !escaped && data[i] == CTRL_A;
+        if (*escaping)
+            continue;
+        if (!escaped || data[i] == CTRL_A) {
+            data[kept++] = data[i];
+            continue;
+        }
+        input(chr, data, kept);
+        kept = 0;
+        if (data[i] == 'b')
+            chardev_break(chr);
+        else if (chr->escape)
+            chr->escape(chr->escape_opaque, data[i]);
+    }
+    input(chr, data, kept);
+}
+
 void chardev_set_opened(struct chardev *chr, bool opened)
 {
     chr->opened = opened;
+    chr->focus_pending = opened && chr->focused;
     kick(chr);
+}
+
+void chardev_set_focus(struct chardev *port, bool focused)
+{
+    port->focused = port->focus_pending = focused;
+    kick(port);
 }
 
 void chardev_break(struct chardev *chr)
@@ -163,15 +201,15 @@ struct backend_name {
 
 static const struct backend_name backend_names[] = {
     {"null", NULL, &chardev_null, "id"},
-    {"stdio", NULL, &chardev_stdio, "id, signal, in, out"},
+    {"stdio", NULL, &chardev_stdio, "id, signal, in, out, mux"},
     {"file", "path", &chardev_file, "id, path, append"},
-    {"fd", "fd", &chardev_fd, "id, fd"},
-    {"pty", NULL, &chardev_pty, "id"},
-    {"unix", "path", &chardev_socket, "id, path, server, wait, nowait"},
-    {"tcp", "address", &chardev_socket, "id, address, host, port, server, wait, nowait"},
-    {"socket", NULL, &chardev_socket, "id, path, host, port, fd, server, wait, nowait"},
+    {"fd", "fd", &chardev_fd, "id, fd, mux"},
+    {"pty", NULL, &chardev_pty, "id, mux"},
+    {"unix", "path", &chardev_socket, "id, path, server, wait, nowait, mux"},
+    {"tcp", "address", &chardev_socket, "id, address, host, port, server, wait, nowait, mux"},
+    {"socket", NULL, &chardev_socket, "id, path, host, port, fd, server, wait, nowait, mux"},
     {"ringbuf", NULL, &chardev_ringbuf, "id, size"},
-    {"vc", "size", &chardev_vc, "id, size, width, height, cols, rows"},
+    {"vc", "size", &chardev_vc, "id, size, width, height, cols, rows, mux"},
     {"qemu-vdagent", NULL, &chardev_vdagent, "id, name, clipboard, mouse"},
 };
 
@@ -254,37 +292,63 @@ static bool set_id(struct chardev *chr, struct vemu_machine *m, const char *id,
     return chr->id || error_set(errp, VEMU_ERROR_NO_MEMORY, "chardev: out of memory");
 }
 
+/* Not listed yet. */
+static struct chardev *allocate(struct vemu_machine *m, const char *id,
+                                const struct chardev_backend *backend, struct vemu_error **errp)
+{
+    struct chardev *chr = calloc(1, sizeof *chr);
+
+    if (!chr) {
+        error_set(errp, VEMU_ERROR_NO_MEMORY, "chardev: out of memory");
+        return NULL;
+    }
+    chr->machine = m;
+    chr->backend = backend;
+    if (!set_id(chr, m, id, errp)) {
+        free(chr);
+        return NULL;
+    }
+    timer_init(&chr->kick, m->clocks, VCLOCK_HOST, kicked, chr);
+    return chr;
+}
+
+static void release(struct chardev *chr)
+{
+    timer_cancel(&chr->kick);
+    free(chr->path);
+    free(chr->id);
+    free(chr);
+}
+
+struct chardev *chardev_make(struct vemu_machine *m, const char *id,
+                             const struct chardev_backend *backend, struct vemu_error **errp)
+{
+    struct chardev *chr = allocate(m, id, backend, errp);
+
+    if (chr)
+        list_add_tail(&m->chardevs, &chr->node);
+    return chr;
+}
+
 struct chardev *chardev_new(struct vemu_machine *m, const char *id, const char *spec,
                             struct vemu_error **errp)
 {
     struct opts opts = {0};
     char what[32];
     const struct backend_name *name = parse_spec(&opts, spec, what, sizeof what, errp);
-    if (!name || !check_items(&opts, name, what, errp)) {
-        opts_free(&opts);
-        return NULL;
+    struct chardev *chr = NULL;
+
+    if (name && check_items(&opts, name, what, errp))
+        chr = allocate(m, id ? id : opts_get(&opts, "id"), name->backend, errp);
+    if (chr && (!opts_get_bool(&opts, what, "mux", &chr->muxed, errp) ||
+                !chr->backend->open(chr, &opts, what, errp))) {
+        release(chr);
+        chr = NULL;
     }
-    struct chardev *chr = calloc(1, sizeof *chr);
-    if (!chr) {
-        error_set(errp, VEMU_ERROR_NO_MEMORY, "chardev: out of memory");
-        opts_free(&opts);
-        return NULL;
-    }
-    const char *own_id = opts_get(&opts, "id");
-    chr->machine = m;
-    chr->backend = name->backend;
-    timer_init(&chr->kick, m->clocks, VCLOCK_HOST, kicked, chr);
-    bool ok = set_id(chr, m, id ? id : own_id, errp) && chr->backend->open(chr, &opts, what, errp);
     opts_free(&opts);
-    if (ok) {
+    if (chr)
         list_add_tail(&m->chardevs, &chr->node);
-        return chr;
-    }
-    timer_cancel(&chr->kick);
-    free(chr->path);
-    free(chr->id);
-    free(chr);
-    return NULL;
+    return chr;
 }
 
 struct chardev *chardev_find(struct vemu_machine *m, const char *id)
@@ -304,9 +368,19 @@ struct chardev *chardev_next(struct vemu_machine *m, const struct chardev *prev)
     return next == &m->chardevs ? NULL : list_entry(next, struct chardev, node);
 }
 
+bool chardev_is_port(const struct chardev *chr)
+{
+    return chr->backend == &chardev_mux_port;
+}
+
 void chardev_describe(const struct chardev *chr, char *buf, size_t len)
 {
     const char *name = "unknown";
+
+    if (chardev_is_port(chr) && chardev_mux_base(chr)) {
+        chardev_describe(chardev_mux_base(chr), buf, len);
+        return;
+    }
 
     for (unsigned i = 0; i < ARRAY_SIZE(backend_names); i++) {
         if (backend_names[i].backend == chr->backend) {
@@ -360,11 +434,10 @@ void chardev_free(struct chardev *chr)
         return;
     chr->fe = NULL;
     chr->backend->close(chr);
-    timer_cancel(&chr->kick);
+    if (chr->mux && chr->muxed)
+        chardev_mux_base_gone(chr);
     list_remove(&chr->node);
-    free(chr->path);
-    free(chr->id);
-    free(chr);
+    release(chr);
 }
 
 void chardev_free_all(struct vemu_machine *m)
@@ -442,6 +515,8 @@ size_t chardev_inject(struct chardev *chr, const uint8_t *data, size_t len)
 
 void chardev_set_escape(struct chardev *chr, void (*fn)(void *opaque, int key), void *opaque)
 {
+    if (chardev_mux_set_escape(chr, fn, opaque))
+        return;
     chr->escape = fn;
     chr->escape_opaque = opaque;
     input_changed(chr);

@@ -22,7 +22,8 @@ struct vemu_error;
 struct chardev;
 struct state_field;
 
-enum chardev_event { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK };
+/* FOCUS: of a back end that several front ends share, this one gets the input from now on. */
+enum chardev_event { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK, CHARDEV_FOCUS };
 
 struct chardev_frontend {
     /* How many bytes the front end can take now. */
@@ -35,6 +36,7 @@ struct chardev_frontend {
     void (*event)(void *opaque, enum chardev_event event); /* may be NULL */
     /* It knows whether a program in the guest listens: chardev_set_listening. Others always do. */
     bool tells_listening;
+    bool wants_focus; /* it is told of CHARDEV_FOCUS */
 };
 
 /*
@@ -56,6 +58,9 @@ struct chardev_frontend {
  * - qemu-vdagent[,clipboard=on|off][,mouse=on|off][,name=...]: the host's end of the SPICE agent's
  *   protocol (core/vdagent), clipboard off and mouse on unless said; the name means nothing
  *
+ * All but null, file, ringbuf and qemu-vdagent take mux=on: they are for several front ends, each
+ * of which has a port of them (chardev_port).
+ *
  * A server with wait=on (the default) waits here for its client. One client at a time; the next one
  * is accepted when it has gone. Guest output is dropped while nobody is connected. "mon:..." and
  * "none" are the cli's.
@@ -63,6 +68,12 @@ struct chardev_frontend {
 struct chardev *chardev_new(struct vemu_machine *m, const char *id, const char *spec,
                             struct vemu_error **errp);
 struct chardev *chardev_find(struct vemu_machine *m, const char *id);
+/* What a front end attaches to: with mux=on another port each time, listed under the id (NULL: one
+ * made of the back end's), else the back end. The first port has the input until Ctrl-A c hands it
+ * on. */
+struct chardev *chardev_port(struct chardev *chr, const char *id, struct vemu_error **errp);
+/* Is it such a port? Its front end is told of the focus. */
+bool chardev_is_port(const struct chardev *chr);
 /* The back ends one after the other: prev NULL starts. */
 struct chardev *chardev_next(struct vemu_machine *m, const struct chardev *prev);
 const char *chardev_id(const struct chardev *chr);
@@ -109,7 +120,7 @@ size_t chardev_ring_read(struct chardev *chr, uint8_t *buf, size_t len);
 /* Called (machine lock held) when the guest wrote to a ring buffer, for embedders that wait. */
 void chardev_ring_notify(struct chardev *chr, void (*fn)(void *opaque), void *opaque);
 /* stdio escape: Ctrl-A then a key; fn(opaque, key) gets keys other than Ctrl-A itself ('x', 'h',
- * 'c'). Ctrl-A twice sends one to the guest, Ctrl-A b a break. Works also while the guest takes no
+ * ...). Ctrl-A twice sends one to the guest, Ctrl-A b a break. Works also while the guest takes no
  * input. */
 void chardev_set_escape(struct chardev *chr, void (*fn)(void *opaque, int key), void *opaque);
 /* stdio: put the terminal back into the mode it was found in; nothing for the others. Idempotent

@@ -18,8 +18,6 @@
 #include "core/chardev/backend.h"
 #include "core/device/machine.h"
 
-enum { CTRL_A = 1 };
-
 struct stdio {
     struct fdio io;
     int in_fd; /* the terminal, if it is one */
@@ -75,25 +73,11 @@ void chardev_stdio_restore(struct chardev *chr)
 static void stdio_received(struct chardev *chr, uint8_t *data, size_t len)
 {
     struct stdio *s = chr->priv;
-    size_t kept = 0;
 
-    if (!chr->escape) {
+    if (chr->escape)
+        chardev_take_escapes(chr, &s->escaping, data, len, chardev_input);
+    else
         chardev_input(chr, data, len);
-        return;
-    }
-    for (size_t i = 0; i < len; i++) {
-        bool escaped = s->escaping;
-        s->escaping = !escaped && data[i] == CTRL_A;
-        if (s->escaping)
-            continue;
-        if (!escaped || data[i] == CTRL_A)
-            data[kept++] = data[i];
-        else if (data[i] == 'b')
-            chardev_break(chr);
-        else if (chr->escape)
-            chr->escape(chr->escape_opaque, data[i]);
-    }
-    chardev_input(chr, data, kept);
 }
 
 static void stdio_gone(struct chardev *chr, bool output, int err)

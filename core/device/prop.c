@@ -111,8 +111,10 @@ static bool set_chardev(struct vemu_machine *m, const char *who, const struct pr
                          "this machine",
                          who, desc->name, QUOTE_MAX, value);
     }
-    memcpy(member, &chr, sizeof chr);
-    return true;
+    chr = chardev_port(chr, NULL, errp);
+    if (chr)
+        memcpy(member, &chr, sizeof chr);
+    return chr != NULL;
 }
 
 static bool set_drive(struct vemu_machine *m, const char *who, const struct prop_desc *desc,

@@ -356,7 +356,8 @@ static bool add_guest_forward(struct user *u, const char *text, const char *what
         if (!f->chr)
             return error_set(errp, VEMU_ERROR_NOT_FOUND,
                              "%s: guestfwd='%.80s' needs a -chardev with id=%.40s", what, text, id);
-        if (!chardev_attach(f->chr, &fe, f, errp))
+        f->chr = chardev_port(f->chr, NULL, errp);
+        if (!f->chr || !chardev_attach(f->chr, &fe, f, errp))
             return false;
         u->forward_count++;
         bad = u->lib.add_guestfwd(u->slirp, forward_write, f, &f->addr, f->port);
