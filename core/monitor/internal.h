@@ -55,7 +55,7 @@ struct qmp {
     struct vemu_machine *m;
     const struct qmp_schema *schema;
     void *opaque;
-    struct list sessions;
+    struct list sessions, humans;
     struct qmp_session *current; /* whose command runs; NULL: none */
     struct list named_fds;       /* loop's thread alone */
     unsigned named_count;
@@ -90,6 +90,14 @@ char *session_format(const json_t *value, bool pretty, size_t *len);
 void session_add_fd(struct qmp_session *s, int fd);
 void session_close_fds(struct qmp_session *s);
 void fds_free_named(struct qmp *q);
+
+/* human.c */
+struct qmp_human; /* begins with its node in qmp.humans */
+/* Without the machine lock: runs the lines that are complete, some of them; true: there are more.
+ */
+bool human_process(struct qmp_human *h);
+/* With it. */
+void human_free(struct qmp_human *h);
 
 /* listen.c */
 void listen_free_clients(struct qmp *q);

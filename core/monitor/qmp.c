@@ -138,6 +138,8 @@ void qmp_process(struct qmp *q)
             n++;
         more |= n == COMMANDS_A_ROUND;
     }
+    for (struct list *node = q->humans.next; node != &q->humans; node = node->next)
+        more |= human_process((struct qmp_human *)node);
     if (more) {
         q->work = true;
         loop_wake(q->m->loop);
@@ -182,6 +184,7 @@ struct qmp *qmp_new(struct vemu_machine *m, const struct qmp_schema *schema, voi
     q->opaque = opaque;
     q->listener.fd = -1;
     list_init(&q->sessions);
+    list_init(&q->humans);
     list_init(&q->named_fds);
     return q;
 }
@@ -198,6 +201,8 @@ void qmp_free(struct qmp *q)
         chardev_attach(s->chr, NULL, NULL, NULL);
         session_free(s);
     }
+    while (!list_empty(&q->humans))
+        human_free((struct qmp_human *)q->humans.next);
     machine_unlock(q->m);
     fds_free_named(q);
     free(q);

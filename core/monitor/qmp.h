@@ -34,6 +34,17 @@ struct qmp *qmp_new(struct vemu_machine *m, const struct qmp_schema *schema, voi
 /* One session on a back end that nothing else uses; it starts anew with each peer that connects.
  * pretty: replies over several lines. */
 bool qmp_add_chardev(struct qmp *q, struct chardev *chr, bool pretty, struct vemu_error **errp);
+/* A monitor for people on such a back end. */
+struct qmp_human_ops {
+    const char *greeting, *prompt;
+    /* Runs a line, as qmp_process does commands; what there is to say (freed by the caller), lines
+     * ended by CR and LF; NULL: nothing. opaque: the schema's. */
+    char *(*run)(void *opaque, const char *line);
+    /* For completion: see editor.h. */
+    const char *(*candidate)(void *opaque, const char *typed, unsigned n);
+};
+bool qmp_add_human(struct qmp *q, struct chardev *chr, const struct qmp_human_ops *ops,
+                   struct vemu_error **errp);
 /* A unix socket (mode 0600); a session for each client. what: the option, for sentences. */
 bool qmp_listen(struct qmp *q, const char *path, const char *what, struct vemu_error **errp);
 /* Gives what was sent a moment to leave, closes, removes sockets. NULL is allowed. */
