@@ -88,20 +88,35 @@ static bool wants_tablet(const struct vemu_config *cfg)
            !(machine && strcmp(machine, "microvm") == 0); /* which has no PCI for its controller */
 }
 
+/* The terminal is the serial port's, and a monitor's; unless a monitor has it, or is elsewhere. */
+static const char *serial_here(const struct vemu_config *cfg)
+{
+    const char *monitor = vemu_config_get(cfg, "monitor");
+
+    if (!monitor)
+        return "mon:stdio";
+    if (strncmp(monitor, "stdio", 5) == 0)
+        return vemu_config_count(cfg, "vnc") ? "vc" : "null";
+    return "stdio,signal=off";
+}
+
 /* What only a command, and not the library, supplies or asks for. */
 static int complete(struct vemu_config *cfg, enum vemu_config_style style)
 {
     const char *defaults = vemu_config_get(cfg, "defaults");
     const char *display = vemu_config_get(cfg, "display.type");
     bool bare = defaults && strcmp(defaults, "off") == 0;
-    /* Where there is a window, the serial port is a key away in it. */
+    /* Where there is a window, the serial port is a key away in it, and a monitor another one. */
     const char *serial = display && strcmp(display, "sdl") == 0 ? "vc"
                          : is_on(cfg, "daemonize")              ? "null"
-                                                                : "mon:stdio";
+                                                                : serial_here(cfg);
     struct vemu_error *err = NULL;
 
     if (vemu_config_count(cfg, "serial") == 0 && !bare &&
         !vemu_config_add(cfg, "serial", serial, &err))
+        return fail_with(err);
+    if (!bare && strcmp(serial, "vc") == 0 && !vemu_config_get(cfg, "monitor") &&
+        !vemu_config_set(cfg, "monitor", "auto", &err))
         return fail_with(err);
     if (style == VEMU_CONFIG_RUN && !vemu_config_get(cfg, "memory") &&
         !vemu_config_get(cfg, "kernel") && !vemu_config_set(cfg, "memory", RUN_MEMORY, &err))
@@ -130,6 +145,7 @@ static void on_escape(void *opaque, int key)
     case '?':
         fprintf(stderr, "\nCtrl-A x    leave\n"
                         "Ctrl-A b    send a break to the guest\n"
+                        "Ctrl-A c    go to the monitor, and back to the guest\n"
                         "Ctrl-A h    this list\n"
                         "Ctrl-A Ctrl-A    send one Ctrl-A to the guest\n");
         break;

@@ -126,6 +126,29 @@ static bool build_chardevs(struct lib_machine *lm, struct vemu_error **errp)
     return true;
 }
 
+/* mon:BACKEND: the port shares the back end with a monitor for people, which control.c puts there.
+ */
+static bool build_shared_serial(struct lib_machine *lm, unsigned n, const char *spec,
+                                const char *origin, struct chardev **chr, struct vemu_error **errp)
+{
+    char id[32], *text;
+    struct chardev *base;
+    /* As elsewhere, the guest then gets Ctrl-C. */
+    bool ok =
+        asprintf(&text, "%s%s,mux=on", spec, strcmp(spec, "stdio") == 0 ? ",signal=off" : "") >= 0;
+
+    if (!ok)
+        return error_set(errp, VEMU_ERROR_NO_MEMORY, "out of memory");
+    snprintf(id, sizeof id, BUILD_SHARED_SERIAL, n);
+    ok = make_chardev(lm, id, text, origin, &base, errp);
+    free(text);
+    if (!ok)
+        return false;
+    snprintf(id, sizeof id, "serial%u", n);
+    *chr = chardev_port(base, id, errp);
+    return *chr && console_watch(lm, *chr, errp);
+}
+
 /* The back end of serial port n; *chr stays NULL for "none". */
 static bool build_serial(struct lib_machine *lm, unsigned n, const char *text, const char *origin,
                          struct chardev **chr, struct vemu_error **errp)
@@ -137,14 +160,18 @@ static bool build_serial(struct lib_machine *lm, unsigned n, const char *text, c
         return true;
     if (strncmp(spec, "chardev:", 8) == 0) {
         *chr = chardev_find(&lm->m, spec + 8);
-        return *chr ||
-               error_set(errp, VEMU_ERROR_NOT_FOUND, "%s: there is no -chardev with id=%s for '%s'",
-                         origin, spec + 8, spec);
+        if (!*chr)
+            return error_set(errp, VEMU_ERROR_NOT_FOUND,
+                             "%s: there is no -chardev with id=%s for '%s'", origin, spec + 8,
+                             spec);
+        *chr = chardev_port(*chr, NULL, errp);
+        return *chr != NULL;
     }
-    /* A monitor shares the terminal with the port elsewhere; its escape key works here as well. As
-     * there, the guest then gets Ctrl-C; so it does with -nographic. */
-    if (strncmp(spec, "mon:", 4) == 0)
+    if (strncmp(spec, "mon:", 4) == 0) {
         spec += 4;
+        if (CONFIG_JANSSON) /* without it there are no monitors */
+            return build_shared_serial(lm, n, spec, origin, chr, errp);
+    }
     if (strcmp(spec, "stdio") == 0 &&
         (spec != text || strstr(config_origin(lm->config, "display"), "nographic")))
         spec = "stdio,signal=off";

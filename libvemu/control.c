@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/monitor/qmp.h"
+#include "libvemu/hmp/hmp.h"
 #include "libvemu/qmp/commands.h"
 
 static bool is_on(const struct config_node *node, const char *key)
@@ -24,31 +25,90 @@ static bool is_on(const struct config_node *node, const char *key)
     return value && strcmp(value, "on") == 0;
 }
 
-/* -mon chardev=ID,mode=control */
+static bool wants(const char *text)
+{
+    return strcmp(text, "none") != 0;
+}
+
+/* -monitor auto: a console beside the guest's screen, where there are monitors. */
+static bool is_auto(const struct config_node *node)
+{
+    return strcmp(node->key, "monitor") == 0 && strcmp(node->value, "auto") == 0;
+}
+
+/* A monitor for people; with the back end's other users it shares it. */
+static bool add_human(struct lib_machine *lm, struct chardev *chr, const char *id,
+                      struct vemu_error **errp)
+{
+    struct chardev *port = chardev_port(chr, id, errp);
+
+    return port && qmp_add_human(lm->qmp, port, &hmp_monitor, errp);
+}
+
+/* -mon chardev=ID[,mode=control|readline] */
 static bool add_mon(struct lib_machine *lm, const struct config_node *node,
                     struct vemu_error **errp)
 {
-    const char *id = config_child_value(node, "chardev");
+    const char *id = config_child_value(node, "chardev"), *mode = config_child_value(node, "mode");
     struct chardev *chr = chardev_find(&lm->m, id);
 
     if (!chr)
         return error_set(errp, VEMU_ERROR_NOT_FOUND, "%s: there is no -chardev with id=%s",
                          node->origin, id);
-    return qmp_add_chardev(lm->qmp, chr, is_on(node, "pretty"), errp);
+    if (!mode || strcmp(mode, "control") != 0)
+        return add_human(lm, chr, NULL, errp);
+    chr = chardev_port(chr, NULL, errp);
+    return chr && qmp_add_chardev(lm->qmp, chr, is_on(node, "pretty"), errp);
 }
 
-/* -qmp BACKEND: a back end and a monitor on it in one. */
-static bool add_qmp(struct lib_machine *lm, const struct config_node *node, unsigned n,
-                    struct vemu_error **errp)
+/* -qmp BACKEND, -monitor BACKEND: a back end and a monitor on it in one. */
+static bool add_with_backend(struct lib_machine *lm, const struct config_node *node, const char *id,
+                             struct vemu_error **errp)
 {
+    const bool human = strcmp(node->key, "monitor") == 0;
     struct chardev *chr;
-    char id[32];
 
-    snprintf(id, sizeof id, "compat_monitor%u", n);
-    chr = chardev_new(&lm->m, id, node->value, errp);
-    if (chr && qmp_add_chardev(lm->qmp, chr, strcmp(node->key, "qmp-pretty") == 0, errp))
+    if (human && strncmp(node->value, "chardev:", 8) == 0) {
+        chr = chardev_find(&lm->m, node->value + 8);
+        if (!chr)
+            return error_set(errp, VEMU_ERROR_NOT_FOUND, "%s: there is no -chardev with id=%s",
+                             node->origin, node->value + 8);
+        return add_human(lm, chr, NULL, errp);
+    }
+    chr = chardev_new(&lm->m, id, is_auto(node) ? "vc" : node->value, errp);
+    if (chr && (human ? add_human(lm, chr, NULL, errp)
+                      : qmp_add_chardev(lm->qmp, chr, strcmp(node->key, "qmp-pretty") == 0, errp)))
         return true;
     error_prefix(errp, "%s: ", node->origin);
+    return false;
+}
+
+/* Those that serial ports share their back ends with: build.c. */
+static bool add_shared(struct lib_machine *lm, struct vemu_error **errp)
+{
+    struct chardev *chr;
+    unsigned n = 0;
+    char id[32];
+
+    config_for_each(node, lm->config, "serial")
+    {
+        snprintf(id, sizeof id, BUILD_SHARED_SERIAL, n++);
+        chr = chardev_find(&lm->m, id);
+        if (chr && !add_human(lm, chr, NULL, errp))
+            return false;
+    }
+    return true;
+}
+
+/* One that brings its back end along. */
+static bool is_monitor(const struct config_node *node)
+{
+    static const char *const keys[] = {"qmp", "qmp-pretty", "monitor"};
+
+    for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (strcmp(node->key, keys[i]) == 0)
+            return wants(node->value);
+    }
     return false;
 }
 
@@ -56,29 +116,40 @@ static bool add_monitors(struct lib_machine *lm, struct vemu_error **errp)
 {
     const char *path = config_value(lm->config, "control", "none");
     unsigned n = 0;
+    char id[32];
 
     config_for_each(node, lm->config, "mon")
     {
         if (!add_mon(lm, node, errp))
             return false;
     }
+    if (!add_shared(lm, errp))
+        return false;
     list_for_each(node, &lm->config->nodes, struct config_node, sibling)
     {
-        if (strcmp(node->key, "qmp") != 0 && strcmp(node->key, "qmp-pretty") != 0)
+        if (!is_monitor(node))
             continue;
-        if (!add_qmp(lm, node, n++, errp))
+        snprintf(id, sizeof id, "compat_monitor%u", n++);
+        if (!add_with_backend(lm, node, id, errp))
             return false;
     }
-    return strcmp(path, "none") == 0 ||
-           qmp_listen(lm->qmp, path, config_origin(lm->config, "control"), errp);
+    return !wants(path) || qmp_listen(lm->qmp, path, config_origin(lm->config, "control"), errp);
+}
+
+static bool any_wanted(const struct vemu_config *c)
+{
+    list_for_each(node, &c->nodes, struct config_node, sibling)
+    {
+        if (is_monitor(node) || strcmp(node->key, "mon") == 0 ||
+            (strcmp(node->key, "serial") == 0 && strncmp(node->value, "mon:", 4) == 0))
+            return true;
+    }
+    return wants(config_value(c, "control", "none"));
 }
 
 bool control_build(struct lib_machine *lm, struct vemu_error **errp)
 {
-    const struct vemu_config *c = lm->config;
-
-    if (strcmp(config_value(c, "control", "none"), "none") == 0 && !config_count(c, "mon") &&
-        !config_count(c, "qmp") && !config_count(c, "qmp-pretty"))
+    if (!any_wanted(lm->config))
         return true;
     lm->qmp = qmp_new(&lm->m, &qmp_schema, lm);
     if (!lm->qmp)
@@ -162,11 +233,12 @@ void control_event(struct lib_machine *lm, enum control_event what, enum control
 
 bool control_build(struct lib_machine *lm, struct vemu_error **errp)
 {
-    static const char *const keys[] = {"control", "mon", "qmp", "qmp-pretty"};
+    static const char *const keys[] = {"control", "mon", "qmp", "qmp-pretty", "monitor"};
 
     for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const struct config_node *node = config_find(lm->config, keys[i]);
-        if (node && !(node->value && strcmp(node->value, "none") == 0))
+        if (node && !(node->value &&
+                      (strcmp(node->value, "none") == 0 || strcmp(node->value, "auto") == 0)))
             return error_set(errp, VEMU_ERROR_UNSUPPORTED,
                              "%s is not part of this build (configure found no libjansson-dev)",
                              node->origin);

@@ -257,18 +257,6 @@ static bool check_none(const char *origin, const char *text, struct opts *props,
                      QUOTE_MAX, text);
 }
 
-/* What many give, for the console that it would be. */
-static bool check_monitor(const char *origin, const char *text, struct opts *props,
-                          struct vemu_error **errp)
-{
-    (void)props;
-    return strcmp(text, "none") == 0 ||
-           error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                     "%s %.*s: there is no monitor for people yet; use none, -qmp %.*s for "
-                     "programs, or `vemu ctl`",
-                     origin, QUOTE_MAX, text, QUOTE_MAX, text);
-}
-
 static bool check_object(const char *origin, const char *text, struct opts *props,
                          struct vemu_error **errp)
 {
@@ -397,10 +385,10 @@ static bool check_mon(const char *origin, const char *text, struct opts *props,
     if (!opts_get(props, "chardev"))
         return error_set(errp, VEMU_ERROR_INVALID,
                          "%s needs the back end to talk on: chardev=ID,mode=control", origin);
-    if (!mode || strcmp(mode, "control") != 0)
-        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                         "%s: mode '%.*s' is not available yet; use mode=control", origin,
-                         QUOTE_MAX, mode ? mode : "readline");
+    if (mode && strcmp(mode, "control") != 0 && strcmp(mode, "readline") != 0)
+        return error_set(errp, VEMU_ERROR_INVALID,
+                         "%s: mode '%.*s': want control (QMP) or readline (for people)", origin,
+                         QUOTE_MAX, mode);
     return !pretty || bool_parse(pretty, &on) ||
            error_set(errp, VEMU_ERROR_INVALID, "%s: pretty '%.*s' is neither on nor off", origin,
                      QUOTE_MAX, pretty);
@@ -709,9 +697,9 @@ const struct config_key config_keys[] = {
      .implied = "chardev",
      .props = mon_props,
      .check = check_mon,
-     .metavar = "chardev=ID,mode=control[,pretty=on]",
+     .metavar = "chardev=ID[,mode=control|readline][,pretty=on]",
      .example = "chardev=ctl,mode=control",
-     .help = "speak QMP on a chardev"},
+     .help = "speak QMP on a chardev, or be a monitor for people there"},
     {.name = "qtest",
      .shape = CONFIG_SCALAR,
      .question = QUESTION_CHARDEVS,
@@ -813,10 +801,10 @@ const struct config_key config_keys[] = {
      .help = "graphics adapter (std when firmware starts)"},
     {.name = "monitor",
      .shape = CONFIG_SCALAR,
-     .check = check_monitor,
-     .metavar = "none",
-     .example = "none",
-     .help = "none: there is no monitor for people yet; see mon and qmp"},
+     .question = QUESTION_CHARDEVS,
+     .metavar = "BACKEND|chardev:ID|auto|none",
+     .example = "vc",
+     .help = "a monitor for people on a back end of its own; auto: vc; more by mon"},
     NONE_KEY("parallel", "none: there is no parallel port yet"),
     NONE_KEY("audio", "none: there is no sound yet"),
     {.name = NULL},

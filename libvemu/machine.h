@@ -58,7 +58,8 @@ struct lib_machine {
     char error[320];            /* of VEMU_EXIT_FAILED */
 
     struct gdb_server *gdb;
-    struct qmp *qmp; /* NULL: no monitors */
+    struct qmp *qmp;  /* NULL: no monitors */
+    unsigned hmp_cpu; /* whom monitors for people mean */
     struct qtest_server *qtest;
     struct vnc_server *vncs[SCREENS_MAX]; /* screens.c */
     unsigned vnc_count;
@@ -86,6 +87,8 @@ bool check_device(const struct config_node *node, struct vemu_error **errp);
 /* Is this property of -machine the one that says where interrupt controllers are? */
 bool check_is_irqchip(const char *key);
 
+/* The id of what serial port %u (-serial mon:...) shares with a monitor. */
+#define BUILD_SHARED_SERIAL "serial%u-base"
 /* build.c: the machine itself. On failure the caller destroys it. */
 bool build_machine(struct lib_machine *lm, struct vemu_error **errp);
 /* A device by the name of its class; then plugged into the board. Machine lock held. */

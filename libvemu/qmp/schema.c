@@ -472,8 +472,8 @@ OBJECT(pmemsave_arg, "q_obj_pmemsave-arg", NULL,
        MEMBER("filename", qmp_str, "the file to make, on the host"));
 OBJECT(human_text, "HumanReadableText", NULL, MEMBER("human-readable-text", qmp_str, NULL));
 OBJECT(hmp_arg, "q_obj_human-monitor-command-arg", NULL,
-       MEMBER("command-line", qmp_str, "info status, info jit, ...; help lists them"),
-       OPTIONAL("cpu-index", qmp_int, "accepted; nothing depends on it"));
+       MEMBER("command-line", qmp_str, "of the monitor for people; help lists them"),
+       OPTIONAL("cpu-index", qmp_int, "the vCPU that registers and addresses are of"));
 
 /* ---- commands and events --------------------------------------------------------------------- */
 
@@ -717,7 +717,7 @@ static const struct qmp_command commands[] = {
      .run = qmp_human_monitor_command,
      .arguments = &hmp_arg,
      .returns = &qmp_str,
-     .doc = "The few texts that scripts ask for. A mistake is told in the text, not as an error."},
+     .doc = "A line of the monitor for people. A mistake is told in the text, not as an error."},
     {.name = NULL},
 };
 

@@ -6,81 +6,11 @@
  */
 #include <config.h>
 #if CONFIG_JANSSON
-#include <fcntl.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include <jansson.h>
-#include <vemu/vemu.h>
 
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/control.h"
 
 enum { LINE_MOST = 1 << 20 };
-
-enum { NOBODY = 65534 };
-
-/* Some commands write files where they are told to. That is here, and as nobody. */
-static const char *scratch(void)
-{
-    static char dir[] = "/tmp/vemu-fuzz-qmp-XXXXXX";
-    static bool made;
-
-    if (made)
-        return dir;
-    if (!mkdtemp(dir) || (geteuid() == 0 && chown(dir, NOBODY, NOBODY) != 0))
-        fuzz_fail("no directory to work in");
-    made = true;
-    return dir;
-}
-
-static bool root;
-
-static void drop_rights(void)
-{
-    root = geteuid() == 0;
-    if (root && seteuid(NOBODY) != 0)
-        fuzz_fail("rights cannot be dropped");
-}
-
-static void take_rights(void)
-{
-    if (root && seteuid(0) != 0)
-        fuzz_fail("rights cannot be taken back");
-}
-
-static struct vemu_machine *make(const char *path)
-{
-    struct vemu_config *cfg = vemu_config_new();
-    struct vemu_error *err = NULL;
-    struct vemu_machine_options options = VEMU_MACHINE_OPTIONS_INIT;
-    struct vemu_machine *m;
-
-    options.loop = VEMU_LOOP_EMBEDDER;
-    if (!vemu_config_set(cfg, "memory", "2M", &err) ||
-        !vemu_config_set(cfg, "machine", "microvm", &err) ||
-        !vemu_config_set(cfg, "bios", "none", &err) ||
-        !vemu_config_set(cfg, "start", "off", &err) ||
-        !vemu_config_set(cfg, "name", "fuzz", &err) ||
-        !vemu_config_add(cfg, "device", "isa-debug-exit,id=dbg", &err) ||
-        !vemu_config_set(cfg, "control", path, &err) ||
-        !(m = vemu_machine_create(cfg, &options, &err)) || !vemu_machine_realize(m, &err) ||
-        !vemu_machine_start(m, &err))
-        fuzz_fail(vemu_error_message(err));
-    vemu_config_free(cfg);
-    return m;
-}
-
-static int join(const char *path)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    strcpy(addr.sun_path, path);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof addr) != 0)
-        fuzz_fail("nobody listens");
-    return fd;
-}
 
 static char line[LINE_MOST];
 static size_t line_len;
@@ -130,8 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     snprintf(path, sizeof path, "%s/sock", scratch());
     if (!getcwd(from, sizeof from) || chdir(scratch()) != 0)
         fuzz_fail("no directory to work in");
-    drop_rights();
-    m = make(path);
+    const bool root = drop_rights();
+    m = make("control", path, false);
     fd = join(path);
     line_len = 0;
     for (size_t at = 0; at < size && alive;) {
@@ -151,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     close(fd);
     if (access(path, F_OK) == 0)
         fuzz_fail("the socket was left behind");
-    take_rights();
+    take_rights(root);
     if (chdir(from) != 0)
         fuzz_fail("there is no way back");
     return 0;

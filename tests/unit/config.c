@@ -244,8 +244,8 @@ Test(config, mistakes_name_option_value_and_what_would_be_right)
          "-display: grab-mod 'alt': want lctrl-lalt, lshift-lctrl-lalt or rctrl"},
         {"-display sdl,to=5", "-display: 'to' is not known here: use full-screen, window-close, "
                               "show-cursor, grab-mod and gl=off"},
-        {"-monitor vc", "-monitor vc: there is no monitor for people yet; use none, -qmp vc for "
-                        "programs, or `vemu ctl`"},
+        {"-mon chardev=a,mode=graphics",
+         "-mon: mode 'graphics': want control (QMP) or readline (for people)"},
         {"-vnc 127.0.0.1:0,share=all",
          "-vnc: share 'all': want allow-exclusive, force-shared or ignore"},
         {"-vnc to=5", "-vnc needs an address first: HOST:N, unix:PATH, fd:N or none"},
