@@ -13,17 +13,31 @@ enum { QUOTE_MAX = 80 };
 
 /* Debian's and Fedora's places. */
 static const char *const places[] = {
-    "/usr/share/seabios",   "/usr/share/vgabios",   "/usr/share/ovmf",
-    "/usr/share/OVMF",      "/usr/share/edk2/ovmf", "/usr/lib/ipxe/qemu",
-    "/usr/share/ipxe/qemu", "/usr/share/qemu",      NULL,
+    "/usr/share/seabios",
+    "/usr/share/vgabios",
+    "/usr/share/ovmf",
+    "/usr/share/OVMF",
+    "/usr/share/edk2/ovmf",
+    "/usr/share/AAVMF",
+    "/usr/share/qemu-efi-aarch64",
+    "/usr/share/edk2/aarch64",
+    "/usr/lib/ipxe/qemu",
+    "/usr/share/ipxe/qemu",
+    "/usr/share/qemu",
+    NULL,
 };
 
 /* By how the names begin, or end. */
 static const struct {
     const char *begins, *ends, *package;
 } packages[] = {
-    {"bios", ".bin", "seabios"},   {"vgabios", ".bin", "seabios"}, {"OVMF", ".fd", "ovmf"},
-    {"pxe-", ".rom", "ipxe-qemu"}, {"efi-", ".rom", "ipxe-qemu"},
+    {"bios", ".bin", "seabios"},
+    {"vgabios", ".bin", "seabios"},
+    {"OVMF", ".fd", "ovmf"},
+    {"pxe-", ".rom", "ipxe-qemu"},
+    {"efi-", ".rom", "ipxe-qemu"},
+    {"AAVMF", ".fd", "qemu-efi-aarch64"},
+    {"QEMU_EFI", ".fd", "qemu-efi-aarch64"},
 };
 
 const char *firmware_package(const char *name)

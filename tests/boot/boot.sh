@@ -4,6 +4,7 @@
 #
 # The guest's /init says that it came up, does what APPEND asks for (tests/boot/init) and powers off.
 emulator=${EMULATOR:-${VEMU_BUILD:-.}/vemu-system-x86_64}
+arm64_emulator=${ARM64_EMULATOR:-${VEMU_BUILD:-.}/vemu-system-aarch64}
 guests=${VEMU_GUESTS:-${VEMU_BUILD:-.}/guest}
 logs=${BOOT_LOGS:-${VEMU_BUILD:-.}/tests/logs/boot}
 mkdir -p "$logs" || exit 1
@@ -11,11 +12,13 @@ mkdir -p "$logs" || exit 1
 boot() {
     log=$logs/$1.log arch=$2 append=$3
     shift 3
+    command=$emulator console=ttyS0
+    if [ "$arch" = arm64 ]; then command=$arm64_emulator console=ttyAMA0; fi
     start=$(date +%s%N)
     # shellcheck disable=SC2086
-    timeout -k 5 "${BOOT_TIMEOUT:-120}" $emulator -nographic -no-reboot \
+    timeout -k 5 "${BOOT_TIMEOUT:-120}" $command -nographic -no-reboot \
         -kernel "$guests/$arch/vmlinuz" -initrd "$guests/$arch/initrd" \
-        -append "console=ttyS0 panic=-1 $append" "$@" </dev/null >"$log" 2>"$log.err"
+        -append "console=$console panic=-1 $append" "$@" </dev/null >"$log" 2>"$log.err"
     status=$?
     seconds=$((($(date +%s%N) - start) / 100000000))
     seconds=$((seconds / 10)).$((seconds % 10))

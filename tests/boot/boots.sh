@@ -39,6 +39,8 @@ for arch in amd64 i386; do # every block that is looked up twice is part of a re
 done
 boots 'amd64 on q35' amd64-q35 amd64 1 -m 512M -M q35
 boots 'amd64 on microvm' amd64-microvm amd64 1 -m 512M -M microvm
+boots 'arm64 reaches its first program and powers off' arm64 arm64 1 -m 512M
+boots 'arm64 on two processors, with a GICv3' arm64-smp2 arm64 2 -m 512M -M virt,gic-version=3
 
 # A shell that is typed at: the fifo stands for the keyboard.
 kernel=$guests/amd64/vmlinuz initrd=$guests/amd64/initrd

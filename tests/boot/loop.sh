@@ -37,7 +37,16 @@ row() { # COUNT OPTION...
 
 echo "| guest | options                  | succeeded  | median s |"
 echo "|-------|--------------------------|------------|--------|"
-for arch in ${BOOT_ARCHS:-amd64 i386}; do
+for arch in ${BOOT_ARCHS:-amd64 i386 arm64}; do
+    if [ "$arch" = arm64 ]; then
+        for smp in 1 2 4; do row "$count" -M virt,gic-version=3 -m 512M -smp $smp; done
+        row "$few" -M virt,gic-version=3 -m 512M -smp 8
+        row "$few" -M virt,gic-version=2 -m 512M -smp 4
+        row "$few" -M virt -m 128M
+        row "$few" -M virt -m 8G
+        row "$few" -M virt,virtualization=on -m 512M -smp 2
+        continue
+    fi
     for smp in 1 2 4; do row "$count" -M pc -m 512M -smp $smp; done
     row "$few" -M pc -m 128M
     row "$few" -M pc -m 8G
