@@ -2,6 +2,7 @@
  * Arm as a guest architecture of the translator: slots, the helper table, the mode word, and what
  * the core asks about processor state.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,11 +237,22 @@ static unsigned mmu_index(struct tcg_cpu *tc)
                : ARM_MMU_PRIV;
 }
 
+/* What is pending may be deliverable now: compiled code goes to the run loop when it polls next,
+ * which is at the end of the instruction. */
+static void look_at_events(struct tcg_cpu *tc)
+{
+    const struct arm_regs *r = arm_regs_of(tc);
+    if (atomic_load_explicit(&tc->vcpu->interrupt, memory_order_relaxed) || (r->mdscr & 1) ||
+        (r->hcr & (ARM_HCR_VI | ARM_HCR_VF | ARM_HCR_VSE)))
+        __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
+}
+
 void arm_level_changed(struct tcg_cpu *tc)
 {
     struct arm_sys *s = arm_sys_of(tc);
     const struct arm_regs *r = arm_regs_of(tc);
     /* Exceptions and their return synchronise. */
+    look_at_events(tc);
     if (s->root_pending || s->regime != arm_regime_of(r, arm_model_of(tc), arm_el(r)))
         arm_root_changed(tc);
     tcg_mode_set(tc, mode_word(tc), mmu_index(tc));
@@ -249,6 +261,7 @@ void arm_level_changed(struct tcg_cpu *tc)
 void arm_control_changed(struct tcg_cpu *tc)
 {
     arm_sys_of(tc)->control_known = 0;
+    look_at_events(tc);
     tcg_mode_set(tc, mode_word(tc), mmu_index(tc));
 }
 

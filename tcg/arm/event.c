@@ -201,6 +201,13 @@ static bool trapped(struct tcg_cpu *tc, unsigned ti)
     return false;
 }
 
+/* arm_take_events() leaves the run loop, which must be reached. */
+static void halt(struct tcg_cpu *tc)
+{
+    tc->vcpu->halted = true;
+    __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
+}
+
 uint64_t arm_helper_wfi(void *env, uint64_t next, uint64_t b, uint64_t c, uint64_t d)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
@@ -210,7 +217,7 @@ uint64_t arm_helper_wfi(void *env, uint64_t next, uint64_t b, uint64_t c, uint64
     if (!wakes(tc, atomic_load(&tc->vcpu->interrupt)) && trapped(tc, 0))
         return 0;
     r->pc = next;
-    tc->vcpu->halted = true;
+    halt(tc);
     return 0;
 }
 
@@ -232,7 +239,7 @@ static void wait_for_event(struct tcg_cpu *tc)
     else if (r->excl_size || event_stream(r))
         sched_yield();
     else
-        tc->vcpu->halted = true;
+        halt(tc);
 }
 
 uint64_t arm_helper_wfe(void *env, uint64_t next, uint64_t b, uint64_t c, uint64_t d)

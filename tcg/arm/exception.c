@@ -201,6 +201,8 @@ static bool firmware(struct tcg_cpu *tc, enum arm_conduit conduit, uint64_t imm1
     for (unsigned n = 0; n < 4; n++)
         r->x[n] = x[n];
     r->pc = next;
+    if (tc->vcpu->halted) /* it waits, or is off: arm_take_events() */
+        __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
     return true;
 }
 

@@ -935,6 +935,45 @@ Test(arm_exception, traps_of_compiled_code_keep_all_of_their_bits)
     expect(t.r->pc, 0x2204u);
 }
 
+/* From compiled code that is linked and in the jump cache. */
+Test(arm_event, a_loop_of_wfi_waits_each_time, .timeout = 20)
+{
+    static const uint32_t code[] = {0x91000400 /* add x0, x0, #1 */, 0xd503207f /* wfi */,
+                                    0x17fffffe /* b . - 8 */};
+    teardown();
+    start_as("cortex-a57", 1, HOST_BACKEND);
+    at_level(1);
+    t.r->pc = 0x1000;
+    for (unsigned n = 0; n < ARRAY_SIZE(code); n++)
+        store_le32(t.ram->host + 0x1000 + 4 * n, code[n]);
+    t.r->x[0] = 0;
+    arm_machine_changed(&t);
+    t.cpu->stop_request = false;
+    for (unsigned n = 1; n < 20; n++) {
+        cr_assert_eq(t.m.accel->vcpu_run(t.cpu), VCPU_EXIT_HALT);
+        expect(t.r->x[0], n);
+        cpu_interrupt(t.cpu, CPU_INT_EVENT);
+    }
+}
+
+/* An interrupt that was pending while it was masked: the next poll of compiled code must look. */
+Test(arm_event, unmasking_asks_for_a_look_at_what_is_pending)
+{
+    at_level(1);
+    t.r->spsr[1] = 5;
+    cpu_interrupt(t.cpu, CPU_INT_IRQ);
+    expect(arm_take_events(t.tc), (unsigned)TCG_EVENT_NONE);
+    t.tc->exit_request = 0;
+    arm_helper_eret(t.r, 0x1000, 0, 0, 0);
+    expect(t.tc->exit_request, 1u);
+    at_level(1);
+    t.tc->exit_request = 0;
+    arm_helper_msr_imm(t.r, 3 << 3 | 7, 2, 0, 0); /* DAIFClr */
+    expect(t.tc->exit_request, 1u);
+    expect(arm_take_events(t.tc), (unsigned)TCG_EVENT_DELIVERED);
+    cpu_clear_interrupt(t.cpu, CPU_INT_IRQ);
+}
+
 Test(arm_event, software_step)
 {
     at_level(0);
