@@ -75,19 +75,6 @@ static bool is_on(const struct vemu_config *cfg, const char *key)
  * own does with; what the guest does not touch costs nothing. */
 #define RUN_MEMORY "1G"
 
-/* Where the screen is shown to somebody, the pointer has to be where theirs is, which a PS/2 mouse
- * cannot say: a tablet, unless it was said what the machine has of this kind. */
-static bool wants_tablet(const struct vemu_config *cfg)
-{
-    const char *display = vemu_config_get(cfg, "display.type"),
-               *machine = vemu_config_get(cfg, "machine.type");
-    bool shown = vemu_config_count(cfg, "vnc") || vemu_config_get(cfg, "display.vnc") ||
-                 (display && strcmp(display, "none") != 0);
-
-    return shown && !vemu_config_count(cfg, "usbdevice") && !vemu_config_get(cfg, "usb") &&
-           !(machine && strcmp(machine, "microvm") == 0); /* which has no PCI for its controller */
-}
-
 /* The terminal is the serial port's, and a monitor's; unless a monitor has it, or is elsewhere. */
 static const char *serial_here(const struct vemu_config *cfg)
 {
@@ -121,8 +108,8 @@ static int complete(struct vemu_config *cfg, enum vemu_config_style style)
     if (style == VEMU_CONFIG_RUN && !vemu_config_get(cfg, "memory") &&
         !vemu_config_get(cfg, "kernel") && !vemu_config_set(cfg, "memory", RUN_MEMORY, &err))
         return fail_with(err);
-    if (style == VEMU_CONFIG_RUN && !bare && wants_tablet(cfg) &&
-        !vemu_config_add(cfg, "usbdevice", "tablet", &err))
+    if (style == VEMU_CONFIG_RUN && !bare && !vemu_config_count(cfg, "usbdevice") &&
+        !vemu_config_get(cfg, "usb") && !vemu_config_add(cfg, "usbdevice", "auto", &err))
         return fail_with(err);
     if (style == VEMU_CONFIG_RUN && !vemu_config_get(cfg, "clipboard") &&
         !vemu_config_set(cfg, "clipboard", "auto", &err))

@@ -624,9 +624,10 @@ const struct config_key config_keys[] = {
     {.name = "usbdevice",
      .shape = CONFIG_LIST,
      .check = usb_check_device,
-     .metavar = "keyboard|mouse|tablet|hub",
+     .metavar = "keyboard|mouse|tablet|hub|auto",
      .example = "tablet",
-     .help = "USB device, with a controller if there is none"},
+     .help = "USB device, with a controller if there is none; auto: a tablet where a screen is "
+             "shown"},
     {.name = "reboot",
      .shape = CONFIG_FLAG,
      .metavar = "on|off",

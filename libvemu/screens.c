@@ -192,11 +192,17 @@ static bool is_display_vnc(const struct config_node *display)
     return display && (config_child_value(display, "vnc") || (type && strcmp(type, "vnc") == 0));
 }
 
+/* none with an id is a server that viewers are handed to. */
+static bool is_server(const struct config_node *vnc)
+{
+    return strcmp(address_of(vnc), "none") != 0 || config_child_value(vnc, "id");
+}
+
 bool screens_wanted(const struct vemu_config *cfg)
 {
     config_for_each(node, cfg, "vnc")
     {
-        if (strcmp(address_of(node), "none") != 0)
+        if (is_server(node))
             return true;
     }
     return is_display_vnc(config_find(cfg, "display")) || windows_wanted(cfg);
@@ -385,9 +391,7 @@ bool screens_build(struct lib_machine *lm, struct vemu_error **errp)
 
     config_for_each(node, lm->config, "vnc")
     {
-        /* none with an id is a server that viewers are handed to. */
-        if ((strcmp(address_of(node), "none") != 0 || config_child_value(node, "id")) &&
-            !add_vnc(lm, node, address_of(node), 0, errp))
+        if (is_server(node) && !add_vnc(lm, node, address_of(node), 0, errp))
             return false;
     }
     if (windows_wanted(lm->config))

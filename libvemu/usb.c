@@ -6,8 +6,10 @@
 #include "core/device/machine.h"
 #include "core/util/error.h"
 #include "core/util/range.h"
+#include "hw/board.h"
 #include "libvemu/config.h"
 #include "libvemu/machine.h"
+#include "libvemu/screens.h"
 
 static const struct {
     const char *name, *driver;
@@ -28,16 +30,44 @@ bool usb_check_device(const char *origin, const char *text, struct opts *props,
                       struct vemu_error **errp)
 {
     (void)props;
-    return driver_of(text) ||
+    return driver_of(text) || strcmp(text, "auto") == 0 ||
            error_set(errp, VEMU_ERROR_INVALID,
-                     "%s: '%.80s' is not a USB device; there are keyboard, mouse, tablet and hub",
+                     "%s: '%.80s' is not a USB device; there are keyboard, mouse, tablet, hub and "
+                     "auto",
                      origin, text);
 }
 
-static bool is_asked_for(const struct vemu_config *cfg)
+static bool is_auto(const struct config_node *node)
 {
-    return config_flag(cfg, "usb", false) || config_find(cfg, "usbdevice") ||
-           strcmp(config_value(cfg, "machine.usb", "off"), "on") == 0;
+    return strcmp(node->value, "auto") == 0;
+}
+
+/* What a node of -usbdevice comes to; NULL: nothing. Where the screen is shown to somebody, the
+ * pointer has to be where theirs is, which a PS/2 mouse cannot say. Boards without PCI have no
+ * place for the controller. */
+static const char *meant_by(const struct lib_machine *lm, const struct config_node *node)
+{
+    const char *on_pci = lm->board->virtio_serial ? strstr(lm->board->virtio_serial, "-pci") : NULL;
+
+    if (!is_auto(node))
+        return driver_of(node->value);
+    return on_pci && screens_wanted(lm->config) ? "usb-tablet" : NULL;
+}
+
+static bool any_meant(const struct lib_machine *lm)
+{
+    config_for_each(node, lm->config, "usbdevice")
+    {
+        if (meant_by(lm, node))
+            return true;
+    }
+    return false;
+}
+
+static bool is_asked_for(const struct lib_machine *lm)
+{
+    return config_flag(lm->config, "usb", false) || any_meant(lm) ||
+           strcmp(config_value(lm->config, "machine.usb", "off"), "on") == 0;
 }
 
 static bool has_controller(const struct vemu_config *cfg)
@@ -75,7 +105,7 @@ bool usb_build_controller(struct lib_machine *lm, struct vemu_error **errp)
                       : config_find(cfg, "usbdevice") ? "usbdevice"
                                                       : "machine.usb";
 
-    if (!is_asked_for(cfg) || has_controller(cfg))
+    if (!is_asked_for(lm) || has_controller(cfg))
         return true;
     return build(lm, controller, config_origin(cfg, key), errp);
 }
@@ -84,7 +114,8 @@ bool usb_build_devices(struct lib_machine *lm, struct vemu_error **errp)
 {
     config_for_each(node, lm->config, "usbdevice")
     {
-        if (!build(lm, driver_of(node->value), node->origin, errp))
+        const char *driver = meant_by(lm, node);
+        if (driver && !build(lm, driver, node->origin, errp))
             return false;
     }
     return true;
