@@ -13,9 +13,13 @@ import os
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'cli'))
+import rfb  # noqa: E402
 
 PORT = 6160
 
@@ -30,7 +34,7 @@ class Viewer(threading.Thread):
     def run(self):
         try:
             self.watch()
-        except (OSError, struct.error, IndexError):
+        except (OSError, EOFError, struct.error, IndexError):
             pass  # the machine has ended
 
     def connect(self):
@@ -43,16 +47,10 @@ class Viewer(threading.Thread):
 
     def watch(self):
         s = self.connect()
+        viewer = rfb.Viewer(s)
+        width, height = viewer.width, viewer.height
+        s.settimeout(None)
         f = s.makefile('rb')
-        f.read(12)
-        s.sendall(b'RFB 003.008\n')
-        f.read(f.read(1)[0])
-        s.sendall(b'\1')
-        f.read(4)
-        s.sendall(b'\1')
-        width, height = struct.unpack('>HH', f.read(4))
-        f.read(16)
-        f.read(struct.unpack('>I', f.read(4))[0])
         s.sendall(struct.pack('>BxHii', 2, 2, 16, -223))
         incremental = 0
         while True:

@@ -55,3 +55,29 @@ debian_as_host() { # ROOT
     fi
     cp /etc/resolv.conf /etc/hosts "$1/etc/" 2>/dev/null || true
 }
+
+# Packages from the archive, unpacked into $state/root; fetch says which and how. Nothing is done when the result is
+# there, and the caller puts it into $state/new before debian_fetched.
+debian_fetch() { # PROGRAM DIR ARCH RESULT WHAT
+    arch=$3
+    if [ -d "$2/$arch/$4" ]; then exit 0; fi
+    mkdir -p "$2/$arch"
+    dir=$(cd "$2" && pwd)
+    state=$dir/.apt/$4-$arch
+    debian_start || { echo "$1: Debian's tools are needed" >&2; exit 1; }
+    echo "Fetching Debian's $5"
+    mkdir -p "$state/debs/partial" "$state/new"
+    if ! debian_with_lists fetch; then
+        tail -n 5 "$state/log" >&2
+        echo "$1: cannot fetch $5 from the Debian archive; is there a network?" >&2
+        exit 1
+    fi
+    for deb in "$state"/debs/*.deb; do
+        dpkg-deb -x "$deb" "$state/root"
+    done
+}
+
+debian_fetched() { # RESULT
+    mv "$state/new" "$dir/$arch/$1"
+    rm -rf "$state"
+}

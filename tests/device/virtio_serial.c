@@ -500,6 +500,14 @@ static void say(struct vt *t, struct buffer *out)
     buffer_free(out);
 }
 
+/* The guest shows itself, and has copied text. */
+static void has_text(struct vt *t, struct buffer *out)
+{
+    guest_announce(out, false, GUEST_CAPS);
+    GUEST_SAY(out, VD_AGENT_CLIPBOARD_GRAB, 0, 1);
+    say(t, out);
+}
+
 static void expect_heard(struct vt *t, struct agent_guest *g, uint32_t type)
 {
     cr_assert(hear(t, g), "no message %u", type);
@@ -515,9 +523,7 @@ Test(virtio_serial, an_agent_at_a_port_copies_text_both_ways)
     set_up_agent(&t, &v);
     start(&t);
     expect_heard(&t, &g, VD_AGENT_ANNOUNCE_CAPABILITIES);
-    guest_announce(&out, false, GUEST_CAPS);
-    GUEST_SAY(&out, VD_AGENT_CLIPBOARD_GRAB, 0, 1);
-    say(&t, &out);
+    has_text(&t, &out);
     cr_expect_eq(v.grabbed, 1);
     expect_heard(&t, &g, VD_AGENT_CLIPBOARD_REQUEST);
     guest_say_text(&out, "of the guest", 12);
@@ -574,9 +580,7 @@ Test(virtio_serial, an_agent_is_gone_after_a_reset)
     set_up_agent(&t, &v);
     start(&t);
     expect_heard(&t, &g, VD_AGENT_ANNOUNCE_CAPABILITIES);
-    guest_announce(&out, false, GUEST_CAPS);
-    GUEST_SAY(&out, VD_AGENT_CLIPBOARD_GRAB, 0, 1);
-    say(&t, &out);
+    has_text(&t, &out);
     cr_assert(t.m.clipboard_owner);
     machine_lock(&t.m);
     cr_assert(machine_reset(&t.m, NULL));
@@ -615,9 +619,7 @@ Test(virtio_serial, an_agent_goes_on_in_a_loaded_machine)
     set_up_agent(&f, &v);
     set_up_agent(&t, &w);
     start(&f);
-    guest_announce(&out, false, GUEST_CAPS);
-    GUEST_SAY(&out, VD_AGENT_CLIPBOARD_GRAB, 0, 1);
-    say(&f, &out);
+    has_text(&f, &out);
     offer(&f, RX1, 1, 10);
     rounds(&f); /* most of the capabilities waits in the back end */
     cr_assert_eq(vt_used_index(&f, RX1), 1);

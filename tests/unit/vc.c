@@ -12,33 +12,17 @@
 #include "core/input/input.h"
 #include "core/state/state.h"
 #include "core/util/error.h"
+#include "tests/unit/port.h"
 
 struct console {
     struct vemu_machine m;
     struct chardev *chr;
     struct display *display;
-    char got[1024]; /* what the guest's port received */
-    size_t len;
+    struct port port;
 };
-
-static size_t can_receive(void *opaque)
-{
-    struct console *c = opaque;
-
-    return sizeof c->got - 1 - c->len;
-}
-
-static void receive(void *opaque, const uint8_t *data, size_t len)
-{
-    struct console *c = opaque;
-
-    memcpy(c->got + c->len, data, len);
-    c->len += len;
-}
 
 static void set_up(struct console *c, const char *spec)
 {
-    static const struct chardev_frontend fe = {.can_receive = can_receive, .receive = receive};
     struct vemu_error *err = NULL;
 
     memset(c, 0, sizeof *c);
@@ -46,7 +30,7 @@ static void set_up(struct console *c, const char *spec)
     machine_lock(&c->m);
     c->chr = chardev_new(&c->m, "serial0", spec, &err);
     cr_assert(c->chr, "%s", err ? vemu_error_message(err) : "");
-    chardev_attach(c->chr, &fe, c, NULL);
+    port_attach(&c->port, c->chr);
     c->display = display_find(&c->m, "serial0", 0, &err);
     cr_assert_not_null(c->display);
     machine_unlock(&c->m);
@@ -68,9 +52,8 @@ static void write_text(struct console *c, const char *text)
 static void got(struct console *c, const char *wanted)
 {
     rounds(c);
-    c->got[c->len] = 0;
-    cr_expect_str_eq(c->got, wanted, "'%s', not '%s'", c->got, wanted);
-    c->len = 0;
+    cr_expect_str_eq(c->port.got, wanted, "'%s', not '%s'", c->port.got, wanted);
+    port_clear(&c->port);
 }
 
 static void starts_with(struct display *d, const char *wanted)
@@ -295,7 +278,7 @@ Test(vc, a_guest_that_only_asks_gets_no_more_than_there_is_room_for)
     for (unsigned n = 0; n < 10000; n++)
         write_text(&c, "\033[5n");
     rounds(&c);
-    cr_expect(c.len && c.len < sizeof c.got && c.len % 4 != 1);
+    cr_expect(c.port.len && c.port.len < sizeof c.port.got && c.port.len % 4 != 1);
     machine_destroy(&c.m);
 }
 

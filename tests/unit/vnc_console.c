@@ -6,59 +6,41 @@
 
 #include "core/chardev/chardev.h"
 #include "core/util/range.h"
+#include "tests/unit/port.h"
 #include "tests/vnc_machine.h"
 
 enum { CTRL = 0xffe3, ALT = 0xffe9, SHIFT = 0xffe1 };
 
-/* What the console's guest received. */
-struct port {
+/* The console's guest. */
+struct guest {
     struct vnc_machine *vm;
-    struct chardev *chr;
-    char got[256];
-    size_t len;
+    struct port port;
 };
 
-static size_t can_receive(void *opaque)
+static void add_console(struct guest *g, struct vnc_machine *vm)
 {
-    struct port *p = opaque;
-
-    return sizeof p->got - 1 - p->len;
-}
-
-static void receive(void *opaque, const uint8_t *data, size_t len)
-{
-    struct port *p = opaque;
-
-    memcpy(p->got + p->len, data, len);
-    p->len += len;
-}
-
-static void add_console(struct port *p, struct vnc_machine *vm)
-{
-    static const struct chardev_frontend fe = {.can_receive = can_receive, .receive = receive};
-
-    *p = (struct port){.vm = vm};
+    g->vm = vm;
     machine_lock(&vm->m);
-    p->chr = chardev_new(&vm->m, "serial0", "vc:30Cx10C", NULL);
-    cr_assert(p->chr && chardev_attach(p->chr, &fe, p, NULL));
-    chardev_write(p->chr, (const uint8_t *)"login: ", 7);
+    struct chardev *chr = chardev_new(&vm->m, "serial0", "vc:30Cx10C", NULL);
+    cr_assert_not_null(chr);
+    port_attach(&g->port, chr);
+    chardev_write(chr, (const uint8_t *)"login: ", 7);
     machine_unlock(&vm->m);
 }
 
-static void comes(struct port *p, const char *wanted)
+static void comes(struct guest *g, const char *wanted)
 {
     bool same = false;
 
     for (unsigned ms = 0; !same && ms < VM_WAIT_MS; ms += 5) {
-        machine_lock(&p->vm->m);
-        p->got[p->len] = 0;
-        same = strcmp(p->got, wanted) == 0;
-        machine_unlock(&p->vm->m);
+        machine_lock(&g->vm->m);
+        same = strcmp(g->port.got, wanted) == 0;
+        machine_unlock(&g->vm->m);
         if (!same)
             usleep(5000);
     }
-    cr_assert(same, "'%s', not '%s'", p->got, wanted);
-    p->len = 0;
+    cr_assert(same, "'%s', not '%s'", g->port.got, wanted);
+    port_clear(&g->port);
 }
 
 static void stroke(struct viewer *v, uint32_t keysym)
@@ -95,9 +77,9 @@ Test(vnc, a_viewer_switches_to_a_console_and_types_there)
     struct vnc_machine *vm = vm_new(NULL);
     struct input_event e[VM_EVENTS_MAX];
     struct viewer v, other;
-    struct port port;
+    struct guest guest;
 
-    add_console(&port, vm);
+    add_console(&guest, vm);
     begin(&v, vm);
     begin(&other, vm);
     with_ctrl_alt(&v, '2');
@@ -117,9 +99,9 @@ Test(vnc, a_viewer_switches_to_a_console_and_types_there)
     stroke(&v, 0xffb7);
     cr_assert(v_scan(&v, 'z', 0x15, true) && v_scan(&v, 'z', 0x15, false)); /* a German keyboard */
     stroke(&v, 0xff0d);
-    comes(&port, "a\303\244\342\202\254\033[A\003A7z\r");
+    comes(&guest, "a\303\244\342\202\254\033[A\003A7z\r");
     stroke(&other, '?');
-    comes(&port, "?");
+    comes(&guest, "?");
 
     /* The guest heard what made up the hotkey, and that it went up again. */
     cr_assert(vm_wait_events(vm, 4));
@@ -139,14 +121,14 @@ Test(vnc, and_back_to_the_guest)
     struct vnc_machine *vm = vm_new(NULL);
     struct input_event e[VM_EVENTS_MAX];
     struct viewer v;
-    struct port port;
+    struct guest guest;
 
-    add_console(&port, vm);
+    add_console(&guest, vm);
     begin(&v, vm);
     with_ctrl_alt(&v, '2');
     comes_to(&v, 240);
     stroke(&v, 'x');
-    comes(&port, "x");
+    comes(&guest, "x");
     with_ctrl_alt(&v, '1');
     comes_to(&v, VM_WIDTH);
     vm_draw(vm, 3, 0, 0, VM_WIDTH, VM_HEIGHT);
@@ -155,7 +137,7 @@ Test(vnc, and_back_to_the_guest)
     cr_assert(vm_wait_events(vm, 6));
     cr_assert_eq(vm_events(vm, e), 6, "four are of the hotkey that went there");
     cr_assert(e[4].code == KEY_X && e[4].value && e[5].code == KEY_X && !e[5].value);
-    comes(&port, "");
+    comes(&guest, "");
     v_close(&v);
     vm_free(vm);
 }
