@@ -285,11 +285,19 @@ static ir_ref pmul(struct simd *s, ir_ref a, ir_ref b)
 /* ---- pairs ------------------------------------------------------------------------------------
  */
 
-/* Neighbours in a, then in b: even and odd lanes of both as vectors. */
+/* The lanes with their upper neighbours; what the odd ones get counts for nothing. */
+static ir_ref with_neighbours(struct simd *s, simd_fn2 *op, ir_ref a)
+{
+    return op(s, a, v_imm(s, IR_V_SHRI, s->w + 1, a, simd_bits(s->w)));
+}
+
+/* Neighbours in a, then in b. */
 static ir_ref pairwise(struct simd *s, simd_fn2 *op, ir_ref a, ir_ref b)
 {
     if (s->keep != IR_W128)
         a = b = v_op(s, IR_V_UNPKL, IR_W64, a, b);
+    if (s->w <= IR_W16)
+        return v_even(s, s->w, with_neighbours(s, op, a), with_neighbours(s, op, b));
     return op(s, v_even(s, s->w, a, b), v_odd(s, s->w, a, b));
 }
 static ir_ref smaxp(struct simd *s, ir_ref a, ir_ref b)
