@@ -64,8 +64,9 @@ static void guest_tables(struct guest *g)
         store_le64(ram + GUEST_L3 + GUEST_PAGE + 8 * k, guest_data_page(k) | DESC_PAGE | DESC_UXN);
 }
 
-/* backend: interp, jit (the first tier), tier2 (regions of the second at once) or parallel (the
- * first tier with another vCPU, which never runs: atomics are the host's). */
+/* backend: interp, jit (the first tier), tier2 (regions of the second at once), parallel (the first
+ * tier with another vCPU, which never runs: atomics are the host's) or baseline (the first tier
+ * without host instructions that not every host has). */
 static void guest_init(struct guest *g, const char *backend)
 {
     const bool interp = !strcmp(backend, "interp"), tier2 = !strcmp(backend, "tier2");
@@ -74,6 +75,8 @@ static void guest_init(struct guest *g, const char *backend)
         interp ? "interp" : "jit",
         "tier2",
         tier2 ? "sync" : "off",
+        "baseline",
+        !strcmp(backend, "baseline") ? "on" : "off",
         "tier2-threshold",
         "2",
         "tb-size",

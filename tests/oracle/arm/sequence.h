@@ -194,7 +194,7 @@ static uint32_t branch(struct sequence *s, unsigned skip)
     }
 }
 
-static void generate(struct sequence *s)
+static inline void generate(struct sequence *s)
 {
     const uint32_t r = (uint32_t)arm_random(&s->random);
     const unsigned length = 4 + (r & 15), loops = r >> 8 & 3 ? 0 : 2 + (r >> 12 & 7);

@@ -68,7 +68,21 @@ static inline uint64_t arm_random_value(uint64_t *s)
     }
 }
 
-/* One lane of a vector register: an element of floating point at an edge, or anything. */
+/* Integers of 8 to 64 bits, often at an edge. */
+static inline uint64_t arm_random_elements(uint64_t *s)
+{
+    const unsigned bits = 8u << (arm_random(s) >> 62);
+    const uint64_t top = UINT64_C(1) << (bits - 1), all = top | (top - 1);
+    uint64_t v = 0;
+    for (unsigned at = 0; at < 64; at += bits) {
+        const uint64_t r = arm_random(s);
+        const uint64_t edges[8] = {0, 1, all, top, top - 1, top + 1, r & 15, (0 - (r & 63)) & all};
+        v |= (r >> 63 ? edges[r >> 60 & 7] : r & all) << at;
+    }
+    return v;
+}
+
+/* One lane of a vector register: an element of floating point at an edge, integers, or anything. */
 static inline uint64_t arm_random_lane(uint64_t *s)
 {
     static const uint32_t singles[8] = {0x00000000, 0x80000000, 0x3f800000, 0x7f800000,
@@ -92,6 +106,9 @@ static inline uint64_t arm_random_lane(uint64_t *s)
     case 3:
         return (v & UINT64_C(0x807fffff807fffff)) |
                (UINT64_C(0x3f0000003f000000) + ((r >> 8 & 15) << 23) + ((r >> 16 & 15) << 55));
+    case 4:
+    case 5:
+        return arm_random_elements(s);
     default:
         return v;
     }
