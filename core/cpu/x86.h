@@ -119,6 +119,10 @@ enum {
     X86_XCR0_X87 = 1 << 0,
     X86_XCR0_SSE = 1 << 1,
     X86_XCR0_AVX = 1 << 2,
+    X86_XCR0_OPMASK = 1 << 5,
+    X86_XCR0_ZMM_HI = 1 << 6,   /* bits 511:256 of ZMM0-15 */
+    X86_XCR0_ZMM_HI16 = 1 << 7, /* ZMM16-31 */
+    X86_XCR0_AVX512 = X86_XCR0_OPMASK | X86_XCR0_ZMM_HI | X86_XCR0_ZMM_HI16,
     X86_XCR0_PKRU = 1 << 9,
 };
 /* The XSAVE area: the header's end, and where components are in the standard form. */
@@ -126,9 +130,15 @@ enum {
     X86_XSAVE_HEADER_END = 576,
     X86_XSAVE_AVX = 576,
     X86_XSAVE_AVX_SIZE = 256,
+    X86_XSAVE_OPMASK_SIZE = 64,
+    X86_XSAVE_ZMM_HI_SIZE = 512,
+    X86_XSAVE_ZMM_HI16_SIZE = 1024,
     X86_XSAVE_PKRU = 2688,
     X86_XSAVE_PKRU_SIZE = 8,
+    X86_XSAVE_COMPONENTS = 10,
 };
+/* How long component n is that this file knows beyond SSE; 0: unknown. */
+unsigned x86_xsave_size(unsigned component);
 enum {
     X86_EFER_SCE = 1 << 0,
     X86_EFER_LME = 1 << 8,
@@ -283,6 +293,9 @@ struct x86_cpu_model {
     uint32_t level;  /* highest basic leaf */
     uint32_t features[X86_FEAT_WORDS];
     uint8_t phys_bits, virt_bits;
+    /* Where components are in the standard form of the XSAVE area: this is the processor's to say,
+     * and one maker's differ from another's. */
+    uint16_t xsave_offset[X86_XSAVE_COMPONENTS];
     uint64_t tsc_hz; /* frequency of the guest's TSC */
     bool tsc_asked;  /* by -cpu ...,tsc-frequency= */
     struct x86_paravirt paravirt;
@@ -308,6 +321,8 @@ const char *const *x86_cpu_model_names(void); /* NULL-terminated */
 void x86_features_translator(uint32_t *words);
 /* The feature's name as "+name" takes it, or NULL. */
 const char *x86_feature_bit_name(enum x86_feature_word word, unsigned bit);
+/* A feature of the level that the model is named for (x86-64-v3) and that is not in it, or NULL. */
+const char *x86_model_level_lacks(const struct x86_cpu_model *model);
 /* The bits of XCR0 that can be set. */
 uint64_t x86_model_xcr0(const struct x86_cpu_model *model);
 static inline bool x86_has(const struct x86_cpu_model *model, enum x86_feature_word word,

@@ -31,6 +31,7 @@ enum in_model {
     ALWAYS = 1 << 2, /* any model but the historical ones: time-keeping and the like */
     OLD = 1 << 3,    /* 486 */
     V3 = 1 << 4,     /* x86-64-v3 */
+    V4 = 1 << 5,     /* x86-64-v4 */
 };
 
 struct feature {
@@ -117,25 +118,38 @@ static const struct feature features[] = {
     F(7_EBX, 11, NO, 0, "rtm"),
     F(7_EBX, 13, YES, 0, "zero-fcs-fds"),
     F(7_EBX, 14, NO, 0, "mpx"),
-    F(7_EBX, 16, NO, 0, "avx512f"),
+    F(7_EBX, 16, NO, V4, "avx512f"),
+    F(7_EBX, 17, NO, V4, "avx512dq"),
     F(7_EBX, 18, YES, 0, "rdseed"),
     F(7_EBX, 19, YES, 0, "adx"),
     F(7_EBX, 20, YES, 0, "smap"),
+    F(7_EBX, 21, NO, 0, "avx512ifma"),
     F(7_EBX, 23, NO, 0, "clflushopt"),
     F(7_EBX, 24, NO, 0, "clwb"),
+    F(7_EBX, 28, NO, V4, "avx512cd"),
     F(7_EBX, 29, YES, 0, "sha-ni"),
+    F(7_EBX, 30, NO, V4, "avx512bw"),
+    F(7_EBX, 31, NO, V4, "avx512vl"),
+    F(7_ECX, 1, NO, 0, "avx512vbmi"),
     F(7_ECX, 2, YES, 0, "umip"),
     F(7_ECX, 3, YES, 0, "pku"),
+    F(7_ECX, 6, NO, 0, "avx512-vbmi2"),
     F(7_ECX, 8, YES, 0, "gfni"),
     F(7_ECX, 9, YES, 0, "vaes"),
     F(7_ECX, 10, YES, 0, "vpclmulqdq"),
+    F(7_ECX, 11, NO, 0, "avx512vnni"),
+    F(7_ECX, 12, NO, 0, "avx512bitalg"),
+    F(7_ECX, 14, NO, 0, "avx512-vpopcntdq"),
     F(7_ECX, 16, WHEN_ASKED, 0, "la57"),
     F(7_ECX, 22, YES, 0, "rdpid"),
     F(7_EDX, 4, YES, 0, "fsrm"),
+    F(7_EDX, 8, NO, 0, "avx512-vp2intersect"),
+    F(7_EDX, 23, NO, 0, "avx512-fp16"),
     F(7_EDX, 26, NO, 0, "spec-ctrl"),
     F(7_EDX, 27, NO, 0, "stibp"),
     F(7_EDX, 29, YES, 0, "arch-capabilities"),
     F(7_EDX, 31, NO, 0, "ssbd"),
+    F(7_1_EAX, 5, NO, 0, "avx512-bf16"),
     F(D_1_EAX, 0, YES, 0, "xsaveopt"),
     F(D_1_EAX, 1, YES, 0, "xsavec"),
     F(D_1_EAX, 2, YES, 0, "xgetbv1"),
@@ -214,9 +228,12 @@ struct named_model {
 };
 static const struct named_model models[] = {
     {"qemu64", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, BASE | ALWAYS, false, 40, 0x16},
+    {"x86-64-v1", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, BASE | ALWAYS, false, 40, 0x16},
     {"x86-64-v2", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, BASE | V2 | ALWAYS, false, 40, 0x16},
     {"x86-64-v3", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, BASE | V2 | V3 | ALWAYS, false, 40,
      0x16},
+    {"x86-64-v4", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, BASE | V2 | V3 | V4 | ALWAYS, false,
+     40, 0x16},
     {"max", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, 0, false, 40, 0x16},
     {"host", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, 0, false, 40, 0x16},
     {"qemu32", INTEL_FAMILY, INTEL_MODEL, INTEL_STEPPING, BASE | ALWAYS, true, 36, 0x16},
@@ -225,8 +242,9 @@ static const struct named_model models[] = {
 
 const char *const *x86_cpu_model_names(void)
 {
-    static const char *const names[] = {"qemu64", "x86-64-v2", "x86-64-v3", "max",
-                                        "host",   "qemu32",    "486",       NULL};
+    static const char *const names[] = {"qemu64",    "x86-64-v1", "x86-64-v2", "x86-64-v3",
+                                        "x86-64-v4", "max",       "host",      "qemu32",
+                                        "486",       NULL};
     return names;
 }
 
@@ -266,6 +284,32 @@ static void name_as_host(struct x86_cpu_model *model)
 #endif
 }
 
+/* Intel's places of XSAVE components, and their sizes; SDM vol. 1, chapter "Managing State Using
+ * the XSAVE Feature Set". */
+static const uint16_t xsave_offsets[X86_XSAVE_COMPONENTS] = {
+    [2] = X86_XSAVE_AVX, [5] = 1088, [6] = 1152, [7] = 1664, [9] = X86_XSAVE_PKRU};
+
+unsigned x86_xsave_size(unsigned component)
+{
+    static const uint16_t sizes[X86_XSAVE_COMPONENTS] = {
+        [2] = X86_XSAVE_AVX_SIZE,      [5] = X86_XSAVE_OPMASK_SIZE, [6] = X86_XSAVE_ZMM_HI_SIZE,
+        [7] = X86_XSAVE_ZMM_HI16_SIZE, [9] = X86_XSAVE_PKRU_SIZE,
+    };
+    return component < X86_XSAVE_COMPONENTS ? sizes[component] : 0;
+}
+
+const char *x86_model_level_lacks(const struct x86_cpu_model *model)
+{
+    uint8_t sets = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(models); i++)
+        if (strcmp(models[i].name, model->name) == 0)
+            sets = models[i].sets & (V2 | V3 | V4);
+    for (size_t i = 0; i < ARRAY_SIZE(features); i++)
+        if (features[i].model & sets && !(model->features[features[i].word] >> features[i].bit & 1))
+            return features[i].name;
+    return NULL;
+}
+
 static void start_model(struct x86_cpu_model *model, const struct named_model *m,
                         const uint32_t *supported)
 {
@@ -282,6 +326,7 @@ static void start_model(struct x86_cpu_model *model, const struct named_model *m
     model->virt_bits = m->no_long_mode ? 32 : 48;
     model->tsc_hz = DEFAULT_TSC_HZ;
     model->smp_total = 1;
+    memcpy(model->xsave_offset, xsave_offsets, sizeof model->xsave_offset);
     if (strcmp(m->name, "host") == 0)
         name_as_host(model);
     for (size_t i = 0; i < ARRAY_SIZE(features); i++)
@@ -430,8 +475,8 @@ bool x86_cpu_model_parse(struct x86_cpu_model *model, const char *spec, const ui
             named = &models[i];
     if (!named)
         return error_set(errp, VEMU_ERROR_INVALID,
-                         "-cpu: '%.*s' is not a CPU model; there are qemu64, x86-64-v2, "
-                         "x86-64-v3, max, host, qemu32 and 486",
+                         "-cpu: '%.*s' is not a CPU model; there are qemu64, x86-64-v1 to "
+                         "x86-64-v4, max, host, qemu32 and 486",
                          (int)MIN(len, (size_t)64), spec);
     start_model(model, named, supported);
     while (spec[len] == ',') {
@@ -534,27 +579,23 @@ static void leaf_b(const struct x86_cpu_model *m, uint32_t apic_id, uint32_t sub
     out[EDX] = apic_id;
 }
 
-/* Where a component is in the standard form, and its size; SDM vol. 1, chapter "Managing State
- * Using the XSAVE Feature Set". */
-static const struct xsave_component {
-    uint8_t number;
-    uint16_t offset, size;
-} xsave_components[] = {{2, X86_XSAVE_AVX, X86_XSAVE_AVX_SIZE},
-                        {9, X86_XSAVE_PKRU, X86_XSAVE_PKRU_SIZE}};
-
 uint64_t x86_model_xcr0(const struct x86_cpu_model *m)
 {
-    return (x86_has(m, X86_FEAT_1_ECX, 1u << 28) ? 7u : 3u) |
+    const bool avx = x86_has(m, X86_FEAT_1_ECX, 1u << 28);
+
+    return (avx ? 7u : 3u) |
+           (avx && x86_has(m, X86_FEAT_7_EBX, 1u << 16) ? (unsigned)X86_XCR0_AVX512 : 0u) |
            (x86_has(m, X86_FEAT_7_ECX, 1u << 3) ? X86_XCR0_PKRU : 0u);
 }
 
-static uint32_t xsave_size(uint64_t components, bool compact)
+static uint32_t xsave_size(const struct x86_cpu_model *m, uint64_t components, bool compact)
 {
     uint32_t end = X86_XSAVE_HEADER_END;
-    for (unsigned i = 0; i < ARRAY_SIZE(xsave_components); i++) {
-        const struct xsave_component *c = &xsave_components[i];
-        if (components >> c->number & 1)
-            end = (compact ? end : c->offset) + c->size;
+    for (unsigned n = 2; n < X86_XSAVE_COMPONENTS; n++) {
+        if (!(components >> n & 1))
+            continue;
+        uint32_t start = compact ? end : m->xsave_offset[n];
+        end = MAX(end, start + x86_xsave_size(n));
     }
     return end;
 }
@@ -567,18 +608,15 @@ static void leaf_d(const struct x86_cpu_model *m, const struct x86_regs *r, uint
     const uint64_t all = x86_model_xcr0(m), enabled = r ? r->xcr0 : 1;
     if (subleaf == 0) {
         out[EAX] = (uint32_t)all;
-        out[EBX] = xsave_size(enabled, false);
-        out[ECX] = xsave_size(all, false);
+        out[EBX] = xsave_size(m, enabled, false);
+        out[ECX] = xsave_size(m, all, false);
     } else if (subleaf == 1) {
         out[EAX] = m->features[X86_FEAT_D_1_EAX];
-        out[EBX] = out[EAX] & 0xa ? xsave_size(enabled, true) : 0;
+        out[EBX] = out[EAX] & 0xa ? xsave_size(m, enabled, true) : 0;
     }
-    for (unsigned i = 0; i < ARRAY_SIZE(xsave_components); i++) {
-        const struct xsave_component *c = &xsave_components[i];
-        if (subleaf == c->number && (all >> subleaf & 1)) {
-            out[EAX] = c->size;
-            out[EBX] = c->offset;
-        }
+    if (subleaf >= 2 && subleaf < X86_XSAVE_COMPONENTS && (all >> subleaf & 1)) {
+        out[EAX] = x86_xsave_size(subleaf);
+        out[EBX] = m->xsave_offset[subleaf];
     }
 }
 

@@ -212,6 +212,9 @@ bool x86_regs_check(const struct x86_regs *r, struct vemu_error **errp)
         return inconsistent(errp, "CR3", r->cr3, "bits 63:52 are zero");
     if (!(r->xcr0 & 1) || ((r->xcr0 & 4) && !(r->xcr0 & 2)))
         return inconsistent(errp, "XCR0", r->xcr0, "bit 0 is one, and bit 2 needs bit 1");
+    if (r->xcr0 & X86_XCR0_AVX512 &&
+        ((r->xcr0 & X86_XCR0_AVX512) != X86_XCR0_AVX512 || !(r->xcr0 & X86_XCR0_AVX)))
+        return inconsistent(errp, "XCR0", r->xcr0, "bits 7:5 are one together, with bit 2");
     if (r->rflags & X86_FLAG_VM) {
         if (!(r->cr0 & X86_CR0_PE) || ((r->seg[X86_CS].attr & X86_SEG_L) && long_mode))
             return inconsistent(errp, "RFLAGS", r->rflags, "VM needs protected mode");

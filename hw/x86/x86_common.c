@@ -207,6 +207,10 @@ static bool create_vcpus(struct x86_board *b, const char *spec, struct vemu_erro
         return error_set(errp, VEMU_ERROR_UNSUPPORTED,
                          "-cpu host: this guest's processor is not the host's; use -accel kvm, or "
                          "-cpu max");
+    const char *lacks = x86_model_level_lacks(&b->model);
+    if (lacks)
+        log_msg(&b->m->log, LOG_WARN, "-cpu %s: the guest gets less: there is no %s here",
+                b->model.name, lacks);
     if (x86_paravirt_asked(&b->model.paravirt) && !b->m->accel->x86_model)
         log_msg(&b->m->log, LOG_WARN,
                 "-cpu: hv-* and kvm-*: only -accel kvm has them; the guest is told of none");

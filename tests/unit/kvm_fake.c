@@ -259,17 +259,26 @@ static int supported_cpuid(const struct kernel *k, struct kvm_cpuid2 *list)
 {
     uint32_t room = list->nent;
     list->nent = 0;
+    if (room < 2 + X86_XSAVE_COMPONENTS)
+        return -E2BIG;
+    for (uint32_t n = 0; n < X86_XSAVE_COMPONENTS; n++)
+        if (k->xsave_offset[n])
+            list->entries[list->nent++] =
+                (struct kvm_cpuid_entry2){.function = 0xd,
+                                          .index = n,
+                                          .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+                                          .eax = x86_xsave_size(n),
+                                          .ebx = k->xsave_offset[n]};
     if (!k->pv_features)
         return 0;
-    if (room < 2)
-        return -E2BIG;
-    list->entries[0] = (struct kvm_cpuid_entry2){.function = 0x40000000,
-                                                 .eax = 0x40000001,
-                                                 .ebx = 0x4b4d564b,
-                                                 .ecx = 0x564b4d56,
-                                                 .edx = 0x4d};
-    list->entries[1] = (struct kvm_cpuid_entry2){.function = 0x40000001, .eax = k->pv_features};
-    list->nent = 2;
+    struct kvm_cpuid_entry2 *e = &list->entries[list->nent];
+    e[0] = (struct kvm_cpuid_entry2){.function = 0x40000000,
+                                     .eax = 0x40000001,
+                                     .ebx = 0x4b4d564b,
+                                     .ecx = 0x564b4d56,
+                                     .edx = 0x4d};
+    e[1] = (struct kvm_cpuid_entry2){.function = 0x40000001, .eax = k->pv_features};
+    list->nent += 2;
     return 0;
 }
 

@@ -68,8 +68,9 @@ struct kernel {
     bool msi_blocked; /* no local APIC takes it */
     uint64_t clock;   /* KVM_GET_CLOCK */
     unsigned clock_sets, paused_told;
-    uint32_t pv_features;    /* 0: the kernel does not say that it is KVM */
-    struct kvm_cpuid2 cpuid; /* of the vCPU, with its entries */
+    uint16_t xsave_offset[X86_XSAVE_COMPONENTS]; /* 0: no such component */
+    uint32_t pv_features;                        /* 0: the kernel does not say that it is KVM */
+    struct kvm_cpuid2 cpuid;                     /* of the vCPU, with its entries */
     struct kvm_cpuid_entry2 cpuid_entries[CPUID_ENTRIES];
     struct kvm_ioeventfd bells[BELLS];
     unsigned bell_count, bell_calls;

@@ -93,15 +93,47 @@ void kvm_x86_features(struct vemu_machine *m, uint32_t *words)
     words[X86_FEAT_1_ECX] |= (uint32_t)HYPERVISOR;
 }
 
+/* A feature without whose place in the area its state could not be kept. */
+static void drop_features(struct x86_cpu_model *model, unsigned component)
+{
+    enum { PKU = 1 << 3 };
+    static const uint32_t avx512_ebx = 0xd0230000, avx512_ecx = 0x5842;
+
+    if (component == 9) {
+        model->features[X86_FEAT_7_ECX] &= ~(uint32_t)PKU;
+        return;
+    }
+    model->features[X86_FEAT_7_EBX] &= ~avx512_ebx;
+    model->features[X86_FEAT_7_ECX] &= ~avx512_ecx;
+    model->features[X86_FEAT_7_EDX] &= ~(uint32_t)(1 << 8 | 1 << 23);
+    model->features[X86_FEAT_7_1_EAX] &= ~(uint32_t)(1 << 5);
+}
+
+/* Where the host's processor has components of the XSAVE area, which the guest's XSAVE is. */
+static void place_xsave(struct kvm_x86 *x, struct x86_cpu_model *model)
+{
+    enum { FIRST = 5, AREA_SIZE = sizeof(struct kvm_xsave) };
+
+    memset(x->xsave_offset, 0, sizeof x->xsave_offset);
+    for (unsigned n = FIRST; n < X86_XSAVE_COMPONENTS; n++) {
+        const struct kvm_cpuid_entry2 *e = find(x, 0xd, n);
+        unsigned size = x86_xsave_size(n);
+        if (!size)
+            continue;
+        if (e && e->eax == size && e->ebx >= X86_XSAVE_HEADER_END && e->ebx <= AREA_SIZE - size)
+            model->xsave_offset[n] = x->xsave_offset[n] = (uint16_t)e->ebx;
+        else
+            drop_features(model, n);
+    }
+}
+
 /* The TSC's own speed unless -cpu names one (tsc-frequency), which the host must then be able to
  * make. */
 bool kvm_x86_model(struct vemu_machine *m, struct x86_cpu_model *model, struct vemu_error **errp)
 {
     struct kvm_vm *vm = kvm_vm_of(m);
-    const struct kvm_cpuid_entry2 *pkru = find(kvm_x86_of(vm), 0xd, 9);
 
-    kvm_x86_of(vm)->pkru_offset =
-        pkru && pkru->eax && pkru->ebx <= 4096 - pkru->eax ? pkru->ebx : 0;
+    place_xsave(kvm_x86_of(vm), model);
     if (vm->first_vcpu < 0)
         vm->first_vcpu = kvm_ioctl(vm, vm->fd, KVM_CREATE_VCPU, 0);
     if (vm->first_vcpu < 0)

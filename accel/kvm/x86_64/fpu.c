@@ -60,8 +60,47 @@ static void put_legacy(uint8_t *fx, const struct x86_regs *r)
         memcpy(fx + FX_XMM + 16 * n, &r->vec[n].half[0], 16);
 }
 
-/* A component that is in its initial state has nothing in the area. */
-static void get_extended(struct x86_regs *r, const uint8_t *area, uint32_t pkru_offset)
+/* AVX-512's, each where the area has it. */
+enum { OPMASK = 5, ZMM_HI = 6, ZMM_HI16 = 7, PKRU = 9, HIGH_VECTORS = 16 };
+
+static void get_avx512(struct x86_regs *r, const uint8_t *area, const uint16_t *offset,
+                       uint64_t present)
+{
+    const uint8_t *masks = area + offset[OPMASK], *hi = area + offset[ZMM_HI],
+                  *hi16 = area + offset[ZMM_HI16];
+
+    for (unsigned n = 0; n < 8 && offset[OPMASK]; n++)
+        r->kmask[n] = present & X86_XCR0_OPMASK ? load_le64(masks + 8 * n) : 0;
+    memset(r->zmm_hi, 0, sizeof r->zmm_hi);
+    memset(&r->vec[VECTORS], 0, HIGH_VECTORS * sizeof r->vec[0]);
+    if (offset[ZMM_HI] && present & X86_XCR0_ZMM_HI)
+        memcpy(r->zmm_hi, hi, VECTORS * sizeof r->zmm_hi[0]);
+    if (!offset[ZMM_HI16] || !(present & X86_XCR0_ZMM_HI16))
+        return;
+    for (unsigned n = 0; n < HIGH_VECTORS; n++) {
+        memcpy(&r->vec[VECTORS + n], hi16 + 64 * n, 32);
+        memcpy(&r->zmm_hi[VECTORS + n], hi16 + 64 * n + 32, 32);
+    }
+}
+
+/* What of it was put. */
+static uint64_t put_avx512(uint8_t *area, const struct x86_regs *r, const uint16_t *offset)
+{
+    if ((r->xcr0 & X86_XCR0_AVX512) != X86_XCR0_AVX512 || !offset[OPMASK] || !offset[ZMM_HI] ||
+        !offset[ZMM_HI16])
+        return 0;
+    for (unsigned n = 0; n < 8; n++)
+        store_le64(area + offset[OPMASK] + 8 * n, r->kmask[n]);
+    memcpy(area + offset[ZMM_HI], r->zmm_hi, VECTORS * sizeof r->zmm_hi[0]);
+    for (unsigned n = 0; n < HIGH_VECTORS; n++) {
+        uint8_t *at = area + offset[ZMM_HI16] + 64 * n;
+        memcpy(at, &r->vec[VECTORS + n], 32);
+        memcpy(at + 32, &r->zmm_hi[VECTORS + n], 32);
+    }
+    return X86_XCR0_AVX512;
+}
+
+static void get_extended(struct x86_regs *r, const uint8_t *area, const uint16_t *offset)
 {
     uint64_t present = load_le64(area + XSTATE_BV);
 
@@ -73,8 +112,9 @@ static void get_extended(struct x86_regs *r, const uint8_t *area, uint32_t pkru_
         if (!(present & (X86_XCR0_SSE)))
             memset(&r->vec[n].half[0], 0, 16);
     }
-    if (pkru_offset)
-        r->pkru = present & X86_XCR0_PKRU ? load_le32(area + pkru_offset) : 0;
+    get_avx512(r, area, offset, present);
+    if (offset[PKRU])
+        r->pkru = present & X86_XCR0_PKRU ? load_le32(area + offset[PKRU]) : 0;
     if (!(present & X86_XCR0_X87)) {
         r->fcw = 0x37f;
         r->fsw = r->ftw = 0;
@@ -84,7 +124,7 @@ static void get_extended(struct x86_regs *r, const uint8_t *area, uint32_t pkru_
     }
 }
 
-static void put_extended(uint8_t *area, const struct x86_regs *r, uint32_t pkru_offset)
+static void put_extended(uint8_t *area, const struct x86_regs *r, const uint16_t *offset)
 {
     uint64_t present = X86_XCR0_X87 | X86_XCR0_SSE;
 
@@ -93,9 +133,10 @@ static void put_extended(uint8_t *area, const struct x86_regs *r, uint32_t pkru_
         for (unsigned n = 0; n < VECTORS; n++)
             memcpy(area + X86_XSAVE_AVX + 16 * n, &r->vec[n].half[1], 16);
     }
-    if (pkru_offset && r->xcr0 & X86_XCR0_PKRU) {
+    present |= put_avx512(area, r, offset);
+    if (offset[PKRU] && r->xcr0 & X86_XCR0_PKRU) {
         present |= X86_XCR0_PKRU;
-        store_le32(area + pkru_offset, r->pkru);
+        store_le32(area + offset[PKRU], r->pkru);
     }
     store_le64(area + XSTATE_BV, present);
 }
@@ -147,7 +188,7 @@ bool kvm_x86_get_fpu(struct kvm_cpu *k, struct x86_regs *r)
     if (kvm_vcpu_ioctl(k, KVM_GET_XSAVE, &area) < 0)
         return false;
     get_legacy(r, (const uint8_t *)area.region);
-    get_extended(r, (const uint8_t *)area.region, kvm_x86_of(k->vm)->pkru_offset);
+    get_extended(r, (const uint8_t *)area.region, kvm_x86_of(k->vm)->xsave_offset);
     return true;
 }
 
@@ -161,6 +202,6 @@ bool kvm_x86_put_fpu(struct kvm_cpu *k, const struct x86_regs *r)
     if (kvm_vcpu_ioctl(k, KVM_GET_XSAVE, &area) < 0)
         return false;
     put_legacy((uint8_t *)area.region, r);
-    put_extended((uint8_t *)area.region, r, kvm_x86_of(k->vm)->pkru_offset);
+    put_extended((uint8_t *)area.region, r, kvm_x86_of(k->vm)->xsave_offset);
     return kvm_vcpu_ioctl(k, KVM_SET_XSAVE, &area) >= 0;
 }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/cpu/x86.h"
+
 struct irqchip_lapic;
 struct irqchip_pit;
 struct kvm_cpu;
@@ -13,8 +15,6 @@ struct kvm_vm;
 struct vcpu;
 struct vemu_error;
 struct vemu_machine;
-struct x86_cpu_model;
-struct x86_regs;
 
 enum { MSR_APIC_BASE = 0x1b }; /* SDM vol. 4 */
 #define KVM_X86_IOAPIC_BASE UINT64_C(0xfec00000)
@@ -34,9 +34,9 @@ struct kvm_x86 {
     struct kvm_x86_pit pit;
     struct kvm_cpuid2 *supported; /* KVM_GET_SUPPORTED_CPUID */
     uint32_t msrs[KVM_X86_MSRS_MAX];
-    unsigned msrs_usual;  /* of every guest, before Hyper-V's */
-    unsigned msr_count;   /* those of our list that this kernel saves (section 4.3) */
-    uint32_t pkru_offset; /* in the XSAVE area; 0: there is none */
+    unsigned msrs_usual; /* of every guest, before Hyper-V's */
+    unsigned msr_count;  /* those of our list that this kernel saves (section 4.3) */
+    uint16_t xsave_offset[X86_XSAVE_COMPONENTS]; /* 0: there is none */
 };
 
 struct kvm_x86 *kvm_x86_of(const struct kvm_vm *vm);
