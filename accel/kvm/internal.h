@@ -44,6 +44,12 @@ struct kvm_slots {
 };
 enum { KVM_SPACE_USUAL, KVM_SPACE_SMM, KVM_SPACES };
 
+/* Where the kernel gathers writes. */
+struct kvm_posted_zone {
+    uint64_t addr, size;
+    bool port;
+};
+
 struct kvm_vm {
     struct vemu_machine *m;
     const struct kvm_host *host;
@@ -68,6 +74,12 @@ struct kvm_vm {
 
     struct kvm_ioevent *ioevents; /* machine lock */
     unsigned ioevent_count;
+
+    size_t ring_offset;    /* of gathered writes, in what each vCPU shares */
+    uint32_t ring_entries; /* 0: there is no ring */
+    bool posts_ports;
+    struct kvm_posted_zone *zones; /* machine lock */
+    unsigned zone_count;
 
     pthread_mutex_t gate_lock;
     pthread_cond_t gate_moved;
@@ -155,6 +167,13 @@ bool kvm_route_message(struct kvm_vm *vm, uint32_t gsi, uint64_t addr, uint32_t 
 /* doorbells.c. The view of a space, or its doorbells, changed. */
 void kvm_doorbells_changed(void *opaque, struct mem_space *space);
 void kvm_doorbells_free(struct kvm_vm *vm);
+
+/* posted.c. pending: any thread, without the lock. */
+void kvm_posted_init(struct kvm_vm *vm);
+void kvm_posted_changed(void *opaque, struct mem_space *space);
+void kvm_posted_free(struct kvm_vm *vm);
+bool kvm_posted_pending(const struct kvm_cpu *k);
+void kvm_posted_flush(struct vemu_machine *m);
 
 /* gate.c */
 void kvm_gate_close(struct kvm_vm *vm); /* returns with every vCPU out of the kernel */

@@ -182,6 +182,11 @@ enum vcpu_exit kvm_vcpu_run(struct vcpu *cpu)
         kvm_leave(k);
         k->io_open = false;
         kvm_arch_after_run(k);
+        if (kvm_posted_pending(k)) {
+            machine_lock(k->vm->m);
+            kvm_posted_flush(k->vm->m);
+            machine_unlock(k->vm->m);
+        }
         if (r == -EINTR || r == -EAGAIN) {
             take_kick(k);
             continue;

@@ -172,6 +172,7 @@ static void vm_free(struct kvm_vm *vm)
         vm->host->close(vm->host->opaque, vm->kvm_fd);
     kvm_slots_free(vm);
     kvm_doorbells_free(vm);
+    kvm_posted_free(vm);
     vm->m->irqchip = IRQCHIP_OFF;
     pthread_cond_destroy(&vm->gate_moved);
     pthread_mutex_destroy(&vm->gate_lock);
@@ -182,6 +183,13 @@ static void memory_changed(void *opaque, struct mem_space *space)
 {
     kvm_slots_changed(opaque, space);
     kvm_doorbells_changed(opaque, space);
+    kvm_posted_changed(opaque, space);
+}
+
+static void ports_changed(void *opaque, struct mem_space *space)
+{
+    kvm_doorbells_changed(opaque, space);
+    kvm_posted_changed(opaque, space);
 }
 
 bool kvm_machine_init(struct vemu_machine *m, const struct kvm_host *host, struct vemu_error **errp)
@@ -208,6 +216,9 @@ bool kvm_machine_init(struct vemu_machine *m, const struct kvm_host *host, struc
     m->rings_doorbells = kvm_extension(vm, KVM_CAP_IOEVENTFD);
     lacks(vm, m->rings_doorbells, "KVM_CAP_IOEVENTFD",
           "devices wait for a vCPU to leave the guest");
+    kvm_posted_init(vm);
+    lacks(vm, vm->ring_entries, "KVM_CAP_COALESCED_MMIO",
+          "each write to a VGA's memory window ends the guest's run");
     mem_space_set_listener(m->memory, memory_changed, vm);
     return true;
 }
@@ -254,7 +265,7 @@ bool kvm_accel_vcpu_init(struct vcpu *cpu, struct vemu_error **errp)
         return false;
     /* The board has made the port space by now. */
     if (m->io)
-        mem_space_set_listener(m->io, kvm_doorbells_changed, kvm_vm_of(m));
+        mem_space_set_listener(m->io, ports_changed, kvm_vm_of(m));
     return true;
 }
 
@@ -272,6 +283,9 @@ void kvm_accel_get_state(struct vcpu *cpu)
 
     if (k->synced)
         return;
+    machine_lock(cpu->machine);
+    kvm_posted_flush(cpu->machine);
+    machine_unlock(cpu->machine);
     if (!kvm_arch_get(k))
         log_msg(&cpu->machine->log, LOG_WARN, "vCPU %u: kvm does not give its state", cpu->index);
     k->synced = true;

@@ -99,6 +99,9 @@ struct accel {
     void (*put_state)(struct vcpu *cpu); /* the architectural part was changed from outside */
     /* vCPUs are about to go on, and none runs yet; clocks run already. NULL: nothing to do. */
     void (*before_resume)(struct vemu_machine *m);
+    /* Writes that were gathered (core/memory/posted.h) reach their regions. Machine lock held.
+     * NULL: none ever are. */
+    void (*flush_posted)(struct vemu_machine *m);
     void (*debug_changed)(struct vcpu *cpu); /* breakpoints or single step changed */
     /* Can vCPUs stop at all of these? NO_KIND: not at every kind of them. NULL: at any. */
     enum cpu_debug_room (*debug_room)(struct vemu_machine *m, const struct cpu_breakpoint *list,

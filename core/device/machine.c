@@ -203,3 +203,9 @@ void device_request(struct device *dev, enum machine_request what, int status)
 {
     machine_request(dev->machine, what, status);
 }
+
+void machine_flush_posted(struct vemu_machine *m)
+{
+    if (m->accel && m->accel->flush_posted)
+        m->accel->flush_posted(m);
+}

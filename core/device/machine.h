@@ -111,6 +111,9 @@ void machine_free_unplugged(struct vemu_machine *m);
 void machine_request(struct vemu_machine *m, enum machine_request what, int status);
 /* The requests since the last call, a bit (1 << enum machine_request) each; clears them. */
 uint32_t machine_take_requests(struct vemu_machine *m);
+/* Writes that the accelerator gathers (core/memory/posted.h) are looked at now. Machine lock held.
+ */
+void machine_flush_posted(struct vemu_machine *m);
 static inline void machine_lock(struct vemu_machine *m)
 {
     pthread_mutex_lock(&m->lock);

@@ -7,6 +7,7 @@
  * second byte. What runs out of a region is split to bytes, each decoded by itself.
  */
 #include "core/memory/internal.h"
+#include "core/memory/posted.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -322,4 +323,19 @@ enum mem_result mem_write(struct mem_space *space, uint64_t addr, unsigned size,
             addr + i >= addr ? mem_write(space, addr + i, 1, value >> (i * 8) & 0xff) : MEM_ERROR;
     }
     return result;
+}
+
+void mem_posted_write(struct mem_space *space, uint64_t addr, unsigned size, uint64_t value)
+{
+    unsigned token;
+    const struct mem_view *view = mem_view_enter(space, &token);
+    const struct mem_range *range = size_valid(size) ? mem_view_find(view, addr) : NULL;
+    struct mem_region *r = range ? range->region : NULL;
+    uint64_t offset = range ? addr - range->start + range->region_offset : 0;
+
+    if (r && takes_writes(r) && range_fits(offset, size, r->size))
+        mem_dispatch_write(r, offset, size, value & mask_bits(size * 8));
+    else if (r && r->kind == MEM_RAM && size <= range->size - (addr - range->start))
+        ram_write(r, offset, size, value); /* the guest's view moved meanwhile */
+    mem_view_leave(space, token);
 }

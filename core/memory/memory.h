@@ -122,6 +122,7 @@ struct mem_region {
     struct list children, sibling;
     struct list aliases, alias_node; /* aliases in some tree that show this region */
     struct list doorbells;           /* core/memory/doorbell.h */
+    const struct mem_posted *posted; /* core/memory/posted.h */
 };
 
 void mem_region_init_container(struct mem_region *r, const char *name, uint64_t size);

@@ -5,6 +5,7 @@
 
 #include "core/device/machine.h"
 #include "core/memory/dirty.h"
+#include "core/memory/posted.h"
 #include "core/util/error.h"
 #include "core/util/range.h"
 #include "hw/misc/isa_port.h"
@@ -85,6 +86,8 @@ static void window_write(void *opaque, uint64_t offset, uint64_t value, unsigned
     vga_window_write(&s->vga, (uint32_t)offset, (uint8_t)value);
 }
 
+/* Nothing but pictures and reads shows what was written. */
+static const struct mem_posted window_posted[] = {{0, VGA_WINDOW_SIZE}, {0, 0}};
 static const struct mem_ops window_ops = {
     .read = window_read, .write = window_write, .min_size = 1, .max_size = 1};
 
@@ -153,6 +156,7 @@ static bool add_regions(struct vga_card *s, struct vemu_error **errp)
     if (s->vga.linear_only)
         return true;
     mem_region_init_io(&s->window, "vga-window", VGA_WINDOW_SIZE, &window_ops, s, dev);
+    mem_region_set_posted(&s->window, window_posted);
     mem_region_add(s->pci->bus->mem, VGA_WINDOW_BASE, &s->window, 1);
     return isa_port_add(dev, &s->ports, "vga", VGA_PORT_BASE, VGA_PORTS, &ports_ops, s, errp) &&
            isa_port_add(dev, &s->vbe_ports, "vbe", PORT_VBE, VBE_PORTS, &vbe_ports_ops, s, errp);

@@ -47,6 +47,7 @@ static void refresh(void *opaque, bool all)
     struct vga_mode mode;
     uint32_t first, count;
 
+    machine_flush_posted(s->pci->dev.machine);
     vga_mode(&s->vga, &mode);
     if (!display_set_size(s->display, mode.width, mode.height))
         return;
@@ -83,6 +84,7 @@ static void refresh(void *opaque, bool all)
 static size_t text(void *opaque, char *buf, size_t len)
 {
     const struct vga_card *s = opaque;
+    machine_flush_posted(s->pci->dev.machine);
     return vga_text(&s->vga, buf, len);
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/clock/clock.h"
 #include "core/memory/memory.h"
+#include "core/memory/posted.h"
 #include "core/state/state.h"
 #include "core/util/range.h"
 #include "hw/create.h"
@@ -413,6 +414,8 @@ static void rtc_write(void *opaque, uint64_t offset, uint64_t value, unsigned si
         s->index = value & INDEX_MASK; /* bit 7 masks NMI on a PC; nothing raises one here */
 }
 
+/* What the index is shows with the next access to the data alone. */
+static const struct mem_posted index_posted[] = {{0, 1}, {0, 0}};
 static const struct mem_ops rtc_ops = {
     .read = rtc_read, .write = rtc_write, .min_size = 1, .max_size = 1};
 
@@ -496,6 +499,7 @@ static bool mc146818_realize(struct device *dev, struct vemu_error **errp)
     s->last_period = crystal_ticks(s);
     if (!isa_port_add(dev, &s->region, "rtc", s->cfg.io_base, 2, &rtc_ops, s, errp))
         return false;
+    mem_region_set_posted(&s->region, index_posted);
     mc146818_reset(dev);
     return true;
 }

@@ -18,7 +18,7 @@ import time
 
 GUEST = ("-M pc -m 128 -display none -nodefaults -no-reboot -serial stdio "
          "-device isa-debug-exit,iobase=0x501,iosize=2 "
-         "-object rng-builtin,id=r -device virtio-rng-pci,rng=r,disable-legacy=on -kernel").split()
+         "-vga std -object rng-builtin,id=r -device virtio-rng-pci,rng=r,disable-legacy=on -kernel").split()
 FIRMWARE = ("-M pc -m 128 -display none -nodefaults -chardev stdio,id=d "
             "-device isa-debugcon,iobase=0x402,chardev=d").split()
 STARTS = 5  # of firmware, a round

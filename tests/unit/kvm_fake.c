@@ -63,6 +63,7 @@ static int extension(const struct kernel *k, int capability)
     return capability == KVM_CAP_NR_MEMSLOTS           ? SLOTS
            : capability == KVM_CAP_IRQ_ROUTING         ? ROUTES
            : capability == KVM_CAP_MULTI_ADDRESS_SPACE ? 2
+           : capability == KVM_CAP_COALESCED_MMIO      ? KVM_COALESCED_MMIO_PAGE_OFFSET
            : capability == KVM_CAP_X86_SMM             ? k->has_smm
                                                        : 1;
 }
@@ -254,6 +255,23 @@ static int ioeventfd(struct kernel *k, const struct kvm_ioeventfd *e)
     return 0;
 }
 
+/* 4.116: writes within the zone are gathered; one goes by its place and size. */
+static int zone(struct kernel *k, const struct kvm_coalesced_mmio_zone *z, bool on)
+{
+    unsigned n = 0;
+    if (on) {
+        cr_assert_lt(k->zone_count, 8);
+        k->zones[k->zone_count++] = *z;
+        return 0;
+    }
+    while (n < k->zone_count && (k->zones[n].addr != z->addr || k->zones[n].size != z->size ||
+                                 k->zones[n].pio != z->pio))
+        n++;
+    if (n < k->zone_count)
+        k->zones[n] = k->zones[--k->zone_count];
+    return 0;
+}
+
 /* 4.46, and the leaves of Documentation/virt/kvm/x86/cpuid.rst */
 static int supported_cpuid(const struct kernel *k, struct kvm_cpuid2 *list)
 {
@@ -393,6 +411,10 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg
         COPY(KVM_GET_MP_STATE, KVM_SET_MP_STATE, mp_state); /* 4.38, 4.39 */
     case KVM_ENABLE_CAP:
         return enable(k, p);
+    case KVM_REGISTER_COALESCED_MMIO:
+        return zone(k, p, true);
+    case KVM_UNREGISTER_COALESCED_MMIO:
+        return zone(k, p, false);
     case KVM_IOEVENTFD:
         return ioeventfd(k, p);
     case KVM_CREATE_IRQCHIP:

@@ -22,7 +22,7 @@ enum {
     FD_VCPU,
     SLOTS = 64,
     LOG_BYTES = 4096,
-    RUN_BYTES = 8192,
+    RUN_BYTES = 3 * 4096, /* the page, port data, the ring of gathered writes */
     ROUTES = 64,
     BELLS = 8,
     CPUID_ENTRIES = 80
@@ -78,6 +78,8 @@ struct kernel {
     uint32_t hv_features[2], hv_hints; /* leaf 40000003H EAX and EDX, 40000004H EAX */
     bool lists_hv_msrs;
     uint64_t enabled[4]; /* capabilities of KVM_ENABLE_CAP, a bit each */
+    struct kvm_coalesced_mmio_zone zones[8];
+    unsigned zone_count;
     bool pit_made;
     uint32_t pit_config; /* its flags */
     struct kvm_pit_state2 pit;

@@ -32,6 +32,7 @@ static const struct accel kvm_accel_table = {
     .get_state = kvm_accel_get_state,
     .put_state = kvm_accel_outside_change,
     .before_resume = kvm_accel_before_resume,
+    .flush_posted = kvm_posted_flush,
     .debug_changed = kvm_accel_debug_changed,
     .debug_room = kvm_accel_debug_room,
     .irqchip = &kvm_arch_irqchip,

@@ -8,6 +8,8 @@
 enum {
     POST_PORT = 0x80,
     PCI_ADDRESS = 0xcf8,
+    PIT_COUNTER = 0x40,
+    VGA_TEXT = 0xb8000,
     COMMON_SELECT = 0, /* device_feature_select */
     COMMON_QUEUES = 18,
     VECTOR = 0x60,
@@ -38,6 +40,17 @@ static void mmio_write(void)
 static void mmio_read(void)
 {
     (void)*(volatile u16 *)(rng.common + COMMON_QUEUES);
+}
+
+/* Of text mode: no memory of the guest's, where odd and even bytes are of different planes. */
+static void vga_write(void)
+{
+    *(volatile u8 *)VGA_TEXT = ' ';
+}
+
+static void pit_byte(void)
+{
+    inb(PIT_COUNTER);
 }
 
 static void doorbell(void)
@@ -87,6 +100,8 @@ void test_main(void)
     measure("port_read", port_read, ACCESSES);
     measure("mmio_write", mmio_write, ACCESSES);
     measure("mmio_read", mmio_read, ACCESSES);
+    measure("vga_write", vga_write, ACCESSES);
+    measure("pit_read", pit_byte, ACCESSES);
     measure("doorbell", doorbell, ACCESSES);
     measure("request_polled", request_polled, REQUESTS);
     apic_enable();
