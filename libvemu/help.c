@@ -170,6 +170,7 @@ static const char *const accel_rows[][2] = {
     {"  kernel-irqchip=on|split|off",
      "interrupt controllers in the kernel: all, local APICs, none"},
     {"  kernel-pit=on|off", "the PIT in the kernel, too, where all interrupt controllers are"},
+    {"  dirty-ring-size=N", "written pages by rings of N entries, not by bitmaps"},
     {"  kick-signal=N", "the real-time signal that gets its threads out of the kernel"},
     {"qtest", "runs nothing and steps the clock: for device tests, with -qtest"},
 };

@@ -12,6 +12,10 @@
 
 void kvm_dirty_collect(const struct kvm_vm *vm, const struct kvm_slot *slot)
 {
+    if (vm->dirty_entries) {
+        kvm_dirty_ring_collect(vm);
+        return;
+    }
     uint64_t pages = slot->size >> MEM_PAGE_BITS;
     uint64_t *map = calloc((pages + 63) / 64, sizeof *map);
     struct kvm_dirty_log log = {.slot = slot->id, .dirty_bitmap = map};
@@ -37,6 +41,10 @@ static void sync(void *opaque, struct ram_block *block, uint64_t first, uint64_t
 {
     const struct kvm_vm *vm = opaque;
 
+    if (vm->dirty_entries) {
+        kvm_dirty_ring_collect(vm);
+        return;
+    }
     for (unsigned as = 0; as < KVM_SPACES; as++) {
         for (unsigned n = 0; n < vm->slots[as].count; n++) {
             const struct kvm_slot *slot = &vm->slots[as].list[n];

@@ -16,7 +16,7 @@ struct kvm_host {
     /* arg: a number or a pointer, as the request has it. */
     int (*ioctl)(void *opaque, int fd, unsigned long request, uintptr_t arg);
     /* Shared, readable and writable; NULL on failure. */
-    void *(*map)(void *opaque, int fd, size_t len);
+    void *(*map)(void *opaque, int fd, size_t offset, size_t len);
     void (*unmap)(void *opaque, void *at, size_t len);
     void *opaque;
 };

@@ -75,6 +75,8 @@ struct kvm_vm {
     struct kvm_ioevent *ioevents; /* machine lock */
     unsigned ioevent_count;
 
+    uint32_t dirty_entries; /* of each vCPU's ring of written pages; 0: the log is bitmaps */
+
     size_t ring_offset;    /* of gathered writes, in what each vCPU shares */
     uint32_t ring_entries; /* 0: there is no ring */
     bool posts_ports;
@@ -101,6 +103,8 @@ struct kvm_cpu {
     /* put_lapic left it for the next kvm_arch_put */
     bool deadline_changed;
     uint64_t deadline;
+    struct kvm_dirty_gfn *dirty; /* its ring, or NULL; machine lock */
+    uint32_t dirty_next;
     /* Arm without a GIC in the kernel: CPU_INT_* lines as told to it, and what it drives itself */
     uint32_t lines;
     uint64_t device_lines;
@@ -152,6 +156,12 @@ void kvm_slot_log(const struct kvm_vm *vm, struct kvm_slot *slot);
 extern const struct ram_dirty_ops kvm_dirty_ops;
 /* What was stored to a slot that is logged, to its block's logs. */
 void kvm_dirty_collect(const struct kvm_vm *vm, const struct kvm_slot *slot);
+
+/* dirty_ring.c: -accel kvm,dirty-ring-size= */
+bool kvm_dirty_ring_init(struct kvm_vm *vm, struct vemu_error **errp);
+bool kvm_dirty_ring_map(struct kvm_cpu *k);
+void kvm_dirty_ring_unmap(struct kvm_cpu *k);
+void kvm_dirty_ring_collect(const struct kvm_vm *vm);
 
 /* x86_64/routes.c */
 struct kvm_routes;

@@ -55,6 +55,24 @@ static bool set_kick_signal(struct kvm_vm *vm, const char *value, struct vemu_er
     return true;
 }
 
+/* As QEMU has it: entries for each vCPU, a power of two; 0: bitmaps. */
+static bool set_dirty_ring(struct kvm_vm *vm, const char *value, struct vemu_error **errp)
+{
+    enum { LEAST = 1024, MOST = 65536 };
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+
+    if (value[0] < '0' || value[0] > '9' || *end || (n && (n < LEAST || n > MOST)) || n & (n - 1))
+        return error_set(
+            errp, VEMU_ERROR_INVALID,
+            "-accel kvm: dirty-ring-size='%.*s' should be a power of two from %d to %d "
+            "entries, or 0",
+            QUOTE_MAX, value, LEAST, MOST);
+    if (vm)
+        vm->dirty_entries = (uint32_t)n;
+    return true;
+}
+
 bool kvm_set_option(struct vemu_machine *m, const char *key, const char *value,
                     struct vemu_error **errp)
 {
@@ -62,6 +80,7 @@ bool kvm_set_option(struct vemu_machine *m, const char *key, const char *value,
         const char *key;
         bool (*set)(struct kvm_vm *vm, const char *value, struct vemu_error **errp);
     } options[] = {
+        {"dirty-ring-size", set_dirty_ring},
         {"kernel-irqchip", set_irqchip},
         {"kernel-pit", set_pit},
         {"kick-signal", set_kick_signal},
@@ -71,7 +90,7 @@ bool kvm_set_option(struct vemu_machine *m, const char *key, const char *value,
         if (strcmp(key, options[i].key) == 0)
             return options[i].set(m ? kvm_vm_of(m) : NULL, value, errp);
     return error_set(errp, VEMU_ERROR_INVALID,
-                     "-accel kvm: no option '%.*s'; there are kernel-irqchip, kernel-pit and "
-                     "kick-signal",
+                     "-accel kvm: no option '%.*s'; there are kernel-irqchip, kernel-pit, "
+                     "dirty-ring-size and kick-signal",
                      QUOTE_MAX, key);
 }

@@ -29,6 +29,7 @@ void kvm_vcpu_destroy(struct vcpu *cpu)
     const struct kvm_host *host = k->vm->host;
 
     kvm_arch_vcpu_destroy(k);
+    kvm_dirty_ring_unmap(k);
     if (k->run)
         host->unmap(host->opaque, k->run, k->vm->run_size);
     if (k->fd >= 0)
@@ -51,7 +52,8 @@ bool kvm_vcpu_init(struct vcpu *cpu, struct vemu_error **errp)
     k->fd = make_fd(vm, cpu);
     if (k->fd < 0)
         error_set_errno(errp, -k->fd, "vCPU %u: kvm cannot make it", cpu->index);
-    else if (!(k->run = vm->host->map(vm->host->opaque, k->fd, vm->run_size)))
+    else if (!(k->run = vm->host->map(vm->host->opaque, k->fd, 0, vm->run_size)) ||
+             !kvm_dirty_ring_map(k))
         error_set(errp, VEMU_ERROR_NO_MEMORY, "vCPU %u: cannot map what kvm shares", cpu->index);
     else if (kvm_arch_vcpu_init(k, errp))
         return true;
@@ -115,6 +117,11 @@ static void handle_exit(struct kvm_cpu *k, enum vcpu_exit *why, bool *leave)
         return;
     case KVM_EXIT_INTR:
     case KVM_EXIT_IRQ_WINDOW_OPEN:
+        return;
+    case KVM_EXIT_DIRTY_RING_FULL:
+        machine_lock(k->vm->m);
+        kvm_dirty_ring_collect(k->vm);
+        machine_unlock(k->vm->m);
         return;
     case KVM_EXIT_HLT:
         k->halted = true;

@@ -249,7 +249,8 @@ bool kvm_machine_ready(struct vemu_machine *m, struct vemu_error **errp)
 {
     struct kvm_vm *vm = kvm_vm_of(m);
 
-    return kvm_arch_make_irqchip(vm, vm->irqchip, vm->irqchip_asked, errp);
+    return kvm_dirty_ring_init(vm, errp) &&
+           kvm_arch_make_irqchip(vm, vm->irqchip, vm->irqchip_asked, errp);
 }
 
 /* ---- vCPUs ----------------------------------------------------------------------------------- */

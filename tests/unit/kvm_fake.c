@@ -43,9 +43,14 @@ static void fake_close(void *opaque, int fd)
     ((struct kernel *)opaque)->open_fds--;
 }
 
-static void *fake_map(void *opaque, int fd, size_t len)
+/* 8.29: the ring of written pages at an offset of its own. */
+static void *fake_map(void *opaque, int fd, size_t offset, size_t len)
 {
     struct kernel *k = opaque;
+    if (offset) {
+        cr_assert(offset == KVM_DIRTY_LOG_PAGE_OFFSET * 4096 && len == k->ring_bytes);
+        return k->ring;
+    }
     cr_assert(fd >= FD_VCPU && len == RUN_BYTES);
     return k->page;
 }
@@ -58,14 +63,18 @@ static void fake_unmap(void *opaque, void *at, size_t len)
 /* 4.4 KVM_CHECK_EXTENSION: 0 when it is not there, else 1 or a number that means something. */
 static int extension(const struct kernel *k, int capability)
 {
-    if (capability == k->missing)
+    if (capability == k->missing ||
+        (k->no_dirty_ring &&
+         (capability == KVM_CAP_DIRTY_LOG_RING || capability == KVM_CAP_DIRTY_LOG_RING_ACQ_REL)))
         return 0;
-    return capability == KVM_CAP_NR_MEMSLOTS           ? SLOTS
-           : capability == KVM_CAP_IRQ_ROUTING         ? ROUTES
-           : capability == KVM_CAP_MULTI_ADDRESS_SPACE ? 2
-           : capability == KVM_CAP_COALESCED_MMIO      ? KVM_COALESCED_MMIO_PAGE_OFFSET
-           : capability == KVM_CAP_X86_SMM             ? k->has_smm
-                                                       : 1;
+    return capability == KVM_CAP_NR_MEMSLOTS              ? SLOTS
+           : capability == KVM_CAP_IRQ_ROUTING            ? ROUTES
+           : capability == KVM_CAP_MULTI_ADDRESS_SPACE    ? 2
+           : capability == KVM_CAP_DIRTY_LOG_RING         ? (int)sizeof k->ring
+           : capability == KVM_CAP_DIRTY_LOG_RING_ACQ_REL ? (int)sizeof k->ring
+           : capability == KVM_CAP_COALESCED_MMIO         ? KVM_COALESCED_MMIO_PAGE_OFFSET
+           : capability == KVM_CAP_X86_SMM                ? k->has_smm
+                                                          : 1;
 }
 
 /* 4.35 KVM_SET_USER_MEMORY_REGION: size 0 deletes; slots never overlap; addresses are of pages; the
@@ -89,10 +98,26 @@ static int set_region(struct kernel *k, const struct kvm_userspace_memory_region
     return 0;
 }
 
+/* 8.29: entries that were taken are free again; how many is returned. */
+static int reset_rings(struct kernel *k)
+{
+    int n = 0;
+    k->ring_resets++;
+    for (unsigned i = 0; i < DIRTY_ENTRIES; i++) {
+        if (!(k->ring[i].flags & KVM_DIRTY_GFN_F_RESET))
+            continue;
+        k->ring[i].flags = 0;
+        n++;
+    }
+    return n;
+}
+
 /* 4.8 KVM_GET_DIRTY_LOG: a bit for each page of a slot that is logged, written since the last call.
  */
 static int get_dirty(struct kernel *k, const struct kvm_dirty_log *log)
 {
+    if (k->ring_bytes) /* 8.29: one excludes the other */
+        return -ENXIO;
     if (k->dirty_error)
         return -k->dirty_error;
     if (log->slot >= SLOTS || !(k->slots[log->slot].flags & KVM_MEM_LOG_DIRTY_PAGES))
@@ -329,6 +354,11 @@ static int enable(struct kernel *k, const struct kvm_enable_cap *cap)
     if (cap->flags || cap->cap == (uint32_t)k->missing)
         return -EINVAL;
     k->enabled[cap->cap / 64] |= UINT64_C(1) << cap->cap % 64;
+    if (cap->cap == KVM_CAP_DIRTY_LOG_RING || cap->cap == KVM_CAP_DIRTY_LOG_RING_ACQ_REL) {
+        if (k->vcpu_made || cap->args[0] & (cap->args[0] - 1) || cap->args[0] > sizeof k->ring)
+            return -EINVAL;
+        k->ring_bytes = cap->args[0];
+    }
     if (cap->cap != KVM_CAP_SPLIT_IRQCHIP)
         return 0;
     k->reserved_routes = (int)cap->args[0];
@@ -386,6 +416,8 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg
         return 0;
     case KVM_SET_USER_MEMORY_REGION:
         return set_region(k, p);
+    case KVM_RESET_DIRTY_RINGS:
+        return reset_rings(k);
     case KVM_GET_DIRTY_LOG:
         return get_dirty(k, p);
     case KVM_GET_MSRS:

@@ -25,7 +25,8 @@ enum {
     RUN_BYTES = 3 * 4096, /* the page, port data, the ring of gathered writes */
     ROUTES = 64,
     BELLS = 8,
-    CPUID_ENTRIES = 80
+    CPUID_ENTRIES = 80,
+    DIRTY_ENTRIES = 1024, /* the most that a ring of written pages has */
 };
 
 struct kernel {
@@ -77,7 +78,11 @@ struct kernel {
     int bell_error;                    /* what KVM_IOEVENTFD answers to an assignment */
     uint32_t hv_features[2], hv_hints; /* leaf 40000003H EAX and EDX, 40000004H EAX */
     bool lists_hv_msrs;
-    uint64_t enabled[4]; /* capabilities of KVM_ENABLE_CAP, a bit each */
+    uint64_t enabled[4];                      /* capabilities of KVM_ENABLE_CAP, a bit each */
+    struct kvm_dirty_gfn ring[DIRTY_ENTRIES]; /* of written pages */
+    bool no_dirty_ring;
+    unsigned ring_resets, ring_put; /* put: by the kernel so far */
+    uint64_t ring_bytes;            /* as enabled */
     struct kvm_coalesced_mmio_zone zones[8];
     unsigned zone_count;
     bool pit_made;
