@@ -1,6 +1,7 @@
 # Sourced, after tests/tap.sh: machines that are watched by their serial console until it shows
 # something. $dir is the script's temporary directory.
 build=$VEMU_BUILD
+system=${system:-vemu-system-x86_64}
 
 # until_shown PATTERN SECONDS OPTION...: 0 once the console showed it; the machine is ended. What it
 # showed, and what vemu said after that, is in $dir/log.
@@ -8,7 +9,7 @@ until_shown() {
     pattern=$1 seconds=$2
     shift 2
     : >"$dir/log"
-    "$build/vemu-system-x86_64" -nographic -serial "file:$dir/log" "$@" \
+    "$build/$system" -nographic -serial "file:$dir/log" "$@" \
         </dev/null >"$dir/out" 2>&1 &
     pid=$!
     status=1

@@ -1,0 +1,67 @@
+#!/bin/sh
+# Arm machines with more than a kernel: firmware of the distribution, unmodified; disks and their
+# interrupts with each interrupt controller; resets.
+. "$VEMU_SRC/tests/tap.sh"
+system=vemu-system-aarch64
+. "$VEMU_SRC/tests/boot/until.sh"
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+guest=$VEMU_GUESTS/arm64
+
+until_shown '^=> *$' 120 -M virt -m 256M -no-reboot -bios /usr/lib/u-boot/qemu_arm64/u-boot.bin \
+    -device virtio-blk-pci,drive=none0 -drive file="$guest/initrd",format=raw,if=none,id=none0,readonly=on
+ok "U-Boot reaches its prompt" $?
+grep -qa 'Flash: 64 MiB' "$dir/log"
+ok "and finds the flash by its queries" $?
+
+# UEFI firmware takes the kernel and the tables from fw_cfg. The guest finds no device tree.
+vars=/usr/share/AAVMF/AAVMF_VARS.fd
+cp $vars "$dir/vars" && until_shown 'reboot: Power down' 120 -M virt,gic-version=3 -smp 2 -m 512M -no-reboot \
+    -pflash file=AAVMF_CODE.fd,readonly=on -pflash "$dir/vars" \
+    -kernel "$guest/vmlinuz" -initrd "$guest/initrd" -append 'console=ttyAMA0 demo=once' &&
+    grep -qa 'vemu-init: done' "$dir/log"
+ok "UEFI firmware in flash starts a kernel, which powers off" $?
+grep -qa 'ACPI: RSDP .* VEMU' "$dir/log" && grep -qa 'GICv3: .*redistributor' "$dir/log" &&
+    grep -qa 'ITS@0x0*8080000' "$dir/log" && grep -qa 'smp: Brought up 1 node, 2 CPUs' "$dir/log" &&
+    ! grep -qaiE 'ACPI (BIOS )?(Error|Warning|Bug)|ACPI Exception' "$dir/log"
+ok "and hands on the ACPI tables, of which nothing is complained" $?
+! cmp -s "$dir/vars" $vars && grep -qa 'B.o.o.t.O.r.d.e.r' "$dir/vars"
+ok "and its variables are in the image" $?
+
+# disk WHAT PATTERN OPTION...: a disk is written and read; PATTERN is in the line of its interrupts.
+mkdir "$dir/root" && echo seed >"$dir/root/seed" && (cd "$dir/root" && sha256sum seed >seed.sum)
+disk() {
+    what=$1 pattern=$2
+    shift 2
+    rm -f "$dir/disk" && truncate -s 64M "$dir/disk" && mkfs.ext4 -q -d "$dir/root" "$dir/disk" &&
+        until_shown 'reboot: Power down' 120 -m 512M -no-reboot -kernel "$guest/vmlinuz" \
+            -initrd "$guest/initrd-disk" -append 'console=ttyAMA0 demo=disk' \
+            -drive "file=$dir/disk,format=raw,if=none,id=d" "$@" &&
+        grep -qaE 'DISK [a-z0-9]* ok' "$dir/log" && grep -qa "$pattern" "$dir/log"
+    ok "$what" $?
+}
+disk 'virtio-blk interrupts by the ITS' 'INTERRUPTS.* ITS-MSI ' -M virt,gic-version=3 -device virtio-blk-pci,drive=d
+disk 'NVMe interrupts by the frame of a GICv2' 'INTERRUPTS.* MSI ' -M virt,gic-version=2 -device nvme,serial=1,drive=d
+disk 'NVMe interrupts by a line where there are no messages' 'DISK nvme0n1' -M virt,gic-version=3,its=off \
+    -device nvme,serial=1,drive=d
+disk 'virtio-blk in a virtio-mmio slot' 'DISK vda' -M virt -device virtio-blk-device,drive=d
+
+"$build/$system" -nographic -m 256M -kernel "$guest/vmlinuz" -initrd "$guest/initrd" \
+    -append 'console=ttyAMA0 demo=reboot' -smp 2 </dev/null >"$dir/log" 2>&1 &
+pid=$!
+for _ in $(seq 600); do
+    [ "$(grep -ca 'vemu-init: done' "$dir/log")" -ge 2 ] && break
+    kill -0 $pid 2>/dev/null || break
+    sleep 0.1
+done
+kill $pid 2>/dev/null
+wait $pid 2>/dev/null
+[ "$(grep -ca 'vemu-init: done' "$dir/log")" -ge 2 ]
+ok "a reset starts the guest again, on both processors" $?
+
+timeout 120 "$build/examples/two_machines" "$VEMU_GUESTS/amd64/vmlinuz" "$VEMU_GUESTS/amd64/initrd" \
+    "$guest/vmlinuz" "$guest/initrd" >"$dir/log" 2>&1 </dev/null &&
+    grep -qa '^pc| Linux .* on x86_64' "$dir/log" && grep -qa '^arm| Linux .* on aarch64' "$dir/log" &&
+    [ "$(grep -ca 'vemu-init: done' "$dir/log")" = 2 ]
+ok "an x86 and an Arm machine live side by side in one process" $?
+echo "1..$n"
