@@ -258,6 +258,11 @@ static bool create_gicv2(struct virt_board *b, struct vemu_error **errp)
         .dist_base = virt_map[VIRT_GIC_DIST].base,
         .cpu_base = virt_map[VIRT_GIC_CPU].base,
         .security = b->options.secure,
+        .reset_nonsecure = !b->firmware,
+        .virtualization = b->options.virtualization,
+        .hyp_base = virt_map[VIRT_GIC_HYP].base,
+        .guest_base = virt_map[VIRT_GIC_GUEST].base,
+        .maintenance = VIRT_PPI_MAINTENANCE,
     };
     if (b->cpus > GICV2_CPUS_MAX)
         return error_set(errp, VEMU_ERROR_INVALID,

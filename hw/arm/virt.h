@@ -31,6 +31,8 @@ enum virt_region {
     VIRT_GIC_DIST,
     VIRT_GIC_CPU,
     VIRT_GIC_V2M,
+    VIRT_GIC_HYP,
+    VIRT_GIC_GUEST,
     VIRT_GIC_ITS,
     VIRT_GIC_REDIST,
     VIRT_UART,

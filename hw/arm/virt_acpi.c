@@ -158,9 +158,10 @@ static void add_gicc(struct acpi_block *block, const struct virt_board *b, unsig
     acpi_put(block, arm_has(&b->model, ARM_FEAT_PMUV3) ? VIRT_PPI_PMU : 0, 4);
     acpi_put(block, 0, 8); /* parked address */
     acpi_put(block, b->gicv3 ? 0 : virt_map[VIRT_GIC_CPU].base, 8);
-    acpi_put(block, 0, 8); /* GICV */
-    acpi_put(block, 0, 8); /* GICH */
-    acpi_put(block, b->gicv3 && b->options.virtualization ? VIRT_PPI_MAINTENANCE : 0, 4);
+    bool frames = !b->gicv3 && b->options.virtualization;
+    acpi_put(block, frames ? virt_map[VIRT_GIC_GUEST].base : 0, 8);
+    acpi_put(block, frames ? virt_map[VIRT_GIC_HYP].base : 0, 8);
+    acpi_put(block, b->options.virtualization ? VIRT_PPI_MAINTENANCE : 0, 4);
     acpi_put(block, 0, 8); /* GICR: in a range of all */
     acpi_put(block, arm_mpidr(&b->model, n) & UINT64_C(0xff00ffffff), 8);
     acpi_put(block, 0, 4);

@@ -159,15 +159,20 @@ static void add_gicv3(struct dt *dt, const struct virt_board *b)
     dt_end(dt);
 }
 
-static void add_gicv2(struct dt *dt)
+static void add_gicv2(struct dt *dt, const struct virt_board *b)
 {
     const struct virt_place *dist = &virt_map[VIRT_GIC_DIST], *cpu = &virt_map[VIRT_GIC_CPU],
+                            *hyp = &virt_map[VIRT_GIC_HYP], *guest = &virt_map[VIRT_GIC_GUEST],
                             *v2m = &virt_map[VIRT_GIC_V2M];
+    const uint32_t reg[] = {DT_CELLS64(dist->base),  DT_CELLS64(dist->size), DT_CELLS64(cpu->base),
+                            DT_CELLS64(cpu->size),   DT_CELLS64(hyp->base),  DT_CELLS64(hyp->size),
+                            DT_CELLS64(guest->base), DT_CELLS64(guest->size)};
     dt_begin_at(dt, "intc", dist->base);
     dt_string(dt, "compatible", "arm,cortex-a15-gic");
     add_gic_properties(dt);
-    DT_CELLS(dt, "reg", DT_CELLS64(dist->base), DT_CELLS64(dist->size), DT_CELLS64(cpu->base),
-             DT_CELLS64(cpu->size));
+    dt_cells(dt, "reg", reg, ARRAY_SIZE(reg) / (b->options.virtualization ? 1 : 2));
+    if (b->options.virtualization)
+        DT_CELLS(dt, "interrupts", PPI_CELLS(b, VIRT_PPI_MAINTENANCE));
     dt_begin_at(dt, "v2m", v2m->base);
     dt_string(dt, "compatible", "arm,gic-v2m-frame");
     dt_empty(dt, "msi-controller");
@@ -349,7 +354,7 @@ bool virt_make_dtb(const struct virt_board *b, uint8_t **dtb, uint32_t *len,
     if (b->gicv3)
         add_gicv3(dt, b);
     else
-        add_gicv2(dt);
+        add_gicv2(dt, b);
     dt_begin(dt, "apb-pclk");
     dt_string(dt, "compatible", "fixed-clock");
     dt_u32(dt, "#clock-cells", 0);
