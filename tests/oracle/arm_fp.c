@@ -312,9 +312,8 @@ static bool one_program(struct side *sides, uint64_t *seed, uint64_t at, unsigne
     struct record k[LONGEST + 1];
     struct state in, out[2];
     uint64_t v = random_next(seed);
-    uint64_t modes = v & 3 ? 0 : (v >> 2 & 15) << 24;
+    uint64_t modes = v & 1 ? 0 : (v >> 2 & (v & 2 ? 15 : 3)) << IR_AFP_MODES_SHIFT;
     uint32_t mxcsr = 0x1f80 | (v >> 8 & 3) << SOFTFP_RC_SHIFT;
-    modes = v >> 10 & 1 ? modes & IR_AFP_DN : modes;
     for (unsigned n = 0; n < count; n++)
         k[n] = random_record(seed, &kinds[n + 1 < count ? random_next(seed) % KINDS : one], modes);
     random_state(seed, &in);

@@ -24,6 +24,10 @@ const uint64_t arm_fp_constants[TCG_HOST_CONSTS][2] = {
     [HOST_ABS64] = {INT64_MAX, INT64_MAX},
     [HOST_LEAST64] = {UINT64_C(1) << 52, UINT64_C(1) << 52},
     [HOST_SIGN32] = {UINT64_C(0x8000000080000000), UINT64_C(0x8000000080000000)},
+    [HOST_LOW32] = {UINT64_C(0x3080000030800000), UINT64_C(0x3080000030800000)},
+    [HOST_SPAN32] = {UINT64_C(0x1e0000001e000000), UINT64_C(0x1e0000001e000000)},
+    [HOST_LOW64] = {UINT64_C(0x3870000000000000), UINT64_C(0x3870000000000000)},
+    [HOST_SPAN64] = {UINT64_C(0x0f000000ffffffff), UINT64_C(0x0f000000ffffffff)},
 };
 
 struct host_mem arm_fp_constant(enum host_constant which)
@@ -63,6 +67,7 @@ struct stub *arm_fp_slow(struct arm_fp *f, uint8_t *jump)
     s->fp_dst = (int8_t)f->dst;
     s->fp_live = (uint8_t)cg_vec_live(f->g);
     fl_clobber(f->g);
+    f->ways[f->way_count++] = s;
     return s;
 }
 
@@ -70,6 +75,10 @@ struct stub *arm_fp_slow(struct arm_fp *f, uint8_t *jump)
 static void look_again(struct cg *g, const struct stub *s)
 {
     struct emit *e = &g->e;
+    if (s->fp_again == AGAIN_RANGE) {
+        arm_fp_check_operands_again(g, s);
+        return;
+    }
     if (s->fp_again == AGAIN_COMPARED) { /* VUCOMIS's flags: equal or unordered is ZF */
         emit_patch(emit_jcc(e, CC_NE), s->found);
         return;
@@ -166,23 +175,27 @@ void arm_fp_clear_above(struct arm_fp *f, unsigned w)
     }
 }
 
-/* Zeros above the lanes that count, which `above` has already where it is not 0; the exact way
- * joins here. */
-void arm_fp_end(struct arm_fp *f, struct stub *s, ir_ref above)
+void arm_fp_join(struct arm_fp *f)
+{
+    for (unsigned k = 0; k < f->way_count; k++)
+        f->ways[k]->back = f->g->e.p;
+}
+
+/* Zeros above the lanes that count, which are already there where `above` has them, 0: they are. */
+void arm_fp_end(struct arm_fp *f, ir_ref above)
 {
     if (f->half)
         emit_vex_rr(&f->g->e, V_MOVQ_LOAD, f->dst, NO_REG, f->dst);
     else if (f->scalar && above && !arm_fp_is_clean(f, above))
         arm_fp_clear_above(f, f->i->aux);
-    if (s)
-        s->back = f->g->e.p;
+    arm_fp_join(f);
     cg_bind(f->g, f->g->n, f->dst);
 }
 
 /* ---- checks ---------------------------------------------------------------------------------- */
 
 /* The result is a NaN, or may be the least normal number. */
-static struct stub *check_tiny(struct arm_fp *f, unsigned w, bool one)
+static void check_tiny(struct arm_fp *f, unsigned w, bool one)
 {
     struct emit *e = &f->g->e;
     bool wide = w == IR_W64;
@@ -207,11 +220,10 @@ static struct stub *check_tiny(struct arm_fp *f, unsigned w, bool one)
     struct stub *s = arm_fp_slow(f, emit_jcc(e, cc));
     s->fp_again = (uint8_t)again;
     s->fp_temp = (int8_t)t;
-    return s;
 }
 
 /* a and b (the same: one value) are ordered, or else... Sets the flag that a comparison does. */
-static struct stub *check_ordered(struct arm_fp *f, unsigned w, int a, int b)
+static void check_ordered(struct arm_fp *f, unsigned w, int a, int b)
 {
     struct emit *e = &f->g->e;
     unsigned cc = CC_P;
@@ -224,14 +236,19 @@ static struct stub *check_ordered(struct arm_fp *f, unsigned w, int a, int b)
         emit_vex_rr(e, V_PTEST, t, NO_REG, t);
         cc = CC_NE;
     }
-    return arm_fp_slow(f, emit_jcc(e, cc));
+    arm_fp_slow(f, emit_jcc(e, cc));
 }
 
-struct stub *arm_fp_check(struct arm_fp *f, unsigned w, enum arm_fp_checks what)
+void arm_fp_check(struct arm_fp *f, unsigned w, enum arm_fp_checks what)
 {
+    /* with FZ, the operands were such that nothing tiny comes of them, and no NaN but in division
+     * and roots */
+    if (f->i->imm & IR_AFP_FZ && what == CHECK_TINY)
+        what = ir_afp_op(f->i->imm) == IR_AFP_DIV ? CHECK_NAN : CHECK_NONE;
     if (what == CHECK_TINY)
-        return check_tiny(f, w, f->scalar);
-    return what == CHECK_NAN ? check_ordered(f, w, f->dst, f->dst) : NULL;
+        check_tiny(f, w, f->scalar);
+    else if (what == CHECK_NAN)
+        check_ordered(f, w, f->dst, f->dst);
 }
 
 /* ---- arithmetic ------------------------------------------------------------------------------ */
@@ -251,8 +268,10 @@ static void arithmetic(struct cg *g, const struct ir_insn *i, uint32_t opcode, b
     /* what is above the lane comes from the first operand */
     bool swap = f.scalar && commutes && !arm_fp_is_clean(&f, i->a) && arm_fp_is_clean(&f, i->b);
     arm_fp_result(&f);
+    arm_fp_check_operands(&f);
     emit_vex_rr(&g->e, opcode | MAP_0F | arm_fp_prefix(&f), f.dst, f.in[swap], f.in[!swap]);
-    arm_fp_end(&f, arm_fp_check(&f, i->aux, check), swap ? i->b : i->a);
+    arm_fp_check(&f, i->aux, check);
+    arm_fp_end(&f, swap ? i->b : i->a);
 }
 
 /* The host gives the second operand when both are zeros: both ways, and what they have in common
@@ -265,7 +284,10 @@ static void extreme(struct cg *g, const struct ir_insn *i, bool max)
     arm_fp_operand(&f, 1, i->b);
     int t = cg_xmm_temp(g);
     f.dst = cg_pick_xmm_dst(g, 1u << f.in[0] | 1u << f.in[1]);
-    struct stub *s = check_ordered(&f, i->aux, f.in[0], f.in[1]);
+    if (i->imm & IR_AFP_FZ)
+        arm_fp_check_operands(&f);
+    else
+        check_ordered(&f, i->aux, f.in[0], f.in[1]);
     uint32_t op = (max ? 0x5f : 0x5d) | MAP_0F | arm_fp_prefix(&f);
     emit_vex_rr(e, op, t, f.in[0], f.in[1]);
     emit_vex_rr(e, op, f.dst, f.in[1], f.in[0]);
@@ -274,7 +296,7 @@ static void extreme(struct cg *g, const struct ir_insn *i, bool max)
                  (max || arm_fp_is_clean(&f, i->b));
     if (f.scalar && !clean)
         arm_fp_clear_above(&f, i->aux);
-    arm_fp_end(&f, s, 0);
+    arm_fp_end(&f, 0);
 }
 
 /* Flags and masks are the host's. */
@@ -285,9 +307,10 @@ static void compare_lanes(struct cg *g, const struct ir_insn *i)
     arm_fp_operand(&f, 0, i->a);
     arm_fp_operand(&f, 1, i->b);
     f.dst = cg_pick_xmm_dst(g, 1u << f.in[0] | 1u << f.in[1]);
+    arm_fp_check_operands(&f);
     emit_vex_rr(&g->e, 0xc2 | MAP_0F | arm_fp_prefix(&f), f.dst, f.in[0], f.in[1]);
     emit_u8(&g->e, op == IR_AFP_CMPEQ ? 0 : op == IR_AFP_CMPGE ? GE_OS : GT_OS);
-    arm_fp_end(&f, NULL, i->a);
+    arm_fp_end(&f, i->a);
 }
 
 static void square_root(struct cg *g, const struct ir_insn *i)
@@ -295,15 +318,11 @@ static void square_root(struct cg *g, const struct ir_insn *i)
     struct arm_fp f = arm_fp_begin(g, i);
     uint32_t op = 0x51 | MAP_0F | arm_fp_prefix(&f);
     arm_fp_operand(&f, 0, i->a);
-    if (f.scalar) {
-        arm_fp_result(&f);
-        int zero = arm_fp_zero(&f);
-        emit_vex_rr(&g->e, op, f.dst, zero, f.in[0]);
-    } else {
-        arm_fp_result(&f);
-        emit_vex_rr(&g->e, op, f.dst, NO_REG, f.in[0]);
-    }
-    arm_fp_end(&f, arm_fp_check(&f, i->aux, CHECK_NAN), 0);
+    arm_fp_result(&f);
+    arm_fp_check_operands(&f);
+    emit_vex_rr(&g->e, op, f.dst, f.scalar ? arm_fp_zero(&f) : NO_REG, f.in[0]);
+    arm_fp_check(&f, i->aux, CHECK_NAN);
+    arm_fp_end(&f, 0);
 }
 
 /* A register with zeros, for what is above the lane: the result's own where it is not the operand's
@@ -324,6 +343,7 @@ static void fused(struct cg *g, const struct ir_insn *i)
     for (unsigned k = 0; k < 3; k++)
         arm_fp_operand(&f, k, args[k]);
     arm_fp_result(&f);
+    arm_fp_check_operands(&f);
     /* the result has the addend's place; a factor that stood there is in its copy */
     for (unsigned k = 0; k < 2; k++)
         if (f.in[k] == f.dst)
@@ -331,7 +351,8 @@ static void fused(struct cg *g, const struct ir_insn *i)
     if (f.dst != f.in[2])
         emit_vex_rr(&g->e, V_MOVAPS, f.dst, NO_REG, f.in[2]);
     emit_vex_rr(&g->e, op | MAP_0F38 | PP_66 | w_bit(i->aux == IR_W64), f.dst, f.in[0], f.in[1]);
-    arm_fp_end(&f, arm_fp_check(&f, i->aux, CHECK_TINY), i->c);
+    arm_fp_check(&f, i->aux, CHECK_TINY);
+    arm_fp_end(&f, i->c);
 }
 
 /* ---- which way ------------------------------------------------------------------------------- */
@@ -372,7 +393,7 @@ static bool binary(struct cg *g, const struct ir_insn *i)
 static bool host_does(struct cg *g, const struct ir_insn *i)
 {
     unsigned op = ir_afp_op(i->imm);
-    if (i->imm & IR_AFP_FZ || i->aux == IR_W16)
+    if (i->aux == IR_W16)
         return false;
     switch (i->op) {
     case IR_VA_1:

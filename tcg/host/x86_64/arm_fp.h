@@ -6,10 +6,21 @@
 #include "tcg/ir/arm_fp.h"
 
 /* tcg_cpu.host_const */
-enum host_constant { HOST_ABS32, HOST_LEAST32, HOST_ABS64, HOST_LEAST64, HOST_SIGN32 };
+enum host_constant {
+    HOST_ABS32,
+    HOST_LEAST32,
+    HOST_ABS64,
+    HOST_LEAST64,
+    HOST_SIGN32,
+    /* arm_fp_flush.c: where the ordinary numbers start, and how far they go */
+    HOST_LOW32,
+    HOST_SPAN32,
+    HOST_LOW64,
+    HOST_SPAN64,
+};
 
 /* stub.fp_again */
-enum { AGAIN_NEVER, AGAIN_COMPARED, AGAIN_32, AGAIN_64 };
+enum { AGAIN_NEVER, AGAIN_COMPARED, AGAIN_32, AGAIN_64, AGAIN_RANGE };
 
 enum {
     V_PTEST = 0x17 | MAP_0F38 | PP_66,
@@ -31,6 +42,8 @@ struct arm_fp {
     int in[3];   /* operands */
     int slow[3]; /* where the exact way finds them */
     int dst;
+    struct stub *ways[2]; /* to the exact way */
+    unsigned way_count;
 };
 
 struct host_mem arm_fp_constant(enum host_constant which);
@@ -42,12 +55,19 @@ void arm_fp_result(struct arm_fp *f);
 bool arm_fp_is_clean(const struct arm_fp *f, ir_ref v);
 void arm_fp_clear_above(struct arm_fp *f, unsigned w);
 int arm_fp_zero(struct arm_fp *f);
-void arm_fp_end(struct arm_fp *f, struct stub *s, ir_ref above);
+void arm_fp_end(struct arm_fp *f, ir_ref above);
+/* The exact way joins here. */
+void arm_fp_join(struct arm_fp *f);
 /* The stub of a jump to the exact way. */
 struct stub *arm_fp_slow(struct arm_fp *f, uint8_t *jump);
-/* Of the result, whose lanes have width w; NULL: nothing to be looked for. */
-struct stub *arm_fp_check(struct arm_fp *f, unsigned w, enum arm_fp_checks what);
+/* Of the result, whose lanes have width w. */
+void arm_fp_check(struct arm_fp *f, unsigned w, enum arm_fp_checks what);
 uint32_t arm_fp_prefix(const struct arm_fp *f);
+
+/* arm_fp_flush.c: with FZ, the operands are numbers of which nothing tiny can come, or zeros, or
+ * else it is the exact way; before the operation, behind arm_fp_result(). */
+void arm_fp_check_operands(struct arm_fp *f);
+void arm_fp_check_operands_again(struct cg *g, const struct stub *s);
 
 /* arm_fp_convert.c; false: the exact way it is. */
 bool arm_fp_convert(struct cg *g, const struct ir_insn *i);

@@ -38,9 +38,11 @@ static bool round_integral(struct cg *g, const struct ir_insn *i)
         return false;
     arm_fp_operand(&f, 0, i->a);
     arm_fp_result(&f);
+    arm_fp_check_operands(&f);
     emit_round(&f, f.dst, f.scalar ? arm_fp_zero(&f) : NO_REG, f.in[0],
                host_rounding(i) | (i->imm & IR_AFP_EXACT ? 0 : ROUND_QUIET));
-    arm_fp_end(&f, arm_fp_check(&f, i->aux, default_nan_check(i)), 0);
+    arm_fp_check(&f, i->aux, default_nan_check(i));
+    arm_fp_end(&f, 0);
     return true;
 }
 
@@ -53,9 +55,11 @@ static bool convert_format(struct cg *g, const struct ir_insn *i)
         return false;
     arm_fp_operand(&f, 0, i->a);
     arm_fp_result(&f);
+    arm_fp_check_operands(&f);
     emit_vex_rr(&g->e, 0x5a | MAP_0F | arm_fp_prefix(&f), f.dst,
                 f.scalar ? arm_fp_zero(&f) : NO_REG, f.in[0]);
-    arm_fp_end(&f, arm_fp_check(&f, to, to == IR_W32 ? CHECK_TINY : default_nan_check(i)), 0);
+    arm_fp_check(&f, to, to == IR_W32 ? CHECK_TINY : default_nan_check(i));
+    arm_fp_end(&f, 0);
     return true;
 }
 
@@ -83,6 +87,7 @@ static bool lanes_to_int(struct cg *g, const struct ir_insn *i)
         return false;
     arm_fp_operand(&f, 0, i->a);
     arm_fp_result(&f);
+    arm_fp_check_operands(&f);
     int from = f.in[0], t = cg_xmm_temp(g), u = cg_xmm_temp(g);
     if (rounding != IR_AFP_ZERO) {
         emit_round(&f, t, NO_REG, from, rounding | ROUND_QUIET);
@@ -95,7 +100,8 @@ static bool lanes_to_int(struct cg *g, const struct ir_insn *i)
         emit_vex_rr(e, V_MOVAPS, f.dst, NO_REG, u);
     emit_vex_rm(e, 0x76 | MAP_0F | PP_66, u, f.dst, arm_fp_constant(HOST_SIGN32));
     emit_vex_rr(e, V_PTEST, u, NO_REG, u);
-    arm_fp_end(&f, arm_fp_slow(&f, emit_jcc(e, CC_NE)), 0);
+    arm_fp_slow(&f, emit_jcc(e, CC_NE));
+    arm_fp_end(&f, 0);
     return true;
 }
 
@@ -109,7 +115,7 @@ static bool lanes_from_int(struct cg *g, const struct ir_insn *i)
     emit_vex_rr(&g->e, 0x5b | MAP_0F, f.dst, NO_REG, f.in[0]);
     if (ir_afp_fbits(i->imm))
         scale(&f, -(int)ir_afp_fbits(i->imm));
-    arm_fp_end(&f, NULL, 0);
+    arm_fp_end(&f, 0);
     return true;
 }
 
@@ -140,7 +146,7 @@ static uint64_t unsigned_limit(const struct ir_insn *i)
     return i->type == IR_I64 ? 0x5effffff : 0x4f7fffff;
 }
 
-static struct stub *check_unsigned(struct arm_fp *f)
+static void check_unsigned(struct arm_fp *f)
 {
     struct emit *e = &f->g->e;
     bool wide = f->i->aux == IR_W64;
@@ -148,7 +154,7 @@ static struct stub *check_unsigned(struct arm_fp *f)
     emit_vex_rr(e, V_MOVD_STORE | w_bit(wide), f->in[0], NO_REG, t);
     emit_mov_imm(e, u, unsigned_limit(f->i));
     emit_alu(e, wide ? 8 : 4, X_CMP, t, u);
-    return arm_fp_slow(f, emit_jcc(e, CC_A));
+    arm_fp_slow(f, emit_jcc(e, CC_A));
 }
 
 bool arm_fp_to_int(struct cg *g, const struct ir_insn *i)
@@ -157,15 +163,15 @@ bool arm_fp_to_int(struct cg *g, const struct ir_insn *i)
     struct emit *e = &g->e;
     unsigned rounding = ir_afp_rounding(i->imm);
     bool no_sign = i->imm & IR_AFP_UNSIGNED, wide = no_sign || i->type == IR_I64;
-    struct stub *s = NULL;
     if (ir_afp_op(i->imm) != IR_AFP_TOI || rounding > IR_AFP_ZERO || ir_afp_fbits(i->imm))
         return false;
     f.scalar = true;
     arm_fp_operand(&f, 0, i->a);
     f.dst = cg_pick_dst(g, 0);
     int from = f.in[0], t = rounding == IR_AFP_ZERO ? NO_REG : cg_xmm_temp(g);
+    arm_fp_check_operands(&f);
     if (no_sign)
-        s = check_unsigned(&f);
+        check_unsigned(&f);
     if (t != NO_REG) { /* an inexactness that is not the result's must not be seen */
         emit_round(&f, t, from, from, rounding | ROUND_QUIET);
         from = t;
@@ -173,11 +179,11 @@ bool arm_fp_to_int(struct cg *g, const struct ir_insn *i)
     emit_vex_rr(e, 0x2c | MAP_0F | arm_fp_prefix(&f) | w_bit(wide), f.dst, NO_REG, from);
     if (!no_sign) { /* the most negative number says that it does not fit, as a rule */
         emit_alu_imm(e, wide ? 8 : 4, G_CMP, f.dst, 1);
-        s = arm_fp_slow(&f, emit_jcc(e, CC_O));
+        arm_fp_slow(&f, emit_jcc(e, CC_O));
     }
     if (t != NO_REG)
         emit_round(&f, t, f.in[0], f.in[0], rounding);
-    s->back = e->p;
+    arm_fp_join(&f);
     cg_bind(g, g->n, f.dst);
     return true;
 }
@@ -187,7 +193,6 @@ bool arm_fp_from_int(struct cg *g, const struct ir_insn *i)
     struct arm_fp f = arm_fp_begin(g, i);
     struct emit *e = &g->e;
     bool wide = ir_afp_to(i->imm) == IR_W64, no_sign = i->imm & IR_AFP_UNSIGNED;
-    struct stub *s = NULL;
     if (ir_afp_rounding(i->imm) != IR_AFP_CURRENT)
         return false;
     f.scalar = true;
@@ -196,7 +201,7 @@ bool arm_fp_from_int(struct cg *g, const struct ir_insn *i)
     if (no_sign && wide) {
         f.slow[0] = a;
         emit_alu(e, 8, X_TEST, a, a);
-        s = arm_fp_slow(&f, emit_jcc(e, CC_S));
+        arm_fp_slow(&f, emit_jcc(e, CC_S));
     } else if (no_sign) {
         int t = cg_temp(g);
         emit_rr(e, X_MOV_LOAD, t, a);
@@ -206,6 +211,6 @@ bool arm_fp_from_int(struct cg *g, const struct ir_insn *i)
     emit_vex_rr(e, 0x2a | MAP_0F | arm_fp_prefix(&f) | w_bit(wide || no_sign), f.dst, f.dst, a);
     if (ir_afp_fbits(i->imm))
         scale(&f, -(int)ir_afp_fbits(i->imm));
-    arm_fp_end(&f, s, 0);
+    arm_fp_end(&f, 0);
     return true;
 }

@@ -19,14 +19,12 @@ static void emit_compare(struct cg *g, const struct ir_insn *i, bool swapped)
     fl_clobber(g);
 }
 
-/* EFLAGS of a comparison to the packed form: 0 for greater, and three others, by CF and ZF. */
-static void pack(struct cg *g, const struct ir_insn *i)
+/* EFLAGS of a comparison to the packed form: 0 for greater, and three others, by CF and ZF. t: a
+ * scratch register. */
+static void pack(struct emit *e, int dst, int t)
 {
     static const uint64_t forms =
         (uint64_t)(IR_FL_SF | IR_FL_CF) << 16 | (uint64_t)IR_FL_ZF << 32 | (uint64_t)IR_FL_OF << 48;
-    struct emit *e = &g->e;
-    int t = cg_temp(g), dst = cg_dst(g, 0);
-    emit_compare(g, i, false);
     emit_rr(e, X_SETCC | CC_B, 0, dst);
     emit_rr(e, X_SETCC | CC_E, 0, t);
     emit_rr(e, X_MOVZX8 | OPC_BYTE, dst, dst);
@@ -37,19 +35,37 @@ static void pack(struct cg *g, const struct ir_insn *i)
     emit_vex_rr(e, V_SHRX | OPC_W, dst, t, dst);
 }
 
+static void exact_compare(struct cg *g, const struct ir_insn *i)
+{
+    emit_vex_rm(&g->e, V_MOVDQU_STORE, cg_xmm(g, i->a), NO_REG, cg_scratch_mem(0));
+    emit_vex_rm(&g->e, V_MOVDQU_STORE, cg_xmm(g, i->b), NO_REG, cg_scratch_mem(4));
+    select_vector_call(g, arm_fp_what(i), cg_vec_live(g));
+    if (g->packed[g->n])
+        emit_load(&g->e, false, cg_dst(g, 0), cg_arg_mem(0));
+}
+
 void arm_fp_compare(struct cg *g, const struct ir_insn *i)
 {
-    if (!arm_fp_compares_in_host(i)) {
-        emit_vex_rm(&g->e, V_MOVDQU_STORE, cg_xmm(g, i->a), NO_REG, cg_scratch_mem(0));
-        emit_vex_rm(&g->e, V_MOVDQU_STORE, cg_xmm(g, i->b), NO_REG, cg_scratch_mem(4));
-        select_vector_call(g, arm_fp_what(i), cg_vec_live(g));
-        if (g->packed[g->n])
-            emit_load(&g->e, false, cg_dst(g, 0), cg_arg_mem(0));
-    } else if (g->packed[g->n]) {
-        pack(g, i);
-    } else if (!g->direct[g->n]) { /* it may be invalid */
-        emit_compare(g, i, false);
+    struct arm_fp f = arm_fp_begin(g, i);
+    if (i->aux == IR_W16) {
+        exact_compare(g, i);
+        return;
     }
+    if (!g->packed[g->n] && arm_fp_compares_in_host(i)) {
+        if (!g->direct[g->n]) /* it may be invalid */
+            emit_compare(g, i, false);
+        return;
+    }
+    f.scalar = true;
+    f.half = false;
+    arm_fp_operand(&f, 0, i->a);
+    arm_fp_operand(&f, 1, i->b);
+    int t = cg_temp(g);
+    f.dst = cg_dst(g, 0);
+    arm_fp_check_operands(&f);
+    emit_compare(g, i, false);
+    pack(&g->e, f.dst, t);
+    arm_fp_join(&f);
 }
 
 enum { EQUAL_HOST = 0xff };

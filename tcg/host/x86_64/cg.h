@@ -181,8 +181,9 @@ struct stub {
     uint16_t x87;  /* x87_record() */
     uint16_t insn; /* STUB_X87, STUB_ARM_FP */
     /* STUB_ARM_FP: registers of operands (or NO_REG), result and scratch; a second look */
-    int8_t fp_args[3], fp_dst, fp_temp;
+    int8_t fp_args[3], fp_dst, fp_temp, fp_temps[3], fp_gpr;
     uint8_t fp_again, fp_live;
+    bool fp_scalar;
     /* an access with a check in line: what that works in, where a hit goes on; the number of its
      * page slot and 1 */
     uint8_t page;
