@@ -101,9 +101,9 @@ static bool compare_random(struct guest *g, uint64_t seed, unsigned n)
     return !wrong;
 }
 
-static int make(struct guest *g, unsigned n, uint64_t seed)
+static int make(struct guest *g, unsigned n, uint64_t seed, const char *section)
 {
-    struct sequence s = {.random = seed, .recorded = true};
+    struct sequence s = {.random = seed, .recorded = true, .section = section};
     struct arm_result want;
     struct arm_job job;
     for (unsigned k = 0; k < n; k++) {
@@ -233,8 +233,8 @@ int main(int argc, char **argv)
         return with_results(NULL, argv[2], argv[3]);
     for (unsigned k = 0; k < BACKENDS; k++)
         guest_init(&g[k], backend_names[k]);
-    if (argc == 4 && !strcmp(argv[1], "--make"))
-        return make(&g[0], (unsigned)atoi(argv[2]), strtoull(argv[3], NULL, 0));
+    if (argc >= 4 && !strcmp(argv[1], "--make"))
+        return make(&g[0], (unsigned)atoi(argv[2]), strtoull(argv[3], NULL, 0), argv[4]);
     if (argc == 4 && !strcmp(argv[1], "--compare"))
         return with_results(g, argv[2], argv[3]);
     for (int k = 1; k + 1 < argc; k += 2) {

@@ -19,6 +19,7 @@ struct sequence {
     uint32_t words[ARM_MAX_WORDS];
     uint32_t count;
     unsigned over; /* words to come that a branch skips */
+    const char *section; /* of the tables, NULL: all */
     bool recorded; /* leave out what the implementations that record may not have */
 };
 
@@ -161,10 +162,11 @@ static void add_row(struct sequence *s)
     static const char *const stores[] = {"stxr", "stxp", NULL}, *const loads[] = {"ldxr", "ldxp",
                                                                                   NULL};
     for (unsigned k = 0; k < a64_set.row_count; k++) {
-        s->next_row = (s->next_row + STRIDE) % a64_set.row_count;
+        s->next_row += s->section ? (unsigned)arm_random(&s->random) : (unsigned)STRIDE;
+        s->next_row %= a64_set.row_count;
         const struct arm_row *row = &a64_set.rows[s->next_row];
         uint32_t word;
-        if (!row_is_run(row) ||
+        if (!row_is_run(row) || (s->section && strcmp(row->section, s->section)) ||
             (s->recorded && (row->feature == ARM_FEAT_CSSC || row->feature == ARM_FEAT_HBC)) ||
             one_of(row->function, stores) || (strstr(row->function, "_lit") && s->count < 4) ||
             (one_of(row->function, loads) && s->over)) /* its store would go without it */

@@ -125,10 +125,11 @@ static inline void arm_state_init(struct arm_state *s, uint32_t seed)
     s->x[ARM_REG_MOVING] = ARM_DATA_AT + ARM_DATA_SIZE / 2;
     s->sp = ARM_DATA_AT + 12288;
     s->nzcv = arm_random(&r) & 0xf0000000;
-    s->fpcr = 0;
     s->fpsr = 0;
     for (unsigned k = 0; k < 64; k++)
         s->v[k / 2][k & 1] = arm_random_lane(&r);
+    /* AHP, DN, FZ, the rounding mode, FZ16 in half of the cases */
+    s->fpcr = arm_random(&r) & (r & 1 ? 0x07c80000 : 0);
 }
 
 static inline void arm_data_init(uint64_t *data, uint32_t seed)
