@@ -157,6 +157,25 @@ void arm_fp_result(struct arm_fp *f)
     }
 }
 
+void arm_fp_reserve(struct arm_fp *f, unsigned xmm, unsigned gpr)
+{
+    bool flush = f->i->imm & IR_AFP_FZ;
+    for (unsigned k = 0; k < xmm + (flush ? ARM_FP_FLUSH_XMM : 0u); k++)
+        f->xmm[f->xmm_count++] = (int8_t)cg_xmm_temp(f->g);
+    for (unsigned k = 0; k < gpr + (flush ? 1u : 0); k++)
+        f->gpr[f->gpr_count++] = (int8_t)cg_temp(f->g);
+}
+
+int arm_fp_xmm(struct arm_fp *f)
+{
+    return f->xmm[--f->xmm_count];
+}
+
+int arm_fp_gpr(struct arm_fp *f)
+{
+    return f->gpr[--f->gpr_count];
+}
+
 /* Is the value known to be zero above its lowest lane? */
 bool arm_fp_is_clean(const struct arm_fp *f, ir_ref v)
 {
@@ -199,7 +218,7 @@ static void check_tiny(struct arm_fp *f, unsigned w, bool one)
 {
     struct emit *e = &f->g->e;
     bool wide = w == IR_W64;
-    int t = cg_xmm_temp(f->g);
+    int t = arm_fp_xmm(f);
     unsigned again = AGAIN_COMPARED, cc = CC_BE;
     int from = f->dst;
     if (!one && w < f->i->aux) { /* there are zeros above */
@@ -230,7 +249,7 @@ static void check_ordered(struct arm_fp *f, unsigned w, int a, int b)
     if (f->scalar) {
         emit_vex_rr(e, 0x2e | MAP_0F | (w == IR_W64 ? PP_66 : 0), a, NO_REG, b);
     } else {
-        int t = cg_xmm_temp(f->g);
+        int t = arm_fp_xmm(f);
         emit_vex_rr(e, PACKED_CMP(w), t, a, b);
         emit_u8(e, UNORDERED);
         emit_vex_rr(e, V_PTEST, t, NO_REG, t);
@@ -268,6 +287,7 @@ static void arithmetic(struct cg *g, const struct ir_insn *i, uint32_t opcode, b
     /* what is above the lane comes from the first operand */
     bool swap = f.scalar && commutes && !arm_fp_is_clean(&f, i->a) && arm_fp_is_clean(&f, i->b);
     arm_fp_result(&f);
+    arm_fp_reserve(&f, 1, 0);
     arm_fp_check_operands(&f);
     emit_vex_rr(&g->e, opcode | MAP_0F | arm_fp_prefix(&f), f.dst, f.in[swap], f.in[!swap]);
     arm_fp_check(&f, i->aux, check);
@@ -282,8 +302,9 @@ static void extreme(struct cg *g, const struct ir_insn *i, bool max)
     struct emit *e = &g->e;
     arm_fp_operand(&f, 0, i->a);
     arm_fp_operand(&f, 1, i->b);
-    int t = cg_xmm_temp(g);
     f.dst = cg_pick_xmm_dst(g, 1u << f.in[0] | 1u << f.in[1]);
+    arm_fp_reserve(&f, 2, 0);
+    int t = arm_fp_xmm(&f);
     if (i->imm & IR_AFP_FZ)
         arm_fp_check_operands(&f);
     else
@@ -307,6 +328,7 @@ static void compare_lanes(struct cg *g, const struct ir_insn *i)
     arm_fp_operand(&f, 0, i->a);
     arm_fp_operand(&f, 1, i->b);
     f.dst = cg_pick_xmm_dst(g, 1u << f.in[0] | 1u << f.in[1]);
+    arm_fp_reserve(&f, 0, 0);
     arm_fp_check_operands(&f);
     emit_vex_rr(&g->e, 0xc2 | MAP_0F | arm_fp_prefix(&f), f.dst, f.in[0], f.in[1]);
     emit_u8(&g->e, op == IR_AFP_CMPEQ ? 0 : op == IR_AFP_CMPGE ? GE_OS : GT_OS);
@@ -319,6 +341,7 @@ static void square_root(struct cg *g, const struct ir_insn *i)
     uint32_t op = 0x51 | MAP_0F | arm_fp_prefix(&f);
     arm_fp_operand(&f, 0, i->a);
     arm_fp_result(&f);
+    arm_fp_reserve(&f, 2, 0);
     arm_fp_check_operands(&f);
     emit_vex_rr(&g->e, op, f.dst, f.scalar ? arm_fp_zero(&f) : NO_REG, f.in[0]);
     arm_fp_check(&f, i->aux, CHECK_NAN);
@@ -329,7 +352,7 @@ static void square_root(struct cg *g, const struct ir_insn *i)
  * too. */
 int arm_fp_zero(struct arm_fp *f)
 {
-    int zero = f->dst != f->in[0] ? f->dst : cg_xmm_temp(f->g);
+    int zero = f->dst != f->in[0] ? f->dst : arm_fp_xmm(f);
     emit_vex_rr(&f->g->e, V_PXOR, zero, zero, zero);
     return zero;
 }
@@ -343,6 +366,7 @@ static void fused(struct cg *g, const struct ir_insn *i)
     for (unsigned k = 0; k < 3; k++)
         arm_fp_operand(&f, k, args[k]);
     arm_fp_result(&f);
+    arm_fp_reserve(&f, 1, 0);
     arm_fp_check_operands(&f);
     /* the result has the addend's place; a factor that stood there is in its copy */
     for (unsigned k = 0; k < 2; k++)

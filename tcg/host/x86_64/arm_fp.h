@@ -19,6 +19,8 @@ enum host_constant {
     HOST_SPAN64,
 };
 
+enum { ARM_FP_FLUSH_XMM = 4 }; /* temporaries of arm_fp_check_operands() */
+
 /* stub.fp_again */
 enum { AGAIN_NEVER, AGAIN_COMPARED, AGAIN_32, AGAIN_64, AGAIN_RANGE };
 
@@ -44,6 +46,8 @@ struct arm_fp {
     int dst;
     struct stub *ways[2]; /* to the exact way */
     unsigned way_count;
+    int8_t xmm[6], gpr[3]; /* temporaries: see arm_fp_reserve() */
+    unsigned xmm_count, gpr_count;
 };
 
 struct host_mem arm_fp_constant(enum host_constant which);
@@ -52,6 +56,11 @@ void arm_fp_exact(struct cg *g, const struct ir_insn *i);
 struct arm_fp arm_fp_begin(struct cg *g, const struct ir_insn *i);
 void arm_fp_operand(struct arm_fp *f, unsigned k, ir_ref v);
 void arm_fp_result(struct arm_fp *f);
+/* Temporaries, and those of arm_fp_check_operands(). The exact way comes back behind the operation:
+ * from its jump on no register may be made free, for what that stores would be left out. */
+void arm_fp_reserve(struct arm_fp *f, unsigned xmm, unsigned gpr);
+int arm_fp_xmm(struct arm_fp *f);
+int arm_fp_gpr(struct arm_fp *f);
 bool arm_fp_is_clean(const struct arm_fp *f, ir_ref v);
 void arm_fp_clear_above(struct arm_fp *f, unsigned w);
 int arm_fp_zero(struct arm_fp *f);

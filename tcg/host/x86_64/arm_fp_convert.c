@@ -38,6 +38,7 @@ static bool round_integral(struct cg *g, const struct ir_insn *i)
         return false;
     arm_fp_operand(&f, 0, i->a);
     arm_fp_result(&f);
+    arm_fp_reserve(&f, 2, 0);
     arm_fp_check_operands(&f);
     emit_round(&f, f.dst, f.scalar ? arm_fp_zero(&f) : NO_REG, f.in[0],
                host_rounding(i) | (i->imm & IR_AFP_EXACT ? 0 : ROUND_QUIET));
@@ -55,6 +56,7 @@ static bool convert_format(struct cg *g, const struct ir_insn *i)
         return false;
     arm_fp_operand(&f, 0, i->a);
     arm_fp_result(&f);
+    arm_fp_reserve(&f, 2, 0);
     arm_fp_check_operands(&f);
     emit_vex_rr(&g->e, 0x5a | MAP_0F | arm_fp_prefix(&f), f.dst,
                 f.scalar ? arm_fp_zero(&f) : NO_REG, f.in[0]);
@@ -67,7 +69,7 @@ static bool convert_format(struct cg *g, const struct ir_insn *i)
 static void scale(struct arm_fp *f, int exp)
 {
     struct emit *e = &f->g->e;
-    int t = cg_temp(f->g), x = cg_xmm_temp(f->g);
+    int t = arm_fp_gpr(f), x = arm_fp_xmm(f);
     bool wide = f->i->aux == IR_W64;
     emit_mov_imm(e, t, wide ? (uint64_t)(1023 + exp) << 52 : (uint64_t)(127 + exp) << 23);
     emit_vex_rr(e, V_MOVD_LOAD | w_bit(wide), x, NO_REG, t);
@@ -87,8 +89,9 @@ static bool lanes_to_int(struct cg *g, const struct ir_insn *i)
         return false;
     arm_fp_operand(&f, 0, i->a);
     arm_fp_result(&f);
+    arm_fp_reserve(&f, 2, 0);
     arm_fp_check_operands(&f);
-    int from = f.in[0], t = cg_xmm_temp(g), u = cg_xmm_temp(g);
+    int from = f.in[0], t = arm_fp_xmm(&f), u = arm_fp_xmm(&f);
     if (rounding != IR_AFP_ZERO) {
         emit_round(&f, t, NO_REG, from, rounding | ROUND_QUIET);
         from = t;
@@ -112,6 +115,7 @@ static bool lanes_from_int(struct cg *g, const struct ir_insn *i)
         return false;
     arm_fp_operand(&f, 0, i->a);
     f.dst = cg_pick_xmm_dst(g, 1u << f.in[0]);
+    arm_fp_reserve(&f, 1, 1);
     emit_vex_rr(&g->e, 0x5b | MAP_0F, f.dst, NO_REG, f.in[0]);
     if (ir_afp_fbits(i->imm))
         scale(&f, -(int)ir_afp_fbits(i->imm));
@@ -150,7 +154,7 @@ static void check_unsigned(struct arm_fp *f)
 {
     struct emit *e = &f->g->e;
     bool wide = f->i->aux == IR_W64;
-    int t = cg_temp(f->g), u = cg_temp(f->g);
+    int t = arm_fp_gpr(f), u = arm_fp_gpr(f);
     emit_vex_rr(e, V_MOVD_STORE | w_bit(wide), f->in[0], NO_REG, t);
     emit_mov_imm(e, u, unsigned_limit(f->i));
     emit_alu(e, wide ? 8 : 4, X_CMP, t, u);
@@ -168,7 +172,8 @@ bool arm_fp_to_int(struct cg *g, const struct ir_insn *i)
     f.scalar = true;
     arm_fp_operand(&f, 0, i->a);
     f.dst = cg_pick_dst(g, 0);
-    int from = f.in[0], t = rounding == IR_AFP_ZERO ? NO_REG : cg_xmm_temp(g);
+    arm_fp_reserve(&f, rounding != IR_AFP_ZERO, no_sign ? 2 : 0);
+    int from = f.in[0], t = rounding == IR_AFP_ZERO ? NO_REG : arm_fp_xmm(&f);
     arm_fp_check_operands(&f);
     if (no_sign)
         check_unsigned(&f);
@@ -198,14 +203,14 @@ bool arm_fp_from_int(struct cg *g, const struct ir_insn *i)
     f.scalar = true;
     int a = cg_gpr(g, i->a);
     f.dst = cg_pick_xmm_dst(g, 0);
+    arm_fp_reserve(&f, ir_afp_fbits(i->imm) != 0, 1);
     if (no_sign && wide) {
         f.slow[0] = a;
         emit_alu(e, 8, X_TEST, a, a);
         arm_fp_slow(&f, emit_jcc(e, CC_S));
     } else if (no_sign) {
-        int t = cg_temp(g);
-        emit_rr(e, X_MOV_LOAD, t, a);
-        a = t;
+        emit_rr(e, X_MOV_LOAD, f.gpr[0], a);
+        a = f.gpr[0];
     }
     emit_vex_rr(e, V_PXOR, f.dst, f.dst, f.dst);
     emit_vex_rr(e, 0x2a | MAP_0F | arm_fp_prefix(&f) | w_bit(wide || no_sign), f.dst, f.dst, a);

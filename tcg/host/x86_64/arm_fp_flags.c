@@ -60,8 +60,9 @@ void arm_fp_compare(struct cg *g, const struct ir_insn *i)
     f.half = false;
     arm_fp_operand(&f, 0, i->a);
     arm_fp_operand(&f, 1, i->b);
-    int t = cg_temp(g);
     f.dst = cg_dst(g, 0);
+    arm_fp_reserve(&f, 0, 1);
+    int t = arm_fp_gpr(&f);
     arm_fp_check_operands(&f);
     emit_compare(g, i, false);
     pack(&g->e, f.dst, t);

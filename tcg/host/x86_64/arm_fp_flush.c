@@ -18,7 +18,7 @@ enum {
 };
 
 /* Temporaries: a value, a mask, the mask of all operands so far, zeros. */
-enum { VALUE, MASK, ALL, ZEROS, TEMPS };
+enum { VALUE, MASK, ALL, ZEROS, TEMPS = ARM_FP_FLUSH_XMM };
 
 /* Masks of what is in range, by dwords: of a binary64 its upper one tells. zeros: they are, too. */
 static void mask_operand(struct emit *e, const int *t, bool wide, int v, bool first, bool zeros)
@@ -62,8 +62,8 @@ void arm_fp_check_operands(struct arm_fp *f)
     if (!(f->i->imm & IR_AFP_FZ))
         return;
     for (unsigned k = 0; k < TEMPS; k++)
-        t[k] = cg_xmm_temp(g);
-    gpr = cg_temp(g);
+        t[k] = arm_fp_xmm(f);
+    gpr = arm_fp_gpr(f);
     for (unsigned k = 0; k < 3 && f->slow[k] != NO_REG; k++)
         mask_operand(&g->e, t, f->i->aux == IR_W64, f->slow[k], k == 0, false);
     struct stub *s = arm_fp_slow(f, jump_if(&g->e, t, gpr, f->i, f->scalar, false));
