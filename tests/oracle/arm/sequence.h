@@ -18,9 +18,9 @@ struct sequence {
     unsigned next_row; /* rows take turns */
     uint32_t words[ARM_MAX_WORDS];
     uint32_t count;
-    unsigned over; /* words to come that a branch skips */
+    unsigned over;       /* words to come that a branch skips */
     const char *section; /* of the tables, NULL: all */
-    bool recorded; /* leave out what the implementations that record may not have */
+    bool recorded;       /* leave out what the implementations that record may not have */
 };
 
 static bool one_of(const char *name, const char *const *list)
