@@ -84,6 +84,9 @@ struct accel {
     /* A model made of them is to be run: what the host decides of it. NULL: nothing. */
     bool (*x86_model)(struct vemu_machine *m, struct x86_cpu_model *model,
                       struct vemu_error **errp);
+    /* Has the vCPU's TSC run at another speed than the model's, for a state that was saved where it
+     * had that. False, or NULL: it cannot. Paused. */
+    bool (*x86_scale_tsc)(struct vcpu *cpu, uint64_t hz);
     /* Do its vCPUs take SMIs? NULL: yes. */
     bool (*has_smm)(struct vemu_machine *m);
     bool (*vcpu_init)(struct vcpu *cpu,
@@ -156,6 +159,7 @@ struct vcpu {
     uint64_t debug_addr; /* VCPU_EXIT_DEBUG: where, and for watchpoints which address */
     const struct cpu_breakpoint *debug_hit;
 
+    uint64_t tsc_hz; /* x86: scaled to this for a loaded state; 0: the model's */
     const struct cpu_intc_ops *intc_ops; /* x86 */
     const struct arm_intc_ops *arm_intc_ops;
     void *intc;

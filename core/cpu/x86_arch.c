@@ -63,11 +63,17 @@ static void after_load(struct vcpu *cpu)
 
     if (regs->saved_tsc_hz == x86_tsc_hz(cpu))
         return;
-    log_msg(&cpu->machine->log, LOG_WARN,
-            "vCPU %u: the saved machine's TSC has %llu Hz and this one's %llu: what the guest "
-            "measures by it is wrong from here on",
-            cpu->index, (unsigned long long)regs->saved_tsc_hz,
-            (unsigned long long)x86_tsc_hz(cpu));
+    const struct accel *accel = cpu->machine->accel;
+    bool scaled = accel && accel->x86_scale_tsc && regs->saved_tsc_hz &&
+                  accel->x86_scale_tsc(cpu, regs->saved_tsc_hz);
+    if (scaled)
+        cpu->tsc_hz = regs->saved_tsc_hz;
+    else
+        log_msg(&cpu->machine->log, LOG_WARN,
+                "vCPU %u: the saved machine's TSC has %llu Hz and this one's %llu: what the guest "
+                "measures by it is wrong from here on",
+                cpu->index, (unsigned long long)regs->saved_tsc_hz,
+                (unsigned long long)x86_tsc_hz(cpu));
     regs->tsc_offset = 0;
     regs->tsc_offset = (int64_t)(regs->saved_tsc - x86_tsc_now(cpu));
 }

@@ -20,6 +20,8 @@
 static inline uint64_t x86_tsc_hz(const struct vcpu *cpu)
 {
     const struct x86_cpu_model *model = cpu->model;
+    if (cpu->tsc_hz)
+        return cpu->tsc_hz;
     return model && model->tsc_hz ? model->tsc_hz : X86_NS_PER_SECOND;
 }
 static inline int64_t x86_tsc_offset(const struct vcpu *cpu)

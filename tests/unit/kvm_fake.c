@@ -70,6 +70,7 @@ static int extension(const struct kernel *k, int capability)
     return capability == KVM_CAP_NR_MEMSLOTS              ? SLOTS
            : capability == KVM_CAP_IRQ_ROUTING            ? ROUTES
            : capability == KVM_CAP_MULTI_ADDRESS_SPACE    ? 2
+           : capability == KVM_CAP_TSC_CONTROL            ? k->tsc_scales
            : capability == KVM_CAP_DIRTY_LOG_RING         ? (int)sizeof k->ring
            : capability == KVM_CAP_DIRTY_LOG_RING_ACQ_REL ? (int)sizeof k->ring
            : capability == KVM_CAP_COALESCED_MMIO         ? KVM_COALESCED_MMIO_PAGE_OFFSET
@@ -447,6 +448,13 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg
         return zone(k, p, true);
     case KVM_UNREGISTER_COALESCED_MMIO:
         return zone(k, p, false);
+    case KVM_GET_TSC_KHZ: /* 4.56 */
+        return k->tsc_khz;
+    case KVM_SET_TSC_KHZ: /* 4.55: a speed that the processor cannot make is refused */
+        if (!k->tsc_scales)
+            return -EINVAL;
+        k->tsc_khz = (int)arg;
+        return 0;
     case KVM_IOEVENTFD:
         return ioeventfd(k, p);
     case KVM_CREATE_IRQCHIP:

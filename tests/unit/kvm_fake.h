@@ -85,6 +85,8 @@ struct kernel {
     uint64_t ring_bytes;            /* as enabled */
     struct kvm_coalesced_mmio_zone zones[8];
     unsigned zone_count;
+    int tsc_khz;     /* of a vCPU */
+    bool tsc_scales; /* and it can be set */
     bool pit_made;
     uint32_t pit_config; /* its flags */
     struct kvm_pit_state2 pit;

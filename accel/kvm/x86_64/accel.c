@@ -23,6 +23,7 @@ static const struct accel kvm_accel_table = {
     .machine_destroy = kvm_accel_machine_destroy,
     .x86_features = kvm_x86_features,
     .x86_model = kvm_x86_model,
+    .x86_scale_tsc = kvm_x86_scale_tsc,
     .has_smm = has_smm,
     .vcpu_init = kvm_accel_vcpu_init,
     .vcpu_destroy = kvm_vcpu_destroy,

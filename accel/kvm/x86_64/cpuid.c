@@ -207,6 +207,16 @@ static bool add_paravirtual(struct cpuid_buffer *b, const struct kvm_cpu *k)
     return true;
 }
 
+/* Sections 4.55 KVM_SET_TSC_KHZ and 4.56; a kernel that says KVM_CAP_TSC_CONTROL has the processor
+ * scale it, others may only have guests catch up. */
+bool kvm_x86_scale_tsc(struct vcpu *cpu, uint64_t hz)
+{
+    const struct kvm_cpu *k = kvm_cpu_of(cpu);
+
+    return hz / 1000 <= INT32_MAX && kvm_extension(k->vm, KVM_CAP_TSC_CONTROL) &&
+           kvm_ioctl(k->vm, k->fd, KVM_SET_TSC_KHZ, hz / 1000) >= 0;
+}
+
 static bool set_tsc(struct kvm_cpu *k, struct vemu_error **errp)
 {
     const struct x86_cpu_model *model = k->cpu->model;

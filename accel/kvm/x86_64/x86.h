@@ -45,6 +45,7 @@ struct kvm_x86 *kvm_x86_of(const struct kvm_vm *vm);
 bool kvm_x86_cpuid_read(struct kvm_vm *vm, struct vemu_error **errp);
 void kvm_x86_features(struct vemu_machine *m, uint32_t *words);
 bool kvm_x86_model(struct vemu_machine *m, struct x86_cpu_model *model, struct vemu_error **errp);
+bool kvm_x86_scale_tsc(struct vcpu *cpu, uint64_t hz);
 /* A leaf of KVM_GET_SUPPORTED_CPUID, or NULL. */
 const struct kvm_cpuid_entry2 *kvm_x86_supported(const struct kvm_vm *vm, uint32_t leaf,
                                                  uint32_t subleaf);
