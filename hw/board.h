@@ -71,6 +71,7 @@ struct board_class {
     const char *default_cpu32; /* where processors have 32 bits at most; NULL: the same */
     bool empty;                /* there is nothing to start in it */
     bool has_serial;
+    bool needs_keyboard;       /* it has none of its own */
     const char *virtio_blk;    /* the class of a disk that names none */
     const char *nic;           /* the class of a network device that names none */
     const char *virtio_net;    /* the class of one that is to be virtio's */

@@ -72,3 +72,9 @@ const char *arch_default_cpu(const struct arch_desc *arch, const struct board_cl
 {
     return arch->bits == 32 && board->default_cpu32 ? board->default_cpu32 : board->default_cpu;
 }
+
+/* Where there are processors of 32 bits of their own, firmware for the others is of no use. */
+const char *arch_default_firmware(const struct arch_desc *arch, const struct board_class *board)
+{
+    return arch->bits == 32 && board->default_cpu32 ? NULL : board->firmware;
+}

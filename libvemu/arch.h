@@ -35,6 +35,8 @@ const struct board_class *const *arch_boards(const struct arch_desc *arch,
 #define arch_for_each_board(b, arch, all)                                                          \
     for (const struct board_class *const *b = arch_boards((arch), (all)); *b;                      \
          b = arch_boards((arch), b + 1))
+/* The firmware that a machine starts when it is given nothing; NULL: none. */
+const char *arch_default_firmware(const struct arch_desc *arch, const struct board_class *board);
 /* The model of a processor when none is given; NULL: the machine has no processors. */
 const char *arch_default_cpu(const struct arch_desc *arch, const struct board_class *board);
 

@@ -7,6 +7,7 @@
 #include "core/util/error.h"
 #include "core/util/firmware.h"
 #include "hw/board.h"
+#include "libvemu/arch.h"
 #include "libvemu/config.h"
 #include "libvemu/flash.h"
 #include "libvemu/machine.h"
@@ -44,7 +45,7 @@ bool check_firmware(struct lib_machine *lm, struct vemu_error **errp)
     if (name) {
         origin = config_origin(lm->config, "bios");
     } else if (!config_value(lm->config, "kernel", NULL)) {
-        name = lm->board->firmware;
+        name = arch_default_firmware(arch_of(lm->config), lm->board);
         origin = "without a kernel the machine starts firmware";
     }
     if (!name && !config_value(lm->config, "kernel", NULL) && lm->accel != qtest_accel())

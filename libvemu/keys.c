@@ -501,7 +501,7 @@ const struct config_key config_keys[] = {
      .metavar = "FILE",
      .example = "bios.bin",
      .help =
-         "firmware to start, mapped as ROM below 4 GiB (SeaBIOS without -kernel); none: nothing"},
+         "firmware to start (without -kernel SeaBIOS, on Arm machines QEMU_EFI.fd); none: nothing"},
     {.name = "pflash",
      .shape = CONFIG_PROPS_LIST,
      .implied = "file",

@@ -115,7 +115,11 @@ bool usb_build_devices(struct lib_machine *lm, struct vemu_error **errp)
     config_for_each(node, lm->config, "usbdevice")
     {
         const char *driver = meant_by(lm, node);
-        if (driver && !build(lm, driver, node->origin, errp))
+        if (!driver)
+            continue;
+        if (is_auto(node) && lm->board->needs_keyboard && !build(lm, "usb-kbd", node->origin, errp))
+            return false;
+        if (!build(lm, driver, node->origin, errp))
             return false;
     }
     return true;

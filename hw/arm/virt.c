@@ -12,6 +12,8 @@
 #include "hw/arm/psci.h"
 #include "hw/ata/ata.h"
 #include "hw/char/pl011.h"
+#include "hw/create.h"
+#include "hw/display/virtio_gpu.h"
 #include "hw/firmware/fw_cfg.h"
 #include "hw/firmware/pflash.h"
 #include "hw/gpio/gpio_key.h"
@@ -390,6 +392,20 @@ static bool create_pci(struct virt_board *b, struct vemu_error **errp)
     return true;
 }
 
+/* Where somebody looks, or -vga says so, there is something to be seen. */
+static bool create_screen(struct virt_board *b, const struct board_config *cfg,
+                          struct vemu_error **errp)
+{
+    if (cfg->vga == BOARD_VGA_NONE || (cfg->vga == BOARD_VGA_STD && cfg->serial_console))
+        return true;
+    struct device *dev = device_new(b->m, &virtio_gpu_pci_class.device, NULL, errp);
+    if (!dev)
+        return false;
+    ((struct pci_device *)dev)->bus = b->pci;
+    ((struct pci_device *)dev)->devfn = PCI_DEVFN_ANY;
+    return device_realize_or_free(dev, errp) != NULL;
+}
+
 /* ---- making it ------------------------------------------------------------------------------- */
 
 /* Firmware starts the kernel itself: it reads the pieces through fw_cfg. */
@@ -453,7 +469,7 @@ static bool virt_create(struct vemu_machine *m, const struct board_class *cls,
         !create_timer(b, errp))
         return false;
     return create_flash(b, cfg, errp) && create_small_devices(b, cfg, errp) &&
-           create_pci(b, errp) && load_software(b, cfg, errp);
+           create_pci(b, errp) && create_screen(b, cfg, errp) && load_software(b, cfg, errp);
 }
 
 static bool virt_plug(struct vemu_machine *m, struct device *dev, struct vemu_error **errp)
@@ -501,6 +517,8 @@ const struct board_class virt_board_class = {
     .default_cpu = "cortex-a57",
     .default_cpu32 = "cortex-a15",
     .has_serial = true,
+    .needs_keyboard = true,
+    .firmware = "QEMU_EFI.fd",
     .has_flash = true,
     .virtio_blk = "virtio-blk-pci",
     .nic = "virtio-net-pci",

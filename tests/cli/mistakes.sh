@@ -113,6 +113,10 @@ refuses 'an Arm machine type for an x86 guest' "-M: 'virt' is a machine type for
     "$system" -kernel text -M virt
 refuses 'an unknown architecture' "--arch: 'z80' is not an architecture of guests; there are *" \
     "$vemu" run --arch z80 --kernel text
+refuses 'a text file for an Arm kernel' "-kernel text is not an Arm kernel: neither *" \
+    "$vemu" system-aarch64 -kernel text
+refuses 'an Arm machine of 32 bits with nothing to start' "there is nothing to start: machine type 'virt' *" \
+    "$vemu" system-arm
 refuses 'a 64-bit processor in a 32-bit machine' "-cpu cortex-a57: this machine is for 32-bit guests; *" \
     "$vemu" system-arm -kernel text -cpu cortex-a57
 refuses 'kvm for an Arm guest' "-accel: kvm runs guests of the host's own architecture, *" \

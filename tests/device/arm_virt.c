@@ -12,6 +12,7 @@
 #include "hw/arm/dt.h"
 #include "hw/arm/psci.h"
 #include "hw/arm/virt.h"
+#include "hw/display/virtio_gpu.h"
 #include "tests/device/board_machine.h"
 #include "tests/device/device_test.h"
 
@@ -185,6 +186,32 @@ Test(arm_virt, firmware_is_in_flash_and_finds_the_tree_at_the_bottom_of_memory)
     free(kernel);
     free(rom);
 #endif
+}
+
+Test(arm_virt, there_is_a_screen_where_somebody_looks)
+{
+    static const struct {
+        enum board_vga vga;
+        bool serial_console, screen;
+    } all[] = {{BOARD_VGA_NONE, false, false},
+               {BOARD_VGA_STD, true, false},
+               {BOARD_VGA_STD, false, true},
+               {BOARD_VGA_VIRTIO, true, true}};
+    for (unsigned n = 0; n < 4; n++) {
+        struct vemu_machine m;
+        struct board_config cfg = {.ram_size = 128 * MIB,
+                                   .cpus = 1,
+                                   .vga = all[n].vga,
+                                   .serial_console = all[n].serial_console};
+        bool found = false;
+        board_machine(&m, &virt_board_class, &cfg);
+        list_for_each(dev, &m.devices, struct device, node)
+        {
+            found |= dev->cls == &virtio_gpu_pci_class.device;
+        }
+        cr_expect_eq(found, all[n].screen, "case %u", n);
+        machine_destroy(&m);
+    }
 }
 
 Test(arm_virt, every_device_survives_a_state_round_trip)
