@@ -90,6 +90,16 @@ static void switch_sp(struct arm_regs *r, unsigned level)
     r->sp = r->sp_el[level];
 }
 
+/* Which of its outputs the interrupt controller raises depends on EL3 and the security state. */
+static void tell_intc(struct tcg_cpu *tc)
+{
+    const struct arm_intc_ops *ops = tc->vcpu->arm_intc_ops;
+    const struct arm_regs *r = arm_regs_of(tc);
+
+    if (ops && ops->state_changed)
+        ops->state_changed(tc->vcpu->intc, (uint8_t)arm_el(r), r->secure);
+}
+
 void arm_take(struct tcg_cpu *tc, enum arm_exception kind, unsigned target, uint32_t syndrome)
 {
     struct arm_regs *r = arm_regs_of(tc);
@@ -125,6 +135,8 @@ void arm_take(struct tcg_cpu *tc, enum arm_exception kind, unsigned target, uint
         r->secure = 1;
     r->pc = r->vbar[target] + offset;
     r->excl_size = 0;
+    if (target == 3)
+        tell_intc(tc);
     arm_level_changed(tc);
 }
 
@@ -318,8 +330,10 @@ uint64_t arm_helper_eret(void *env, uint64_t target, uint64_t b, uint64_t c, uin
         r->pstate |= spsr & ARM_SS;
     arm_set_nzcv(tc, spsr);
     r->pc = target;
-    if (el == 3)
+    if (el == 3) {
         arm_sys_of(tc)->control_known = 0; /* secure or not decides about EL2's controls */
+        tell_intc(tc);
+    }
     arm_level_changed(tc);
     return 0;
 }
