@@ -337,6 +337,56 @@ Test(gicv2, registers_beyond_its_interrupts_are_zero)
     cr_expect_null(gicv2_ppi(gic, 0, 3).fn);
 }
 
+Test(gicv2, active_state_can_be_written)
+{
+    enable(UART, 0xa0, 1);
+    line(UART, 1);
+    wr(ISACTIVER + 4, 2);
+    cr_expect_not(irq(0));
+    cr_expect_eq(rd(0x384), 2);
+    wr(0x384, 2);
+    cr_expect(irq(0));
+    wr(ISACTIVER, 1 << 3);
+    cr_expect_eq(rd(ISACTIVER), 1 << 3, "of an SGI, too");
+}
+
+Test(gicv2, active_priorities_can_be_restored)
+{
+    enable(UART, 0xa0, 1);
+    line(UART, 1);
+    write32(&m, CPU + 0xd0, 1u << 16);
+    cr_expect_eq(read32(&m, CPU + RPR), 0x80);
+    cr_expect_not(irq(0));
+    write32(&m, CPU + 0xd0, 0);
+    write32(&m, CPU + 0xe0, 1u << 20);
+    cr_expect_eq(read32(&m, CPU + 0xe0), 1u << 20);
+    cr_expect_not(irq(0), "group 1's count as well");
+    write32(&m, CPU + 0xe0, 1u << 21);
+    cr_expect(irq(0));
+}
+
+Test(gicv2, uniprocessor_has_no_target_lists)
+{
+    struct vemu_error *err = NULL;
+    struct gicv2_config cfg = {.cpus = cpus.cpu,
+                               .cpu_count = 1,
+                               .spis = 32,
+                               .dist_base = DIST + 0x100000,
+                               .cpu_base = CPU + 0x100000};
+    struct device *one = made(gicv2_create(&m, &cfg, &err), err);
+    struct irq uart = gicv2_spi(one, 1);
+    uint64_t dist = cfg.dist_base, cpu = cfg.cpu_base;
+    write32(&m, dist + ITARGETSR + 32, ~0u);
+    cr_expect_eq(read32(&m, dist + ITARGETSR + 32), 0);
+    cr_expect_eq(read32(&m, dist + ITARGETSR), 0);
+    write32(&m, dist, 1);
+    write32(&m, dist + ISENABLER + 4, 2);
+    write32(&m, cpu, 1);
+    write32(&m, cpu + PMR, 0xf0);
+    irq_set(&uart, 1);
+    cr_expect(irq(0));
+}
+
 /* ---- two security states --------------------------------------------------------------------- */
 
 static void setup_secure(void)
@@ -398,6 +448,61 @@ Test(gicv2_secure, nonsecure_priority_mask_is_the_lower_half)
     write32(&m, CPU + PMR, 0xf0);
     gic_as(&cpus, 0, true);
     cr_expect_eq(read32(&m, CPU + PMR), 0x40);
+}
+
+Test(gicv2_secure, control_register_has_two_views)
+{
+    write32(&m, CPU + CTLR, 0x7ff);
+    gic_as(&cpus, 0, false);
+    cr_expect_eq(read32(&m, CPU + CTLR), 1 | 3 << 5 | 1 << 9);
+    write32(&m, CPU + CTLR, 0);
+    wr(CTLR, 0);
+    gic_as(&cpus, 0, true);
+    cr_expect_eq(read32(&m, CPU + CTLR), 0x7ff & ~(2 | 3 << 7 | 1 << 10));
+    cr_expect_eq(rd(CTLR), 1, "the distributor's, too");
+}
+
+Test(gicv2_secure, binary_points_are_banked)
+{
+    write32(&m, CPU + BPR, 4);
+    write32(&m, CPU + ABPR, 6);
+    gic_as(&cpus, 0, false);
+    cr_expect_eq(read32(&m, CPU + BPR), 6);
+    cr_expect_eq(read32(&m, CPU + ABPR), 0, "secure software's");
+    write32(&m, CPU + BPR, 0);
+    gic_as(&cpus, 0, true);
+    cr_expect_eq(read32(&m, CPU + ABPR), 3);
+    write32(&m, CPU + CTLR, 3 | 1 << 4);
+    gic_as(&cpus, 0, false);
+    cr_expect_eq(read32(&m, CPU + BPR), 5, "the common one, as group 1 has it");
+    write32(&m, CPU + BPR, 7);
+    gic_as(&cpus, 0, true);
+    cr_expect_eq(read32(&m, CPU + BPR), 4);
+    cr_expect_eq(read32(&m, CPU + ABPR), 3);
+}
+
+Test(gicv2_secure, without_firmware_all_is_nonsecure_after_reset)
+{
+    struct vemu_error *err = NULL;
+    struct gicv2_config cfg = {.cpus = cpus.cpu,
+                               .cpu_count = 2,
+                               .spis = 32,
+                               .dist_base = DIST + 0x100000,
+                               .cpu_base = CPU + 0x100000,
+                               .security = true,
+                               .reset_nonsecure = true};
+    struct device *open = made(gicv2_create(&m, &cfg, &err), err);
+    struct irq uart = gicv2_spi(open, 1);
+    gic_as(&cpus, 0, false);
+    write32(&m, cfg.dist_base, 1);
+    write32(&m, cfg.dist_base + ISENABLER + 4, 2);
+    write32(&m, cfg.dist_base + ITARGETSR + 32, 1 << 8);
+    write32(&m, cfg.cpu_base, 1);
+    write32(&m, cfg.cpu_base + PMR, 0xf0);
+    cr_expect_eq(read32(&m, cfg.cpu_base + PMR), 0xf0);
+    irq_set(&uart, 1);
+    cr_expect(irq(0));
+    cr_expect_eq(read32(&m, cfg.cpu_base + IAR), UART);
 }
 
 Test(gicv2_secure, sgi_goes_to_the_group_that_is_meant)

@@ -142,6 +142,25 @@ Test(gicv2_virt, sgi_tells_the_sender_that_its_entry_names)
     cr_expect_eq(guest(RPR), 0xff);
 }
 
+Test(gicv2_virt, what_the_guest_wrote_reads_back)
+{
+    set_guest(CTLR, ~0u);
+    set_guest(PMR, 0x47);
+    set_guest(BPR, 0);
+    set_guest(ABPR, 6);
+    set_guest(0xd0, 1u << 7);
+    cr_expect_eq(guest(CTLR), 0x21f);
+    cr_expect_eq(guest(PMR), 0x40);
+    cr_expect_eq(guest(BPR), 2);
+    cr_expect_eq(guest(ABPR), 6);
+    cr_expect_eq(guest(0xd0), 1u << 7);
+    cr_expect_eq(guest(RPR), 0x38);
+    cr_expect_eq(guest(0xfc), 0x0202043b);
+    cr_expect_eq(hyp(VMCR), 0x40u << 24 | 2 << 21 | 6 << 18 | 0x21f);
+    set_hyp(VMCR, 0xffffffff);
+    cr_expect_eq(hyp(VMCR), 0xf8fc021f);
+}
+
 Test(gicv2_virt, groups)
 {
     set_hyp(LR0, PENDING | GROUP1 | PRIORITY(0x80) | 40);

@@ -333,6 +333,33 @@ Test(gicv3, spi_is_deactivated_from_another_processor)
     cr_expect(irq(1) && !irq(0));
 }
 
+Test(gicv3, what_was_written_reads_back)
+{
+    static const struct {
+        uint32_t reg;
+        uint64_t value, read;
+    } registers[] = {
+        {ICC_PMR_EL1, 0xff, 0xf8},      {ICC_BPR0_EL1, 5, 5},
+        {ICC_BPR1_EL1, 7, 7},           {ICC_AP0R0_EL1, 1u << 31, 1u << 31},
+        {ICC_AP1R0_EL1, 1, 1},          {ICC_IGRPEN0_EL1, 3, 1},
+        {ICC_IGRPEN1_EL1, 0, 0},        {ICC_SRE_EL1, 0, 7},
+        {ICC_CTLR_EL1, 0xffff, 0x8403},
+    };
+    for (unsigned i = 0; i < sizeof registers / sizeof *registers; i++) {
+        gic_msr(&cpus, 0, registers[i].reg, registers[i].value);
+        cr_expect_eq(gic_mrs(&cpus, 0, registers[i].reg), registers[i].read, "register %u", i);
+    }
+    cr_expect_eq(gic_mrs(&cpus, 0, ICC_RPR_EL1), 0);
+    write32(&m, redist(3) + SGI + IPRIORITYR + 4, 0x20304050);
+    cr_expect_eq(mem_write(m.memory, redist(3) + SGI + IPRIORITYR + 5, 1, 0xff), MEM_OK);
+    cr_expect_eq(read32(&m, redist(3) + SGI + IPRIORITYR + 4), 0x2030f850);
+    write32(&m, redist(3) + SGI + ICFGR, 0);
+    cr_expect_eq(read32(&m, redist(3) + SGI + ICFGR), 0xaaaaaaaa, "SGIs are edges");
+    write32(&m, redist(3) + SGI + ICFGR + 4, 8);
+    cr_expect_eq(read32(&m, redist(3) + SGI + ICFGR + 4), 8);
+    cr_expect_eq(read32(&m, redist(3) + 4), 0x43b);
+}
+
 Test(gicv3, messages_to_the_distributor)
 {
     wr(ICFGR + 8, 2 << 2);
@@ -462,6 +489,69 @@ Test(gicv3_secure, registers_are_banked)
     cr_expect_eq(mrs(ICC_PMR_EL1, &el3), 0xa0);
 }
 
+Test(gicv3_secure, el3_has_all_of_the_control_registers)
+{
+    msr(ICC_CTLR_EL3, 0x7f, &el3);
+    cr_expect_eq(mrs(ICC_CTLR_EL3, &el3) & 0x7f, 0x3f);
+    cr_expect_eq(mrs(ICC_CTLR_EL1, &secure_el1) & 3, 3);
+    cr_expect_eq(mrs(ICC_CTLR_EL1, &nonsecure_el1) & 3, 3);
+    /* CBPR: group 0's binary point is what the group 1 of each state has. */
+    msr(ICC_BPR0_EL1, 4, &el3);
+    cr_expect_eq(mrs(ICC_BPR1_EL1, &secure_el1), 4);
+    cr_expect_eq(mrs(ICC_BPR1_EL1, &nonsecure_el1), 5);
+    msr(ICC_BPR1_EL1, 6, &secure_el1);
+    cr_expect_eq(mrs(ICC_BPR0_EL1, &el3), 6);
+    /* EOImode of EL3 */
+    line(35, 1);
+    cr_expect_eq(mrs(ICC_IAR0_EL1, &el3), 35);
+    msr(ICC_EOIR0_EL1, 35, &el3);
+    cr_expect_eq(rd(ISACTIVER + 4), 8);
+    msr(ICC_DIR_EL1, 35, &nonsecure_el1);
+    cr_expect_eq(rd(ISACTIVER + 4), 8, "not the other state's to end");
+    msr(ICC_DIR_EL1, 35, &el3);
+    cr_expect_eq(rd(ISACTIVER + 4), 0);
+}
+
+Test(gicv3_secure, secure_messages_to_the_distributor)
+{
+    wr(ICFGR + 8, 2 << 2 | 2 << 4);
+    wr(0x40, 34);
+    cr_expect_eq(rd(ISPENDR + 4), 0, "34 is not for non-secure messages");
+    wr(0x40, 33);
+    wr(0x50, 34);
+    cr_expect_eq(rd(ISPENDR + 4), 6);
+    gic_as(&cpus, 0, false);
+    wr(0x58, 34);
+    gic_as(&cpus, 0, true);
+    cr_expect_eq(rd(ISPENDR + 4), 6);
+    wr(0x58, 34);
+    cr_expect_eq(rd(ISPENDR + 4), 2);
+}
+
+Test(gicv3_secure, without_firmware_all_is_nonsecure_after_reset)
+{
+    struct vemu_error *err = NULL;
+    struct gicv3_config cfg = {.cpus = cpus.cpu,
+                               .affinity = cpus.affinity,
+                               .cpu_count = 1,
+                               .spis = 32,
+                               .dist_base = DIST + 0x10000000,
+                               .redist = {{0}, {DIST + 0x11000000, 1}},
+                               .security = true,
+                               .reset_nonsecure = true};
+    struct device *open = made(gicv3_create(&m, &cfg, &err), err);
+    struct irq uart = gicv3_spi(open, 1);
+    gic_as(&cpus, 0, false);
+    write32(&m, cfg.dist_base, 2);
+    write32(&m, cfg.dist_base + ISENABLER + 4, 2);
+    msr(ICC_PMR_EL1, 0xf0, &nonsecure_el1);
+    cr_expect_eq(mrs(ICC_PMR_EL1, &nonsecure_el1), 0xf0);
+    msr(ICC_IGRPEN1_EL1, 1, &nonsecure_el1);
+    irq_set(&uart, 1);
+    cr_expect(irq(0));
+    cr_expect_eq(mrs(ICC_IAR1_EL1, &nonsecure_el1), 33);
+}
+
 Test(gicv3_secure, nonsecure_software_sees_its_own_half)
 {
     gic_as(&cpus, 0, false);
@@ -580,5 +670,17 @@ Test(gicv3, configuration_is_checked)
                                .redist = {{0, 4}}};
     cr_expect_null(gicv3_create(&m, &cfg, &err));
     cr_expect(err && strstr(vemu_error_message(err), "room for 4"));
+    vemu_error_free(err);
+    err = NULL;
+    cfg.redist[0].count = 64;
+    cfg.virtualization = true;
+    cfg.maintenance = 32;
+    cr_expect_null(gicv3_create(&m, &cfg, &err));
+    cr_expect(err && strstr(vemu_error_message(err), "16 to 31, not 32"));
+    vemu_error_free(err);
+    err = NULL;
+    cfg.cpu_count = 65;
+    cr_expect_null(gicv3_create(&m, &cfg, &err));
+    cr_expect(err && strstr(vemu_error_message(err), "not 65"));
     vemu_error_free(err);
 }

@@ -157,6 +157,26 @@ Test(gicv3_virt, priorities_masks_and_preemption)
     cr_expect_eq(mrs(ICC_IAR1_EL1, &guest), 41);
 }
 
+Test(gicv3_virt, what_the_guest_wrote_reads_back)
+{
+    static const struct {
+        uint32_t reg;
+        uint64_t value, read;
+    } registers[] = {
+        {ICC_PMR_EL1, 0xff, 0xf8},       {ICC_BPR0_EL1, 5, 5},   {ICC_BPR1_EL1, 7, 7},
+        {ICC_AP0R0_EL1, 1 << 9, 1 << 9}, {ICC_AP1R0_EL1, 4, 4},  {ICC_IGRPEN0_EL1, 0, 0},
+        {ICC_IGRPEN1_EL1, 3, 1},         {ICC_RPR_EL1, 0, 0x10},
+    };
+    for (unsigned i = 0; i < sizeof registers / sizeof *registers; i++) {
+        try_write(registers[i].reg, &guest, registers[i].value);
+        cr_expect_eq(mrs(registers[i].reg, &guest), registers[i].read, "register %u", i);
+    }
+    cr_expect_eq(mrs(ICH_AP0R0_EL2, &hyp), 1 << 9);
+    cr_expect_eq(mrs(ICH_VMCR_EL2, &hyp), 0xf8u << 24 | 5 << 21 | 7 << 18 | 1 << 3 | 2);
+    cr_expect_eq(try_write(ICC_RPR_EL1, &guest, 0), ARM_INTC_UNDEFINED);
+    cr_expect_eq(try_write(LR(4), &hyp, 0), ARM_INTC_UNDEFINED);
+}
+
 Test(gicv3_virt, binary_points_of_the_guest)
 {
     msr(ICC_BPR1_EL1, 0, &guest);
