@@ -16,7 +16,14 @@
 
 #define PACKED_CMP(lane) (0xc2 | MAP_0F | ((lane) == IR_W64 ? PP_66 : 0))
 
-enum predicate { UNORDERED = 3, EQUAL_UQ = 8, GE_OS = 13, GT_OS = 14, NOT_GREATER_UQ = 26 };
+enum predicate {
+    UNORDERED = 3,
+    EQUAL_UQ = 8,
+    GE_OS = 13,
+    GT_OS = 14,
+    NOT_LESS_UQ = 21,
+    NOT_GREATER_UQ = 26
+};
 
 const uint64_t arm_fp_constants[TCG_HOST_CONSTS][2] = {
     [HOST_ABS32] = {UINT64_C(0x7fffffff7fffffff), UINT64_C(0x7fffffff7fffffff)},
@@ -27,6 +34,8 @@ const uint64_t arm_fp_constants[TCG_HOST_CONSTS][2] = {
     [HOST_LOW32] = {UINT64_C(0x3080000030800000), UINT64_C(0x3080000030800000)},
     [HOST_SPAN32] = {UINT64_C(0x1e0000001e000000), UINT64_C(0x1e0000001e000000)},
     [HOST_LOW64] = {UINT64_C(0x3870000000000000), UINT64_C(0x3870000000000000)},
+    [HOST_WHOLE32] = {UINT64_C(0x4b0000004b000000), UINT64_C(0x4b0000004b000000)},
+    [HOST_WHOLE64] = {UINT64_C(0x4330000000000000), UINT64_C(0x4330000000000000)},
     [HOST_SPAN64] = {UINT64_C(0x0f000000ffffffff), UINT64_C(0x0f000000ffffffff)},
 };
 
@@ -256,6 +265,28 @@ static void check_ordered(struct arm_fp *f, unsigned w, int a, int b)
         cc = CC_NE;
     }
     arm_fp_slow(f, emit_jcc(e, cc));
+}
+
+void arm_fp_check_fraction(struct arm_fp *f, int v)
+{
+    struct emit *e = &f->g->e;
+    bool wide = f->i->aux == IR_W64;
+    struct host_mem whole = arm_fp_constant(wide ? HOST_WHOLE64 : HOST_WHOLE32);
+    int t = arm_fp_xmm(f), u = arm_fp_xmm(f);
+    unsigned cc = CC_BE;
+    emit_vex_rm(e, 0x54 | MAP_0F, t, v, arm_fp_constant(wide ? HOST_ABS64 : HOST_ABS32));
+    if (f->scalar) {
+        emit_vex_rm(e, V_MOVQ_LOAD, u, NO_REG, whole);
+        emit_vex_rr(e, 0x2e | MAP_0F | (wide ? PP_66 : 0), u, NO_REG, t);
+    } else {
+        emit_vex_rm(e, PACKED_CMP(f->i->aux), t, t, whole);
+        emit_u8(e, NOT_LESS_UQ);
+        emit_vex_rr(e, V_PTEST, t, NO_REG, t);
+        cc = CC_NE;
+    }
+    arm_fp_slow(f, emit_jcc(e, cc));
+    f->xmm[f->xmm_count++] = (int8_t)u;
+    f->xmm[f->xmm_count++] = (int8_t)t;
 }
 
 void arm_fp_check(struct arm_fp *f, unsigned w, enum arm_fp_checks what)

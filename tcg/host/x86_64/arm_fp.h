@@ -17,6 +17,9 @@ enum host_constant {
     HOST_SPAN32,
     HOST_LOW64,
     HOST_SPAN64,
+    /* the least numbers that have no fraction */
+    HOST_WHOLE32,
+    HOST_WHOLE64,
 };
 
 enum { ARM_FP_FLUSH_XMM = 4 }; /* temporaries of arm_fp_check_operands() */
@@ -44,9 +47,9 @@ struct arm_fp {
     int in[3];   /* operands */
     int slow[3]; /* where the exact way finds them */
     int dst;
-    struct stub *ways[2]; /* to the exact way */
+    struct stub *ways[3]; /* to the exact way */
     unsigned way_count;
-    int8_t xmm[6], gpr[3]; /* temporaries: see arm_fp_reserve() */
+    int8_t xmm[8], gpr[3]; /* temporaries: see arm_fp_reserve() */
     unsigned xmm_count, gpr_count;
 };
 
@@ -71,6 +74,8 @@ void arm_fp_join(struct arm_fp *f);
 struct stub *arm_fp_slow(struct arm_fp *f, uint8_t *jump);
 /* Of the result, whose lanes have width w. */
 void arm_fp_check(struct arm_fp *f, unsigned w, enum arm_fp_checks what);
+/* Numbers that may have a fraction, or else it is the exact way. */
+void arm_fp_check_fraction(struct arm_fp *f, int v);
 uint32_t arm_fp_prefix(const struct arm_fp *f);
 
 /* arm_fp_flush.c: with FZ, the operands are numbers of which nothing tiny can come, or zeros, or

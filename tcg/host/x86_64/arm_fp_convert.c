@@ -31,9 +31,48 @@ static enum arm_fp_checks default_nan_check(const struct ir_insn *i)
     return i->imm & IR_AFP_DN ? CHECK_NAN : CHECK_NONE;
 }
 
+/*
+ * Ties away from zero, which the host does not have: toward zero, and twice what that leaves once
+ * more, is 0 or what is missing. All of it is exact where there may be a fraction. The sign is the
+ * operand's: a difference of nothing has the rounding mode's. dst is not `from`.
+ */
+static void round_away(struct arm_fp *f, int dst, int from)
+{
+    struct emit *e = &f->g->e;
+    const uint32_t prefix = arm_fp_prefix(f) | MAP_0F;
+    struct host_mem abs = arm_fp_constant(f->i->aux == IR_W64 ? HOST_ABS64 : HOST_ABS32);
+    int t = arm_fp_xmm(f);
+    emit_round(f, dst, from, from, IR_AFP_ZERO | ROUND_QUIET);
+    emit_vex_rr(e, 0x5c | prefix, t, from, dst);
+    emit_vex_rr(e, 0x58 | prefix, t, t, t);
+    emit_round(f, t, t, t, IR_AFP_ZERO | ROUND_QUIET);
+    emit_vex_rr(e, 0x58 | prefix, dst, dst, t);
+    emit_vex_rm(e, 0x54 | MAP_0F, dst, dst, abs);
+    emit_vex_rm(e, 0x6f | MAP_0F | PP_F3, t, NO_REG, abs); /* vmovdqu */
+    emit_vex_rr(e, 0x55 | MAP_0F, t, t, from);             /* vandnps */
+    emit_vex_rr(e, 0x56 | MAP_0F, dst, dst, t);
+}
+
+static bool round_integral_away(struct cg *g, const struct ir_insn *i)
+{
+    struct arm_fp f = arm_fp_begin(g, i);
+    if (i->imm & IR_AFP_EXACT)
+        return false;
+    arm_fp_operand(&f, 0, i->a);
+    f.dst = cg_pick_xmm_dst(g, 0);
+    arm_fp_reserve(&f, 3, 0);
+    arm_fp_check_operands(&f);
+    arm_fp_check_fraction(&f, f.in[0]);
+    round_away(&f, f.dst, f.in[0]);
+    arm_fp_end(&f, i->a);
+    return true;
+}
+
 static bool round_integral(struct cg *g, const struct ir_insn *i)
 {
     struct arm_fp f = arm_fp_begin(g, i);
+    if (ir_afp_rounding(i->imm) == IR_AFP_AWAY)
+        return round_integral_away(g, i);
     if (!host_rounds(i))
         return false;
     arm_fp_operand(&f, 0, i->a);
@@ -167,17 +206,24 @@ bool arm_fp_to_int(struct cg *g, const struct ir_insn *i)
     struct emit *e = &g->e;
     unsigned rounding = ir_afp_rounding(i->imm);
     bool no_sign = i->imm & IR_AFP_UNSIGNED, wide = no_sign || i->type == IR_I64;
-    if (ir_afp_op(i->imm) != IR_AFP_TOI || rounding > IR_AFP_ZERO || ir_afp_fbits(i->imm))
+    bool away = rounding == IR_AFP_AWAY;
+    if (ir_afp_op(i->imm) != IR_AFP_TOI || (rounding > IR_AFP_ZERO && !away) ||
+        ir_afp_fbits(i->imm))
         return false;
     f.scalar = true;
     arm_fp_operand(&f, 0, i->a);
     f.dst = cg_pick_dst(g, 0);
-    arm_fp_reserve(&f, rounding != IR_AFP_ZERO, no_sign ? 2 : 0);
+    arm_fp_reserve(&f, away ? 4 : rounding != IR_AFP_ZERO, no_sign ? 2 : 0);
     int from = f.in[0], t = rounding == IR_AFP_ZERO ? NO_REG : arm_fp_xmm(&f);
     arm_fp_check_operands(&f);
     if (no_sign)
         check_unsigned(&f);
-    if (t != NO_REG) { /* an inexactness that is not the result's must not be seen */
+    if (away) {
+        arm_fp_check_fraction(&f, from);
+        round_away(&f, t, from);
+        from = t;
+        rounding = IR_AFP_ZERO; /* as good as another for the flag */
+    } else if (t != NO_REG) {   /* an inexactness that is not the result's must not be seen */
         emit_round(&f, t, from, from, rounding | ROUND_QUIET);
         from = t;
     }
