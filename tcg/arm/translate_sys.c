@@ -238,6 +238,7 @@ enum {
     NZCV = ARM_SYSREG(3, 3, 4, 2, 0),
     DAIF_REG = ARM_SYSREG(3, 3, 4, 2, 1),
     DCZID_EL0 = ARM_SYSREG(3, 3, 0, 0, 7),
+    FPCR = ARM_SYSREG(3, 3, 4, 4, 0), /* libraries look at its rounding mode all the time */
 };
 
 static uint32_t register_of(const struct a64_insn *i)
@@ -259,6 +260,8 @@ static ir_ref read_in_place(struct a64_trans *x, uint32_t reg)
         return env(x, (size_t)at);
     if (reg == NZCV)
         return ir_zext(r, IR_I64, a64_nzcv(x), IR_W32);
+    if (reg == FPCR && a64_has(x, ARM_FEAT_FP) && !(x->mode & MODE_FP_TRAP))
+        return env(x, offsetof(struct arm_regs, fpcr));
     if (!a64_el(x) || may_trap(x))
         return 0;
     switch (reg) {
