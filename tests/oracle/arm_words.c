@@ -60,8 +60,8 @@ static bool run(struct guest *g, uint32_t word, uint32_t *hash)
 static bool row_is_recorded(const struct arm_row *row)
 {
     static const char *const stores[] = {"stxr", "stxp", NULL};
-    return row_is_run(row) && row->feature != ARM_FEAT_CSSC && row->feature != ARM_FEAT_HBC &&
-           !strstr(row->function, "_lit") && !one_of(row->function, stores);
+    return row_is_run(row) && row_may_be_recorded(row) && !strstr(row->function, "_lit") &&
+           !one_of(row->function, stores);
 }
 
 static int make(void)
