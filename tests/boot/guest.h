@@ -22,19 +22,25 @@ static inline void guest_forget(void)
     guest_console.have = guest_console.seen = guest_console.text[0] = 0;
 }
 
-/* GUESTS/amd64's kernel and the initramfs of that name; options as on the command line. NULL: it
- * was said why. */
+static inline bool guest_is_arm(const char *options)
+{
+    return strstr(options, "--arch aarch64") != NULL;
+}
+
+/* The kernel of GUESTS/amd64, or arm64, and the initramfs of that name; options as on the command
+ * line. NULL: it was said why. */
 static inline struct vemu_machine *guest_machine(const char *guests, const char *initrd_name,
                                                  const char *append, const char *options)
 {
     struct vemu_config *cfg = vemu_config_new();
     struct vemu_error *err = NULL;
     struct vemu_machine *m = NULL;
+    const char *arch = guest_is_arm(options) ? "arm64" : "amd64";
     char kernel[4096], initrd[4096];
 
     guest_forget();
-    snprintf(kernel, sizeof kernel, "%s/amd64/vmlinuz", guests);
-    snprintf(initrd, sizeof initrd, "%s/amd64/%s", guests, initrd_name);
+    snprintf(kernel, sizeof kernel, "%s/%s/vmlinuz", guests, arch);
+    snprintf(initrd, sizeof initrd, "%s/%s/%s", guests, arch, initrd_name);
     if (vemu_config_parse(cfg, "-m 256M", &err) && vemu_config_parse(cfg, options, &err) &&
         vemu_config_set(cfg, "append", append, &err) &&
         vemu_config_set(cfg, "kernel", kernel, &err) &&

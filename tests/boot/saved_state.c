@@ -20,10 +20,17 @@ static bool tap(bool ok, const char *cpus, const char *what)
     return ok;
 }
 
+static struct vemu_machine *machine(const char *guests, const char *options)
+{
+    return guest_machine(guests, "initrd",
+                         guest_is_arm(options) ? "console=ttyAMA0 quiet" : "console=ttyS0 quiet",
+                         options);
+}
+
 /* Boots, saves, and ends the machine: the state is all that is left of it. */
 static bool save(const char *guests, const char *options, int fd)
 {
-    struct vemu_machine *m = guest_machine(guests, "initrd", "console=ttyS0 quiet", options);
+    struct vemu_machine *m = machine(guests, options);
     struct vemu_error *err = NULL;
     bool ok = m && vemu_machine_start(m, NULL) && guest_until(m, "# ", 120) &&
               guest_type(m, "secret=$((6 * 7)); read before rest </proc/uptime; echo re''ady\n") &&
@@ -41,7 +48,7 @@ static bool save(const char *guests, const char *options, int fd)
 
 static void load(const char *guests, const char *options, int fd)
 {
-    struct vemu_machine *m = guest_machine(guests, "initrd", "console=ttyS0 quiet", options);
+    struct vemu_machine *m = machine(guests, options);
     struct vemu_error *err = NULL;
     double before = 0, after = 0;
     const char *at;
@@ -71,7 +78,8 @@ static void load(const char *guests, const char *options, int fd)
 
 int main(void)
 {
-    static const char *const options[] = {"-smp 1", "-smp 2 -M q35"};
+    static const char *const options[] = {"-smp 1", "-smp 2 -M q35", "--arch aarch64 -smp 1",
+                                          "--arch aarch64 -M virt,gic-version=3 -smp 2"};
     const char *guests = getenv("VEMU_GUESTS");
     char kernel[4096];
 
