@@ -408,7 +408,8 @@ struct tcg_arch {
      * status) unless `quiet`. Sets accessed and dirty bits. quiet (debugger): no side effects. */
     bool (*walk)(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsigned mmu_index,
                  bool quiet, struct tcg_walk *out);
-    void (*raise_alignment)(struct tcg_cpu *tc, uint64_t addr); /* IR_MEM_ALIGN violated */
+    void (*raise_alignment)(struct tcg_cpu *tc, uint64_t addr,
+                            bool write);                  /* IR_MEM_ALIGN violated */
     void (*raise_trap)(struct tcg_cpu *tc, uint64_t imm); /* IR_TRAPNZ / IR_TRAPCC with this imm */
     void (*translate)(struct tcg_translation *t);
     /* For the logs: 16, 32 or 64, the kind of code that a mode word says, and one instruction as

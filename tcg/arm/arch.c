@@ -378,9 +378,9 @@ static void arm_sync(struct tcg_cpu *tc)
     arm_fp_sync(tc);
 }
 
-static void arm_raise_alignment(struct tcg_cpu *tc, uint64_t addr)
+static void arm_raise_alignment(struct tcg_cpu *tc, uint64_t addr, bool write)
 {
-    arm_raise_abort(tc, addr, TCG_READ, &(struct arm_fault){.fsc = 0x21}, 0);
+    arm_raise_abort(tc, addr, write ? TCG_WRITE : TCG_READ, &(struct arm_fault){.fsc = 0x21}, 0);
 }
 
 static void arm_raise_trap(struct tcg_cpu *tc, uint64_t imm)

@@ -205,10 +205,10 @@ static bool crosses_page(uint64_t addr, unsigned size)
     return (addr & (MEM_PAGE_SIZE - 1)) + size > MEM_PAGE_SIZE;
 }
 
-static bool misaligned(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned attr)
+static bool misaligned(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned attr, bool write)
 {
     if ((attr & IR_MEM_ALIGN) && (addr & (size - 1))) {
-        tc->arch->raise_alignment(tc, addr);
+        tc->arch->raise_alignment(tc, addr, write);
         return true;
     }
     return false;
@@ -221,6 +221,8 @@ uint64_t tcg_load(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsigned att
     const void *host = fast_host(ctx, addr, size, attr & IR_MEM_RMW);
     uint64_t v = 0;
 
+    if (misaligned(tc, addr, size, attr, attr & IR_MEM_RMW))
+        return 0;
     if (host)
         return ram_load(host, size);
     if (tc->tm->inject)
@@ -250,6 +252,8 @@ void tcg_store(struct tcg_cpu *tc, uint64_t addr, unsigned size, uint64_t value,
     struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
     void *host = fast_host(ctx, addr, size, true);
 
+    if (misaligned(tc, addr, size, attr, true))
+        return;
     if (host) {
         ram_store(host, &value, size);
         return;
@@ -321,7 +325,7 @@ static void copy_to_ram(uint8_t *host, const uint8_t *in, unsigned len)
 void tcg_load_bytes(struct tcg_cpu *tc, uint64_t addr, void *buf, unsigned len, unsigned attr)
 {
     uint8_t *out = buf;
-    if (misaligned(tc, addr, len, attr))
+    if (misaligned(tc, addr, len, attr, false))
         return;
     const uint8_t *host = fast_host(tcg_ctx_for_attr(tc, attr), addr, len, attr & IR_MEM_RMW);
     if (host) {
@@ -345,7 +349,7 @@ void tcg_store_bytes(struct tcg_cpu *tc, uint64_t addr, const void *buf, unsigne
 {
     const uint8_t *in = buf;
     struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
-    if (misaligned(tc, addr, len, attr))
+    if (misaligned(tc, addr, len, attr, true))
         return;
     uint8_t *host = fast_host(ctx, addr, len, true);
     if (host) {
@@ -422,7 +426,7 @@ static void *atomic_host(struct tcg_cpu *tc, uint64_t addr, unsigned size, unsig
                          bool *alone)
 {
     *alone = false;
-    if (misaligned(tc, addr, size, attr))
+    if (misaligned(tc, addr, size, attr, true))
         return NULL;
     void *known = fast_host(tcg_ctx_for_attr(tc, attr), addr, size, true);
     if (known && host_atomic_covers(known, size))

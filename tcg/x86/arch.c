@@ -309,9 +309,9 @@ static void x86_sync(struct tcg_cpu *tc)
     r->mxcsr = (r->mxcsr & ~0x3fu) | (tc->guest_mxcsr & 0x3f);
 }
 
-static void x86_raise_alignment(struct tcg_cpu *tc, uint64_t addr)
+static void x86_raise_alignment(struct tcg_cpu *tc, uint64_t addr, bool write)
 {
-    (void)addr;
+    (void)addr, (void)write;
     x86_raise_error(tc, X86_GP, 0);
 }
 

@@ -101,6 +101,54 @@ static bool compare_random(struct guest *g, uint64_t seed, unsigned n)
     return !wrong;
 }
 
+/* ---- with faults
+ * ----------------------------------------------------------------------------------- */
+
+/* Sequences that go over the end of the data, are not aligned where that is asked for, or have data
+ * the other way round: the state at the fault is the interpreter's. */
+static bool compare_faults(struct guest *g, uint64_t seed, unsigned n)
+{
+    struct sequence s = {.random = seed};
+    unsigned wrong = 0, faults = 0;
+    for (unsigned k = 0; k < n; k++) {
+        const uint64_t r = arm_random(&s.random);
+        const struct guest_how how = {
+            .sctlr = (r & 1 ? SCTLR_ALIGN : 0) | (r & 2 ? SCTLR_BIG : 0),
+            .moving =
+                r & 4 ? ARM_DATA_AT + (r & 8 ? ARM_DATA_SIZE - (r >> 8 & 255) : r >> 8 & 63) : 0};
+        struct arm_result want, got;
+        struct guest_end end, at;
+        generate(&s);
+        const struct arm_job job = {(uint32_t)arm_random(&s.random), s.count};
+        for (unsigned b = 0; b < BACKENDS; b++) {
+            guest_load_code(&g[b], s.words, s.count);
+            const bool ran = guest_run(&g[b], job.seed, &how, &got, &at);
+            if (b == 0) {
+                want = got;
+                end = at;
+                faults += at.pc != ARM_CODE_AT + 4 * s.count;
+            }
+            if (ran && at.pc == end.pc && at.far == end.far && at.syndrome == end.syndrome &&
+                !memcmp(&got, &want, sizeof got))
+                continue;
+            if (wrong++ < MAX_SHOWN) {
+                printf("# %s: ends at 0x%llx, syndrome 0x%x, address 0x%llx; want 0x%llx, 0x%x, "
+                       "0x%llx; sctlr 0x%llx %s\n",
+                       g[b].backend, (unsigned long long)at.pc, at.syndrome,
+                       (unsigned long long)at.far, (unsigned long long)end.pc, end.syndrome,
+                       (unsigned long long)end.far, (unsigned long long)how.sctlr,
+                       g[b].a.cpu->error);
+                print_sequence(&job, s.words);
+                print_difference(&want, &got);
+            }
+        }
+    }
+    const bool good = !wrong && faults > n / 8;
+    printf("%sok 3 - arm_oracle: the state at faults is the same, %u random sequences, %u faults\n",
+           good ? "" : "not ", n, faults);
+    return good;
+}
+
 static int make(struct guest *g, unsigned n, uint64_t seed, const char *section)
 {
     struct sequence s = {.random = seed, .recorded = true, .section = section};
@@ -244,9 +292,10 @@ int main(int argc, char **argv)
             seed = strtoull(argv[k + 1], NULL, 0);
     }
     snprintf(path, sizeof path, "%s/tests/oracle/arm/corpus.bin", src ? src : ".");
-    printf("1..2\n");
+    printf("1..3\n");
     bool good = compare_corpus(g, path);
     good &= compare_random(g, seed, n);
+    good &= compare_faults(g, seed, n);
     for (unsigned k = 0; k < BACKENDS; k++)
         arm_machine_free(&g[k].a);
     return !good;

@@ -152,11 +152,11 @@ static void forget_pages(struct tcg_cpu *tc)
  */
 static void *refill(struct tcg_cpu *tc, enum tcg_access access)
 {
-    const unsigned attr = tc->call_attr;
-    if (tc->tm->inject) /* the general access does that */
+    const unsigned attr = tc->call_attr, size = 1u << (attr & IR_MEM_SIZE);
+    const bool odd = attr & IR_MEM_ALIGN && tc->call_arg[0] & (size - 1);
+    if (tc->tm->inject || odd) /* the general access does that */
         return NULL;
-    return tlb_refill(tc, tcg_ctx_for_attr(tc, attr), tc->call_arg[0], 1u << (attr & IR_MEM_SIZE),
-                      access);
+    return tlb_refill(tc, tcg_ctx_for_attr(tc, attr), tc->call_arg[0], size, access);
 }
 
 static uint64_t c_load(void *env)

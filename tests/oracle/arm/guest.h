@@ -35,6 +35,19 @@ struct guest {
     uint32_t count;       /* words that were put there last */
 };
 
+/* What a sequence is run with besides its seed. */
+struct guest_how {
+    uint64_t sctlr;  /* bits of SCTLR_EL1 besides the usual ones */
+    uint64_t moving; /* ARM_REG_MOVING, 0: as the seed has it */
+};
+enum { SCTLR_ALIGN = 1 << 1, SCTLR_BIG = 1 << 24 };
+
+/* How it ended. */
+struct guest_end {
+    uint64_t pc, far;
+    uint32_t syndrome; /* 0: no exception */
+};
+
 static bool guest_exception(struct tcg_cpu *tc)
 {
     (void)tc;
@@ -116,7 +129,8 @@ static void guest_load_code(struct guest *g, const uint32_t *words, uint32_t cou
     g->count = count;
 }
 
-static void guest_put(struct guest *g, const struct arm_state *s, const uint64_t *data)
+static void guest_put(struct guest *g, const struct arm_state *s, const uint64_t *data,
+                      const struct guest_how *how)
 {
     enum { SCTLR = 1 << 0 | 1 << 2 | 1 << 4 | 1 << 12 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 18 };
     struct arm_regs *r = g->a.cpu->regs;
@@ -129,7 +143,9 @@ static void guest_put(struct guest *g, const struct arm_state *s, const uint64_t
     r->fpsr = s->fpsr;
     r->pc = ARM_CODE_AT;
     r->pstate = s->nzcv; /* EL0 */
-    r->sctlr[1] = SCTLR | 1 << 26;
+    if (how->moving)
+        r->x[ARM_REG_MOVING] = how->moving;
+    r->sctlr[1] = SCTLR | 1 << 26 | how->sctlr;
     r->tcr[1] = 32 | 1 << 23; /* no second range of addresses */
     r->mair[1] = 0xff;
     r->ttbr0[1] = GUEST_L1;
@@ -157,22 +173,33 @@ static void guest_get(struct guest *g, struct arm_result *out)
     out->data = arm_data_hash(data);
 }
 
-/* false: it did not come to its end (g->a.r->pc says where it stopped), or the translator gave up
- * (g->a.cpu->error). */
-static bool guest_execute(struct guest *g, uint32_t seed, struct arm_result *out)
+/* Its state, wherever it ended; false: the translator gave up (g->a.cpu->error). */
+static bool guest_run(struct guest *g, uint32_t seed, const struct guest_how *how,
+                      struct arm_result *out, struct guest_end *end)
 {
     struct arm_state s;
     uint64_t data[ARM_DATA_SIZE / 8];
     arm_state_init(&s, seed);
     arm_data_init(data, seed);
     if (!strcmp(g->backend, "tier2")) { /* a first run links the blocks that regions are made of */
-        guest_put(g, &s, data);
+        guest_put(g, &s, data, how);
         tcg_vcpu_run(g->a.cpu);
     }
-    guest_put(g, &s, data);
+    guest_put(g, &s, data, how);
+    g->a.tc->exc_error = 0;
+    g->a.tc->exc_addr = 0;
     enum vcpu_exit why = tcg_vcpu_run(g->a.cpu);
     guest_get(g, out);
-    return why == VCPU_EXIT_SHUTDOWN && g->a.r->pc == ARM_CODE_AT + 4 * g->count;
+    *end = (struct guest_end){g->a.r->pc, g->a.tc->exc_addr, g->a.tc->exc_error};
+    return why == VCPU_EXIT_SHUTDOWN;
+}
+
+/* false: it did not come to its end (g->a.r->pc says where it stopped). */
+static bool guest_execute(struct guest *g, uint32_t seed, struct arm_result *out)
+{
+    const struct guest_how how = {0};
+    struct guest_end end;
+    return guest_run(g, seed, &how, out, &end) && end.pc == ARM_CODE_AT + 4 * g->count;
 }
 
 #endif
