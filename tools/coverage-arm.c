@@ -1,12 +1,12 @@
 /*
  * coverage-arm [FILE]
- * coverage-arm --words
+ * coverage-arm --words, --rows
  *
  * Writes docs/coverage-arm.md: every encoding that the Arm decoders know, from their own tables
  * (tcg/arm/decode.h), so that the page cannot say more than there is. Linked with the library's
- * objects; `make docs-coverage` runs it, tests/unit compares. --words: a few words of each A64
+ * objects; `make docs-coverage` runs it, tests/checks compares. --words: a few words of each A64
  * encoding instead, "WORD NAME" a line, with the operands' extremes among them: what
- * tests/unit/arm-objdump.sh compares with another decoder.
+ * tests/checks/check-arm-decoder.sh compares with another decoder.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ static void print_bits(FILE *out, const struct arm_set *set, const struct arm_ro
             fprintf(out, "%sx", space ? " " : "");
             space = false;
         } else {
-            fprintf(out, " %s", f->name);
+            fprintf(out, "%s%s", bit == 31 ? "" : " ", f->name);
             if (f->width > 1)
                 fprintf(out, ":%u", f->width);
             bit = f->low;

@@ -16,7 +16,8 @@ page() { # TOOL PAGE TARGET WHERE
         printf '%s\n' "$difference" | head -20 | sed 's/^/#   /'
     fi
 }
-echo 1..2
+echo 1..3
 page coverage-x86 coverage-x86.md docs-coverage 'the decode tables'
+page coverage-arm coverage-arm.md docs-coverage 'the decode tables'
 page qmp-docs qmp.md docs-qmp libvemu/qmp/schema.c
 exit $status
