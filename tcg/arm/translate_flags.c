@@ -78,6 +78,14 @@ bool a64_ccmp(struct a64_trans *x, const struct a64_insn *i)
     struct ir_region *r = x->ir;
     ir_ref a = a64_reg(x, i->Rn, i->sf),
            b = i->imm ? a64_const(x, i->sf, i->Rm) : a64_reg(x, i->Rm, i->sf);
+    if (i->cond < COND_AL && (i->op || (i->imm && i->Rm))) {
+        if (!i->op) /* the same flags, but for 0 */
+            b = a64_const(x, i->sf, 0u - (uint64_t)i->Rm);
+        const uint64_t how = a64_cc(i->cond) | (uint64_t)packed(i->nzcv) << 8;
+        a64_put_flags(x,
+                      ir_emit(r, IR_FL_CCMP, IR_FL, a64_width(i->sf), a, b, a64_flags(x), 0, how));
+        return true;
+    }
     ir_ref fl = ir_fl(r, i->op ? IR_FL_SUB : IR_FL_ADD, a64_width(i->sf), a, b, 0, 0);
     if (!i->op)
         fl = ir_op1(r, IR_FL_CMC, IR_FL, fl);

@@ -30,6 +30,11 @@ uint32_t interp_flags(const struct interp_frame *f, ir_ref ref)
     case IR_FL_DEC:
     case IR_FL_SETCF:
         return ir_eval_flags(i->op, i->aux, interp_value(f, i->a), 0, interp_flags(f, i->b), 0);
+    case IR_FL_CCMP:
+        return ir_eval_cc((enum ir_cc)(i->imm & 15), interp_flags(f, i->c))
+                   ? ir_eval_flags(IR_FL_SUB, i->aux, interp_value(f, i->a), interp_value(f, i->b),
+                                   0, 0)
+                   : (uint32_t)(i->imm >> 8);
     case IR_FL_CMC:
         return ir_eval_flags(i->op, i->aux, 0, 0, interp_flags(f, i->a), 0);
     case IR_FL_SHLD:

@@ -177,6 +177,8 @@ enum ir_exit_flags {
     X(FL_SETCF, 'F', "xf--", "CF = bit 0 of a, the rest of b")                                    \
     X(FL_SETCO, 'F', "wwf-", "CF = a, OF = b, both 0 or 1, the rest of c")                        \
     X(FL_CO, 'F', "x---", "CF = OF = bit 0 of a, the rest 0")                                     \
+    X(FL_CCMP, 'F', "xxf-",                                                                       \
+      "of a - b when imm bits 3:0, a condition, hold over c, else packed: imm >> 8")              \
     X(FL_CMC, 'F', "f---", "a with CF complemented")                                              \
     X(FL_FROM, 'F', "w---", "from the packed form")                                               \
     X(FL_PACK, 'W', "f---", "i32: to the packed form")                                            \

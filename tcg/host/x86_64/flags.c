@@ -215,6 +215,14 @@ static void pack(struct cg *g)
     g->host_flags = (uint16_t)g->n;
 }
 
+/* EFLAGS := the packed form in RAX. */
+static void emit_unpack(struct emit *e)
+{
+    emit_u8(e, 0x04); /* add al, 0x7f: OF from bit 0 */
+    emit_u8(e, 0x7f);
+    emit_u8(e, 0x9e); /* sahf */
+}
+
 void fl_to_host(struct cg *g, ir_ref f)
 {
     f = cg_id(g, f);
@@ -223,9 +231,7 @@ void fl_to_host(struct cg *g, ir_ref f)
     cg_take(g, RAX);
     int r = cg_gpr(g, f);
     emit_mov(&g->e, false, RAX, r);
-    emit_u8(&g->e, 0x04); /* add al, 0x7f: OF from bit 0 */
-    emit_u8(&g->e, 0x7f);
-    emit_u8(&g->e, 0x9e); /* sahf */
+    emit_unpack(&g->e);
     g->host_flags = f;
 }
 
@@ -383,6 +389,27 @@ static bool define_packed(struct cg *g, const struct ir_insn *i)
     return true;
 }
 
+/* A comparison, or flags that are a constant, by a condition over others. Guests branch by it, so
+ * a branch here is as well predicted as theirs, and cheaper than to choose between packed flags. */
+static void conditional_compare(struct cg *g, const struct ir_insn *i, unsigned size)
+{
+    struct emit *e = &g->e;
+    int32_t imm;
+    cg_take(g, RAX);
+    int a = cg_gpr(g, i->a), b = cg_imm32(g, i->b, &imm) ? NO_REG : cg_gpr(g, i->b);
+    unsigned cc = fl_condition(g, i->c, i->imm & 15);
+    uint8_t *other = emit_jcc(e, cc ^ 1u);
+    if (b == NO_REG)
+        emit_alu_imm(e, size, G_CMP, a, imm);
+    else
+        emit_alu(e, size, X_CMP, a, b);
+    uint8_t *end = emit_jmp(e);
+    emit_patch(other, e->p);
+    emit_mov_imm(e, RAX, i->imm >> 8);
+    emit_unpack(e);
+    emit_patch(end, e->p);
+}
+
 void fl_define(struct cg *g)
 {
     const struct ir_insn *i = &g->r->insns[g->n];
@@ -457,6 +484,9 @@ void fl_define(struct cg *g)
         emit_rr(e, size == 1 ? 0xfe | OPC_BYTE : 0xff | (size == 2 ? PP_66 : w_bit(size == 8)),
                 i->op == IR_FL_INC ? 0 : 1, t);
         break;
+    case IR_FL_CCMP:
+        conditional_compare(g, i, size);
+        break;
     case IR_FL_CMC:
         fl_to_host(g, i->a);
         emit_u8(e, 0xf5); /* cmc */
@@ -486,5 +516,6 @@ bool fl_in_host(const struct ir_insn *i)
     if (i->op == IR_FL_FCMP)
         return arm_fp_compares_in_host(i);
     return i->op != IR_FL_FROM && i->op != IR_FL_SETCF && i->op != IR_FL_SETCO &&
-           i->op != IR_FL_CO && (!i->imm || i->op == IR_FL_COMIS || i->op == IR_X87_COMI);
+           i->op != IR_FL_CO &&
+           (!i->imm || i->op == IR_FL_COMIS || i->op == IR_X87_COMI || i->op == IR_FL_CCMP);
 }
