@@ -21,7 +21,7 @@ static ir_ref add_sub(struct a64_trans *x, bool sf, bool sub, bool flags, ir_ref
     ir_ref v = ir_op2(r, sub ? IR_SUB : IR_ADD, a64_type(sf), a, b);
     if (flags) {
         ir_ref fl = ir_fl(r, sub ? IR_FL_SUB : IR_FL_ADD, a64_width(sf), a, b, 0, 0);
-        a64_put_flags(x, sub ? fl : ir_op1(r, IR_FL_CMC, IR_FL, fl));
+        a64_put_flags(x, sub ? fl : ir_fl(r, IR_FL_CMC, a64_width(sf), fl, 0, 0, 0));
     }
     return v;
 }
@@ -83,7 +83,7 @@ bool a64_adc_sbc(struct a64_trans *x, const struct a64_insn *i)
     ir_ref v = ir_op3(r, i->op ? IR_SBB : IR_ADC, a64_type(i->sf), a, b, fl);
     if (i->S) {
         fl = ir_fl(r, i->op ? IR_FL_SBB : IR_FL_ADC, a64_width(i->sf), a, b, fl, 0);
-        a64_put_flags(x, i->op ? fl : ir_op1(r, IR_FL_CMC, IR_FL, fl));
+        a64_put_flags(x, i->op ? fl : ir_fl(r, IR_FL_CMC, a64_width(i->sf), fl, 0, 0, 0));
     }
     a64_put(x, i->Rd, i->sf, v);
     return true;
@@ -117,8 +117,8 @@ enum { OPC_AND, OPC_ORR, OPC_EOR, OPC_ANDS };
 static bool put_logical(struct a64_trans *x, const struct a64_insn *i, ir_ref v)
 {
     if (i->opc == OPC_ANDS)
-        a64_put_flags(x, ir_op1(x->ir, IR_FL_CMC, IR_FL,
-                                ir_fl(x->ir, IR_FL_LOGIC, a64_width(i->sf), v, 0, 0, 0)));
+        a64_put_flags(x, ir_fl(x->ir, IR_FL_CMC, a64_width(i->sf),
+                               ir_fl(x->ir, IR_FL_LOGIC, a64_width(i->sf), v, 0, 0, 0), 0, 0, 0));
     a64_put(x, i->Rd, i->sf, v);
     return true;
 }

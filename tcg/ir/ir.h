@@ -179,7 +179,7 @@ enum ir_exit_flags {
     X(FL_CO, 'F', "x---", "CF = OF = bit 0 of a, the rest 0")                                     \
     X(FL_CCMP, 'F', "xxf-",                                                                       \
       "of a - b when imm bits 3:0, a condition, hold over c, else packed: imm >> 8")              \
-    X(FL_CMC, 'F', "f---", "a with CF complemented")                                              \
+    X(FL_CMC, 'F', "f---", "a, of operands of width aux, with CF complemented")                   \
     X(FL_FROM, 'F', "w---", "from the packed form")                                               \
     X(FL_PACK, 'W', "f---", "i32: to the packed form")                                            \
     X(FL_COMIS, 'F', "hh--", "aux IR_W32/IR_W64: ordered compare of lane 0; imm 1: UCOMIS")       \

@@ -678,12 +678,16 @@ static uint32_t recipe_value(struct tcg_cpu *tc, const struct side_table *t, con
         return marked & IR_FL_MASK;
     for (unsigned k = 0; k < 3; k++)
         v[k] = place_value(tc, t, &p[1 + k], scratch);
+    const bool complement = op == IR_FL_CMC; /* of an addition */
+    if (complement)
+        op = IR_FL_ADD;
     if (p->index & PLACE_FROM_RESULT)
         v[0] = op == IR_FL_ADD   ? v[0] - v[1]
                : op == IR_FL_SUB ? v[0] + v[1]
                : op == IR_FL_INC ? v[0] - 1
                                  : v[0] + 1;
-    return ir_eval_flags(op, width, v[0], v[1], (uint32_t)v[2], 0) & IR_FL_MASK;
+    return (ir_eval_flags(op, width, v[0], v[1], (uint32_t)v[2], 0) ^ (complement ? IR_FL_CF : 0)) &
+           IR_FL_MASK;
 }
 
 /* Where the thunk saved the home of a vector slot: the upper half of a register when the lower half

@@ -538,9 +538,12 @@ static void compute_flags(struct cg *g, const struct place *p)
                   place_mem(g, a));
     switch (op) {
     case IR_FL_ADD:
+    case IR_FL_CMC:
         if (from_result)
             operand_op(g, size, X_SUB, G_SUB, b);
         operand_op(g, size, X_ADD, G_ADD, b);
+        if (op == IR_FL_CMC)
+            emit_u8(e, 0xf5); /* cmc */
         break;
     case IR_FL_SUB:
         if (from_result)

@@ -134,6 +134,15 @@ void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *f
         out[0] = g->id[f->a];
         out[1] = g->id[f->b];
         break;
+    case IR_FL_CMC: { /* of an addition; a logical operation's are those of adding 0 */
+        const struct ir_insn *x = &g->r->insns[f->a];
+        if (label || (x->op != IR_FL_ADD && x->op != IR_FL_LOGIC) || x->aux != f->aux)
+            return;
+        *from_result = x->op == IR_FL_ADD && g->fused[f->a];
+        out[0] = *from_result ? g->id[g->fused[f->a]] : g->id[x->a];
+        out[1] = x->op == IR_FL_ADD ? g->id[x->b] : 0;
+        return;
+    }
     case IR_FL_SUB:
     case IR_FL_ADD:
         /* the result tells the first operand, which has often been overwritten by it */

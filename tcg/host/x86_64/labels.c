@@ -117,8 +117,8 @@ static bool recipe_at(struct cg *g, struct recipe *out)
     if (!v || v >= IR_MAX_INSNS || g->r->insns[v].type != IR_FL || g->r->insns[v].op == IR_GET)
         return false;
     const struct ir_insn *f = &g->r->insns[v];
-    if (!fl_in_host(f) || f->op == IR_FL_COMIS || f->op == IR_FL_FCMP || f->op == IR_FL_PTEST ||
-        f->op == IR_X87_COMI)
+    if (!fl_in_host(f) || f->op == IR_FL_CMC || f->op == IR_FL_COMIS || f->op == IR_FL_FCMP ||
+        f->op == IR_FL_PTEST || f->op == IR_X87_COMI)
         return false; /* of another label, whose mark may say otherwise, or not computable late */
     fl_recipe_operands(g, v, operands, &out->from_result);
     if (!operands[0] || operands[2] || (out->from_result && f->aux < IR_W32))
