@@ -41,6 +41,29 @@ tests/boot/continued.img: tests/boot/%.img: obj/tests/boot/%_guest.64.o $(call g
 	@mkdir -p $(@D)
 	$(call say,GUEST,$@)$(call guest_link,64)
 
+# Arm: raw images in the form of a kernel, by a cross compiler.
+AARCH64_CC ?= aarch64-linux-gnu-gcc
+AARCH64_OBJCOPY ?= aarch64-linux-gnu-objcopy
+arm_guest_flags = -std=gnu11 -march=armv8-a -O2 -g0 -ffreestanding -fno-pie -fno-pic \
+    -fno-stack-protector -fno-asynchronous-unwind-tables -fno-builtin -mgeneral-regs-only \
+    -mstrict-align -mno-outline-atomics -Wall -Wextra -Wshadow -Wno-missing-prototypes -Werror \
+    -I$(srcdir)/tests/guest/arm
+arm_guest_img := $(patsubst %.c,%.img,$(call find,tests/guest/arm/*.c))
+arm_guest_lib := $(addprefix $(srcdir)/,$(call find,tests/guest/arm/lib/*.c tests/guest/arm/lib/*.S))
+ifneq ($(shell command -v $(AARCH64_CC) 2>/dev/null),)
+$(arm_guest_img): %.img: $(srcdir)/%.c $(arm_guest_lib) $(srcdir)/tests/guest/arm/lib/guest.h \
+    $(srcdir)/tests/guest/arm/lib/link.ld lists/flags
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)$(AARCH64_CC) $(arm_guest_flags) -nostdlib -static -no-pie \
+	    -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
+	    -T $(srcdir)/tests/guest/arm/lib/link.ld -o $@.elf $(arm_guest_lib) $< && \
+	    $(AARCH64_OBJCOPY) -O binary $@.elf $@
+check-guest check-programs: $(arm_guest_img)
+TESTS_guest += $(srcdir)/tests/guest/run-guests-arm.sh
+else
+TESTS_guest += skip:no_$(AARCH64_CC)_for_Arm_guests
+endif
+
 TESTS_guest += $(srcdir)/tests/guest/run-guests.sh $(srcdir)/tests/guest/run-guests-interp.sh \
     $(srcdir)/tests/guest/run-guests-tier2.sh $(srcdir)/tests/guest/run-guests-inject.sh \
     $(srcdir)/tests/guest/run-guests-saved.sh $(srcdir)/tests/guest/run-guests-kvm.sh \
