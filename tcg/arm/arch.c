@@ -239,7 +239,7 @@ static unsigned mmu_index(struct tcg_cpu *tc)
 
 /* What is pending may be deliverable now: compiled code goes to the run loop when it polls next,
  * which is at the end of the instruction. */
-static void look_at_events(struct tcg_cpu *tc)
+void arm_look_at_events(struct tcg_cpu *tc)
 {
     const struct arm_regs *r = arm_regs_of(tc);
     if (atomic_load_explicit(&tc->vcpu->interrupt, memory_order_relaxed) || (r->mdscr & 1) ||
@@ -252,7 +252,7 @@ void arm_level_changed(struct tcg_cpu *tc)
     struct arm_sys *s = arm_sys_of(tc);
     const struct arm_regs *r = arm_regs_of(tc);
     /* Exceptions and their return synchronise. */
-    look_at_events(tc);
+    arm_look_at_events(tc);
     if (s->root_pending || s->regime != arm_regime_of(r, arm_model_of(tc), arm_el(r)))
         arm_root_changed(tc);
     tcg_mode_set(tc, mode_word(tc), mmu_index(tc));
@@ -261,7 +261,7 @@ void arm_level_changed(struct tcg_cpu *tc)
 void arm_control_changed(struct tcg_cpu *tc)
 {
     arm_sys_of(tc)->control_known = 0;
-    look_at_events(tc);
+    arm_look_at_events(tc);
     tcg_mode_set(tc, mode_word(tc), mmu_index(tc));
 }
 

@@ -2,7 +2,7 @@
 #include <stdatomic.h>
 
 #include "core/cpu/arm.h"
-#include "tcg/arm/helpers.h"
+#include "tcg/arm/sys.h"
 #include "tcg/cpu.h"
 
 uint64_t arm_helper_crc32(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
@@ -98,7 +98,6 @@ uint64_t arm_helper_unmask(void *env, uint64_t a, uint64_t b, uint64_t c, uint64
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
     (void)a, (void)b, (void)c, (void)d;
-    if (atomic_load(&tc->vcpu->interrupt))
-        __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
+    arm_look_at_events(tc);
     return 0;
 }

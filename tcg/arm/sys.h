@@ -135,6 +135,8 @@ void arm_set_nzcv(struct tcg_cpu *tc, uint64_t pstate);
 /* Only PSTATE changed, or the level: the mode word and MMU index follow, quickly; and the root,
  * when the level is of another regime. */
 void arm_level_changed(struct tcg_cpu *tc);
+/* What is pending may be deliverable now. */
+void arm_look_at_events(struct tcg_cpu *tc);
 /* A register that decides about the mode word was written. */
 void arm_control_changed(struct tcg_cpu *tc);
 

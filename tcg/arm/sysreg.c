@@ -321,6 +321,13 @@ static void unknown(struct tcg_cpu *tc, uint32_t key, bool read)
     arm_undefined(tc);
 }
 
+/* EL2's registers are there from EL3 without an EL2, and hold nothing. */
+static bool holds_nothing(struct tcg_cpu *tc, const struct arm_sysreg *s)
+{
+    return s && (s->feature == ARM_FEAT_EL2 || s->feature == ARM_FEAT_VHE) &&
+           !arm_feat(tc, ARM_FEAT_EL2) && arm_el(arm_regs_of(tc)) == 3;
+}
+
 static uint64_t *storage(struct tcg_cpu *tc, const struct arm_sysreg *s)
 {
     return (uint64_t *)((uint8_t *)tcg_env(tc) + s->offset);
@@ -334,7 +341,7 @@ uint64_t arm_helper_sysreg_read(void *env, uint64_t arg, uint64_t b, uint64_t c,
     uint64_t value = 0;
     UNUSED(b, c, d);
     if (!s || !arm_feat(tc, (enum arm_feature)s->feature)) {
-        if (!is_intc(key) || !access_intc(tc, arg, true, &value))
+        if (!holds_nothing(tc, s) && (!is_intc(key) || !access_intc(tc, arg, true, &value)))
             unknown(tc, key, true);
         return value;
     }
@@ -352,7 +359,7 @@ uint64_t arm_helper_sysreg_write(void *env, uint64_t arg, uint64_t value, uint64
     const struct arm_sysreg *s = resolve(tc, key);
     UNUSED(c, d);
     if (!s || !arm_feat(tc, (enum arm_feature)s->feature)) {
-        if (!is_intc(key) || !access_intc(tc, arg, false, &value))
+        if (!holds_nothing(tc, s) && (!is_intc(key) || !access_intc(tc, arg, false, &value)))
             unknown(tc, key, false);
         return 0;
     }

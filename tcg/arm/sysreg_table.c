@@ -438,7 +438,7 @@ const struct arm_sysreg arm_sysregs[] = {
      .mask = 0xffffffff},
     {REG(3, 4, 4, 0, 0, "SPSR_EL2"), .feature = ARM_FEAT_EL2, AT(spsr[2])},
     {REG(3, 4, 4, 0, 1, "ELR_EL2"), .feature = ARM_FEAT_EL2, AT(elr[2])},
-    {REG(3, 4, 4, 1, 0, "SP_EL1"), .feature = ARM_FEAT_EL2, AT(sp_el[1])},
+    {REG(3, 4, 4, 1, 0, "SP_EL1"), AT(sp_el[1])},
     {REG(3, 4, 5, 0, 1, "IFSR32_EL2"), .feature = ARM_FEAT_AARCH32_EL1, AT(ifsr),
      .mask = 0xffffffff},
     {REG(3, 4, 5, 1, 0, "AFSR0_EL2"), .feature = ARM_FEAT_EL2, AT(afsr0[2]), .mask = 0},

@@ -162,6 +162,19 @@ Test(arm_sysreg, registers_of_a_level_that_is_not_there_are_undefined)
     expect(reads(ARM_SYSREG(3, 0, 12, 12, 0)), -1); /* no interrupt controller */
 }
 
+Test(arm_sysreg, without_el2_its_registers_hold_nothing_at_el3)
+{
+    teardown();
+    start("cortex-a57,el2=off", 1);
+    at_level(3);
+    expect(writes(HCR_EL2, ~UINT64_C(0)), 0);
+    expect(value_of(HCR_EL2), 0u);
+    expect(writes(ARM_SYSREG(3, 4, 4, 1, 0), 0x1230), 0); /* SP_EL1 is no register of EL2's */
+    expect(t.r->sp_el[1], 0x1230u);
+    at_level(1);
+    expect(reads(HCR_EL2), -1);
+}
+
 Test(arm_sysreg, el1_sees_the_identity_that_el2_gives_it)
 {
     at_level(1);
