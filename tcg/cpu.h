@@ -77,6 +77,8 @@ struct tcg_cpu {
     bool sample;          /* shared: the second tier wants to know where this vCPU is (tcg/tier2) */
     uint8_t step_pending; /* x86: #DB conditions of the running instruction (tcg/x86/sys.h) */
     uint32_t barrier;     /* Arm: a broadcast of TLBI is under way, which DSB waits for */
+    uint32_t root_later;  /* Arm: TTBRs were written: the root changes at the next context
+                             synchronisation, so that not each step on the way to it makes one */
     uint32_t halt_seq;    /* interrupt_seq before the last look at events (tcg/icount.h) */
     int32_t granted;      /* what the budget was when it was last accounted for */
     bool in_block;        /* a block is being run, by either back end */

@@ -253,7 +253,7 @@ void arm_level_changed(struct tcg_cpu *tc)
     const struct arm_regs *r = arm_regs_of(tc);
     /* Exceptions and their return synchronise. */
     arm_look_at_events(tc);
-    if (s->root_pending || s->regime != arm_regime_of(r, arm_model_of(tc), arm_el(r)))
+    if (tc->root_later || s->regime != arm_regime_of(r, arm_model_of(tc), arm_el(r)))
         arm_root_changed(tc);
     tcg_mode_set(tc, mode_word(tc), mmu_index(tc));
 }

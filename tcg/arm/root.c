@@ -103,6 +103,15 @@ static uint64_t pair_number(struct tcg_cpu *tc, uint64_t ttbr0, uint64_t ttbr1)
     struct arm_table_pair *p = &roots->pairs[roots->last_pair];
     if (p->id && p->ttbr0 == ttbr0 && p->ttbr1 == ttbr1)
         return p->id;
+    /* With page-table isolation, two take turns. */
+    const unsigned before = roots->before_last_pair;
+    roots->before_last_pair = roots->last_pair;
+    p = &roots->pairs[before];
+    if (p->id && p->ttbr0 == ttbr0 && p->ttbr1 == ttbr1) {
+        p->used = ++roots->clock;
+        roots->last_pair = before;
+        return p->id;
+    }
     unsigned oldest = 0;
     for (unsigned n = 0; n < ARM_TABLE_PAIRS; n++) {
         p = &roots->pairs[n];
@@ -166,7 +175,7 @@ void arm_root_changed(struct tcg_cpu *tc)
     struct arm_sys *s = arm_sys_of(tc);
     const struct arm_regs *r = arm_regs_of(tc);
     const unsigned el = arm_regime_el(arm_regime_of(r, arm_model_of(tc), arm_el(r)));
-    s->root_pending = false;
+    tc->root_later = 0;
     s->ttbr[0] = r->ttbr0[el];
     s->ttbr[1] = r->ttbr1[el];
     s->regime = (uint8_t)arm_regime_of(r, arm_model_of(tc), arm_el(r));

@@ -55,7 +55,7 @@ struct arm_roots {
     struct arm_space spaces[ARM_SPACES];
     struct arm_config configs[ARM_CONFIGS];
     struct arm_table_pair pairs[ARM_TABLE_PAIRS];
-    unsigned space_count, config_count, last_config, last_pair;
+    unsigned space_count, config_count, last_config, last_pair, before_last_pair;
     uint64_t next_pair, clock;
 };
 
@@ -85,9 +85,7 @@ struct arm_sys {
     uint64_t control[4];   /* by level: the mode word's part that control registers decide */
     uint8_t control_known; /* bit per level */
     uint8_t regime;        /* enum arm_regime of the root in use */
-    bool root_pending;     /* TTBRs were written: the root changes at the next context
-                              synchronisation, so that not each step on the way to it makes one */
-    uint64_t ttbr[2];      /* as in force until then */
+    uint64_t ttbr[2];      /* as in force until tcg_cpu.root_later is looked at */
     bool low_global;       /* there may be global pages below the upper half in the TLB */
     struct arm_roots roots;
 
@@ -202,11 +200,11 @@ void arm_root_changed(struct tcg_cpu *tc);
 /* A TTBR was written: at the next context synchronisation. */
 static inline void arm_root_later(struct tcg_cpu *tc)
 {
-    arm_sys_of(tc)->root_pending = true;
+    tc->root_later = 1;
 }
 static inline void arm_synchronise(struct tcg_cpu *tc)
 {
-    if (__builtin_expect(arm_sys_of(tc)->root_pending, 0))
+    if (__builtin_expect(tc->root_later, 0))
         arm_root_changed(tc);
 }
 /* The number of a space that the roots know, or 0. */

@@ -28,22 +28,22 @@ static uint32_t with_op1(uint32_t key, unsigned op1)
     return (key & ~(UINT32_C(7) << 11)) | op1 << 11;
 }
 
-int32_t arm_sysreg_inline(const struct arm_cpu_model *model, uint64_t mode, uint32_t key,
-                          bool write)
+const struct arm_sysreg *arm_sysreg_inline(const struct arm_cpu_model *model, uint64_t mode,
+                                           uint32_t key, bool write)
 {
     const struct arm_sysreg *s = arm_sysreg_find(key);
     const unsigned el = (unsigned)(mode & MODE_EL);
     /* At EL2 what a name means is HCR_EL2's to say, and a look at it is the helper's. */
     if (!s || el > 1 || el < (write ? s->el_write : s->el_read) || s->offset == ARM_SYSREG_NONE ||
         (model && !arm_has(model, (enum arm_feature)s->feature)))
-        return -1;
+        return NULL;
     if (!(s->flags & SYS_PLAIN) && (!(s->flags & SYS_VIRT) || mode & MODE_SYS_TRAPS))
-        return -1;
-    if ((write ? s->write != NULL : s->read != NULL) || (write && ~s->mask))
-        return -1;
+        return NULL;
+    if (write ? s->write && !(s->flags & SYS_LATER) : s->read != NULL)
+        return NULL;
     if (key == ARM_SYSREG(3, 0, 4, 1, 0) && (mode & MODE_SP_EL0))
-        return -1; /* SP_EL0 is the stack pointer in use: undefined */
-    return s->offset;
+        return NULL; /* SP_EL0 is the stack pointer in use: undefined */
+    return s;
 }
 
 /* ---- which register -------------------------------------------------------------------------- */

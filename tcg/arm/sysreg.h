@@ -50,11 +50,13 @@ enum arm_sysreg_flags {
     SYS_ROOT = 1 << 4,   /* ... translation */
     SYS_PLAIN = 1 << 5,  /* nothing traps it below EL2, and it is its storage: translated inline */
     SYS_VIRT = 1 << 6,   /* likewise where EL2 traps nothing of the kind (MODE_SYS_TRAPS) */
+    SYS_LATER = 1 << 8,  /* a write is of translation, at the next context synchronisation */
     SYS_SECURE = 1 << 7, /* at EL1 in secure state alone */
 };
 struct arm_sysreg {
     uint16_t key; /* ARM_SYSREG() */
-    uint8_t feature, trap, flags;
+    uint8_t feature, trap;
+    uint16_t flags;
     uint8_t el_read, el_write; /* lowest level */
     uint16_t offset;           /* storage; ARM_SYSREG_NONE */
     uint64_t mask;             /* bits that a write changes */
@@ -68,10 +70,10 @@ struct arm_sysreg {
 extern const struct arm_sysreg arm_sysregs[]; /* sysreg_table.c; in the order of their keys */
 extern const unsigned arm_sysreg_count;
 const struct arm_sysreg *arm_sysreg_find(uint32_t key);
-/* Offset of the register's storage in the register file when code at the mode's level reaches it
- * without a trap or another effect, else -1. */
-int32_t arm_sysreg_inline(const struct arm_cpu_model *model, uint64_t mode, uint32_t key,
-                          bool write);
+/* The register when code at the mode's level reaches its storage without a trap, else NULL. A write
+ * leaves bits that are not in its mask 0, and with SYS_LATER sets tcg_cpu.root_later. */
+const struct arm_sysreg *arm_sysreg_inline(const struct arm_cpu_model *model, uint64_t mode,
+                                           uint32_t key, bool write);
 /* A trap of MSR, MRS or SYS to a level, with the syndrome of class 0x18. */
 void arm_trap_sysreg(struct tcg_cpu *tc, uint64_t arg, bool read, unsigned target);
 

@@ -255,9 +255,9 @@ static ir_ref sys_arg(struct a64_trans *x, uint32_t reg, const struct a64_insn *
 static ir_ref read_in_place(struct a64_trans *x, uint32_t reg)
 {
     struct ir_region *r = x->ir;
-    const int32_t at = arm_sysreg_inline(x->model, x->mode, reg, false);
-    if (at >= 0)
-        return env(x, (size_t)at);
+    const struct arm_sysreg *s = arm_sysreg_inline(x->model, x->mode, reg, false);
+    if (s)
+        return env(x, s->offset);
     if (reg == NZCV)
         return ir_zext(r, IR_I64, a64_nzcv(x), IR_W32);
     if (reg == FPCR && a64_has(x, ARM_FEAT_FP) && !(x->mode & MODE_FP_TRAP))
@@ -291,9 +291,14 @@ static bool write_in_place(struct a64_trans *x, uint32_t reg, ir_ref v)
 {
     struct ir_region *r = x->ir;
     const size_t pstate = offsetof(struct arm_regs, pstate);
-    const int32_t at = arm_sysreg_inline(x->model, x->mode, reg, true);
-    if (at >= 0) {
-        put_env(x, (size_t)at, v);
+    const struct arm_sysreg *s = arm_sysreg_inline(x->model, x->mode, reg, true);
+    if (s) {
+        if (~s->mask)
+            v = ir_op2(r, IR_AND, IR_I64, v, ir_i64(r, s->mask));
+        put_env(x, s->offset, v);
+        if (s->flags & SYS_LATER)
+            ir_emit(r, IR_STENV, IR_VOID, IR_W32, ir_i32(r, 1), 0, 0, 0,
+                    (uint64_t)(int64_t)TCG_ENV_OFFSET(root_later));
         return true;
     }
     if (reg == NZCV) {

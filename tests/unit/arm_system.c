@@ -256,18 +256,37 @@ Test(arm_sysreg, e2h_gives_names_of_el1_to_el2)
 
 Test(arm_sysreg, inline_access_is_for_what_nothing_traps)
 {
-    expect(arm_sysreg_inline(&t.model, 0, TPIDR_EL0, true), (int)offsetof(struct arm_regs, tpidr));
-    expect(arm_sysreg_inline(&t.model, 0, TPIDRRO_EL0, true), -1);
-    cr_expect_geq(arm_sysreg_inline(&t.model, 1, TPIDRRO_EL0, true), 0);
-    expect(arm_sysreg_inline(&t.model, 1, SCTLR_EL1, false), -1);
-    expect(arm_sysreg_inline(&t.model, 0, SP_EL0, false), -1);
-    cr_expect_geq(arm_sysreg_inline(&t.model, 1, SP_EL0, false), 0);
-    expect(arm_sysreg_inline(&t.model, 1 | MODE_SP_EL0, SP_EL0, false), -1);
-    expect(arm_sysreg_inline(&t.model, 2, ARM_SYSREG(3, 0, 4, 0, 1), false), -1);
-    /* ESR_EL1 can be trapped by HCR_EL2.TRVM. */
-    const uint32_t esr = ARM_SYSREG(3, 0, 5, 2, 0);
-    expect(arm_sysreg_inline(&t.model, 1 | MODE_SYS_TRAPS, esr, false), -1);
-    cr_expect_geq(arm_sysreg_inline(&t.model, 1, esr, false), 0);
+#define INLINE(mode, key, write) (arm_sysreg_inline(&t.model, mode, key, write) != NULL)
+    cr_expect(INLINE(0, TPIDR_EL0, true));
+    cr_expect_not(INLINE(0, TPIDRRO_EL0, true));
+    cr_expect(INLINE(0, TPIDRRO_EL0, false));
+    cr_expect(INLINE(1, TPIDRRO_EL0, true));
+    cr_expect_not(INLINE(1, SCTLR_EL1, false));
+    cr_expect_not(INLINE(0, SP_EL0, false));
+    cr_expect(INLINE(1, SP_EL0, false));
+    cr_expect_not(INLINE(1 | MODE_SP_EL0, SP_EL0, false));
+    cr_expect_not(INLINE(2, ARM_SYSREG(3, 0, 4, 0, 1), false));
+    /* ESR_EL1 can be trapped by HCR_EL2.TRVM, TTBR0_EL1 by TVM. */
+    const uint32_t esr = ARM_SYSREG(3, 0, 5, 2, 0), ttbr0 = ARM_SYSREG(3, 0, 2, 0, 0);
+    cr_expect_not(INLINE(1 | MODE_SYS_TRAPS, esr, false));
+    cr_expect(INLINE(1, esr, false));
+    cr_expect_not(INLINE(1 | MODE_SYS_TRAPS, ttbr0, true));
+    cr_expect(INLINE(1, ttbr0, true));
+    cr_expect_not(INLINE(1, ARM_SYSREG(3, 0, 2, 0, 2), true)); /* TCR_EL1 acts at once */
+#undef INLINE
+}
+
+/* What compiled code leaves 0 was 0 before. */
+Test(arm_sysreg, bits_that_an_inline_write_drops_are_never_set)
+{
+    for (unsigned n = 0; n < arm_sysreg_count; n++) {
+        const struct arm_sysreg *s = &arm_sysregs[n];
+        if (!arm_sysreg_inline(&t.model, 1, s->key, true))
+            continue;
+        at_level(1);
+        const uint64_t at = *(uint64_t *)((uint8_t *)t.r + s->offset);
+        expect(at & ~s->mask, 0u);
+    }
 }
 
 /* ---- walks ---- */
