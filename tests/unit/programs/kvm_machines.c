@@ -26,7 +26,8 @@ static const uint8_t jump[] = {0xe9, 0x0d, 0x00}; /* at the reset vector: to the
 
 static const char *const variants[] = {
     "-accel kvm,kernel-irqchip=on", "-accel kvm,kernel-irqchip=split -smp 2",
-    "-accel kvm,kernel-irqchip=off", "-accel kvm -M q35 -smp 2 -device virtio-rng-pci"};
+    "-accel kvm,kernel-irqchip=off", "-accel kvm -M q35 -smp 2 -device virtio-rng-pci",
+    "-accel kvm,kernel-pit=off,dirty-ring-size=1024 -smp 2 -vga std"};
 
 static struct vemu_machine *make(const char *rom, const char *options)
 {
