@@ -226,7 +226,8 @@ bool kvm_arch_put(struct kvm_cpu *k);
 bool kvm_arch_events(struct kvm_cpu *k);
 void kvm_arch_before_run(struct kvm_cpu *k);
 void kvm_arch_after_run(struct kvm_cpu *k);
-/* The first vCPU was paused: what goes on by itself in the kernel is held. */
+/* A vCPU was paused: what goes on by itself in the kernel is held, if it is not yet. Machine lock
+ * held, here and in the next. */
 void kvm_arch_after_pause(struct kvm_vm *vm);
 /* Before vCPUs run whose state was changed or stood still: the machine's clock. All are out. */
 void kvm_arch_before_resume(struct kvm_vm *vm);

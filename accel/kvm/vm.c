@@ -282,21 +282,23 @@ void kvm_accel_get_state(struct vcpu *cpu)
 {
     struct kvm_cpu *k = kvm_cpu_of(cpu);
 
-    if (k->synced)
-        return;
+    /* Whichever vCPU stopped first, and whether it had run at all. */
     machine_lock(cpu->machine);
     kvm_posted_flush(cpu->machine);
+    kvm_arch_after_pause(k->vm);
     machine_unlock(cpu->machine);
+    if (k->synced)
+        return;
     if (!kvm_arch_get(k))
         log_msg(&cpu->machine->log, LOG_WARN, "vCPU %u: kvm does not give its state", cpu->index);
     k->synced = true;
-    if (cpu->index == 0)
-        kvm_arch_after_pause(k->vm);
 }
 
 void kvm_accel_before_resume(struct vemu_machine *m)
 {
+    machine_lock(m);
     kvm_arch_before_resume(kvm_vm_of(m));
+    machine_unlock(m);
 }
 
 void kvm_accel_debug_changed(struct vcpu *cpu)

@@ -169,6 +169,10 @@ Test(kvm_pit, stands_still_while_vcpus_are_paused)
     unsigned sets = kernel.pit_sets;
     kvm_accel()->before_resume(&m);
     cr_expect_eq(kernel.pit_sets, sets, "it runs already");
+    /* Paused again before the vCPU came to run. */
+    kvm_accel()->put_state(cpu);
+    kvm_accel()->get_state(cpu);
+    cr_expect_eq(kernel.pit.channels[0].mode, MODE_NONE);
 }
 
 /* Channel 0 is loaded anew when it is put (4.73), and its time with it. */

@@ -23,7 +23,7 @@ enum { KVM_X86_MSRS_MAX = 112, KVM_X86_CPUID_MAX = 128, KVM_X86_PARAVIRT_LEAVES 
 /* The kernel's PIT. */
 struct kvm_x86_pit {
     bool made;
-    bool held;       /* it is fetched and stands still; by the thread that pauses and resumes */
+    bool held;       /* it is fetched and stands still; machine lock */
     int64_t held_at; /* when, by the monotonic clock, ns */
     struct kvm_pit_state2 state;
     struct kvm_pit_channel_state expired; /* what a count out of a guest's range stands for */
