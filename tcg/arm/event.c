@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#include "tcg/icount.h"
 #include "tcg/arm/sys.h"
 
 /* ---- interrupts ------------------------------------------------------------------------------ */
@@ -226,6 +227,15 @@ static bool event_stream(const struct arm_regs *r)
     return (r->cntkctl >> 2 & 1) || (r->cnthctl >> 2 & 1);
 }
 
+/* Whoever this vCPU waits for may need its host processor, or with counted time its turn. */
+static void let_others_run(struct tcg_cpu *tc)
+{
+    if (tc->tm->icount)
+        icount_yield(tc);
+    else if (tc->vcpu->machine->vcpu_count > 1)
+        sched_yield();
+}
+
 /*
  * An exclusive's monitor is no event of ours: who waits for one to be lost (a lock) goes round
  * instead, and lets another thread have the processor. So does who would be woken by the event
@@ -237,7 +247,7 @@ static void wait_for_event(struct tcg_cpu *tc)
     if (r->event)
         r->event = 0;
     else if (r->excl_size || event_stream(r))
-        sched_yield();
+        let_others_run(tc);
     else
         halt(tc);
 }
@@ -267,7 +277,7 @@ uint64_t arm_helper_wfxt(void *env, uint64_t next, uint64_t timeout, uint64_t ev
     if (event)
         r->event = 0;
     if (!due)
-        sched_yield();
+        let_others_run(tc);
     return 0;
 }
 

@@ -59,6 +59,15 @@ wait $pid 2>/dev/null
 [ "$(grep -ca 'vemu-init: done' "$dir/log")" -ge 2 ]
 ok "a reset starts the guest again, on both processors" $?
 
+# Counted time: two processors that wait for each other take turns, and twice the same happens.
+for run in 1 2; do
+    until_shown 'reboot: Power down' 120 -M virt,dtb-randomness=off -icount shift=3,sleep=off -smp 2 -m 256M \
+        -no-reboot -kernel "$guest/vmlinuz" -initrd "$guest/initrd" -append 'console=ttyAMA0 demo=once' &&
+        cp "$dir/log" "$dir/counted$run"
+done
+cmp -s "$dir/counted1" "$dir/counted2"
+ok "counted boots on two processors are alike, to the last digit" $?
+
 timeout 120 "$build/examples/two_machines" "$VEMU_GUESTS/amd64/vmlinuz" "$VEMU_GUESTS/amd64/initrd" \
     "$guest/vmlinuz" "$guest/initrd" >"$dir/log" 2>&1 </dev/null &&
     grep -qa '^pc| Linux .* on x86_64' "$dir/log" && grep -qa '^arm| Linux .* on aarch64' "$dir/log" &&
