@@ -40,6 +40,8 @@ function message(text, more = "", again = "Connect again") {
 function enable(on) {
     for (const id of ["cad", "keys", "clipboard"])
         element(id).disabled = !on;
+    if (!on)
+        element("power").hidden = true;
     element("connect").disabled = RFB === null;
     element("connect").textContent = rfb ? "Disconnect" : "Connect";
     if (!on)
@@ -76,6 +78,10 @@ function connect() {
         document.title = e.detail.name;
     });
     rfb.addEventListener("clipboard", e => guestCopied(e.detail.text));
+    // Only servers that let viewers do so say that they can.
+    rfb.addEventListener("capabilities", e => {
+        element("power").hidden = !e.detail.capabilities.power;
+    });
     enable(false);
 }
 
@@ -235,6 +241,17 @@ element("menu").addEventListener("click", () => {
 
 element("cad").addEventListener("click", () => {
     rfb.sendCtrlAltDel();
+    rfb.focus();
+});
+
+element("power-button").addEventListener("click", () => {
+    rfb.machineShutdown();
+    rfb.focus();
+});
+
+element("reset").addEventListener("click", () => {
+    if (confirm("Reset the machine? What it has not saved is lost."))
+        rfb.machineReset();
     rfb.focus();
 });
 
