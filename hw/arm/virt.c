@@ -509,6 +509,7 @@ static bool virt_power_button(struct vemu_machine *m)
 
 const struct board_class virt_board_class = {
     .name = "virt",
+    .versioned = "virt-7.2",
     .help = "Arm machine with PCI Express and virtio, described by a device tree",
     .arch = ARCH_ARM,
     .max_cpus = VIRT_CPUS_MAX,

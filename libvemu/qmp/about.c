@@ -108,6 +108,21 @@ QMP_COMMAND(qmp_query_machines)
     return list;
 }
 
+/* Interrupt controllers of Arm machines; other guests have none of them. */
+QMP_COMMAND(qmp_query_gic_capabilities)
+{
+    const struct lib_machine *lm = opaque;
+    json_t *list = json_array();
+
+    (void)args, (void)err;
+    if (arch_of(lm->config)->arch != ARCH_ARM)
+        return list;
+    for (int version = 2; version <= 3; version++)
+        json_array_append_new(
+            list, json_pack("{s:i,s:b,s:b}", "version", version, "emulated", 1, "kernel", 0));
+    return list;
+}
+
 QMP_COMMAND(qmp_query_cpu_definitions)
 {
     const struct arch_desc *arch = arch_of(((struct lib_machine *)opaque)->config);

@@ -39,6 +39,7 @@ QMP_COMMAND(qmp_query_kvm);
 QMP_COMMAND(qmp_query_accelerators);
 QMP_COMMAND(qmp_query_target);
 QMP_COMMAND(qmp_query_machines);
+QMP_COMMAND(qmp_query_gic_capabilities);
 QMP_COMMAND(qmp_query_cpu_definitions);
 QMP_COMMAND(qmp_query_cpus_fast);
 QMP_COMMAND(qmp_query_memory_size_summary);

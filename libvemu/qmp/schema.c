@@ -108,6 +108,10 @@ OBJECT(machine_info, "MachineInfo", NULL, MEMBER("name", qmp_str, "for -machine;
        OPTIONAL("default-cpu-type", qmp_str, "the typename in query-cpu-definitions"));
 LIST(machine_info_list, "[MachineInfo]", machine_info);
 
+OBJECT(gic_capability, "GICCapability", NULL, MEMBER("version", qmp_int, "for gic-version="),
+       MEMBER("emulated", qmp_bool, NULL), MEMBER("kernel", qmp_bool, "by KVM"));
+LIST(gic_capability_list, "[GICCapability]", gic_capability);
+
 OBJECT(cpu_definition, "CpuDefinitionInfo", NULL, MEMBER("name", qmp_str, "for -cpu"),
        MEMBER("typename", qmp_str, NULL),
        MEMBER("unavailable-features", qmp_str_list, "what keeps it from being used here"),
@@ -517,6 +521,9 @@ static const struct qmp_command commands[] = {
     {.name = "query-accelerators", .run = qmp_query_accelerators, .returns = &accelerator_info},
     {.name = "query-target", .run = qmp_query_target, .returns = &target_info},
     {.name = "query-machines", .run = qmp_query_machines, .returns = &machine_info_list},
+    {.name = "query-gic-capabilities",
+     .run = qmp_query_gic_capabilities,
+     .returns = &gic_capability_list},
     {.name = "query-cpu-definitions",
      .run = qmp_query_cpu_definitions,
      .returns = &cpu_definition_list},

@@ -75,6 +75,35 @@ def the_machine_none_answers_what_is_asked_before_there_is_one():
     c.until_closed()
 
 
+def an_arm_machine_answers_for_its_own_architecture():
+    arm = vemu.replace("x86_64", "aarch64")
+    # As management programs write it down.
+    with Machine(*QMP, "-S", "-M", "virt-7.2,usb=off,gic-version=2,dump-guest-core=off,memory-backend=ram",
+                 "-object", "memory-backend-ram,id=ram,size=64M", "-cpu", "cortex-a57", "-smp", "2",
+                 "-device", "pcie-root-port,port=8,chassis=1,id=pci.1,bus=pcie.0,multifunction=on,addr=0x1",
+                 "-device", "virtio-net-pci,bus=pci.1,addr=0x0", "-serial", "null",
+                 start=("-bios", rom("rom", b"\0\0\0\x14"), "-nodefaults"), program=arm) as m:
+        c = Client("m.sock")
+        assert c.ask("query-target") == {"arch": "aarch64"}
+        assert [x["target"] for x in c.ask("query-cpus-fast")] == ["aarch64"] * 2
+        assert c.ask("query-memory-size-summary")["base-memory"] == 64 << 20
+        machines = {x.get("alias", x["name"]): x for x in c.ask("query-machines")}
+        assert set(machines) == {"virt", "none"}, machines
+        assert machines["virt"]["name"].startswith("virt-")
+        cpus = {x["typename"] for x in c.ask("query-cpu-definitions")}
+        assert machines["virt"]["default-cpu-type"] in cpus and "max-arm-cpu" in cpus
+        assert c.ask("qom-get", path="/machine", property="type") == "virt-machine"
+        gics = c.ask("query-gic-capabilities")
+        assert [(g["version"], g["emulated"], g["kernel"]) for g in gics] == \
+            [(2, True, False), (3, True, False)], gics
+        c.ask("cont")
+        c.ask("system_powerdown")
+        c.ask("quit")
+        assert m.status() == 0
+    with Machine(*QMP, "-S") as m:
+        assert Client("m.sock").ask("query-gic-capabilities") == []
+
+
 def machines_have_names_that_stay():
     for name, kind in (("pc-i440fx-7.2", "pc"), ("pc-q35-7.2", "q35")):
         with Machine(*QMP, "-S", "-M", name + ",usb=off,dump-guest-core=off", "-no-hpet",
