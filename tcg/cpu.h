@@ -50,7 +50,7 @@ struct tcg_counters {
     uint64_t poll_distance;
 };
 
-enum { TCG_PAGE_SLOTS = 16, TCG_KEPT_PAGES = 8, TCG_HOST_CONSTS = 11 };
+enum { TCG_PAGE_SLOTS = 16, TCG_KEPT_PAGES = 8, TCG_HOST_CONSTS = 13 };
 
 struct tcg_cpu {
     struct vcpu *vcpu;

@@ -258,7 +258,7 @@ static uint64_t near_least(uint64_t v)
                                     UINT64_C(0x000fffffffffffff), UINT64_C(0x3ff0000000000001),
                                     UINT64_C(0x380fffffffffffff), UINT64_C(0x380ffffff0000000)};
     static const uint32_t of32[] = {0x00800000, 0x3f7fffff, 0x00800001, 0x3f7ffffe,
-                                    0x007fffff, 0x3f800001, 0,          0x00000001};
+                                    0x007fffff, 0x3f800001, 0,          0x387fffff};
     uint64_t sign = v & UINT64_C(0x8000000080000000);
     if (v & 1)
         return of64[v >> 1 & 7] | (sign & (UINT64_C(1) << 63));

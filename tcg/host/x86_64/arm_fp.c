@@ -34,6 +34,8 @@ const uint64_t arm_fp_constants[TCG_HOST_CONSTS][2] = {
     [HOST_LOW32] = {UINT64_C(0x3080000030800000), UINT64_C(0x3080000030800000)},
     [HOST_SPAN32] = {UINT64_C(0x1e0000001e000000), UINT64_C(0x1e0000001e000000)},
     [HOST_LOW64] = {UINT64_C(0x3870000000000000), UINT64_C(0x3870000000000000)},
+    [HOST_ABS16] = {UINT64_C(0x7fff7fff7fff7fff), UINT64_C(0x7fff7fff7fff7fff)},
+    [HOST_LEAST16] = {UINT64_C(0x0400040004000400), UINT64_C(0x0400040004000400)},
     [HOST_WHOLE32] = {UINT64_C(0x4b0000004b000000), UINT64_C(0x4b0000004b000000)},
     [HOST_WHOLE64] = {UINT64_C(0x4330000000000000), UINT64_C(0x4330000000000000)},
     [HOST_SPAN64] = {UINT64_C(0x0f000000ffffffff), UINT64_C(0x0f000000ffffffff)},
@@ -448,7 +450,7 @@ static bool binary(struct cg *g, const struct ir_insn *i)
 static bool host_does(struct cg *g, const struct ir_insn *i)
 {
     unsigned op = ir_afp_op(i->imm);
-    if (i->aux == IR_W16)
+    if (i->aux == IR_W16 && (i->op != IR_VA_1 || op != IR_AFP_CVT))
         return false;
     switch (i->op) {
     case IR_VA_1:

@@ -20,6 +20,8 @@ enum host_constant {
     /* the least numbers that have no fraction */
     HOST_WHOLE32,
     HOST_WHOLE64,
+    HOST_ABS16,
+    HOST_LEAST16,
 };
 
 enum { ARM_FP_FLUSH_XMM = 4 }; /* temporaries of arm_fp_check_operands() */

@@ -86,12 +86,75 @@ static bool round_integral(struct cg *g, const struct ir_insn *i)
     return true;
 }
 
+/* The lane in every lane, so that what stands above it raises nothing. */
+static int alone(struct arm_fp *f, uint32_t broadcast)
+{
+    if (!f->scalar)
+        return f->in[0];
+    int t = arm_fp_xmm(f);
+    emit_vex_rr(&f->g->e, broadcast | MAP_0F38 | PP_66, t, NO_REG, f->in[0]);
+    return t;
+}
+
+/* Binary16 to binary32: every number is one there, and normal. */
+static bool convert_from_half(struct cg *g, const struct ir_insn *i)
+{
+    struct arm_fp f = arm_fp_begin(g, i);
+    arm_fp_operand(&f, 0, i->a);
+    f.dst = cg_pick_xmm_dst(g, 0);
+    arm_fp_reserve(&f, 1, 0);
+    int from = alone(&f, 0x79); /* vpbroadcastw */
+    emit_vex_rr(&g->e, 0x13 | MAP_0F38 | PP_66, f.dst, NO_REG, from);
+    if (f.scalar)
+        arm_fp_clear_above(&f, IR_W32);
+    arm_fp_end(&f, 0);
+    return true;
+}
+
+/* Binary32 to binary16. */
+static bool convert_to_half(struct cg *g, const struct ir_insn *i)
+{
+    struct arm_fp f = arm_fp_begin(g, i);
+    struct emit *e = &g->e;
+    arm_fp_operand(&f, 0, i->a);
+    f.dst = cg_pick_xmm_dst(g, 0);
+    arm_fp_reserve(&f, 1, 0);
+    arm_fp_check_operands(&f);
+    int t = alone(&f, 0x18); /* vbroadcastss */
+    emit_vex_rr(e, 0x1d | MAP_0F3A | PP_66, t, NO_REG, f.dst);
+    emit_u8(e, ROUND_CURRENT);
+    t = f.scalar ? t : arm_fp_xmm(&f);
+    emit_vex_rm(e, 0xdb | MAP_0F | PP_66, t, f.dst, arm_fp_constant(HOST_ABS16));
+    emit_vex_rm(e, 0x75 | MAP_0F | PP_66, t, t, arm_fp_constant(HOST_LEAST16)); /* vpcmpeqw */
+    emit_vex_rr(e, V_PTEST, t, NO_REG, t);
+    arm_fp_slow(&f, emit_jcc(e, CC_NE));
+    if (f.scalar) { /* vpmovzxwq, vmovq */
+        emit_vex_rr(e, 0x34 | MAP_0F38 | PP_66, f.dst, NO_REG, f.dst);
+        emit_vex_rr(e, V_MOVQ_LOAD, f.dst, NO_REG, f.dst);
+    }
+    arm_fp_end(&f, 0);
+    return true;
+}
+
+static bool convert_half(struct cg *g, const struct ir_insn *i)
+{
+    const uint64_t other = IR_AFP_DN | IR_AFP_AHP;
+    if (g->tm->baseline || !(g->be->host & HOST_F16C) || i->imm & other ||
+        ir_afp_rounding(i->imm) != IR_AFP_CURRENT)
+        return false;
+    if (i->aux == IR_W16)
+        return ir_afp_to(i->imm) == IR_W32 && convert_from_half(g, i);
+    return i->aux == IR_W32 && convert_to_half(g, i);
+}
+
 /* Between binary32 and binary64; NaNs are the same, but where they are all one. */
 static bool convert_format(struct cg *g, const struct ir_insn *i)
 {
     struct arm_fp f = arm_fp_begin(g, i);
     unsigned to = ir_afp_to(i->imm);
-    if (to == IR_W16 || ir_afp_rounding(i->imm) != IR_AFP_CURRENT)
+    if (to == IR_W16 || i->aux == IR_W16)
+        return convert_half(g, i);
+    if (ir_afp_rounding(i->imm) != IR_AFP_CURRENT)
         return false;
     arm_fp_operand(&f, 0, i->a);
     arm_fp_result(&f);
