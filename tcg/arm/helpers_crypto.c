@@ -1,73 +1,12 @@
-/* Helpers of cryptography: SHA512, SM3, SM4. Arm ARM, the instruction named; FIPS 180-4, GB/T
- * 32905, GB/T 32907. */
+/* Helpers of cryptography: SM3, SM4. Arm ARM, the instruction named; GB/T 32905, GB/T 32907. */
 #include <string.h>
 
 #include "tcg/arm/helpers.h"
 #include "tcg/cpu.h"
 
-static uint64_t ror64(uint64_t v, unsigned n)
-{
-    return v >> n | v << (64 - n);
-}
 static uint32_t rol32(uint32_t v, unsigned n)
 {
     return v << n | v >> (32 - n);
-}
-
-/* ---- SHA512
- * ---------------------------------------------------------------------------------------- */
-
-static uint64_t big_sigma1(uint64_t v)
-{
-    return ror64(v, 14) ^ ror64(v, 18) ^ ror64(v, 41);
-}
-static uint64_t big_sigma0(uint64_t v)
-{
-    return ror64(v, 28) ^ ror64(v, 34) ^ ror64(v, 39);
-}
-static uint64_t sigma1(uint64_t v)
-{
-    return ror64(v, 19) ^ ror64(v, 61) ^ v >> 6;
-}
-static uint64_t sigma0(uint64_t v)
-{
-    return ror64(v, 1) ^ ror64(v, 8) ^ v >> 7;
-}
-static uint64_t choose(uint64_t m, uint64_t a, uint64_t b)
-{
-    return (m & a) ^ (~m & b);
-}
-static uint64_t majority(uint64_t a, uint64_t b, uint64_t c)
-{
-    return (a & b) ^ (a & c) ^ (b & c);
-}
-
-uint64_t arm_helper_simd_sha512(void *env, uint64_t how, uint64_t b, uint64_t c, uint64_t d)
-{
-    (void)b, (void)c, (void)d;
-    struct tcg_cpu *tc = tcg_cpu_of(env);
-    const uint64_t *n = tc->scratch + SIMD_ARG_A, *m = tc->scratch + SIMD_ARG_B,
-                   *w = tc->scratch + SIMD_ARG_C;
-    uint64_t *r = tc->scratch + SIMD_RESULT;
-    switch (how) {
-    case 0:
-        r[1] = choose(m[1], n[0], n[1]) + big_sigma1(m[1]) + w[1];
-        r[0] = choose(r[1] + m[0], m[1], n[0]) + big_sigma1(r[1] + m[0]) + w[0];
-        break;
-    case 1:
-        r[1] = majority(n[0], m[1], m[0]) + big_sigma0(m[0]) + w[1];
-        r[0] = majority(r[1], m[0], m[1]) + big_sigma0(r[1]) + w[0];
-        break;
-    case 2:
-        for (unsigned k = 0; k < 2; k++)
-            r[k] = w[k] + sigma1(n[k]) + m[k];
-        break;
-    default:
-        r[0] = w[0] + sigma0(w[1]);
-        r[1] = w[1] + sigma0(n[0]);
-        break;
-    }
-    return 0;
 }
 
 /* ---- SM3

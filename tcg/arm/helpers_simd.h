@@ -27,9 +27,7 @@ enum { SIMD_TO_UNSIGNED = 1 << 16 };
     X(simd_pmul, IR_VOID, 0, 0, 0) \
     /* 0: URECPE, 1: URSQRTE */ \
     X(simd_estimate, IR_VOID, 0, 0, 0) \
-    /* a: n, b: m, c: the destination. 0: SHA512H, 1: SHA512H2, 2: SHA512SU1, 3: SHA512SU0 */ \
-    X(simd_sha512, IR_VOID, 0, 0, 0) \
-    /* 0-3: SM3TT1A, SM3TT1B, SM3TT2A, SM3TT2B, and the lane << 2; 0, 1: SM3PARTW1, SM3PARTW2 */ \
+    /* a: n, b: m, c: the destination. 0-3: SM3TT1A, SM3TT1B, SM3TT2A, SM3TT2B, and the lane << 2; 0, 1: SM3PARTW1, SM3PARTW2 */ \
     X(simd_sm3tt, IR_VOID, 0, 0, 0) \
     X(simd_sm3partw, IR_VOID, 0, 0, 0) \
     /* 0: SM4E, a: state, b: keys; 1: SM4EKEY, a: keys, b: constants */ \

@@ -162,18 +162,76 @@ bool a64_sha256su1(struct a64_trans *x, const struct a64_insn *i)
     return true;
 }
 
-/* ---- SHA512, SM3, SM4 in C
- * --------------------------------------------------------------------------- */
+/* ---- SHA512
+ * ----------------------------------------------------------------------------------------- */
 
-/* SHA512H, SHA512H2, SHA512SU1: opcode 0, 1, 2 */
-bool a64_sha512_three(struct a64_trans *x, const struct a64_insn *i)
+static ir_ref lane(struct simd *s, ir_ref v, unsigned n)
+{
+    return ir_emit(s->r, IR_V_LANE, IR_I64, IR_W64, v, 0, 0, 0, n);
+}
+static ir_ref op64(struct simd *s, enum ir_op op, ir_ref a, ir_ref b)
+{
+    return ir_op2(s->r, op, IR_I64, a, b);
+}
+static ir_ref from_lanes(struct simd *s, ir_ref low, ir_ref high)
+{
+    ir_ref v = ir_emit(s->r, IR_V_FROM, IR_V128, IR_W64, low, 0, 0, 0, 0);
+    return ir_emit(s->r, IR_V_INS, IR_V128, IR_W64, v, high, 0, 0, 1);
+}
+
+/* Rotated to the right by each of three counts, and these combined. */
+static ir_ref rotations(struct simd *s, ir_ref v, unsigned a, unsigned b, unsigned c)
+{
+    ir_ref x =
+        op64(s, IR_XOR, op64(s, IR_ROR, v, ir_i32(s->r, a)), op64(s, IR_ROR, v, ir_i32(s->r, b)));
+    return op64(s, IR_XOR, x, op64(s, IR_ROR, v, ir_i32(s->r, c)));
+}
+static ir_ref choose(struct simd *s, ir_ref m, ir_ref a, ir_ref b)
+{
+    return op64(s, IR_XOR, op64(s, IR_AND, m, a), op64(s, IR_ANDN, m, b));
+}
+static ir_ref majority(struct simd *s, ir_ref a, ir_ref b, ir_ref c)
+{
+    return op64(s, IR_XOR, op64(s, IR_AND, a, op64(s, IR_XOR, b, c)), op64(s, IR_AND, b, c));
+}
+
+/* SHA512H: two rounds' sums, the second of which has the first one's result in it. */
+bool a64_sha512h(struct a64_trans *x, const struct a64_insn *i)
 {
     if (!a64_check_fp(x))
         return true;
     struct simd s = begin(x, i);
-    simd_put(&s, simd_call(&s, HELPER_ID(simd_sha512), simd_reg(&s, i->Rn), simd_reg(&s, i->Rm),
-                           simd_old(&s), i->opcode));
+    ir_ref n = simd_reg(&s, i->Rn), m = simd_reg(&s, i->Rm), w = simd_old(&s);
+    ir_ref n0 = lane(&s, n, 0), m1 = lane(&s, m, 1);
+    ir_ref high =
+        op64(&s, IR_ADD, choose(&s, m1, n0, lane(&s, n, 1)), rotations(&s, m1, 14, 18, 41));
+    high = op64(&s, IR_ADD, high, lane(&s, w, 1));
+    ir_ref e = op64(&s, IR_ADD, high, lane(&s, m, 0));
+    ir_ref low = op64(&s, IR_ADD, choose(&s, e, m1, n0), rotations(&s, e, 14, 18, 41));
+    simd_put(&s, from_lanes(&s, op64(&s, IR_ADD, low, lane(&s, w, 0)), high));
     return true;
+}
+
+bool a64_sha512h2(struct a64_trans *x, const struct a64_insn *i)
+{
+    if (!a64_check_fp(x))
+        return true;
+    struct simd s = begin(x, i);
+    ir_ref m = simd_reg(&s, i->Rm), w = simd_old(&s);
+    ir_ref m0 = lane(&s, m, 0), m1 = lane(&s, m, 1);
+    ir_ref high = op64(&s, IR_ADD, majority(&s, lane(&s, simd_reg(&s, i->Rn), 0), m1, m0),
+                       rotations(&s, m0, 28, 34, 39));
+    high = op64(&s, IR_ADD, high, lane(&s, w, 1));
+    ir_ref low = op64(&s, IR_ADD, majority(&s, high, m1, m0), rotations(&s, high, 28, 34, 39));
+    simd_put(&s, from_lanes(&s, op64(&s, IR_ADD, low, lane(&s, w, 0)), high));
+    return true;
+}
+
+/* Words of the schedule: two rotations and a shift to the right. */
+static ir_ref schedule(struct simd *s, ir_ref v, unsigned a, unsigned b, unsigned shift)
+{
+    ir_ref x = v_xor(s, rotate_left(s, IR_W64, v, 64 - a), rotate_left(s, IR_W64, v, 64 - b));
+    return v_xor(s, x, v_imm(s, IR_V_SHRI, IR_W64, v, shift));
 }
 
 bool a64_sha512su0(struct a64_trans *x, const struct a64_insn *i)
@@ -181,9 +239,23 @@ bool a64_sha512su0(struct a64_trans *x, const struct a64_insn *i)
     if (!a64_check_fp(x))
         return true;
     struct simd s = begin(x, i);
-    simd_put(&s, simd_call(&s, HELPER_ID(simd_sha512), simd_reg(&s, i->Rn), 0, simd_old(&s), 3));
+    ir_ref w = simd_old(&s), next = v_op_imm(&s, IR_V_ALIGN, 0, simd_reg(&s, i->Rn), w, 8);
+    simd_put(&s, v_add(&s, IR_W64, w, schedule(&s, next, 1, 8, 7)));
     return true;
 }
+
+bool a64_sha512su1(struct a64_trans *x, const struct a64_insn *i)
+{
+    if (!a64_check_fp(x))
+        return true;
+    struct simd s = begin(x, i);
+    ir_ref sum = v_add(&s, IR_W64, simd_old(&s), simd_reg(&s, i->Rm));
+    simd_put(&s, v_add(&s, IR_W64, sum, schedule(&s, simd_reg(&s, i->Rn), 19, 61, 6)));
+    return true;
+}
+
+/* ---- SM3, SM4 in C
+ * ------------------------------------------------------------------------------------ */
 
 /* SM3TT1A, SM3TT1B, SM3TT2A, SM3TT2B: opcode 0 to 3 */
 bool a64_sm3tt(struct a64_trans *x, const struct a64_insn *i)
