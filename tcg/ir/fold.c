@@ -420,6 +420,44 @@ static ir_ref fold_round_key(struct ir_region *r, struct ir_insn *i)
     return 0;
 }
 
+static unsigned lane_number(uint64_t imm, unsigned n)
+{
+    return imm >> 2 * n & 3;
+}
+
+enum { LANES_AS_THEY_ARE = 0xe4 };
+
+/* A shuffle of a shuffle is one. */
+static ir_ref fold_shufd(struct ir_region *r, struct ir_insn *i)
+{
+    const struct ir_insn *x = &r->insns[i->a];
+    if (x->op == IR_V_SHUFD) {
+        unsigned imm = 0;
+        for (unsigned n = 0; n < 4; n++)
+            imm |= lane_number(x->imm, lane_number(i->imm, n)) << 2 * n;
+        i->a = x->a;
+        i->imm = imm;
+    }
+    return (i->imm & 0xff) == LANES_AS_THEY_ARE ? i->a : 0;
+}
+
+/* Two shuffles of the same values, put together so that one of the values comes out. */
+static ir_ref fold_shufps(struct ir_region *r, struct ir_insn *i)
+{
+    const struct ir_insn *x = &r->insns[i->a], *y = &r->insns[i->b];
+    if (i->aux != IR_W32 || x->op != IR_V_SHUFPS || y->op != IR_V_SHUFPS || x->aux != IR_W32 ||
+        y->aux != IR_W32 || x->a != y->a || x->b != y->b)
+        return 0;
+    bool is_a = true, is_b = true;
+    for (unsigned n = 0; n < 4; n++) {
+        const unsigned from = lane_number(i->imm, n); /* in x for the low half, in y for the high */
+        const bool same = lane_number((n < 2 ? x : y)->imm, from) == n;
+        is_a &= same && from < 2;
+        is_b &= same && from >= 2;
+    }
+    return is_a ? x->a : is_b ? x->b : 0;
+}
+
 /* Flags f for who looks at nothing but CF. */
 static ir_ref carry_of(struct ir_region *r, ir_ref f)
 {
@@ -550,6 +588,10 @@ ir_ref ir_fold(struct ir_region *r, struct ir_insn *i)
     case IR_V_AESDECLAST:
     case IR_V_AESIMC:
         return fold_aes(r, i);
+    case IR_V_SHUFD:
+        return fold_shufd(r, i);
+    case IR_V_SHUFPS:
+        return fold_shufps(r, i);
     case IR_V_LO:
     case IR_V_HI:
         return fold_half(r, i);

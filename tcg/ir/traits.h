@@ -21,9 +21,9 @@
 #define IR_OP_FOLDS(op) (IR_IN(op, ADD, SUB) || (op) == IR_MUL || IR_IN(op, AND, ROR) || IR_IN(op, LEA, EXTRACT) || \
                    IR_IN(op, ADC, SBB) || IR_IN(op, SETC, SELNZ) || (op) == IR_FL_ADC ||               \
                    IR_IN(op, FL_SBB, FL_SBB) || IR_IN(op, FL_INC, FL_ROR) || (op) == IR_FL_SETCO ||    \
-                   IR_IN(op, FL_CMC, FL_PACK) || IR_IN(op, V_LO, V_JOIN) || (op) == IR_V_LOW || (op) == IR_V_AESDECLAST || (op) == IR_V_AESIMC ||       \
-                   (op) == IR_V_AND ||                                                                 \
-                   (op) == IR_V_OR || (op) == IR_V_XOR)
+                   IR_IN(op, FL_CMC, FL_PACK) || IR_IN(op, V_LO, V_JOIN) || (op) == IR_V_LOW ||       \
+                   (op) == IR_V_AESDECLAST || (op) == IR_V_AESIMC || (op) == IR_V_SHUFD ||             \
+                   (op) == IR_V_SHUFPS || (op) == IR_V_AND || (op) == IR_V_OR || (op) == IR_V_XOR)
 #define IR_OP_VALUE(c) ((c) != '-' && (c) != 'r')
 #define IR_OP_ARGS(op, kinds) (IR_OP_VALUE(kinds[0]) + IR_OP_VALUE(kinds[1]) + IR_OP_VALUE(kinds[2]) + IR_OP_VALUE(kinds[3]) + \
                          ((op) == IR_HI))
