@@ -209,6 +209,7 @@ void cg_start(struct cg *g, bool outer)
     g->touched = 0;
     g->spill_used = 0;
     g->host_flags = 0;
+    g->uppers_zero = false;
     g->x87 = (struct x87_state){0};
     start_values(g, home);
     if (!g->second_tier) {

@@ -273,6 +273,7 @@ struct cg {
     uint32_t const_count;
     uint32_t state_loads, state_stores;
     struct x87_state x87;
+    bool uppers_zero; /* VZEROUPPER was emitted, and nothing since has an upper half */
     struct x87_state x87_states[CG_MAX_X87];
     uint32_t x87_count;
 

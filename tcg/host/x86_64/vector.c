@@ -488,7 +488,9 @@ static void sha(struct cg *g, const struct ir_insn *i)
     int t = c != XMM0 ? cg_xmm_temp(g) : NO_REG;
     bool free = g->id[i->a] != g->id[i->b] && (!i->c || g->id[i->a] != g->id[i->c]);
     int dst = cg_xmm_dst(g, free ? 1u << a : 0);
-    emit_vzeroupper(&g->e);
+    if (!g->uppers_zero)
+        emit_vzeroupper(&g->e);
+    g->uppers_zero = !g->r->has_wide;
     if (c == XMM0) {
         move_xmm(g, dst, a);
         emit_sha(g, i, dst, b);
