@@ -32,7 +32,8 @@ flock 9
 if [ $refresh = no ] && [ -s "$out/vmlinuz" ] && [ -s "$out/busybox" ] &&
     [ -s "$out/modules/ext4.ko" ] && [ -s "$out/modules/e1000.ko" ] && [ -s "$out/modules/nvme.ko" ] &&
     [ -s "$out/modules/sr_mod.ko" ] && [ -s "$out/modules/virtio-gpu.ko" ] &&
-    [ -s "$out/modules/usbhid.ko" ] && [ -s "$out/modules/evdev.ko" ]; then
+    [ -s "$out/modules/usbhid.ko" ] && [ -s "$out/modules/evdev.ko" ] &&
+    { [ "$arch" != arm64 ] || [ -s "$out/modules/gpio_keys.ko" ]; }; then
     exit 0
 fi
 dir=$(cd "$1" && pwd)
@@ -77,7 +78,7 @@ for m in virtio virtio_ring virtio_pci virtio_pci_legacy_dev virtio_pci_modern_d
     crc64 crc64-rocksoft crct10dif_common crc-t10dif t10-pi nvme-core nvme rng-core virtio-rng virtio_console virtio_balloon \
     scsi_common scsi_mod libata libahci ahci ata_piix crct10dif_generic crc64_rocksoft_generic sd_mod \
     cdrom sr_mod isofs drm drm_kms_helper drm_shmem_helper virtio_dma_buf virtio-gpu \
-    usb-common usbcore xhci-hcd xhci-pci hid usbhid hid-generic evdev psmouse virtio_input; do
+    usb-common usbcore xhci-hcd xhci-pci hid usbhid hid-generic evdev psmouse virtio_input gpio_keys; do
     f=$(find "$state/root" -name "$m.ko" | head -n 1)
     if [ -n "$f" ]; then cp "$f" "$new/modules/"; fi
 done
