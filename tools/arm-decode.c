@@ -1,10 +1,12 @@
 /*
- * arm-decode SET OUT FILE.def...
+ * arm-decode SET CONTEXT OUT FILE.def... [OTHER: FILE.def...]
  *
  * Makes OUT.h and OUT.c of tables of instruction encodings: struct SET_insn with every field, the
- * rows, and a decision tree over the words' bits. tcg/arm/decode.h has the form of the tables.
+ * rows, and a decision tree over the words' bits. tcg/arm/decode.h has the form of the tables. The
+ * files behind "OTHER:" are another set, OTHER, whose functions are the first one's.
  * Runs on the machine that builds.
  */
+#define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -21,6 +23,7 @@ enum {
     MAX_RULES = 8,
     MAX_NODES = 16384,
     MAX_LEAVES = 32768,
+    MAX_SETS = 2,
     NAME = 64,
 };
 
@@ -40,12 +43,13 @@ struct row {
     char name[NAME], function[NAME], feature[NAME], section[NAME];
     const char *file;
     unsigned line;
-    uint32_t mask, value;
+    uint32_t mask, value, ones;
     struct field fields[MAX_FIELDS];
     unsigned field_count;
     struct rule rules[MAX_RULES];
     unsigned rule_count;
     int order;
+    unsigned set; /* in table.sets */
 };
 
 struct name {
@@ -66,6 +70,12 @@ static struct table {
     unsigned node_count;
     uint16_t leaves[MAX_LEAVES]; /* rows + 1, 0 at the end of each leaf */
     unsigned leaf_count;
+    struct {
+        const char *name;
+        unsigned first_row, row_count;
+        int root;
+    } sets[MAX_SETS];
+    unsigned set_count;
 } t;
 
 static void fail(const char *file, unsigned line, const char *fmt, ...)
@@ -113,10 +123,12 @@ static void add_fixed(struct row *r, const char *bits, unsigned low)
     unsigned n = (unsigned)strlen(bits);
     for (unsigned k = 0; k < n; k++) {
         uint32_t bit = UINT32_C(1) << (low + n - 1 - k);
-        if (bits[k] == 'x')
+        if (bits[k] == 'X')
+            r->ones |= bit;
+        if (bits[k] == 'x' || bits[k] == 'X')
             continue;
         if (bits[k] != '0' && bits[k] != '1')
-            fail(r->file, r->line, "\"%s\": bits are 0, 1 or x", bits);
+            fail(r->file, r->line, "\"%s\": bits are 0, 1, x or X", bits);
         r->mask |= bit;
         if (bits[k] == '1')
             r->value |= bit;
@@ -127,7 +139,8 @@ static void add_fixed(struct row *r, const char *bits, unsigned low)
 static void add_part(struct row *r, const char *part, unsigned *left)
 {
     const char *colon = strchr(part, ':'), *equals = strchr(part, '=');
-    bool fixed = !colon && !equals && (isdigit((unsigned char)*part) || *part == 'x');
+    bool fixed = !colon && !equals &&
+                 (isdigit((unsigned char)*part) || strspn(part, "01xX") == strlen(part));
     struct field f = {.width = 1};
     if (fixed) {
         f.width = (unsigned)strlen(part);
@@ -223,6 +236,7 @@ static void read_file(const char *path)
         struct row *r = &t.rows[t.row_count++];
         r->file = path;
         r->line = line;
+        r->set = t.set_count - 1;
         set_name(r->section, base, strcspn(base, "."), r);
         read_row(r, text);
     }
@@ -283,9 +297,9 @@ static void check_rows(void)
         for (unsigned k = 0; k < i; k++) {
             const struct row *a = &t.rows[k], *b = &t.rows[i];
             uint32_t word;
-            if (!strcmp(a->name, b->name))
+            if (a->set == b->set && !strcmp(a->name, b->name))
                 fail(b->file, b->line, "%s stands at %s:%u as well", b->name, a->file, a->line);
-            if (a->order == b->order && overlap(a, b, &word))
+            if (a->set == b->set && a->order == b->order && overlap(a, b, &word))
                 fail(b->file, b->line, "%s and %s both take 0x%08x", b->name, a->name, word);
         }
     }
@@ -388,30 +402,32 @@ static bool first_user(unsigned row)
     return has_function(&t.rows[row]);
 }
 
-static void write_header(FILE *out, const char *set)
+static void write_header(FILE *out, const char *set, const char *context)
 {
     fprintf(out,
             "/* Made by tools/arm-decode. */\n#pragma once\n#include <stdbool.h>\n"
             "#include <stdint.h>\nstruct %s_trans;\nstruct %s_insn {\n"
-            "    uint32_t word;\n    uint16_t row;\n",
-            set, set);
+            "    uint32_t word;\n    uint16_t row; /* of %s_set.rows */\n",
+            context, set, set);
     for (unsigned k = 0; k < t.name_count; k++)
         fprintf(out, "    %s %s;\n", type_of(&t.names[k]), t.names[k].name);
     fprintf(out, "};\nenum %s_row {\n", set);
     for (unsigned k = 0; k < t.row_count; k++) {
         fprintf(out, "    ");
-        print_upper(out, set);
+        print_upper(out, t.sets[t.rows[k].set].name);
         fprintf(out, "_%s,\n", t.rows[k].name);
     }
-    fprintf(out, "};\nbool %s_decode(uint32_t word, struct %s_insn *i);\n", set, set);
-    fprintf(out, "bool %s_call(struct %s_trans *x, const struct %s_insn *i);\n", set, set, set);
+    fprintf(out, "};\n");
+    for (unsigned k = 0; k < t.set_count; k++)
+        fprintf(out, "bool %s_decode(uint32_t word, struct %s_insn *i);\n", t.sets[k].name, set);
+    fprintf(out, "bool %s_call(struct %s_trans *x, const struct %s_insn *i);\n", set, context, set);
     for (unsigned k = 0; k < t.row_count; k++)
         if (first_user(k))
             fprintf(out, "bool %s_%s(struct %s_trans *x, const struct %s_insn *i);\n", set,
-                    t.rows[k].function, set, set);
+                    t.rows[k].function, context, set);
 }
 
-static void write_rows(FILE *out, const char *set)
+static void write_rows(FILE *out)
 {
     unsigned at = 0;
     fprintf(out, "static const struct arm_field fields[] = {\n");
@@ -423,16 +439,19 @@ static void write_rows(FILE *out, const char *set)
     fprintf(out, "    {0}};\nstatic const struct arm_row rows[] = {\n");
     for (unsigned k = 0; k < t.row_count; k++) {
         const struct row *r = &t.rows[k];
-        fprintf(out, "    {\"%s\", %s%s%s, \"%s\", 0x%08x, 0x%08x, ARM_FEAT_%s, %u, %u},\n",
+        fprintf(out, "    {\"%s\", %s%s%s, \"%s\", 0x%08x, 0x%08x, 0x%08x, ARM_FEAT_%s, %u, %u},\n",
                 r->name, has_function(r) ? "\"" : "", has_function(r) ? r->function : "NULL",
-                has_function(r) ? "\"" : "", r->section, r->mask, r->value, r->feature, at,
+                has_function(r) ? "\"" : "", r->section, r->mask, r->value, r->ones, r->feature, at,
                 r->field_count);
         at += r->field_count;
     }
-    fprintf(out,
-            "};\nstatic unsigned find(uint32_t word);\nconst struct arm_set %s_set = "
-            "{\"%s\", rows, fields, %u, find};\n",
-            set, set, t.row_count);
+    fprintf(out, "};\n");
+    for (unsigned k = 0; k < t.set_count; k++)
+        fprintf(out,
+                "static unsigned find_%s(uint32_t word);\nconst struct arm_set %s_set = "
+                "{\"%s\", rows + %u, fields, %u, find_%s};\n",
+                t.sets[k].name, t.sets[k].name, t.sets[k].name, t.sets[k].first_row,
+                t.sets[k].row_count, t.sets[k].name);
 }
 
 static void write_allowed(FILE *out)
@@ -453,7 +472,7 @@ static void write_allowed(FILE *out)
     fprintf(out, "    default:\n        (void)w;\n        return true;\n    }\n}\n");
 }
 
-static void write_tree(FILE *out, int root)
+static void write_tree(FILE *out)
 {
     fprintf(out, "static const struct {\n    uint8_t bit;\n    int16_t child[2];\n} nodes[] = {\n");
     for (unsigned k = 0; k < t.node_count; k++)
@@ -462,14 +481,18 @@ static void write_tree(FILE *out, int root)
     fprintf(out, "    {0}};\nstatic const uint16_t leaves[] = {");
     for (unsigned k = 0; k < t.leaf_count; k++)
         fprintf(out, "%s%u,", k % 16 ? " " : "\n    ", t.leaves[k]);
-    fprintf(out,
-            "\n};\nstatic unsigned find(uint32_t word)\n{\n    int at = %d;\n"
-            "    while (at >= 0)\n        at = nodes[at].child[word >> nodes[at].bit & 1];\n"
-            "    for (const uint16_t *leaf = &leaves[~at]; *leaf; leaf++) {\n"
-            "        const struct arm_row *r = &rows[*leaf - 1];\n"
-            "        if ((word & r->mask) == r->value && allowed(*leaf - 1u, word))\n"
-            "            return *leaf - 1u;\n    }\n    return ~0u;\n}\n",
-            root);
+    fprintf(out, "\n};\nstatic unsigned find_from(int at, uint32_t word)\n{\n"
+                 "    while (at >= 0)\n        at = nodes[at].child[word >> nodes[at].bit & 1];\n"
+                 "    for (const uint16_t *leaf = &leaves[~at]; *leaf; leaf++) {\n"
+                 "        const struct arm_row *r = &rows[*leaf - 1];\n"
+                 "        if ((word & r->mask) == r->value && allowed(*leaf - 1u, word))\n"
+                 "            return *leaf - 1u;\n    }\n    return ~0u;\n}\n");
+    for (unsigned k = 0; k < t.set_count; k++)
+        fprintf(out,
+                "static unsigned find_%s(uint32_t word)\n{\n"
+                "    unsigned row = find_from(%d, word);\n"
+                "    return row == ~0u ? row : row - %u;\n}\n",
+                t.sets[k].name, t.sets[k].root, t.sets[k].first_row);
 }
 
 static void write_fields(FILE *out, const struct row *r)
@@ -485,24 +508,28 @@ static void write_fields(FILE *out, const struct row *r)
     }
 }
 
-static void write_decode(FILE *out, const char *set)
+static void write_decode(FILE *out, const char *set, const char *context)
 {
     fprintf(out,
-            "bool %s_decode(uint32_t word, struct %s_insn *i)\n{\n"
-            "    unsigned row = find(word);\n"
+            "static bool decode(unsigned row, uint32_t word, struct %s_insn *i)\n{\n"
             "    *i = (struct %s_insn){.word = word, .row = (uint16_t)row};\n"
             "    switch (row) {\n",
-            set, set, set);
+            set, set);
     for (unsigned k = 0; k < t.row_count; k++) {
         fprintf(out, "    case %u: /* %s */\n", k, t.rows[k].name);
         write_fields(out, &t.rows[k]);
         fprintf(out, "        return true;\n");
     }
+    fprintf(out, "    default:\n        return false;\n    }\n}\n");
+    for (unsigned k = 0; k < t.set_count; k++)
+        fprintf(out,
+                "bool %s_decode(uint32_t word, struct %s_insn *i)\n{\n"
+                "    return decode(find_from(%d, word), word, i);\n}\n",
+                t.sets[k].name, set, t.sets[k].root);
     fprintf(out,
-            "    default:\n        return false;\n    }\n}\n"
             "bool %s_call(struct %s_trans *x, const struct %s_insn *i)\n{\n"
             "    switch (i->row) {\n",
-            set, set, set);
+            set, context, set);
     for (unsigned k = 0; k < t.row_count; k++) {
         if (!first_user(k))
             continue;
@@ -529,33 +556,57 @@ static void finish(FILE *out, const char *path)
         fail(path, 0, "%s", strerror(errno));
 }
 
-int main(int argc, char **argv)
+static void begin_set(const char *name, size_t len)
+{
+    if (t.set_count == MAX_SETS)
+        fail("arm-decode", 0, "more than %d sets", MAX_SETS);
+    t.sets[t.set_count].name = strndup(name, len);
+    t.sets[t.set_count++].first_row = t.row_count;
+}
+
+static void make_tree(unsigned set)
 {
     static uint16_t all[MAX_ROWS];
+    unsigned n = 0;
+    for (unsigned k = 0; k < t.row_count; k++)
+        if (t.rows[k].set == set)
+            all[n++] = (uint16_t)k;
+    t.sets[set].row_count = n;
+    t.sets[set].root = add_node(all, n);
+}
+
+int main(int argc, char **argv)
+{
     char path[4096];
-    if (argc < 4) {
-        fprintf(stderr, "usage: arm-decode SET OUT FILE.def...\n");
+    if (argc < 5) {
+        fprintf(stderr, "usage: arm-decode SET CONTEXT OUT FILE.def... [OTHER: FILE.def...]\n");
         return 2;
     }
-    for (int k = 3; k < argc; k++)
-        read_file(argv[k]);
+    const char *set = argv[1], *context = argv[2], *base = argv[3];
+    begin_set(set, strlen(set));
+    for (int k = 4; k < argc; k++) {
+        size_t len = strlen(argv[k]);
+        if (len && argv[k][len - 1] == ':')
+            begin_set(argv[k], len - 1);
+        else
+            read_file(argv[k]);
+    }
     check_rows();
-    for (unsigned k = 0; k < t.row_count; k++)
-        all[k] = (uint16_t)k;
-    int root = add_node(all, t.row_count);
+    for (unsigned k = 0; k < t.set_count; k++)
+        make_tree(k);
 
-    FILE *out = create(argv[2], "h", path, sizeof path);
-    write_header(out, argv[1]);
+    FILE *out = create(base, "h", path, sizeof path);
+    write_header(out, set, context);
     finish(out, path);
-    out = create(argv[2], "c", path, sizeof path);
+    out = create(base, "c", path, sizeof path);
     fprintf(out,
             "/* Made by tools/arm-decode. */\n#include \"gen/%s.h\"\n#include <stddef.h>\n"
             "#include \"tcg/arm/decode.h\"\n",
-            argv[1]);
-    write_rows(out, argv[1]);
+            set);
+    write_rows(out);
     write_allowed(out);
-    write_tree(out, root);
-    write_decode(out, argv[1]);
+    write_tree(out);
+    write_decode(out, set, context);
     finish(out, path);
     return 0;
 }

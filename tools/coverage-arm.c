@@ -85,8 +85,6 @@ static bool begins(const struct arm_set *set, unsigned n)
 static void print_counts(FILE *out, const struct arm_set *set)
 {
     unsigned all = 0, translated = 0;
-    fputs("| set | part | encodings | translated |\n|-----|------|----------:|-----------:|\n",
-          out);
     for (unsigned n = 0; n < set->row_count; n++) {
         unsigned count = 0, done = 0;
         if (!begins(set, n))
@@ -113,8 +111,13 @@ static const char intro[] =
     "field\n"
     "and x does not matter. An encoding is UNDEFINED for a guest whose CPU model lacks the "
     "feature\n"
-    "(FEAT_ and the name in the third column), and where the last column says no.\n"
+    "(FEAT_ and the name in the third column), and where the last column says no. T32 encodings "
+    "of\n"
+    "16 bits are the upper half of a word.\n"
     "\n";
+
+static const struct arm_set *const sets[] = {&a64_set, &a32_set, &t32_set};
+enum { SET_COUNT = sizeof sets / sizeof sets[0] };
 
 static int write_page(const char *path)
 {
@@ -124,10 +127,14 @@ static int write_page(const char *path)
         return 1;
     }
     fputs(intro, out);
-    print_counts(out, &a64_set);
-    for (unsigned n = 0; n < a64_set.row_count; n++)
-        if (begins(&a64_set, n))
-            print_section(out, &a64_set, a64_set.rows[n].section);
+    fputs("| set | part | encodings | translated |\n|-----|------|----------:|-----------:|\n",
+          out);
+    for (unsigned k = 0; k < SET_COUNT; k++)
+        print_counts(out, sets[k]);
+    for (unsigned k = 0; k < SET_COUNT; k++)
+        for (unsigned n = 0; n < sets[k]->row_count; n++)
+            if (begins(sets[k], n))
+                print_section(out, sets[k], sets[k]->rows[n].section);
     if (fflush(out) != 0 || ferror(out) || (path && fclose(out) != 0)) {
         fprintf(stderr, "coverage-arm: writing %s: %s\n", path ? path : "standard output",
                 strerror(errno));

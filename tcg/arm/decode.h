@@ -8,7 +8,7 @@
  *
  * NAME is the encoding's, its mnemonic up to the first underscore in capitals. The bits are those
  * of the Arm ARM's encoding diagram from the top one on, in parts:
- *     0110      fixed; x: does not matter ("(0)" and "(1)" of the manual)
+ *     0110      fixed; x and X: does not matter ("(0)" and "(1)" of the manual)
  *     Rn:5      a field of so many bits (1 without a number); imm19:s19: a signed one
  *     op=01     fixed bits that are a field as well, for functions that do several encodings
  * FEATURE is one of enum arm_feature without ARM_FEAT_, BASE: always there. The function is
@@ -37,6 +37,7 @@ struct arm_row {
     const char *function; /* NULL: not implemented */
     const char *section;  /* the .def file's name without its ending */
     uint32_t mask, value;
+    uint32_t ones;        /* bits that do not matter and ought to be 1 */
     uint16_t feature;     /* enum arm_feature */
     uint16_t first_field; /* in arm_set.fields */
     uint8_t field_count;
@@ -52,7 +53,7 @@ struct arm_set {
     unsigned (*find)(uint32_t word);
 };
 
-extern const struct arm_set a64_set;
+extern const struct arm_set a64_set, a32_set, t32_set;
 
 /* "NAME field=value ..." or "(undefined)". */
 void arm_format(const struct arm_set *set, uint32_t word, char *buf, unsigned size);
