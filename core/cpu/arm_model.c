@@ -70,7 +70,7 @@ enum { NO_FIELD = 0 };
         ARM_FEAT_##feature_, support_, groups_, name_, reg, shift_, value_                         \
     }
 static const struct feature features[] = {
-    F(AARCH32_EL0, NO, G_A32_EL0, "aarch32-el0", PFR0, 0, 2),
+    F(AARCH32_EL0, YES, G_A32_EL0, "aarch32-el0", PFR0, 0, 2),
     F(AARCH32_EL1, NO, G_A32_EL1, "aarch32-el1", PFR0, 4, 2),
     F(EL2, YES, G_EL2, "el2", PFR0, 8, 1),
     F(EL3, YES, G_EL3, "el3", PFR0, 12, 1),
@@ -161,12 +161,12 @@ static const struct feature features[] = {
     F(A32_PMULL, NO, G_CRYPTO, "a32-pmull", A32_ISAR5, 4, 2),
     F(A32_SHA1, NO, G_CRYPTO, "a32-sha1", A32_ISAR5, 8, 1),
     F(A32_SHA256, NO, G_CRYPTO, "a32-sha256", A32_ISAR5, 12, 1),
-    F(A32_CRC32, NO, G_CRC, "a32-crc32", A32_ISAR5, 16, 1),
-    F(A32_DIV, NO, G_V7 | G_V8_A32, "a32-div", A32_ISAR0, 24, 2),
+    F(A32_CRC32, YES, G_CRC, "a32-crc32", A32_ISAR5, 16, 1),
+    F(A32_DIV, YES, G_V7 | G_V8_A32, "a32-div", A32_ISAR0, 24, 2),
     F(A32_LPAE, NO, G_V7 | G_V8_A32, "a32-lpae", A32_MMFR0, 0, 5),
     F(A32_VFP4, NO, G_V7 | G_V8_A32, "a32-vfp4", A32_MVFR1, 28, 1),
-    F(A32_V8, NO, G_V8_A32, "a32-v8", NONE, 0, 0),
-    F(A32_MP, NO, G_V7 | G_V8_A32, "a32-mp", NONE, 0, 0),
+    F(A32_V8, YES, G_V8_A32, "a32-v8", NONE, 0, 0),
+    F(A32_MP, YES, G_V7 | G_V8_A32, "a32-mp", NONE, 0, 0),
     F(A32_RDM, NO, G_81, "a32-rdm", A32_ISAR5, 24, 1),
     F(A32_DOTPROD, NO, G_82, "a32-dotprod", A32_ISAR6, 4, 1),
     F(A32_FP16, NO, G_82, "a32-fp16", A32_MVFR1, 20, 3),

@@ -10,7 +10,7 @@
 #include "core/util/error.h"
 #include "tcg/arm/fp.h"
 #include "tcg/arm/sys.h"
-#include "tcg/arm/translate.h"
+#include "tcg/arm/translate32.h"
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
@@ -201,11 +201,24 @@ static uint64_t control_mode(struct tcg_cpu *tc, unsigned el)
     return mode;
 }
 
+/* ... in AArch32 state. */
+static uint64_t pstate_mode32(const struct arm_regs *r)
+{
+    uint64_t mode = MODE_AARCH32;
+    const uint64_t it = (r->pstate >> 10 & 0x3f) << 2 | (r->pstate >> 25 & 3);
+    MODE_IF(r->pstate & ARM_T, MODE_T32);
+    MODE_IF(r->pstate & ARM_E, MODE_BIG);
+    MODE_IF(r->pstate & ARM_IL, MODE_ILLEGAL);
+    return mode | it << MODE_IT_SHIFT;
+}
+
 /* What PSTATE decides. */
 static uint64_t pstate_mode(struct tcg_cpu *tc, unsigned el)
 {
     const struct arm_regs *r = arm_regs_of(tc);
     uint64_t mode = 0;
+    if (!arm_is_aarch64(r))
+        return pstate_mode32(r);
     MODE_IF(el && !(r->pstate & ARM_SPSEL), MODE_SP_EL0);
     MODE_IF(r->pstate & ARM_PAN, MODE_PAN);
     MODE_IF(r->pstate & ARM_UAO, MODE_UAO);
@@ -389,6 +402,12 @@ static void arm_raise_trap(struct tcg_cpu *tc, uint64_t imm)
         tc->status = TCG_REEXECUTE;
         return;
     }
+    if (imm & ARM_TRAP_SKIP) { /* likewise */
+        tc->exc_vector = ARM_EXC_SKIP;
+        tc->exc_error = (uint32_t)imm;
+        tc->status = TCG_EXCEPTION;
+        return;
+    }
     if (imm == ARM_TRAP_BARRIER) { /* see arm_deliver_exception() */
         tc->barrier = 0;
         tc->exc_vector = ARM_EXC_BARRIER;
@@ -442,6 +461,14 @@ static const uint8_t home_slots[] = {
     SLOT_X + 5, SLOT_X + 6, SLOT_SP,    SLOT_X + 19,
 };
 
+static void translate(struct tcg_translation *t)
+{
+    if (t->mode & MODE_AARCH32)
+        a32_translate(t);
+    else
+        a64_translate(t);
+}
+
 const struct tcg_arch tcg_arch_arm = {
     .name = "arm",
     .cpu = ARCH_ARM,
@@ -480,7 +507,7 @@ const struct tcg_arch tcg_arch_arm = {
     .walk = arm_walk,
     .raise_alignment = arm_raise_alignment,
     .raise_trap = arm_raise_trap,
-    .translate = a64_translate,
+    .translate = translate,
     .code_bits = arm_code_bits,
     .format_insn = arm_format_insn,
     .deliver_exception = arm_deliver_exception,

@@ -150,11 +150,28 @@ static void log_exception(struct tcg_cpu *tc, unsigned target, uint32_t syndrome
             (unsigned long long)r->pc, syndrome, (unsigned long long)tc->exc_addr);
 }
 
+/* Past an instruction of A32 or T32 that is not executed. */
+static void skip32(struct tcg_cpu *tc)
+{
+    struct arm_regs *r = arm_regs_of(tc);
+    const uint64_t low = r->pstate & ARM_IT_LOW, high = r->pstate & ARM_IT_HIGH;
+    uint64_t it = (high >> 10) << 2 | low >> 25;
+    it = it & 7 ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
+    r->pc = (uint32_t)(r->pc + (tc->exc_error & 7));
+    r->pstate ^= low | high;
+    r->pstate |= (it >> 2) << 10 | (it & 3) << 25;
+    arm_level_changed(tc);
+}
+
 bool arm_deliver_exception(struct tcg_cpu *tc)
 {
     struct arm_sys *s = arm_sys_of(tc);
     struct arm_regs *r = arm_regs_of(tc);
 
+    if (tc->exc_vector == ARM_EXC_SKIP) {
+        skip32(tc);
+        return true;
+    }
     if (tc->exc_vector == ARM_EXC_BARRIER) {
         tcg_wait_requests(tc->tm, tc);
         r->pc += 4;
@@ -191,8 +208,9 @@ uint64_t arm_helper_svc(void *env, uint64_t imm16, uint64_t next, uint64_t c, ui
     UNUSED(c, d);
     tc->counters.exceptions++;
     r->pc = next;
-    arm_take(tc, ARM_EXC_SYNC, arm_sync_target(tc),
-             arm_syndrome(ARM_EC_SVC64, (uint32_t)imm16 & 0xffff));
+    arm_take(
+        tc, ARM_EXC_SYNC, arm_sync_target(tc),
+        arm_syndrome(arm_is_aarch64(r) ? ARM_EC_SVC64 : ARM_EC_SVC32, (uint32_t)imm16 & 0xffff));
     return 0;
 }
 
@@ -287,6 +305,26 @@ static bool legal_return(struct tcg_cpu *tc, uint64_t spsr, unsigned el)
     return true;
 }
 
+/* To EL0. The upper halves of registers are 0 there. */
+static void return_to_aarch32(struct tcg_cpu *tc, uint64_t spsr, uint64_t target)
+{
+    struct arm_regs *r = arm_regs_of(tc);
+    const uint64_t keep = ARM_N | ARM_Z | ARM_C | ARM_V | ARM_Q | ARM_IT_LOW | ARM_IT_HIGH |
+                          ARM_IL | UINT64_C(15) << ARM_GE_SHIFT | ARM_E | ARM_A | ARM_I | ARM_F |
+                          ARM_T | ARM_MODE | (arm_feat(tc, ARM_FEAT_PAN) ? (uint64_t)ARM_PAN : 0);
+    if (arm_el(r) == 3) {
+        r->secure = !(r->scr & ARM_SCR_NS);
+        arm_sys_of(tc)->control_known = 0;
+    }
+    switch_sp(r, 0);
+    r->pstate = spsr & keep;
+    arm_set_nzcv(tc, spsr);
+    for (unsigned n = 0; n < 15; n++)
+        r->x[n] = (uint32_t)r->x[n];
+    r->pc = (uint32_t)target & (spsr & ARM_T ? ~UINT32_C(1) : ~UINT32_C(3));
+    arm_level_changed(tc);
+}
+
 uint64_t arm_helper_eret(void *env, uint64_t target, uint64_t b, uint64_t c, uint64_t d)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
@@ -319,6 +357,10 @@ uint64_t arm_helper_eret(void *env, uint64_t target, uint64_t b, uint64_t c, uin
         arm_set_nzcv(tc, spsr);
         r->pc = target;
         arm_level_changed(tc);
+        return 0;
+    }
+    if (spsr & ARM_AARCH32) {
+        return_to_aarch32(tc, spsr, target);
         return 0;
     }
     const unsigned to = spsr >> ARM_EL_SHIFT & 3;

@@ -8,12 +8,14 @@
 
 #include "tcg/ir/ir.h"
 #include "tcg/arm/slots.h"
+#include "tcg/arm/helpers_32.h"
 #include "tcg/arm/helpers_fp.h"
 #include "tcg/arm/helpers_int.h"
 #include "tcg/arm/helpers_simd.h"
 #include "tcg/arm/helpers_sys.h"
 
-#define ARM_HELPERS(X) ARM_HELPERS_INT(X) ARM_HELPERS_SYS(X) ARM_HELPERS_FP(X) ARM_HELPERS_SIMD(X)
+#define ARM_HELPERS(X)                                                                             \
+    ARM_HELPERS_INT(X) ARM_HELPERS_SYS(X) ARM_HELPERS_32(X) ARM_HELPERS_FP(X) ARM_HELPERS_SIMD(X)
 
 enum arm_helper_id {
 #define X(name, result, flags, reads, writes) ARM_HELPER_##name,

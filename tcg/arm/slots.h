@@ -95,6 +95,9 @@ enum arm_mmu_index {
 #define ARM_TRAP_ALONE (UINT64_C(1) << 63)
 /* DSB while tcg_cpu.barrier is not 0: it waits for what other processors were asked. */
 #define ARM_TRAP_BARRIER (UINT64_C(1) << 62)
+/* A32 and T32: the condition does not hold: on to the next instruction, so many bytes (2 or 4) on.
+ */
+#define ARM_TRAP_SKIP (UINT64_C(1) << 61)
 
 /* Exception classes (ESR_ELx.EC). */
 enum arm_ec {

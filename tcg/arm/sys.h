@@ -27,6 +27,7 @@ enum arm_exception {
     ARM_EXC_IRQ,
     ARM_EXC_FIQ,
     ARM_EXC_SERROR,
+    ARM_EXC_SKIP,    /* none: the instruction's condition does not hold */
     ARM_EXC_BARRIER, /* none: the instruction waits for other processors, and is done then */
 };
 

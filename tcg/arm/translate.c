@@ -191,9 +191,17 @@ void a64_branch_if(struct a64_trans *x, ir_ref fl, enum ir_cc cc, ir_ref nonzero
     exit_rel(x, rel);
 }
 
+void a64_leave_if(struct a64_trans *x, ir_ref fl, enum ir_cc cc, int64_t rel)
+{
+    if (runs_on_to(x, rel)) /* there is no label to go to: not as a region of several blocks */
+        x->ir->overflow = true;
+    else
+        branch_rel(x, fl, cc, 0, rel);
+}
+
 /* ---- the loop ------------------------------------------------------------------------------- */
 
-static void before_insn(struct a64_trans *x)
+void a64_before_insn(struct a64_trans *x)
 {
     if (x->mode & MODE_SS)
         ir_emit(x->ir, IR_STENV, IR_VOID, IR_W8, ir_i32(x->ir, 1), 0, 0, 0,
@@ -211,7 +219,7 @@ static void translate_insn(struct a64_trans *x, uint32_t word)
         a64_raise(x, ARM_TRAP(ARM_EC_PC_ALIGN, 0));
         return;
     }
-    before_insn(x);
+    a64_before_insn(x);
     if (x->mode & MODE_ILLEGAL)
         a64_raise(x, ARM_TRAP(ARM_EC_ILLEGAL, 0));
     else if (!a64_decode(word, &i) || !a64_has(x, a64_set.rows[i.row].feature) || !a64_call(x, &i))

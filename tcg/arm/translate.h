@@ -39,6 +39,13 @@ struct a64_trans {
     bool done;     /* the region ends with this instruction (an EXIT was emitted) */
     bool clock;    /* the instruction reads clocks or reaches devices (HELPER_CLOCK) */
     ir_ref reversed, reversed_from; /* the last RBIT's result and operand */
+    /* A32 and T32 (translate32.h) */
+    bool t32;
+    bool conditional;    /* whether the instruction's condition holds is not known yet */
+    uint8_t cond;        /* 14: always */
+    uint8_t it, it_next; /* PSTATE.IT of this instruction and of the next one */
+    uint8_t it_stored;   /* what arm_regs.pstate has of it */
+    bool set_checked;    /* a32_check_set() was called */
 };
 
 static inline unsigned a64_el(const struct a64_trans *x)
@@ -154,6 +161,18 @@ void a64_release(struct a64_trans *x);
 ir_ref a64_load_vec(struct a64_trans *x, ir_ref addr, unsigned size);
 void a64_store_vec(struct a64_trans *x, ir_ref addr, ir_ref v, unsigned size);
 
+/* An integer as memory has it, when data are big-endian. */
+ir_ref a64_in_order(struct a64_trans *x, ir_ref v, unsigned size);
+/* 1 << size bytes (size 0-3) at an aligned address marked and read, i64; stored when they are still
+ * marked and what they were: 0 (i32), else 1. Values are as memory has them. */
+ir_ref a64_load_exclusive(struct a64_trans *x, ir_ref addr, unsigned size);
+ir_ref a64_store_exclusive(struct a64_trans *x, ir_ref addr, ir_ref v, unsigned size);
+void a64_forget_exclusive(struct a64_trans *x);
+/* Invalidations that other vCPUs take part in are complete behind it. */
+void a64_wait_for_others(struct a64_trans *x);
+/* The bits the other way round. */
+ir_ref a64_bits_reversed(struct a64_trans *x, bool sf, ir_ref v);
+
 /* ---- pointer authentication -------------------------------------------------------------------
  */
 
@@ -191,6 +210,11 @@ void a64_return_to(struct a64_trans *x, ir_ref target);
 /* Go on at PCB + rel when cc over fl holds or, fl being 0, `nonzero` is not 0; else behind this
  * instruction. */
 void a64_branch_if(struct a64_trans *x, ir_ref fl, enum ir_cc cc, ir_ref nonzero, int64_t rel);
+
+/* The same as a way out only: what follows is for when it does not hold. */
+void a64_leave_if(struct a64_trans *x, ir_ref fl, enum ir_cc cc, int64_t rel);
+/* What stands before each instruction's own IR: single steps, breakpoints. */
+void a64_before_insn(struct a64_trans *x);
 
 /* Every instruction goes back to the run loop: re-execution, single step. */
 bool a64_one_by_one(const struct a64_trans *x);

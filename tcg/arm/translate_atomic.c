@@ -23,7 +23,7 @@ static void put_env(struct a64_trans *x, size_t offset, enum ir_width width, ir_
 }
 
 /* An integer the other way round when data are big-endian. */
-static ir_ref in_order(struct a64_trans *x, ir_ref v, unsigned size)
+ir_ref a64_in_order(struct a64_trans *x, ir_ref v, unsigned size)
 {
     return x->mode & MODE_BIG && size ? a64_swap(x, size == 3 ? IR_I64 : IR_I32, v, size) : v;
 }
@@ -70,23 +70,33 @@ static void mark(struct a64_trans *x, ir_ref addr, unsigned bytes)
     put_env(x, offsetof(struct arm_regs, excl_size), IR_W32, ir_i32(x->ir, bytes));
 }
 
+void a64_forget_exclusive(struct a64_trans *x)
+{
+    put_env(x, offsetof(struct arm_regs, excl_size), IR_W32, ir_i32(x->ir, 0));
+}
+
 bool a64_clrex(struct a64_trans *x, const struct a64_insn *i)
 {
     (void)i;
-    put_env(x, offsetof(struct arm_regs, excl_size), IR_W32, ir_i32(x->ir, 0));
+    a64_forget_exclusive(x);
     return true;
+}
+
+ir_ref a64_load_exclusive(struct a64_trans *x, ir_ref addr, unsigned size)
+{
+    ir_ref v = ir_ld(x->ir, IR_I64, addr, aligned(size));
+    put_env(x, offsetof(struct arm_regs, excl_value), IR_W64, v);
+    mark(x, addr, 1u << size);
+    return v;
 }
 
 bool a64_ldxr(struct a64_trans *x, const struct a64_insn *i)
 {
     struct ir_region *r = x->ir;
-    ir_ref addr = a64_base(x, i->Rn);
-    ir_ref v = ir_ld(r, IR_I64, addr, aligned(i->size));
-    put_env(x, offsetof(struct arm_regs, excl_value), IR_W64, v);
-    mark(x, addr, 1u << i->size);
+    ir_ref v = a64_load_exclusive(x, a64_base(x, i->Rn), i->size);
     if (i->size < 3)
         v = ir_trunc(r, v);
-    a64_put(x, i->Rt, i->size == 3, in_order(x, v, i->size));
+    a64_put(x, i->Rt, i->size == 3, a64_in_order(x, v, i->size));
     return true;
 }
 
@@ -105,12 +115,10 @@ static ir_ref compare_exchange(struct a64_trans *x, ir_ref addr, ir_ref expected
     return old;
 }
 
-/* Store `v` (as it lies in memory) exclusively; Rs becomes 0 when it was, else 1. */
-static void store_exclusive(struct a64_trans *x, const struct a64_insn *i, ir_ref v, unsigned size)
+ir_ref a64_store_exclusive(struct a64_trans *x, ir_ref addr, ir_ref v, unsigned size)
 {
     struct ir_region *r = x->ir;
     const enum ir_type t = type_of(size);
-    ir_ref addr = a64_base(x, i->Rn);
     ir_ref expected = env(x, t, offsetof(struct arm_regs, excl_value));
     ir_ref here = ir_emit(r, IR_SETC, IR_I32, IR_CC_E, addr,
                           env(x, IR_I64, offsetof(struct arm_regs, excl_addr)), 0, 0, IR_I64);
@@ -122,14 +130,20 @@ static void store_exclusive(struct a64_trans *x, const struct a64_insn *i, ir_re
         compare_exchange(x, addr, expected, ir_op3(r, IR_SELNZ, t, v, expected, marked), size);
     ir_ref same = ir_emit(r, IR_SETC, IR_I32, IR_CC_E, old, expected, 0, 0, t);
     ir_ref stored = ir_op2(r, IR_AND, IR_I32, marked, same);
-    put_env(x, offsetof(struct arm_regs, excl_size), IR_W32, ir_i32(r, 0));
-    a64_put(x, i->Rs, false, ir_op2(r, IR_XOR, IR_I32, stored, ir_i32(r, 1)));
+    a64_forget_exclusive(x);
+    return ir_op2(r, IR_XOR, IR_I32, stored, ir_i32(r, 1));
     /* a compare-exchange of other vCPUs' sight is a fence */
+}
+
+/* Store `v` (as it lies in memory) exclusively; Rs becomes 0 when it was, else 1. */
+static void store_exclusive(struct a64_trans *x, const struct a64_insn *i, ir_ref v, unsigned size)
+{
+    a64_put(x, i->Rs, false, a64_store_exclusive(x, a64_base(x, i->Rn), v, size));
 }
 
 bool a64_stxr(struct a64_trans *x, const struct a64_insn *i)
 {
-    store_exclusive(x, i, in_order(x, a64_reg(x, i->Rt, i->size == 3), i->size), i->size);
+    store_exclusive(x, i, a64_in_order(x, a64_reg(x, i->Rt, i->size == 3), i->size), i->size);
     return true;
 }
 
@@ -137,16 +151,16 @@ bool a64_stxr(struct a64_trans *x, const struct a64_insn *i)
 static ir_ref join(struct a64_trans *x, ir_ref first, ir_ref second)
 {
     struct ir_region *r = x->ir;
-    first = ir_zext(r, IR_I64, in_order(x, first, 2), IR_W32);
-    return ir_emit(r, IR_DEPOSIT, IR_I64, 0, first, in_order(x, second, 2), 0, 0, 32 | 32 << 8);
+    first = ir_zext(r, IR_I64, a64_in_order(x, first, 2), IR_W32);
+    return ir_emit(r, IR_DEPOSIT, IR_I64, 0, first, a64_in_order(x, second, 2), 0, 0, 32 | 32 << 8);
 }
 
 static void put_split(struct a64_trans *x, unsigned first, unsigned second, ir_ref both)
 {
     struct ir_region *r = x->ir;
     ir_ref high = ir_trunc(r, ir_op2(r, IR_SHR, IR_I64, both, ir_i32(r, 32)));
-    a64_put(x, first, false, in_order(x, ir_trunc(r, both), 2));
-    a64_put(x, second, false, in_order(x, high, 2));
+    a64_put(x, first, false, a64_in_order(x, ir_trunc(r, both), 2));
+    a64_put(x, second, false, a64_in_order(x, high, 2));
 }
 
 bool a64_ldxp(struct a64_trans *x, const struct a64_insn *i)
@@ -165,8 +179,8 @@ bool a64_ldxp(struct a64_trans *x, const struct a64_insn *i)
     ir_ref high = ir_emit(r, IR_V_LANE, IR_I64, IR_W64, v, 0, 0, 0, 1);
     put_env(x, offsetof(struct arm_regs, excl_value), IR_W128, v);
     mark(x, addr, 16);
-    a64_put(x, i->Rt, true, in_order(x, low, 3));
-    a64_put(x, i->Rt2, true, in_order(x, high, 3));
+    a64_put(x, i->Rt, true, a64_in_order(x, low, 3));
+    a64_put(x, i->Rt2, true, a64_in_order(x, high, 3));
     return true;
 }
 
@@ -176,8 +190,8 @@ bool a64_stxp(struct a64_trans *x, const struct a64_insn *i)
         store_exclusive(x, i, join(x, a64_reg(x, i->Rt, false), a64_reg(x, i->Rt2, false)), 3);
         return true;
     }
-    ir_ref addr = a64_base(x, i->Rn), low = in_order(x, a64_reg(x, i->Rt, true), 3),
-           high = in_order(x, a64_reg(x, i->Rt2, true), 3);
+    ir_ref addr = a64_base(x, i->Rn), low = a64_in_order(x, a64_reg(x, i->Rt, true), 3),
+           high = a64_in_order(x, a64_reg(x, i->Rt2, true), 3);
     ir_ref failed = a64_call_helper(x, HELPER_ID(stxp), addr, low, high, 0);
     a64_put(x, i->Rs, true, failed);
     return true;
@@ -190,12 +204,12 @@ bool a64_cas(struct a64_trans *x, const struct a64_insn *i)
 {
     struct ir_region *r = x->ir;
     const bool wide = i->size == 3;
-    ir_ref addr = a64_base(x, i->Rn), expected = in_order(x, a64_reg(x, i->Rs, wide), i->size);
+    ir_ref addr = a64_base(x, i->Rn), expected = a64_in_order(x, a64_reg(x, i->Rs, wide), i->size);
     if (i->size < 2)
         expected = ir_zext(r, IR_I32, expected, (enum ir_width)i->size);
-    ir_ref old =
-        compare_exchange(x, addr, expected, in_order(x, a64_reg(x, i->Rt, wide), i->size), i->size);
-    a64_put(x, i->Rs, wide, in_order(x, old, i->size));
+    ir_ref old = compare_exchange(x, addr, expected,
+                                  a64_in_order(x, a64_reg(x, i->Rt, wide), i->size), i->size);
+    a64_put(x, i->Rs, wide, a64_in_order(x, old, i->size));
     return true;
 }
 
@@ -212,13 +226,14 @@ bool a64_casp(struct a64_trans *x, const struct a64_insn *i)
         put_split(x, i->Rs, i->Rs + 1u, compare_exchange(x, addr, expected, desired, 3));
         return true;
     }
-    put_env(x, (size_t)temp, IR_W64, in_order(x, a64_reg(x, i->Rs, true), 3));
-    put_env(x, (size_t)temp + 8, IR_W64, in_order(x, a64_reg(x, i->Rs + 1u, true), 3));
-    ir_ref low = a64_call_helper(x, HELPER_ID(casp), addr, in_order(x, a64_reg(x, i->Rt, true), 3),
-                                 in_order(x, a64_reg(x, i->Rt + 1u, true), 3), 0);
+    put_env(x, (size_t)temp, IR_W64, a64_in_order(x, a64_reg(x, i->Rs, true), 3));
+    put_env(x, (size_t)temp + 8, IR_W64, a64_in_order(x, a64_reg(x, i->Rs + 1u, true), 3));
+    ir_ref low =
+        a64_call_helper(x, HELPER_ID(casp), addr, a64_in_order(x, a64_reg(x, i->Rt, true), 3),
+                        a64_in_order(x, a64_reg(x, i->Rt + 1u, true), 3), 0);
     ir_ref high = env(x, IR_I64, (size_t)temp + 8);
-    a64_put(x, i->Rs, true, in_order(x, low, 3));
-    a64_put(x, i->Rs + 1u, true, in_order(x, high, 3));
+    a64_put(x, i->Rs, true, a64_in_order(x, low, 3));
+    a64_put(x, i->Rs + 1u, true, a64_in_order(x, high, 3));
     return true;
 }
 
@@ -259,14 +274,14 @@ static ir_ref parallel(struct a64_trans *x, const struct a64_insn *i, ir_ref add
     const enum ir_type t = type_of(i->size);
     const unsigned attr = aligned(i->size);
     if (i->o3)
-        return ir_emit(r, IR_XCHG, t, 0, addr, in_order(x, v, i->size), 0, 0, attr);
+        return ir_emit(r, IR_XCHG, t, 0, addr, a64_in_order(x, v, i->size), 0, 0, attr);
     if (i->opc >= AT_SMAX || (i->opc == AT_ADD && x->mode & MODE_BIG && i->size)) {
         ir_ref how =
             ir_i32(r, i->opc | (unsigned)i->size << 4 | (x->mode & MODE_BIG ? 1u << 8 : 0));
         ir_ref old = a64_call_helper(x, HELPER_ID(atomic), addr, v, how, 0);
         return t == IR_I64 ? old : ir_trunc(r, old);
     }
-    v = in_order(x, v, i->size);
+    v = a64_in_order(x, v, i->size);
     if (i->opc == AT_CLR)
         v = ir_op1(r, IR_NOT, t, v);
     return ir_emit(r, (enum ir_op)ops[i->opc], t, 0, addr, v, 0, 0, attr);
@@ -283,13 +298,13 @@ bool a64_atomic(struct a64_trans *x, const struct a64_insn *i)
         old = parallel(x, i, addr, v);
     } else {
         ir_ref raw = ir_ld(r, t, addr, aligned(i->size) | IR_MEM_RMW);
-        ir_ref was = in_order(x, raw, i->size), now = v;
+        ir_ref was = a64_in_order(x, raw, i->size), now = v;
         if (!i->o3)
             now = combine(x, i->opc, t, operand(x, i->opc, was, i->size),
                           operand(x, i->opc, v, i->size));
-        ir_st(r, addr, in_order(x, now, i->size), raw, aligned(i->size) | IR_MEM_RMW);
+        ir_st(r, addr, a64_in_order(x, now, i->size), raw, aligned(i->size) | IR_MEM_RMW);
         old = raw;
     }
-    a64_put(x, i->Rt, wide, in_order(x, old, i->size));
+    a64_put(x, i->Rt, wide, a64_in_order(x, old, i->size));
     return true;
 }

@@ -102,12 +102,17 @@ static ir_ref swap_neighbours(struct a64_trans *x, bool sf, ir_ref v, unsigned b
     return ir_op2(r, IR_OR, t, down, up);
 }
 
+ir_ref a64_bits_reversed(struct a64_trans *x, bool sf, ir_ref v)
+{
+    v = ir_op1(x->ir, IR_BSWAP, a64_type(sf), v);
+    v = swap_neighbours(x, sf, v, 4, UINT64_C(0x0f0f0f0f0f0f0f0f));
+    v = swap_neighbours(x, sf, v, 2, UINT64_C(0x3333333333333333));
+    return swap_neighbours(x, sf, v, 1, UINT64_C(0x5555555555555555));
+}
+
 bool a64_rbit(struct a64_trans *x, const struct a64_insn *i)
 {
-    ir_ref from = a64_reg(x, i->Rn, i->sf), v = ir_op1(x->ir, IR_BSWAP, a64_type(i->sf), from);
-    v = swap_neighbours(x, i->sf, v, 4, UINT64_C(0x0f0f0f0f0f0f0f0f));
-    v = swap_neighbours(x, i->sf, v, 2, UINT64_C(0x3333333333333333));
-    v = swap_neighbours(x, i->sf, v, 1, UINT64_C(0x5555555555555555));
+    ir_ref from = a64_reg(x, i->Rn, i->sf), v = a64_bits_reversed(x, i->sf, from);
     a64_put(x, i->Rd, i->sf, v);
     x->reversed = v;
     x->reversed_from = from;

@@ -157,15 +157,20 @@ bool a64_dmb(struct a64_trans *x, const struct a64_insn *i)
 }
 
 /* What other processors were asked to invalidate they have, before it ends. */
-bool a64_dsb(struct a64_trans *x, const struct a64_insn *i)
+void a64_wait_for_others(struct a64_trans *x)
 {
-    (void)i;
     if (x->mode & MODE_PARALLEL)
         a64_raise_if(x,
                      ir_emit(x->ir, IR_LDENV, IR_I32, 0, 0, 0, 0, 0,
                              (uint64_t)(int64_t)TCG_ENV_OFFSET(barrier)),
                      ARM_TRAP_BARRIER);
     ir_emit(x->ir, IR_FENCE, IR_VOID, 0, 0, 0, 0, 0, 0);
+}
+
+bool a64_dsb(struct a64_trans *x, const struct a64_insn *i)
+{
+    (void)i;
+    a64_wait_for_others(x);
     return true;
 }
 

@@ -747,7 +747,7 @@ Test(arm_exception, returns_that_are_illegal_set_il)
     static const struct {
         unsigned el;
         uint32_t spsr;
-    } cases[] = {{1, 0x9}, {1, 0xd}, {2, 0xc}, {1, 0x1}, {1, 0x6}, {2, 0x10}, {3, 0x1f}};
+    } cases[] = {{1, 0x9}, {1, 0xd}, {2, 0xc}, {1, 0x1}, {1, 0x6}, {2, 0x13}, {3, 0x1f}};
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         at_level(cases[i].el);
         t.r->spsr[cases[i].el] = cases[i].spsr | ARM_N;
@@ -758,6 +758,29 @@ Test(arm_exception, returns_that_are_illegal_set_il)
         expect(t.r->pc, 0x1230u);
         cr_expect(t.tc->mode & MODE_ILLEGAL);
     }
+}
+
+/* T32 in the middle of an IT block; the kernel above is AArch64. */
+Test(arm_exception, aarch32_at_el0_comes_and_goes)
+{
+    enum { SPSR = 0x30 | 1 << 10 | 1 << 16 };
+    at_level(1);
+    t.r->vbar[1] = 0x8000;
+    t.r->x[3] = UINT64_C(0xaaaaaaaa12345678);
+    t.r->spsr[1] = SPSR | ARM_Z;
+    arm_helper_eret(t.r, UINT64_C(0xffff00001235), 0, 0, 0);
+    cr_expect_not(arm_is_aarch64(t.r));
+    expect(arm_el(t.r), 0u);
+    expect(t.r->pc, 0x1234u);
+    expect(t.r->x[3], UINT64_C(0x12345678));
+    expect(t.tc->mode & (MODE_AARCH32 | MODE_T32), (uint64_t)(MODE_AARCH32 | MODE_T32));
+    expect(t.tc->mode >> MODE_IT_SHIFT & 0xff, UINT64_C(4));
+    arm_helper_svc(t.r, 7, 0x1236, 0, 0);
+    cr_expect(arm_is_aarch64(t.r));
+    expect(t.r->pc, 0x8600u);
+    expect(t.r->elr[1], 0x1236u);
+    expect(t.r->spsr[1], (uint64_t)SPSR | ARM_Z);
+    expect(t.r->esr[1], arm_syndrome(ARM_EC_SVC32, 7));
 }
 
 Test(arm_exception, pan_is_set_unless_span)

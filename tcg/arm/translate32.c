@@ -1,0 +1,391 @@
+/*
+ * The translation loop of A32 and T32, conditional execution, and how their regions end. See
+ * translate32.h; the loop's frame is translate.c's.
+ */
+#include "tcg/arm/translate32.h"
+
+#include <string.h>
+
+#include "core/util/range.h"
+
+enum {
+    PAGE = 4096,
+    IR_MARGIN = 900, /* room that one instruction's translation never exceeds */
+    IT_INSNS = 4,    /* the most instructions of an IT block */
+};
+
+/* ---- PSTATE.IT --------------------------------------------------------------------------------
+ */
+
+/* Its bits as PSTATE has them: IT[7:2] at 15:10, IT[1:0] at 26:25. */
+static uint32_t it_bits(unsigned it)
+{
+    return (it >> 2) << 10 | (it & 3) << 25;
+}
+
+static unsigned it_advance(unsigned it)
+{
+    return it & 7 ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
+}
+
+static void store_it(struct a64_trans *x, unsigned it)
+{
+    if (x->it_stored == it)
+        return;
+    struct ir_region *r = x->ir;
+    ir_ref p = ir_emit(r, IR_LDENV, IR_I32, 0, 0, 0, 0, 0, offsetof(struct arm_regs, pstate));
+    p = a32_op2(x, IR_AND, p, a32_i32(x, ~(uint32_t)(ARM_IT_LOW | ARM_IT_HIGH)));
+    if (it)
+        p = a32_op2(x, IR_OR, p, a32_i32(x, it_bits(it)));
+    ir_emit(r, IR_STENV, IR_VOID, IR_W32, p, 0, 0, 0, offsetof(struct arm_regs, pstate));
+    x->it_stored = (uint8_t)it;
+}
+
+/* Does the region's own mode word say that it begins inside an IT block? Exits that do not look at
+ * the mode lead to code of the same one. */
+static bool began_in_it(const struct a64_trans *x)
+{
+    return x->mode >> MODE_IT_SHIFT & 0xff;
+}
+
+static bool in_steps(const struct a64_trans *x)
+{
+    return a64_one_by_one(x) || began_in_it(x);
+}
+
+/* ---- conditions -------------------------------------------------------------------------------
+ */
+
+static unsigned insn_bytes(uint16_t first)
+{
+    return first >> 11 >= 0x1d ? 4 : 2;
+}
+
+/* Where to go on when the condition does not hold; false: not to where an exit can lead. */
+static bool skip_target(const struct a64_trans *x, int64_t *rel)
+{
+    unsigned it = it_advance(x->it);
+    *rel = x->next;
+    if (in_steps(x))
+        return false;
+    /* What is left of the block stays out as well when its conditions are the same. */
+    for (; it; it = it_advance(it)) {
+        int64_t at = *rel - x->t->rel_base;
+        uint16_t first;
+        if (it >> 4 != x->cond || at < 0 || at > PAGE - 2)
+            return false;
+        memcpy(&first, x->t->page + at, sizeof first);
+        *rel += insn_bytes(first);
+    }
+    return true;
+}
+
+void a32_must(struct a64_trans *x)
+{
+    if (!x->conditional)
+        return;
+    int64_t rel;
+    const enum ir_cc cc = a64_cc(x->cond) ^ 1u;
+    x->conditional = false;
+    if (skip_target(x, &rel)) {
+        store_it(x, 0);
+        a64_leave_if(x, a64_flags(x), cc, rel);
+    } else {
+        store_it(x, x->it);
+        ir_emit(x->ir, IR_TRAPCC, IR_VOID, cc, a64_flags(x), 0, 0, 0,
+                ARM_TRAP_SKIP | (uint64_t)(x->next - x->start));
+    }
+}
+
+void a32_may_fault(struct a64_trans *x)
+{
+    a32_must(x);
+    store_it(x, x->it);
+}
+
+/* ---- registers and flags ----------------------------------------------------------------------
+ */
+
+void a32_put(struct a64_trans *x, unsigned n, ir_ref v)
+{
+    if (x->conditional)
+        v = ir_emit(x->ir, IR_SELCC, IR_I32, a64_cc(x->cond), v, a32_reg(x, n), a64_flags(x), 0, 0);
+    ir_put(x->ir, SLOT_X + n, a32_zext64(x, v));
+}
+
+void a32_put_result(struct a64_trans *x, unsigned n, ir_ref v)
+{
+    if (n != A32_PC)
+        a32_put(x, n, v);
+    else if (x->t32)
+        a32_jump_to(x, a32_op2(x, IR_AND, v, a32_i32(x, ~UINT32_C(1))));
+    else
+        a32_jump_interworking(x, v, false);
+}
+
+void a32_put_flags(struct a64_trans *x, ir_ref fl)
+{
+    a32_must(x);
+    a64_put_flags(x, fl);
+}
+
+ir_ref a32_carry(struct a64_trans *x)
+{
+    return ir_emit(x->ir, IR_SETCC, IR_I32, IR_CC_AE, a64_flags(x), 0, 0, 0, 0);
+}
+
+void a32_put_nzc(struct a64_trans *x, ir_ref result, ir_ref carry)
+{
+    struct ir_region *r = x->ir;
+    a32_must(x);
+    ir_ref old = a64_flags(x),
+           borrow = carry ? a32_op2(x, IR_XOR, carry, a32_i32(x, 1))
+                          : ir_emit(r, IR_SETCC, IR_I32, IR_CC_B, old, 0, 0, 0, 0);
+    ir_ref overflow = ir_emit(r, IR_SETCC, IR_I32, IR_CC_O, old, 0, 0, 0, 0);
+    ir_ref fl = ir_fl(r, IR_FL_LOGIC, IR_W32, result, 0, 0, 0);
+    a64_put_flags(x, ir_fl(r, IR_FL_SETCO, IR_W32, borrow, overflow, fl, 0));
+}
+
+ir_ref a32_pstate(struct a64_trans *x)
+{
+    return ir_emit(x->ir, IR_LDENV, IR_I32, 0, 0, 0, 0, 0, offsetof(struct arm_regs, pstate));
+}
+
+void a32_put_pstate(struct a64_trans *x, uint32_t mask, ir_ref v)
+{
+    a32_must(x);
+    ir_ref old = a32_op2(x, IR_AND, a32_pstate(x), a32_i32(x, ~mask));
+    v = a32_op2(x, IR_OR, old, a32_op2(x, IR_AND, v, a32_i32(x, mask)));
+    ir_emit(x->ir, IR_STENV, IR_VOID, IR_W32, v, 0, 0, 0, offsetof(struct arm_regs, pstate));
+}
+
+void a32_put_q(struct a64_trans *x, ir_ref nonzero)
+{
+    ir_ref bit = ir_emit(x->ir, IR_SETC, IR_I32, IR_CC_NE, nonzero, a32_i32(x, 0), 0, 0, IR_I32);
+    a32_must(x);
+    ir_ref v = a32_op2(x, IR_OR, a32_pstate(x), a32_shift(x, IR_SHL, bit, 27));
+    ir_emit(x->ir, IR_STENV, IR_VOID, IR_W32, v, 0, 0, 0, offsetof(struct arm_regs, pstate));
+}
+
+ir_ref a32_ge(struct a64_trans *x)
+{
+    return ir_emit(x->ir, IR_EXTRACT, IR_I32, 0, a32_pstate(x), 0, 0, 0, ARM_GE_SHIFT | 4 << 8);
+}
+
+void a32_put_ge(struct a64_trans *x, ir_ref v)
+{
+    a32_put_pstate(x, 0xfu << ARM_GE_SHIFT, a32_shift(x, IR_SHL, v, ARM_GE_SHIFT));
+}
+
+/* ---- memory -----------------------------------------------------------------------------------
+ */
+
+ir_ref a32_load(struct a64_trans *x, ir_ref addr, unsigned size, unsigned attr)
+{
+    a32_may_fault(x);
+    return a64_load(x, IR_I32, addr, size, attr);
+}
+
+void a32_store(struct a64_trans *x, ir_ref addr, ir_ref v, unsigned size, unsigned attr)
+{
+    a32_may_fault(x);
+    a64_store(x, addr, v, size, attr);
+}
+
+/* ---- how regions end --------------------------------------------------------------------------
+ */
+
+/* PSTATE.IT as behind this instruction. */
+void a32_leave_it(struct a64_trans *x)
+{
+    store_it(x, x->it_next);
+}
+
+void a32_end_dyn_pc_set(struct a64_trans *x, bool poll)
+{
+    a64_end_dyn_pc_set(x, poll);
+}
+
+void a32_end_dyn(struct a64_trans *x, bool poll)
+{
+    a32_must(x);
+    a32_leave_it(x);
+    if (began_in_it(x) || x->it_next)
+        a64_call_helper(x, HELPER_ID(state_changed), 0, 0, 0, 0);
+    a64_end_dyn(x, poll);
+}
+
+/* The instruction is the last of the region, and falls through. */
+static void end_next(struct a64_trans *x)
+{
+    a32_leave_it(x);
+    if (began_in_it(x) || x->it_next) {
+        a64_call_helper(x, HELPER_ID(state_changed), 0, 0, 0, 0);
+        a64_end_dyn(x, true);
+    } else {
+        a64_end_next(x);
+    }
+}
+
+ir_ref a32_helper(struct a64_trans *x, unsigned helper, ir_ref a, ir_ref b, ir_ref c, ir_ref d)
+{
+    a32_may_fault(x);
+    return a64_call_helper(x, helper, a, b, c, d);
+}
+
+void a32_jump_to(struct a64_trans *x, ir_ref target)
+{
+    a32_must(x);
+    a32_leave_it(x);
+    target = a32_zext64(x, target);
+    if (began_in_it(x)) {
+        ir_put(x->ir, SLOT_PC, target);
+        a64_call_helper(x, HELPER_ID(state_changed), 0, 0, 0, 0);
+        a64_end_dyn_pc_set(x, true);
+    } else {
+        a64_jump_to(x, target);
+    }
+}
+
+/* The other set is for the instruction alone, which does not come back here. */
+void a32_check_set(struct a64_trans *x, ir_ref target, bool often)
+{
+    a32_may_fault(x);
+    x->set_checked = true;
+    if (often || in_steps(x))
+        return;
+    ir_ref bit = a32_op2(x, IR_AND, target, a32_i32(x, 1));
+    a64_raise_if(x, x->t32 ? a32_op2(x, IR_XOR, bit, a32_i32(x, 1)) : bit, ARM_TRAP_ALONE);
+}
+
+void a32_jump_interworking(struct a64_trans *x, ir_ref target, bool often)
+{
+    struct ir_region *r = x->ir;
+    if (!x->set_checked)
+        a32_check_set(x, target, often);
+    if (often || in_steps(x)) {
+        a32_leave_it(x);
+        a64_call_helper(x, HELPER_ID(interwork), target, 0, 0, 0);
+        a64_end_dyn_pc_set(x, in_steps(x));
+        return;
+    }
+    a32_leave_it(x);
+    target = a32_op2(x, IR_AND, target, a32_i32(x, x->t32 ? ~UINT32_C(1) : ~UINT32_C(3)));
+    target = ir_zext(r, IR_I64, target, IR_W32);
+    if (x->t->ends == TCG_ENDS_RETURN)
+        a64_return_to(x, target);
+    else
+        a64_jump_to(x, target);
+}
+
+void a32_jump_rel(struct a64_trans *x, int64_t rel)
+{
+    a32_must(x);
+    a32_leave_it(x);
+    /* Across the end of the address space the sum wraps. */
+    const uint64_t base = x->t->pc - x->t->page_offset - (uint64_t)x->t->rel_base;
+    if (began_in_it(x) || base + (uint64_t)rel > UINT32_MAX)
+        a32_jump_to(x, ir_trunc(x->ir, a64_pc(x, rel)));
+    else
+        a64_jump_rel(x, rel);
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------
+ */
+
+/* The word of the instruction at page offset `at`, T32's of 16 bits in its upper half; false: a
+ * part of it is in a page that cannot be had. */
+static bool fetch(struct tcg_translation *t, bool t32, uint32_t at, uint32_t *word, unsigned *bytes)
+{
+    uint16_t half[2] = {0, 0};
+    if (!t32) {
+        memcpy(word, t->page + at, sizeof *word);
+        *bytes = 4;
+        return true;
+    }
+    memcpy(&half[0], t->page + at, sizeof half[0]);
+    *bytes = insn_bytes(half[0]);
+    if (*bytes == 4) {
+        if (at + 4 <= PAGE)
+            memcpy(&half[1], t->page + at + 2, sizeof half[1]);
+        else if (at == t->page_offset && tcg_fetch_next_page(t))
+            memcpy(&half[1], t->page2, sizeof half[1]);
+        else
+            return false;
+    }
+    *word = (uint32_t)half[0] << 16 | half[1];
+    return true;
+}
+
+static void set_condition(struct a64_trans *x, uint32_t word)
+{
+    unsigned cond = x->t32 ? (x->it ? x->it >> 4 : (unsigned)A32_ALWAYS) : word >> 28;
+    x->cond = (uint8_t)cond;
+    x->conditional = cond < A32_ALWAYS;
+}
+
+static void translate_insn(struct a64_trans *x, uint32_t word)
+{
+    struct a32_insn i;
+    x->clock = x->set_checked = false;
+    ir_insn(x->ir, x->start, (unsigned)(x->next - x->start));
+    set_condition(x, word);
+    a64_before_insn(x);
+    const bool known = x->t32 ? t32_decode(word, &i) : a32_decode(word, &i);
+    if (x->mode & MODE_ILLEGAL) {
+        a64_raise(x, ARM_TRAP(ARM_EC_ILLEGAL, 0));
+    } else if (!known || !a64_has(x, a32_set.rows[i.row].feature) || !a32_call(x, &i)) {
+        a32_may_fault(x);
+        a64_undefined(x);
+    }
+}
+
+/* A misaligned PC, which only a return to A32 can make. */
+static void raise_misaligned(struct a64_trans *x)
+{
+    ir_insn(x->ir, x->start, 4);
+    a64_raise(x, ARM_TRAP(ARM_EC_PC_ALIGN, 0));
+}
+
+void a32_translate(struct tcg_translation *t)
+{
+    struct a64_trans x = {.t = t, .ir = t->ir, .mode = t->mode, .t32 = (t->mode & MODE_T32) != 0};
+    const unsigned max = a64_one_by_one(&x) ? 1 : t->max_insns;
+    uint32_t at = t->page_offset, word;
+    unsigned bytes = 0;
+
+    if (t->tc && t->tc->vcpu)
+        x.model = t->tc->vcpu->model;
+    x.it = x.it_stored = t->mode >> MODE_IT_SHIFT & 0xff;
+    for (unsigned n = 0; !x.done; n++) {
+        /* An IT block is not left in its middle if that can be helped. */
+        const unsigned limit = max + (max > 1 && x.it ? (unsigned)IT_INSNS : 0);
+        const bool end = n && (n >= limit || at >= PAGE || t->ir->count > IR_MAX_INSNS - IR_MARGIN);
+        const bool aligned = x.t32 || !(at & 3);
+        if (end || (aligned && !fetch(t, x.t32, at, &word, &bytes))) {
+            if (!n)
+                return; /* its fetch faults: the region stays empty */
+            x.it_next = x.it;
+            end_next(&x);
+            break;
+        }
+        x.start = t->rel_base + at;
+        if (!aligned) {
+            raise_misaligned(&x);
+            at += 4;
+            break;
+        }
+        x.next = x.start + bytes;
+        x.it_next = (uint8_t)it_advance(x.it);
+        translate_insn(&x, word);
+        x.conditional = false;
+        at += bytes;
+        if (!x.done &&
+            (at > PAGE || (x.clock && x.mode & MODE_ICOUNT) || (began_in_it(&x) && !x.it_next)))
+            end_next(&x);
+        x.it = x.it_next;
+        if (!x.it && !x.done)
+            store_it(&x, 0);
+    }
+    t->len = at - t->page_offset;
+}
