@@ -1,18 +1,77 @@
 /*
- * arm_oracle [-n N] [-s SEED]     what CI runs
- * arm_oracle --make N SEED        random sequences for tests/oracle/arm/runner.c, on standard
- * output arm_oracle --pack JOBS RESULTS  a corpus of them and of what came out, on standard output
- * arm_oracle --compare JOBS RESULTS
+ * arm_oracle [-n N] [-s SEED]         what CI runs
+ * arm_oracle --make SET N SEED [PART]  random sequences for tests/oracle/arm/runner.c (SET a64) or
+ *                                     runner32.c (a32, t32), on standard output
+ * arm_oracle --pack SET JOBS RESULTS  a corpus of them and of what came out, on standard output
+ * arm_oracle --compare SET JOBS RESULTS
  *
- * Sequences of A64 instructions, of which the interpreter and compiled code must make the same: of
- * a corpus what another implementation of the architecture made of them (arm/corpus.bin; recorded
- * by arm/record.sh), and random ones. Prints TAP.
+ * Sequences of A64, A32 and T32 instructions, of which the interpreter and compiled code must make
+ * the same: of a corpus what another implementation of the architecture made of them
+ * (arm/SET.bin; recorded by arm/record.sh), and random ones. Prints TAP.
  */
 #include "tests/oracle/arm/guest.h"
 #include "tests/oracle/arm/sequence.h"
+#include "tests/oracle/arm/sequence32.h"
 
 enum { BACKENDS = 4, CORPUS_MAX = 8 << 20, MAX_SHOWN = 20 };
 static const char *const backend_names[BACKENDS] = {"interp", "jit", "tier2", "parallel"};
+
+/* ---- instruction sets ---------------------------------------------------------------------------
+ */
+
+struct isa {
+    const char *name;
+    const struct arm_set *set;
+    uint32_t undefined; /* the word behind a sequence */
+    bool aarch32, t32;
+};
+static const struct isa isas[] = {
+    {.name = "a64", .set = &a64_set},
+    {.name = "a32", .set = &a32_set, .undefined = 0xe7f000f0, .aarch32 = true},
+    {.name = "t32", .set = &t32_set, .undefined = 0xde00de00, .aarch32 = true, .t32 = true},
+};
+
+static const struct isa *isa_by_name(const char *name)
+{
+    for (unsigned k = 0; k < sizeof isas / sizeof isas[0]; k++)
+        if (!strcmp(isas[k].name, name))
+            return &isas[k];
+    return NULL;
+}
+
+static void first_state(const struct isa *isa, struct arm_state *state, uint32_t seed)
+{
+    (isa->aarch32 ? arm_state_init32 : arm_state_init)(state, seed);
+}
+
+/* Where sequences come from. */
+struct source {
+    const struct isa *isa;
+    struct sequence wide;
+    struct sequence32 narrow;
+};
+
+static struct source source_of(const struct isa *isa, uint64_t seed, bool recorded)
+{
+    return (struct source){.isa = isa,
+                           .wide = {.random = seed, .recorded = recorded},
+                           .narrow = {.set = isa->set, .random = seed}};
+}
+
+/* The next one's words, and a seed for what it runs on; returns how many. */
+static uint32_t next_words(struct source *s, uint32_t *words, uint32_t *seed)
+{
+    if (!s->isa->aarch32) {
+        generate(&s->wide);
+        memcpy(words, s->wide.words, sizeof s->wide.words);
+        *seed = (uint32_t)arm_random(&s->wide.random);
+        return s->wide.count;
+    }
+    generate32(&s->narrow, s->isa->t32);
+    memcpy(words, s->narrow.halves, sizeof s->narrow.halves);
+    *seed = random32(&s->narrow);
+    return s->narrow.count / 2;
+}
 
 /* ---- comparison -------------------------------------------------------------------------------
  */
@@ -38,19 +97,25 @@ static void print_difference(const struct arm_result *want, const struct arm_res
     }
 }
 
-static void print_sequence(const struct arm_job *job, const uint32_t *words)
+static void print_sequence(const struct isa *isa, const struct arm_job *job, const uint32_t *words)
 {
+    const uint16_t *half = (const uint16_t *)words;
     char text[128];
-    printf("# seed %u:\n", job->seed);
-    for (unsigned k = 0; k < job->count; k++) {
-        arm_format(&a64_set, words[k], text, sizeof text);
-        printf("#   %2u %08x %s\n", k, words[k], text);
+    printf("# %s, seed %u:\n", isa->name, job->seed);
+    for (unsigned k = 0; k < 2 * job->count;) {
+        const bool narrow = isa->t32 && half[k] >> 11 < 0x1d;
+        uint32_t word = isa->t32 ? (uint32_t)half[k] << 16 : words[k / 2];
+        if (isa->t32 && !narrow && k + 1 < 2 * job->count)
+            word |= half[k + 1];
+        arm_format(isa->set, word, text, sizeof text);
+        printf("#   %2u %0*x %s\n", k / 2, narrow ? 4 : 8, narrow ? word >> 16 : word, text);
+        k += narrow ? 1 : 2;
     }
 }
 
 /* 0: as wanted. */
-static unsigned check(struct guest *g, const struct arm_job *job, const uint32_t *words,
-                      const struct arm_result *want, unsigned shown)
+static unsigned check(struct guest *g, const struct isa *isa, const struct arm_job *job,
+                      const uint32_t *words, const struct arm_result *want, unsigned shown)
 {
     struct arm_result got;
     guest_load_code(g, words, job->count);
@@ -65,7 +130,7 @@ static unsigned check(struct guest *g, const struct arm_job *job, const uint32_t
             printf("stopped at word %d, class 0x%x %s\n",
                    (int)((int64_t)(g->a.r->pc - ARM_CODE_AT) / 4), g->a.tc->exc_error >> 26,
                    g->a.cpu->error);
-        print_sequence(job, words);
+        print_sequence(isa, job, words);
         print_difference(want, &got);
     }
     return 1;
@@ -75,29 +140,36 @@ static unsigned check(struct guest *g, const struct arm_job *job, const uint32_t
  */
 
 /* The next that the interpreter takes to its end. */
-static void next_sequence(struct guest *g, struct sequence *s, struct arm_job *job,
+static void next_sequence(struct guest *g, struct source *s, struct arm_job *job, uint32_t *words,
                           struct arm_result *want)
 {
     do {
-        generate(s);
-        *job = (struct arm_job){(uint32_t)arm_random(&s->random), s->count};
-        guest_load_code(g, s->words, s->count);
-    } while (!guest_execute(g, job->seed, want));
+        job->count = next_words(s, words, &job->seed);
+        guest_load_code(g, words, job->count);
+    } while (!job->count || !guest_execute(g, job->seed, want));
 }
 
-static bool compare_random(struct guest *g, uint64_t seed, unsigned n)
+static void choose(struct guest *g, const struct isa *isa)
 {
-    struct sequence s = {.random = seed};
+    g->aarch32 = isa->aarch32;
+    g->t32 = isa->t32;
+    g->undefined = isa->undefined;
+}
+
+static bool compare_random(struct guest *g, const struct isa *isa, uint64_t seed, unsigned n)
+{
+    struct source s = source_of(isa, seed, false);
     struct arm_result want;
     struct arm_job job;
+    uint32_t words[2 * ARM_MAX_WORDS];
     unsigned wrong = 0;
     for (unsigned k = 0; k < n; k++) {
-        next_sequence(&g[0], &s, &job, &want);
+        next_sequence(&g[0], &s, &job, words, &want);
         for (unsigned b = 1; b < BACKENDS; b++)
-            wrong += check(&g[b], &job, s.words, &want, wrong);
+            wrong += check(&g[b], isa, &job, words, &want, wrong);
     }
-    printf("%sok 2 - arm_oracle: compiled code does as the interpreter, %u random sequences\n",
-           wrong ? "not " : "", n);
+    printf("%sok - arm_oracle: compiled %s code does as the interpreter, %u random sequences\n",
+           wrong ? "not " : "", isa->name, n);
     return !wrong;
 }
 
@@ -106,27 +178,28 @@ static bool compare_random(struct guest *g, uint64_t seed, unsigned n)
 
 /* Sequences that go over the end of the data, are not aligned where that is asked for, or have data
  * the other way round: the state at the fault is the interpreter's. */
-static bool compare_faults(struct guest *g, uint64_t seed, unsigned n)
+static bool compare_faults(struct guest *g, const struct isa *isa, uint64_t seed, unsigned n)
 {
-    struct sequence s = {.random = seed};
+    struct source s = source_of(isa, seed, false);
+    uint32_t words[2 * ARM_MAX_WORDS];
     unsigned wrong = 0, faults = 0;
     for (unsigned k = 0; k < n; k++) {
-        const uint64_t r = arm_random(&s.random);
+        const uint64_t r = arm_random(&s.wide.random);
         const struct guest_how how = {
             .sctlr = (r & 1 ? SCTLR_ALIGN : 0) | (r & 2 ? SCTLR_BIG : 0),
             .moving =
                 r & 4 ? ARM_DATA_AT + (r & 8 ? ARM_DATA_SIZE - (r >> 8 & 255) : r >> 8 & 63) : 0};
         struct arm_result want, got;
         struct guest_end end, at;
-        generate(&s);
-        const struct arm_job job = {(uint32_t)arm_random(&s.random), s.count};
+        struct arm_job job;
+        job.count = next_words(&s, words, &job.seed);
         for (unsigned b = 0; b < BACKENDS; b++) {
-            guest_load_code(&g[b], s.words, s.count);
+            guest_load_code(&g[b], words, job.count);
             const bool ran = guest_run(&g[b], job.seed, &how, &got, &at);
             if (b == 0) {
                 want = got;
                 end = at;
-                faults += at.pc != ARM_CODE_AT + 4 * s.count;
+                faults += at.pc != ARM_CODE_AT + 4 * job.count;
             }
             if (ran && at.pc == end.pc && at.far == end.far && at.syndrome == end.syndrome &&
                 !memcmp(&got, &want, sizeof got))
@@ -138,26 +211,30 @@ static bool compare_faults(struct guest *g, uint64_t seed, unsigned n)
                        (unsigned long long)at.far, (unsigned long long)end.pc, end.syndrome,
                        (unsigned long long)end.far, (unsigned long long)how.sctlr,
                        g[b].a.cpu->error);
-                print_sequence(&job, s.words);
+                print_sequence(isa, &job, words);
                 print_difference(&want, &got);
             }
         }
     }
     const bool good = !wrong && faults > n / 8;
-    printf("%sok 3 - arm_oracle: the state at faults is the same, %u random sequences, %u faults\n",
-           good ? "" : "not ", n, faults);
+    printf("%sok - arm_oracle: the state at faults of %s is the same, %u random sequences, %u "
+           "faults\n",
+           good ? "" : "not ", isa->name, n, faults);
     return good;
 }
 
-static int make(struct guest *g, unsigned n, uint64_t seed, const char *section)
+static int make(struct guest *g, const struct isa *isa, unsigned n, uint64_t seed,
+                const char *section)
 {
-    struct sequence s = {.random = seed, .recorded = true, .section = section};
+    struct source s = source_of(isa, seed, true);
+    s.wide.section = section;
     struct arm_result want;
     struct arm_job job;
+    uint32_t words[2 * ARM_MAX_WORDS];
     for (unsigned k = 0; k < n; k++) {
-        next_sequence(g, &s, &job, &want);
+        next_sequence(g, &s, &job, words, &want);
         fwrite(&job, sizeof job, 1, stdout);
-        fwrite(s.words, 4, job.count, stdout);
+        fwrite(words, 4, job.count, stdout);
     }
     return fflush(stdout) != 0;
 }
@@ -182,14 +259,14 @@ static bool take(struct corpus *c, void *to, size_t n)
     return true;
 }
 
-static bool next_of_corpus(struct corpus *c, struct arm_job *job, uint32_t *words,
-                           struct arm_result *want)
+static bool next_of_corpus(struct corpus *c, const struct isa *isa, struct arm_job *job,
+                           uint32_t *words, struct arm_result *want)
 {
     uint8_t changed, which;
     if (!take(c, job, sizeof *job) || job->count > ARM_MAX_WORDS ||
         !take(c, words, 4 * job->count) || !take(c, &changed, 1))
         return false;
-    arm_state_init(&want->state, job->seed);
+    first_state(isa, &want->state, job->seed);
     while (changed--) {
         if (!take(c, &which, 1) || which >= sizeof want->state / 8 ||
             !take(c, (uint64_t *)&want->state + which, 8))
@@ -209,7 +286,7 @@ static bool read_file(const char *path, struct corpus *c)
     return true;
 }
 
-static bool compare_corpus(struct guest *g, const char *path)
+static bool compare_corpus(struct guest *g, const struct isa *isa, const char *path)
 {
     struct corpus c;
     struct arm_result want;
@@ -218,11 +295,12 @@ static bool compare_corpus(struct guest *g, const char *path)
     unsigned n = 0, wrong = 0;
     bool good = read_file(path, &c);
     for (; good && c.at < c.size; n++) {
-        good = next_of_corpus(&c, &job, words, &want);
+        good = next_of_corpus(&c, isa, &job, words, &want);
         for (unsigned b = 0; good && b < BACKENDS; b++)
-            wrong += check(&g[b], &job, words, &want, wrong);
+            wrong += check(&g[b], isa, &job, words, &want, wrong);
     }
-    printf("%sok 1 - arm_oracle: %u recorded sequences\n", good && n && !wrong ? "" : "not ", n);
+    printf("%sok - arm_oracle: %u recorded sequences of %s\n", good && n && !wrong ? "" : "not ", n,
+           isa->name);
     free(c.bytes);
     return good && n && !wrong;
 }
@@ -230,7 +308,8 @@ static bool compare_corpus(struct guest *g, const char *path)
 /* ---- development
  * ----------------------------------------------------------------------------------- */
 
-static int with_results(struct guest *g, const char *jobs, const char *results)
+static int with_results(struct guest *g, const struct isa *isa, const char *jobs,
+                        const char *results)
 {
     struct corpus c, r;
     struct arm_result want;
@@ -242,14 +321,14 @@ static int with_results(struct guest *g, const char *jobs, const char *results)
     while (take(&c, &job, sizeof job) && job.count <= ARM_MAX_WORDS &&
            take(&c, words, 4 * job.count) && take(&r, &want, sizeof want)) {
         for (unsigned b = 0; g && b < 2; b++)
-            wrong += check(&g[b], &job, words, &want, wrong);
+            wrong += check(&g[b], isa, &job, words, &want, wrong);
         n++;
         if (g)
             continue;
         struct arm_state before;
         const uint64_t *a = (const uint64_t *)&before, *z = (const uint64_t *)&want.state;
         uint8_t changed = 0;
-        arm_state_init(&before, job.seed);
+        first_state(isa, &before, job.seed);
         for (unsigned k = 0; k < sizeof before / 8; k++)
             changed += a[k] != z[k];
         fwrite(&job, sizeof job, 1, stdout);
@@ -268,34 +347,55 @@ static int with_results(struct guest *g, const char *jobs, const char *results)
     return wrong || fflush(stdout) != 0;
 }
 
+static bool compare(struct guest *g, const struct isa *isa, const char *src, uint64_t seed,
+                    unsigned n)
+{
+    char path[4096];
+    for (unsigned k = 0; k < BACKENDS; k++)
+        choose(&g[k], isa);
+    snprintf(path, sizeof path, "%s/tests/oracle/arm/%s.bin", src, isa->name);
+    const bool good = compare_corpus(g, isa, path);
+    return (compare_random(g, isa, seed, n) & compare_faults(g, isa, seed, n)) && good;
+}
+
+static int develop(struct guest *g, char **argv)
+{
+    const struct isa *isa = isa_by_name(argv[2]);
+    if (!isa) {
+        fprintf(stderr, "arm_oracle: \"%s\" is none of a64, a32, t32\n", argv[2]);
+        return 2;
+    }
+    if (!strcmp(argv[1], "--pack"))
+        return with_results(NULL, isa, argv[3], argv[4]);
+    for (unsigned k = 0; k < BACKENDS; k++)
+        choose(&g[k], isa);
+    if (!strcmp(argv[1], "--make"))
+        return make(&g[0], isa, (unsigned)atoi(argv[3]), strtoull(argv[4], NULL, 0), argv[5]);
+    return with_results(g, isa, argv[3], argv[4]);
+}
+
 int main(int argc, char **argv)
 {
     static struct guest g[BACKENDS];
     const char *src = getenv("VEMU_SRC");
     unsigned n = 1500;
     uint64_t seed = 1;
-    char path[4096];
+    bool good = true;
 
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
-    if (argc == 4 && !strcmp(argv[1], "--pack"))
-        return with_results(NULL, argv[2], argv[3]);
     for (unsigned k = 0; k < BACKENDS; k++)
         guest_init(&g[k], backend_names[k]);
-    if (argc >= 4 && !strcmp(argv[1], "--make"))
-        return make(&g[0], (unsigned)atoi(argv[2]), strtoull(argv[3], NULL, 0), argv[4]);
-    if (argc == 4 && !strcmp(argv[1], "--compare"))
-        return with_results(g, argv[2], argv[3]);
+    if (argc >= 5 && argv[1][0] == '-' && argv[1][1] == '-')
+        return develop(g, argv);
     for (int k = 1; k + 1 < argc; k += 2) {
         if (!strcmp(argv[k], "-n"))
             n = (unsigned)atoi(argv[k + 1]);
         else if (!strcmp(argv[k], "-s"))
             seed = strtoull(argv[k + 1], NULL, 0);
     }
-    snprintf(path, sizeof path, "%s/tests/oracle/arm/corpus.bin", src ? src : ".");
-    printf("1..3\n");
-    bool good = compare_corpus(g, path);
-    good &= compare_random(g, seed, n);
-    good &= compare_faults(g, seed, n);
+    printf("1..9\n");
+    for (unsigned k = 0; k < sizeof isas / sizeof isas[0]; k++)
+        good &= compare(g, &isas[k], src ? src : ".", seed, n);
     for (unsigned k = 0; k < BACKENDS; k++)
         arm_machine_free(&g[k].a);
     return !good;

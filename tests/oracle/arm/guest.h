@@ -1,7 +1,7 @@
 /*
- * Runs a sequence in a vCPU: a machine with RAM, page tables and one vCPU at EL0, a back end of the
- * translator. Exceptions are not delivered: the run ends with them, in general that of the UDF
- * behind the sequence.
+ * Runs a sequence of A64, A32 or T32 in a vCPU: a machine with RAM, page tables and one vCPU at
+ * EL0, a back end of the translator. Exceptions are not delivered: the run ends with them, in
+ * general that of the UDF behind the sequence.
  */
 #ifndef TESTS_ORACLE_ARM_GUEST_H
 #define TESTS_ORACLE_ARM_GUEST_H
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tcg/arm/sys.h"
 #include "tcg/exec.h"
 #include "tests/arm_machine.h"
 #include "tests/oracle/arm/state.h"
@@ -33,6 +34,8 @@ struct guest {
     struct arm_machine a;
     struct tcg_arch arch; /* Arm, but exceptions end the run */
     uint32_t count;       /* words that were put there last */
+    uint32_t undefined;   /* the word behind them */
+    bool aarch32, t32;
 };
 
 /* What a sequence is run with besides its seed. */
@@ -50,8 +53,8 @@ struct guest_end {
 
 static bool guest_exception(struct tcg_cpu *tc)
 {
-    (void)tc;
-    return false;
+    /* Some are none. */
+    return tc->exc_vector > ARM_EXC_SERROR && tcg_arch_arm.deliver_exception(tc);
 }
 
 static void guest_fail(struct vemu_error *err)
@@ -118,7 +121,7 @@ static void guest_load_code(struct guest *g, const uint32_t *words, uint32_t cou
 {
     uint32_t code[ARM_MAX_WORDS + 1];
     memcpy(code, words, 4 * count);
-    code[count] = 0; /* UDF */
+    code[count] = g->undefined;
     machine_lock(&g->a.m);
     dma_write(g->a.m.memory, NULL, GUEST_CODE, code, 4 * (count + 1));
     /* Pages that are written often stay with the first tier, but this one has new code. */
@@ -143,8 +146,14 @@ static void guest_put(struct guest *g, const struct arm_state *s, const uint64_t
     r->fpsr = s->fpsr;
     r->pc = ARM_CODE_AT;
     r->pstate = s->nzcv; /* EL0 */
+    if (g->aarch32) {
+        for (unsigned k = 0; k < 15; k++)
+            r->x[k] = (uint32_t)s->x[k];
+        r->x[13] = s->sp;
+        r->pstate |= ARM_AARCH32 | (g->t32 ? ARM_T : 0) | (how->sctlr & SCTLR_BIG ? ARM_E : 0);
+    }
     if (how->moving)
-        r->x[ARM_REG_MOVING] = how->moving;
+        r->x[g->aarch32 ? ARM32_REG_MOVING : ARM_REG_MOVING] = how->moving;
     r->sctlr[1] = SCTLR | 1 << 26 | how->sctlr;
     r->tcr[1] = 32 | 1 << 23; /* no second range of addresses */
     r->mair[1] = 0xff;
@@ -168,6 +177,10 @@ static void guest_get(struct guest *g, struct arm_result *out)
     out->state.fpcr = r->fpcr;
     out->state.fpsr = r->fpsr;
     out->state.nzcv = r->pstate & 0xf0000000;
+    if (g->aarch32) {
+        out->state.nzcv = r->pstate & 0xf80f0000;
+        out->state.sp = r->x[13];
+    }
     for (unsigned k = 0; k < ARM_DATA_SIZE / GUEST_PAGE; k++)
         memcpy(data + k * (GUEST_PAGE / 8), g->a.ram->host + guest_data_page(k), GUEST_PAGE);
     out->data = arm_data_hash(data);
@@ -179,7 +192,7 @@ static bool guest_run(struct guest *g, uint32_t seed, const struct guest_how *ho
 {
     struct arm_state s;
     uint64_t data[ARM_DATA_SIZE / 8];
-    arm_state_init(&s, seed);
+    (g->aarch32 ? arm_state_init32 : arm_state_init)(&s, seed);
     arm_data_init(data, seed);
     if (!strcmp(g->backend, "tier2")) { /* a first run links the blocks that regions are made of */
         guest_put(g, &s, data, how);

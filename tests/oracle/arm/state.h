@@ -17,6 +17,10 @@ enum {
     ARM_REG_FIXED = 26,  /* ARM_DATA_AT + 4096 */
     ARM_REG_INDEX = 27,  /* small */
     ARM_REG_MOVING = 28, /* the middle of the data; loads and stores may move it */
+    /* The same in A32 and T32, low so that instructions of 16 bits have them. */
+    ARM32_REG_MOVING = 5,
+    ARM32_REG_INDEX = 6,
+    ARM32_REG_FIXED = 7,
 };
 
 struct arm_state {
@@ -130,6 +134,20 @@ static inline void arm_state_init(struct arm_state *s, uint32_t seed)
         s->v[k / 2][k & 1] = arm_random_lane(&r);
     /* AHP, DN, FZ, the rounding mode, FZ16 in half of the cases */
     s->fpcr = arm_random(&r) & (r & 1 ? 0x07c80000 : 0);
+}
+
+/* Registers of AArch32: R0-R14 as x[0] to x[14], R13 as sp, too. */
+static inline void arm_state_init32(struct arm_state *s, uint32_t seed)
+{
+    arm_state_init(s, seed);
+    for (unsigned k = 0; k < 31; k++)
+        s->x[k] = k < 15 ? (uint32_t)s->x[k] : 0;
+    s->x[ARM32_REG_MOVING] = ARM_DATA_AT + ARM_DATA_SIZE / 2;
+    s->x[ARM32_REG_INDEX] &= 60;
+    s->x[ARM32_REG_FIXED] = ARM_DATA_AT + 4096;
+    s->x[13] = s->sp;
+    for (unsigned k = 32; k < 64; k++)
+        s->v[k / 2][k & 1] = 0;
 }
 
 static inline void arm_data_init(uint64_t *data, uint32_t seed)
