@@ -8,66 +8,69 @@
 /* ---- QARMA5 ------------------------------------------------------------------------------------
  */
 
-/* Cells have 4 bits, cell 0 is the lowest. */
-static unsigned cell(uint64_t v, unsigned n)
+/* Cells have 4 bits, cell 0 is the lowest. Written out, for pointers are signed at each call. */
+#define CELL(v, n) ((v) >> 4 * (n)&15)
+#define ROW(v, row, f, a, b, c, d)                                                                 \
+    ((f(v, a) | f(v, b) << 4 | f(v, c) << 8 | f(v, d) << 12) << 16 * (row))
+/* Cell n becomes cell `from` n. */
+#define PERMUTE(v, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)                                 \
+    (ROW(v, 0, CELL, a, b, c, d) | ROW(v, 1, CELL, e, f, g, h) | ROW(v, 2, CELL, i, j, k, l) |     \
+     ROW(v, 3, CELL, m, n, o, p))
+#define BOX(v, n) ((uint64_t)box[CELL(v, n)])
+
+static uint64_t shuffle(uint64_t v)
 {
-    return (unsigned)(v >> (4 * n)) & 15;
+    return PERMUTE(v, 13, 6, 11, 0, 7, 12, 1, 10, 8, 3, 14, 5, 2, 9, 4, 15);
 }
 
-static uint64_t permute(uint64_t v, const uint8_t from[16])
+static uint64_t shuffle_back(uint64_t v)
 {
-    uint64_t r = 0;
-    for (unsigned n = 0; n < 16; n++)
-        r |= (uint64_t)cell(v, from[n]) << (4 * n);
-    return r;
+    return PERMUTE(v, 3, 6, 12, 9, 14, 11, 1, 4, 8, 13, 7, 2, 5, 0, 10, 15);
+}
+
+static uint64_t tweak(uint64_t v)
+{
+    return PERMUTE(v, 4, 5, 6, 7, 11, 2, 3, 8, 12, 13, 14, 15, 0, 1, 10, 9);
+}
+
+static uint64_t tweak_back(uint64_t v)
+{
+    return PERMUTE(v, 12, 13, 5, 6, 0, 1, 2, 3, 7, 15, 14, 4, 8, 9, 10, 11);
 }
 
 static uint64_t substitute(uint64_t v, const uint8_t box[16])
 {
-    uint64_t r = 0;
-    for (unsigned n = 0; n < 16; n++)
-        r |= (uint64_t)box[cell(v, n)] << (4 * n);
-    return r;
+    return ROW(v, 0, BOX, 0, 1, 2, 3) | ROW(v, 1, BOX, 4, 5, 6, 7) | ROW(v, 2, BOX, 8, 9, 10, 11) |
+           ROW(v, 3, BOX, 12, 13, 14, 15);
 }
 
-static const uint8_t box[16] = {11, 6, 8, 15, 12, 0, 9, 14, 3, 7, 4, 5, 13, 2, 1, 10};
+static const uint8_t box_forward[16] = {11, 6, 8, 15, 12, 0, 9, 14, 3, 7, 4, 5, 13, 2, 1, 10};
 static const uint8_t box_inverse[16] = {5, 14, 13, 8, 10, 11, 1, 9, 2, 6, 15, 0, 4, 12, 7, 3};
-static const uint8_t shuffle[16] = {13, 6, 11, 0, 7, 12, 1, 10, 8, 3, 14, 5, 2, 9, 4, 15};
-static const uint8_t shuffle_inverse[16] = {3, 6, 12, 9, 14, 11, 1, 4, 8, 13, 7, 2, 5, 0, 10, 15};
-static const uint8_t tweak[16] = {4, 5, 6, 7, 11, 2, 3, 8, 12, 13, 14, 15, 0, 1, 10, 9};
-static const uint8_t tweak_inverse[16] = {12, 13, 5, 6, 0, 1, 2, 3, 7, 15, 14, 4, 8, 9, 10, 11};
-/* Cells that are turned, as results of `tweak` and as operands of its inverse. */
-enum { TURNED = 1 << 2 | 1 << 4 | 1 << 7 | 1 << 11 | 1 << 12 | 1 << 14 | 1 << 15 };
+/* Cells that are turned, as results of `tweak` and as operands of its inverse: 2, 4, 7, 11, 12, 14
+ * and 15. */
+#define TURNED UINT64_C(0xff0ff000f00f0f00)
+/* The lowest bit of each cell. */
+#define ONES UINT64_C(0x1111111111111111)
 
 static uint64_t turn(uint64_t v, bool back)
 {
-    uint64_t r = 0;
-    for (unsigned n = 0; n < 16; n++) {
-        unsigned c = cell(v, n);
-        if (TURNED >> n & 1)
-            c = back ? (c << 1 & 14) | ((c >> 3 ^ c) & 1) : c >> 1 | ((c ^ c >> 1) & 1) << 3;
-        r |= (uint64_t)c << (4 * n);
-    }
-    return r;
+    const uint64_t turned = back ? (v << 1 & ~ONES) | ((v >> 3 ^ v) & ONES)
+                                 : (v >> 1 & 7 * ONES) | ((v ^ v >> 1) & ONES) << 3;
+    return (v & ~TURNED) | (turned & TURNED);
 }
 
-static unsigned rotate(unsigned c, unsigned by)
+static uint64_t rotate(uint64_t v, unsigned by)
 {
-    return (c << by | c >> (4 - by)) & 15;
+    return v >> by | v << (64 - by);
 }
 
-/* The columns times the matrix of rotations by (0, 1, 2, 1). */
+/* The columns times the matrix of rotations by (0, 1, 2, 1): rows have 16 bits, row n of the result
+ * has the three others. */
 static uint64_t mix(uint64_t v)
 {
-    uint64_t r = 0;
-    for (unsigned n = 0; n < 4; n++) {
-        unsigned a = cell(v, n), b = cell(v, n + 4), c = cell(v, n + 8), d = cell(v, n + 12);
-        r |= (uint64_t)(rotate(d, 1) ^ rotate(c, 2) ^ rotate(b, 1)) << (4 * n);
-        r |= (uint64_t)(rotate(d, 2) ^ rotate(c, 1) ^ rotate(a, 1)) << (4 * (n + 4));
-        r |= (uint64_t)(rotate(d, 1) ^ rotate(b, 1) ^ rotate(a, 2)) << (4 * (n + 8));
-        r |= (uint64_t)(rotate(c, 1) ^ rotate(b, 2) ^ rotate(a, 1)) << (4 * (n + 12));
-    }
-    return r;
+    const uint64_t next = rotate(v, 16) ^ rotate(v, 48), far = rotate(v, 32);
+    return ((next << 1 & ~ONES) | (next >> 3 & ONES)) ^
+           ((far << 2 & 12 * ONES) | (far >> 2 & 3 * ONES));
 }
 
 enum { ROUNDS = 5 };
@@ -84,19 +87,19 @@ uint64_t arm_qarma5(uint64_t data, uint64_t modifier, const uint64_t key[2])
     for (unsigned k = 0; k < ROUNDS; k++) {
         v ^= core ^ t ^ round[k];
         if (k)
-            v = mix(permute(v, shuffle));
-        v = substitute(v, box);
-        t = turn(permute(t, tweak), false);
+            v = mix(shuffle(v));
+        v = substitute(v, box_forward);
+        t = turn(tweak(t), false);
     }
-    v = substitute(mix(permute(v ^ other ^ t, shuffle)), box);
-    v = core ^ mix(permute(v, shuffle));
-    v = substitute(permute(v, shuffle_inverse), box_inverse);
-    v = permute(mix(v), shuffle_inverse) ^ outer ^ t;
+    v = substitute(mix(shuffle(v ^ other ^ t)), box_forward);
+    v = core ^ mix(shuffle(v));
+    v = substitute(shuffle_back(v), box_inverse);
+    v = shuffle_back(mix(v)) ^ outer ^ t;
     for (unsigned k = ROUNDS; k--;) {
         v = substitute(v, box_inverse);
         if (k)
-            v = permute(mix(v), shuffle_inverse);
-        t = permute(turn(t, true), tweak_inverse);
+            v = shuffle_back(mix(v));
+        t = tweak_back(turn(t, true));
         v ^= core ^ t ^ round[k] ^ alpha;
     }
     return v ^ other;
