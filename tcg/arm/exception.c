@@ -1,7 +1,9 @@
 /*
  * Exceptions: raising, delivery to EL1, EL2 and EL3, and the return from them. Arm ARM, chapter D1.
  */
+#include "core/util/endian.h"
 #include "tcg/arm/sys.h"
+#include "tcg/translate.h"
 
 /* ---- raising --------------------------------------------------------------------------------- */
 
@@ -12,7 +14,7 @@ void arm_raise(struct tcg_cpu *tc, uint32_t syndrome, unsigned target)
     tc->exc_has_error = true;
     tc->exc_error = syndrome;
     tc->exc_next_rip_delta = 0;
-    s->has_far = false;
+    s->has_far = s->stage2_data = false;
     s->target = (uint8_t)target;
     tc->status = TCG_EXCEPTION;
 }
@@ -64,8 +66,43 @@ void arm_raise_abort(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access,
         target = 3;
     iss |= fault->fsc | (fault->s1ptw ? 1u << 7 : 0) | (access == TCG_WRITE ? 1u << 6 : 0);
     arm_raise_far(tc, arm_syndrome(class, iss), target, vaddr);
-    if (fault->s2)
+    if (fault->s2) {
         arm_sys_of(tc)->hpfar = fault->ipa >> 12 << 4;
+        arm_sys_of(tc)->stage2_data = access != TCG_FETCH && !fault->s1ptw && !(iss & 1u << 8);
+    }
+}
+
+uint32_t arm_access_syndrome(uint32_t insn)
+{
+    const uint32_t size = insn >> 30, opc = insn >> 22 & 3, rt = insn & 31;
+    const bool offset = (insn & 0x3f000000) == 0x39000000, /* unsigned offset */
+        unscaled = (insn & 0x3f200400) == 0x38000000,      /* LDUR, LDTR and theirs */
+        by_register = (insn & 0x3f200c00) == 0x38200800,
+               ordered = (insn & 0x3fa08000) == 0x08808000; /* LDAR, STLR */
+    bool is_signed = false, wide = size == 3;
+    if (!ordered) {
+        if ((!offset && !unscaled && !by_register) || (opc >= 2 && size == 3) ||
+            (opc == 3 && size == 2))
+            return 0; /* a pair, an exclusive, a vector, with write-back, a prefetch */
+        is_signed = opc >= 2;
+        wide = opc == 2 || (opc < 2 && size == 3);
+    }
+    return 1u << 24 | size << 22 | (uint32_t)is_signed << 21 | rt << 16 | (uint32_t)wide << 15 |
+           (uint32_t)ordered << 14;
+}
+
+/* The instruction at PC, which was executed; 0: it is in no memory. */
+static uint32_t present_instruction(struct tcg_cpu *tc)
+{
+    const struct arm_regs *r = arm_regs_of(tc);
+    struct code_place place;
+    if (!arm_is_aarch64(r) || (r->pc & 3))
+        return 0;
+    if (!tcg_find_code(tc, r->pc, &place)) {
+        tc->status = TCG_OK;
+        return 0;
+    }
+    return place.ram ? load_le32(place.ram->host + place.offset) : 0;
 }
 
 /* ---- delivery -------------------------------------------------------------------------------- */
@@ -184,13 +221,17 @@ bool arm_deliver_exception(struct tcg_cpu *tc)
     /* What traps to EL1 from EL0 goes to EL2 when that is where EL0's exceptions go. */
     if (target == 1 && (arm_hcr_of(tc) & ARM_HCR_TGE))
         target = 2;
-    const uint32_t syndrome = class_by_level(tc->exc_error, target > el);
+    uint32_t syndrome = class_by_level(tc->exc_error, target > el);
+    const uint64_t far = tc->exc_addr, hpfar = s->hpfar;
+    const bool has_far = s->has_far;
+    if (s->stage2_data && target == 2)
+        syndrome |= arm_access_syndrome(present_instruction(tc));
     tc->counters.exceptions++;
     log_exception(tc, target, syndrome);
-    if (s->has_far) {
-        r->far[target] = tc->exc_addr;
+    if (has_far) {
+        r->far[target] = far;
         if (target == 2)
-            r->hpfar = s->hpfar;
+            r->hpfar = hpfar;
         s->hpfar = 0;
     }
     r->pc += tc->exc_next_rip_delta;

@@ -79,8 +79,8 @@ enum { ARM_TLBI_QUEUE = 32 };
 
 struct arm_sys {
     /* of the pending exception, besides exc_* */
-    uint8_t target; /* exception level */
-    bool has_far;
+    uint8_t target;            /* exception level */
+    bool has_far, stage2_data; /* stage2_data: the syndrome says which register was transferred */
     uint64_t hpfar;
 
     uint64_t control[4];   /* by level: the mode word's part that control registers decide */
@@ -153,6 +153,9 @@ void arm_undefined(struct tcg_cpu *tc);
 /* The level that synchronous exceptions of the present one go to. */
 unsigned arm_sync_target(struct tcg_cpu *tc);
 bool arm_deliver_exception(struct tcg_cpu *tc);
+/* ISS bits 24:14 of a data abort by stage 2, of the instruction: its size, register, extension; 0
+ * where there is no one register. What a hypervisor emulates a device's access by. */
+uint32_t arm_access_syndrome(uint32_t insn);
 /* Take an exception now, PC being where it returns to. */
 void arm_take(struct tcg_cpu *tc, enum arm_exception kind, unsigned target, uint32_t syndrome);
 /* The regime's software step state machine and breakpoints: see debug.c. */

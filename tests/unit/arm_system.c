@@ -530,6 +530,41 @@ Test(arm_walk, two_stages_and_where_their_faults_go)
     expect(arm_sys_of(t.tc)->hpfar, UINT64_C(0x40003) << 4);
 }
 
+Test(arm_walk, a_hypervisor_is_told_what_a_device_access_was)
+{
+    static const struct {
+        uint32_t insn, iss;
+    } cases[] = {
+        {0xb9400443, 1u << 24 | 2u << 22 | 3u << 16},            /* ldr w3, [x2, #4] */
+        {0xf9000041, 1u << 24 | 3u << 22 | 1u << 16 | 1u << 15}, /* str x1, [x2] */
+        {0x39800041, 1u << 24 | 1u << 21 | 1u << 16 | 1u << 15}, /* ldrsb x1, [x2] */
+        {0x79c00041, 1u << 24 | 1u << 22 | 1u << 21 | 1u << 16}, /* ldrsh w1, [x2] */
+        {0x38636841, 1u << 24 | 1u << 16},                       /* ldrb w1, [x2, x3] */
+        {0xb85fc041, 1u << 24 | 2u << 22 | 1u << 16},            /* ldur w1, [x2, #-4] */
+        {0x88dffc41, 1u << 24 | 2u << 22 | 1u << 16 | 1u << 14}, /* ldar w1, [x2] */
+        {0xb8404441, 0},                                         /* ldr w1, [x2], #4 */
+        {0xa9400841, 0},                                         /* ldp x1, x2, [x2] */
+        {0x885f7c41, 0},                                         /* ldxr w1, [x2] */
+        {0xbd400041, 0},                                         /* ldr s1, [x2] */
+        {0xf9800041, 0},                                         /* prfm */
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
+        expect(arm_access_syndrome(cases[i].insn), cases[i].iss);
+    /* From the access to ESR_EL2: page 4 has the code, page 5 is read-only. */
+    two_stages(1 << 6);
+    put64(0x3000 + 8, 0x40004000 | PAGE | AF | AP2);
+    store_le32(t.ram->host + 0x4000, 0xb9000443); /* str w3, [x2, #4] */
+    t.r->pc = 0x1000;
+    tcg_store(t.tc, 4, 4, 0, 0);
+    expect(t.tc->status, (uint32_t)TCG_EXCEPTION);
+    t.tc->status = TCG_OK;
+    cr_assert(arm_deliver_exception(t.tc));
+    expect(t.r->esr[2],
+           arm_syndrome(ARM_EC_DABORT_LOWER, 1u << 24 | 2u << 22 | 3u << 16 | 1u << 6 | 15));
+    expect(t.r->far[2], 4u);
+    expect(t.r->hpfar, UINT64_C(0x40005) << 4);
+}
+
 Test(arm_walk, at_puts_what_it_finds_into_par)
 {
     four_kib(0x5000 | PAGE | AF | AP2 | 1 << 2);
