@@ -203,6 +203,8 @@ static bool side_ok(const struct tcg_machine *tm, const struct side_table *t)
         if (!snapshot_ok(tm->arch, t, &side_snapshots(t)[n]) ||
             (n && side_snapshots(t)[n].ret <= side_snapshots(t)[n - 1].ret))
             return false;
+    if (t->x87_count && !tm->arch->x87)
+        return false;
     for (unsigned n = 0; n < t->x87_count; n++)
         if (side_x87(t)[n].segment >= ARRAY_SIZE(tm->arch->x87->selector))
             return false;
