@@ -135,7 +135,7 @@ static const struct feature features[] = {
     F(FRINTTS, YES, G_MAX, "frintts", ISAR1, 32, 1),
     F(DPB2, YES, G_MAX, "dpb2", ISAR1, 0, 2),
     F(SPECRES, YES, G_MAX, "specres", ISAR1, 40, 1),
-    F(RNG, NO, G_MAX, "rng", ISAR0, 60, 1),
+    F(RNG, YES, G_MAX, "rng", ISAR0, 60, 1),
     F(E0PD, YES, G_MAX, "e0pd", MMFR2, 60, 1),
     F(EVT, NO, 0, "evt", MMFR2, 56, 2),
     /* Nothing is speculated here: what these two promise holds of itself. */

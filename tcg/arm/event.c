@@ -8,6 +8,7 @@
 
 #include "tcg/icount.h"
 #include "tcg/arm/sys.h"
+#include "tcg/icount.h"
 
 /* ---- interrupts ------------------------------------------------------------------------------ */
 
@@ -278,6 +279,18 @@ uint64_t arm_helper_wfxt(void *env, uint64_t next, uint64_t timeout, uint64_t ev
         r->event = 0;
     if (!due)
         let_others_run(tc);
+    return 0;
+}
+
+/* Whoever holds what this vCPU spins for may need this host processor. */
+uint64_t arm_helper_yield(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    UNUSED(a, b, c, d);
+    if (tc->tm->icount)
+        icount_yield(tc);
+    else
+        sched_yield();
     return 0;
 }
 

@@ -43,6 +43,10 @@
     X(wfe, IR_VOID, HELPER_FAULT, SYS_PC, SYS_PC) \
     X(wfxt, IR_VOID, HELPER_FAULT, SYS_PC, SYS_PC) \
     X(sev, IR_VOID, 0, 0, 0) \
+    /* yield(): another thread may have the host's processor. */ \
+    X(yield, IR_VOID, HELPER_CLOCK, 0, 0) \
+    /* rndr(): RNDR, RNDRRS: a random number, and NZCV says whether there was one. */ \
+    X(rndr, IR_I64, 0, SYS_FL, SYS_FL) \
     /* isb(): translation registers that were written take effect; ends the block. */ \
     X(isb, IR_VOID, 0, 0, 0) \
     /* breakpoint(pc): a breakpoint of the debugger or the guest may stand here. */ \

@@ -90,9 +90,13 @@ bool a64_nop(struct a64_trans *x, const struct a64_insn *i)
     return true;
 }
 
+/* How kernels spin. */
 bool a64_yield(struct a64_trans *x, const struct a64_insn *i)
 {
-    return a64_nop(x, i);
+    (void)i;
+    if (x->mode & (MODE_PARALLEL | MODE_ICOUNT))
+        a64_call_helper(x, HELPER_ID(yield), 0, 0, 0, 0);
+    return true;
 }
 
 bool a64_esb(struct a64_trans *x, const struct a64_insn *i)
@@ -243,6 +247,8 @@ enum {
     NZCV = ARM_SYSREG(3, 3, 4, 2, 0),
     DAIF_REG = ARM_SYSREG(3, 3, 4, 2, 1),
     DCZID_EL0 = ARM_SYSREG(3, 3, 0, 0, 7),
+    RNDR = ARM_SYSREG(3, 3, 2, 4, 0),
+    RNDRRS = ARM_SYSREG(3, 3, 2, 4, 1),
     FPCR = ARM_SYSREG(3, 3, 4, 4, 0), /* libraries look at its rounding mode all the time */
 };
 
@@ -285,7 +291,11 @@ static ir_ref read_in_place(struct a64_trans *x, uint32_t reg)
 bool a64_mrs(struct a64_trans *x, const struct a64_insn *i)
 {
     const uint32_t reg = register_of(i);
-    ir_ref v = read_in_place(x, reg);
+    ir_ref v = 0;
+    if ((reg == RNDR || reg == RNDRRS) && a64_has(x, ARM_FEAT_RNG))
+        v = a64_call_helper(x, HELPER_ID(rndr), 0, 0, 0, 0);
+    else
+        v = read_in_place(x, reg);
     if (!v)
         v = a64_call_helper(x, HELPER_ID(sysreg_read), sys_arg(x, reg, i), 0, 0, 0);
     a64_put(x, i->Rt, true, v);

@@ -1025,6 +1025,25 @@ Test(arm_exception, traps_of_compiled_code_keep_all_of_their_bits)
     expect(t.r->pc, 0x2204u);
 }
 
+Test(arm_exception, a_random_number_comes_with_its_flags)
+{
+    static const uint32_t code[] = {0xd53b2400 /* mrs x0, rndr */, 0xd53b4201 /* mrs x1, nzcv */,
+                                    0xd53b2422 /* mrs x2, rndrrs */, 0xd503207f /* wfi */};
+    teardown();
+    start_as("max", 1, HOST_BACKEND);
+    at_level(1);
+    t.r->pc = 0x1000;
+    for (unsigned n = 0; n < ARRAY_SIZE(code); n++)
+        store_le32(t.ram->host + 0x1000 + 4 * n, code[n]);
+    t.r->x[0] = t.r->x[2] = 0;
+    t.r->pstate |= ARM_N | ARM_Z | ARM_C | ARM_V;
+    arm_machine_changed(&t);
+    t.cpu->stop_request = false;
+    cr_assert_eq(t.m.accel->vcpu_run(t.cpu), VCPU_EXIT_HALT);
+    expect(t.r->x[1], 0u);
+    cr_expect_neq(t.r->x[0], t.r->x[2]);
+}
+
 /* From compiled code that is linked and in the jump cache. */
 Test(arm_event, a_loop_of_wfi_waits_each_time, .timeout = 20)
 {
