@@ -404,6 +404,8 @@ void arm_cpu_model_ids(struct arm_cpu_model *m)
     memset(m->id, 0, sizeof m->id);
     m->has_el2 = arm_has(m, ARM_FEAT_EL2);
     m->has_el3 = arm_has(m, ARM_FEAT_EL3);
+    if (!arm_has(m, ARM_FEAT_LPA)) /* the large physical addresses are those above 48 bits */
+        m->pa_bits = (uint8_t)MIN(m->pa_bits, 48);
     for (unsigned i = 0; i < ARRAY_SIZE(features); i++) {
         const struct feature *f = &features[i];
         if (f->value && arm_has(m, (enum arm_feature)f->feature))

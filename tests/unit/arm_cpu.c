@@ -136,6 +136,8 @@ Test(arm_model, properties)
     cr_expect(m.qarma5);
     expect(model("max").pa_bits, 52);
     expect(field(model("max").id[7][0], 0), 6u);
+    expect(model("max,lpa=off").pa_bits, 48);
+    expect(field(model("max,lpa=off").id[7][0], 0), 5u);
 }
 
 Test(arm_model, errors_name_what_was_seen)
