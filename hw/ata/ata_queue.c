@@ -111,6 +111,10 @@ void ata_command_queued(struct ata_device *d, const struct ata_taskfile *tf, uns
         d->slot->ops->queued_done(d->slot, tag);
         return;
     }
+    if (d->queued & 1u << tag) { /* Serial ATA, "Command Queueing": a tag in use ends the queue */
+        fail(d, tag, ATA_ERROR_ABRT);
+        return;
+    }
     d->queued |= 1u << tag;
     d->slot->ops->queued(d->slot, tag);
     start(d, tag);

@@ -354,6 +354,34 @@ Test(ahci, error_in_a_queue_is_told_by_the_log)
     vt_free(&t);
 }
 
+/* Its request may be under way, or be made again later. */
+Test(ahci, tag_that_is_in_use_ends_the_queue)
+{
+    struct vt t;
+    set_up(&t, "drive=disk,werror=stop");
+    vt_limit_file_size(64 << 10);
+    struct ah_command c = fpdma(ATA_CMD_WRITE_FPDMA, 128, 1, 3);
+    ah_prepare(&t, 3, &c);
+    ah_write(&t, AH_SACT, 1 << 3);
+    ah_write(&t, AH_CI, 1 << 3);
+    vt_wait(&t);
+    cr_expect_eq(ah_read(&t, AH_SACT), 1 << 3, "it waits for the machine to go on");
+    ah_write(&t, AH_CI, 1 << 3);
+    cr_expect_eq(ah_read(&t, AH_TFD) & 0xff01, ATA_ERROR_ABRT << 8 | 1);
+    cr_expect(ah_read(&t, AH_PIS) & 1 << 30);
+    vt_limit_file_size(RLIM_INFINITY);
+    vt_resume(&t);
+    ah_start(&t);
+    ah_write(&t, AH_CMD, 1 << 4);
+    ah_write(&t, AH_CMD, 1 << 4 | 1);
+    struct ah_command log = {
+        .command = ATA_CMD_READ_LOG_EXT, .lba = 0x10, .count = 1, .data = AH_DATA, .len = 512};
+    cr_expect_eq(ah_run(&t, &log), 0x50);
+    cr_expect_eq(word(&t, 0) & 0xff, 3, "its tag");
+    cr_expect_eq(word(&t, 0) >> 24, ATA_ERROR_ABRT);
+    vt_free(&t);
+}
+
 Test(ahci, queued_commands_that_stopped_the_machine_are_saved_and_made_again)
 {
     struct vt t, other;
