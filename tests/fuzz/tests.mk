@@ -31,7 +31,10 @@ fuzz/obj/%.o: $(srcdir)/%.S
 fuzz/obj/page/files.o: page/files.c
 	@mkdir -p $(@D)
 	$(call say,FUZZ,page/files.c)$(FUZZ_CC) $(fuzz_flags) -c $< -o $@
-fuzz_obj += fuzz/obj/page/files.o
+fuzz/obj/gen/%.o: gen/%.c
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$<)$(FUZZ_CC) $(fuzz_flags) -c $< -o $@
+fuzz_obj += fuzz/obj/page/files.o fuzz/obj/gen/a64.o fuzz/obj/gen/a32.o
 -include $(fuzz_obj:.o=.d)
 
 $(addprefix fuzz/,$(fuzz_targets)): fuzz/%: $(srcdir)/tests/fuzz/%.c $(fuzz_obj)
