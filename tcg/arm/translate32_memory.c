@@ -264,9 +264,14 @@ bool a32_t_str_reg(struct a64_trans *x, const struct a32_insn *i)
     return i->Rt != A32_PC && scaled(x, i, &p) && store(x, i->Rt, i->Rn, &p, i->wid, 0);
 }
 
+static bool sp_or_pc(unsigned n)
+{
+    return n == A32_SP || n == A32_PC;
+}
+
 bool a32_t_ldrd(struct a64_trans *x, const struct a32_insn *i)
 {
-    if (i->Rt >= A32_SP || i->Rt2 >= A32_SP || (i->W && i->Rn == A32_PC) ||
+    if (sp_or_pc(i->Rt) || sp_or_pc(i->Rt2) || (i->W && i->Rn == A32_PC) ||
         (i->L && i->Rt == i->Rt2))
         return false;
     const struct place p = place_imm(x, i->Rn, i->imm8 * 4u, i->U, i->P, i->W);
