@@ -24,12 +24,22 @@ static struct arm_regs *regs_of(const struct tcg_cpu *tc)
     return tcg_env((struct tcg_cpu *)tc);
 }
 
-static void set_rounding(struct tcg_cpu *tc)
+unsigned arm_fp_rmode(const struct tcg_cpu *tc)
+{
+    return regs_of(tc)->fpcr >> ARM_FPCR_RMODE_SHIFT & 3;
+}
+
+void arm_fp_round_by(struct tcg_cpu *tc, unsigned fpcr_mode)
 {
     static const uint8_t host[] = {SOFTFP_NEAREST, SOFTFP_UP, SOFTFP_DOWN, SOFTFP_ZERO};
-    unsigned mode = host[regs_of(tc)->fpcr >> ARM_FPCR_RMODE_SHIFT & 3];
+    unsigned mode = host[fpcr_mode];
     tc->guest_mxcsr &= ~(3u << SOFTFP_RC_SHIFT);
     tc->guest_mxcsr |= mode << SOFTFP_RC_SHIFT;
+}
+
+static void set_rounding(struct tcg_cpu *tc)
+{
+    arm_fp_round_by(tc, arm_fp_rmode(tc));
 }
 
 static void set_exceptions(struct tcg_cpu *tc, uint64_t fpsr)
@@ -61,7 +71,10 @@ uint64_t arm_fp_mode(const struct tcg_cpu *tc)
     mode |= fpcr & ARM_FPCR_FZ ? (uint64_t)IR_AFP_FZ : 0;
     mode |= fpcr & ARM_FPCR_AHP ? (uint64_t)IR_AFP_AHP : 0;
     mode |= fpcr & ARM_FPCR_FZ16 ? (uint64_t)IR_AFP_FZ16 : 0;
-    return mode >> IR_AFP_MODES_SHIFT << MODE_FP_SHIFT;
+    mode = mode >> IR_AFP_MODES_SHIFT << MODE_FP_SHIFT;
+    if (arm_fp_rmode(tc) && regs_of(tc)->pstate & ARM_AARCH32)
+        mode |= MODE_FP_ROUNDED;
+    return mode;
 }
 
 void arm_fpcr_write(struct tcg_cpu *tc, uint64_t value)

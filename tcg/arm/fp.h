@@ -36,6 +36,10 @@ void arm_fp_sync(struct tcg_cpu *tc);
 /* The mode word's part. */
 uint64_t arm_fp_mode(const struct tcg_cpu *tc);
 
+/* FPCR.RMode; round as one of its values says, whatever it is. */
+unsigned arm_fp_rmode(const struct tcg_cpu *tc);
+void arm_fp_round_by(struct tcg_cpu *tc, unsigned fpcr_mode);
+
 /* FPCR is read from the register file. After a write tcg_mode_changed() is due. */
 void arm_fpcr_write(struct tcg_cpu *tc, uint64_t value);
 uint64_t arm_fpsr_read(const struct tcg_cpu *tc);

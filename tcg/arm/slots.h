@@ -73,6 +73,8 @@ enum arm_mode_bits {
 /* FPCR.DN, FZ, AHP, FZ16: 4 bits (tcg/arm/fp.h) */
 #define MODE_FP_BITS (UINT64_C(0xf) << MODE_FP_SHIFT)
 enum { MODE_FP_SHIFT = 43 };
+/* AArch32: FPSCR.RMode is not "to nearest", which Advanced SIMD wants */
+#define MODE_FP_ROUNDED (UINT64_C(1) << 47)
 
 /* MMU indices. The regime (EL1&0, EL2, EL2&0, EL3) is in the root's key. */
 enum arm_mmu_index {

@@ -29,6 +29,8 @@
 #include "tcg/cpu.h"
 #include "tcg/ir/ir.h"
 
+enum { A64_TEMP = 16, A64_TEMPS = 16 };
+
 struct a64_trans {
     struct tcg_translation *t;
     struct ir_region *ir;
@@ -40,12 +42,13 @@ struct a64_trans {
     bool clock;    /* the instruction reads clocks or reaches devices (HELPER_CLOCK) */
     ir_ref reversed, reversed_from; /* the last RBIT's result and operand */
     /* A32 and T32 (translate32.h) */
-    bool t32;
-    bool conditional;    /* whether the instruction's condition holds is not known yet */
-    uint8_t cond;        /* 14: always */
-    uint8_t it, it_next; /* PSTATE.IT of this instruction and of the next one */
-    uint8_t it_stored;   /* what arm_regs.pstate has of it */
-    bool set_checked;    /* a32_check_set() was called */
+    bool aarch32, t32;
+    bool conditional;       /* whether the instruction's condition holds is not known yet */
+    uint8_t cond;           /* 14: always */
+    uint8_t it, it_next;    /* PSTATE.IT of this instruction and of the next one */
+    uint8_t it_stored;      /* what arm_regs.pstate has of it */
+    bool set_checked;       /* a32_check_set() was called */
+    ir_ref temp[A64_TEMPS]; /* in AArch32 state: what V16 to V31 name (translate32_vec.h) */
 };
 
 static inline unsigned a64_el(const struct a64_trans *x)
@@ -96,6 +99,8 @@ static inline void a64_put_sp(struct a64_trans *x, unsigned n, bool sf, ir_ref v
 
 static inline ir_ref a64_vec(struct a64_trans *x, unsigned n)
 {
+    if (x->aarch32 && n >= A64_TEMP)
+        return x->temp[n - A64_TEMP];
     int slot = arm_slot_v(n);
     if (slot >= 0)
         return ir_get(x->ir, (unsigned)slot);
@@ -104,7 +109,9 @@ static inline ir_ref a64_vec(struct a64_trans *x, unsigned n)
 static inline void a64_put_vec(struct a64_trans *x, unsigned n, ir_ref v)
 {
     int slot = arm_slot_v(n);
-    if (slot >= 0)
+    if (x->aarch32 && n >= A64_TEMP)
+        x->temp[n - A64_TEMP] = v;
+    else if (slot >= 0)
         ir_put(x->ir, (unsigned)slot, v);
     else
         ir_emit(x->ir, IR_STENV, IR_VOID, IR_W128, v, 0, 0, 0, offsetof(struct arm_regs, v[n]));

@@ -324,6 +324,25 @@ static void set_condition(struct a64_trans *x, uint32_t word)
     x->conditional = cond < A32_ALWAYS;
 }
 
+/* VFP and Advanced SIMD are in A32's tables alone. T32 has VFP's words as A32 has them, and those
+ * of Advanced SIMD with other top bits. false: the word is of another kind. */
+static bool as_a32(uint32_t *word)
+{
+    const unsigned top = *word >> 24, low = *word & 0xffffff;
+    if ((top & 0xef) == 0xef) /* Advanced SIMD, data: U is bit 28 */
+        *word = 0xf2000000 | (top >> 4 & 1) << 24 | low;
+    else if (top == 0xf9 && !(low >> 20 & 1)) /* loads and stores of structures */
+        *word = 0xf4000000 | low;
+    else
+        return (top & 0xec) == 0xec && (low >> 8 & 0xe) == 0xa;
+    return true;
+}
+
+static bool decode(const struct a64_trans *x, uint32_t word, struct a32_insn *i)
+{
+    return x->t32 && !as_a32(&word) ? t32_decode(word, i) : a32_decode(word, i);
+}
+
 static void translate_insn(struct a64_trans *x, uint32_t word)
 {
     struct a32_insn i;
@@ -331,7 +350,7 @@ static void translate_insn(struct a64_trans *x, uint32_t word)
     ir_insn(x->ir, x->start, (unsigned)(x->next - x->start));
     set_condition(x, word);
     a64_before_insn(x);
-    const bool known = x->t32 ? t32_decode(word, &i) : a32_decode(word, &i);
+    const bool known = decode(x, word, &i);
     if (x->mode & MODE_ILLEGAL) {
         a64_raise(x, ARM_TRAP(ARM_EC_ILLEGAL, 0));
     } else if (!known || !a64_has(x, a32_set.rows[i.row].feature) || !a32_call(x, &i)) {
@@ -349,7 +368,8 @@ static void raise_misaligned(struct a64_trans *x)
 
 void a32_translate(struct tcg_translation *t)
 {
-    struct a64_trans x = {.t = t, .ir = t->ir, .mode = t->mode, .t32 = (t->mode & MODE_T32) != 0};
+    struct a64_trans x = {
+        .t = t, .ir = t->ir, .mode = t->mode, .aarch32 = true, .t32 = (t->mode & MODE_T32) != 0};
     const unsigned max = a64_one_by_one(&x) ? 1 : t->max_insns;
     uint32_t at = t->page_offset, word;
     unsigned bytes = 0;

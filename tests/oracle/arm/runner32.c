@@ -47,6 +47,7 @@ static long system_call(long n, long a, long b, long c, long d, long e, long f)
 }
 
 enum { SYS_READ = 3, SYS_WRITE = 4, SYS_MMAP2 = 192, SYS_CACHEFLUSH = 0xf0002, PROT_ALL = 7 };
+enum { FPSCR_OF_FPCR = 0x07c80000, FPSCR_OF_FPSR = (int)0xf800009f };
 
 static int transfer(long call, long fd, void *buf, unsigned long len)
 {
@@ -83,7 +84,10 @@ int runner(int arguments)
             run_registers[k] = (uint32_t)run_state.x[k];
         run_registers[13] = (uint32_t)run_state.sp;
         run_registers[15] = (uint32_t)run_state.nzcv;
+        run_state.fpsr |= run_state.fpcr; /* FPSCR */
         run_code();
+        run_state.fpcr = run_state.fpsr & FPSCR_OF_FPCR;
+        run_state.fpsr &= (uint32_t)FPSCR_OF_FPSR;
         for (unsigned k = 0; k < 15; k++)
             run_state.x[k] = run_registers[k];
         run_state.sp = run_registers[13];
