@@ -42,6 +42,16 @@ boots 'amd64 on microvm' amd64-microvm amd64 1 -m 512M -M microvm
 boots 'arm64 reaches its first program and powers off' arm64 arm64 1 -m 512M
 boots 'arm64 on two processors, with a GICv3' arm64-smp2 arm64 2 -m 512M -M virt,gic-version=3
 
+# Programs of 32 bits, T32 with VFP and Advanced SIMD, are all there is on top of the arm64 kernel.
+if boot armhf arm64 demo=numbers -m 512M -initrd "$guests/armhf/initrd"; then
+    digest=$(sha256sum <"$guests/armhf/busybox")
+    grep -q 'sum: 135000.000000' "$log" || why="a sum of floating point is wrong"
+    grep -q "digest: $digest" "$log" || why="a digest is wrong"
+    said=$(complaints "$log")
+    [ -z "$said" ] || why="the kernel says: $said"
+fi
+ok "armhf programs under the arm64 kernel ($seconds s)" "$why" "$log"
+
 # A shell that is typed at: the fifo stands for the keyboard.
 kernel=$guests/amd64/vmlinuz initrd=$guests/amd64/initrd
 dir=$(mktemp -d) || exit 1

@@ -15,6 +15,7 @@ TESTS_boot += $(srcdir)/tests/boot/disks.sh tests/boot/saved_state
 TESTS_boot += $(srcdir)/tests/boot/firmware.sh $(srcdir)/tests/boot/boot_order.sh
 TESTS_boot += $(srcdir)/tests/boot/arm64.sh
 check-boot check-programs: $(GUESTS)/arm64/initrd-disk $(GUESTS)/arm64/initrd-input
+check-boot check-programs: $(GUESTS)/armhf/initrd
 check-boot check-programs: $(GUESTS)/amd64/screens
 # Without a network the test says what it lacks.
 $(GUESTS)/amd64/screens:

@@ -59,10 +59,11 @@ static inline unsigned get32(const struct sequence32 *s, const struct arm_row *r
 static inline bool runs32(const struct arm_row *row)
 {
     static const char *const left_out[] = {
-        "svc",     "t_svc",    "bkpt",     "t_bkpt", "udf",           "hint",    "mcr",
-        "mcrr",    "t_mcrr",   "nop",      "b_imm",  "bl_imm",        "blx_imm", "bx",
-        "blx_reg", "t_mrrc",   "setend",   "t_b",    "t_ldr_lit",     "t_bl",    "t_blx",
-        "t_cbz",   "t_b_cond", "t_b_wide", "t_tbb",  "t_b_cond_wide", "t_it",    NULL};
+        "svc",   "t_svc",   "bkpt",     "t_bkpt",   "udf",   "hint",          "mcr",
+        "mcrr",  "v_msr",   "t_mcrr",   "nop",      "b_imm", "bl_imm",        "blx_imm",
+        "bx",    "blx_reg", "t_mrrc",   "setend",   "t_b",   "t_ldr_lit",     "t_bl",
+        "t_blx", "t_cbz",   "t_b_cond", "t_b_wide", "t_tbb", "t_b_cond_wide", "t_it",
+        NULL};
     if (!row->function)
         return false;
     for (unsigned k = 0; left_out[k]; k++)
@@ -116,13 +117,20 @@ static inline bool good32(struct sequence32 *s, const struct arm_row *row, uint3
     static const char *const read_too[] = {"Rn", "Rm", "Ra", "Rs", NULL};
     const unsigned rt = get32(s, row, word, "Rt"), rt2 = get32(s, row, word, "Rt2"),
                    list = get32(s, row, word, "list"), rd = get32(s, row, word, "Rd");
+    if (!strcmp(row->function, "v_permute") && /* both results in one register */
+        get32(s, row, word, "Vd") == get32(s, row, word, "Vm") &&
+        get32(s, row, word, "D") == get32(s, row, word, "M"))
+        return false;
+    if (!strcmp(row->function, "vldst_multiple") && get32(s, row, word, "imm8") > 32)
+        return false;
     const bool high = field32(s, row, "D") && !strncmp(row->function, "t_", 2);
     for (unsigned k = 0; written[k]; k++)
         if (reserved32(get32(s, row, word, written[k])))
             return false;
     if (high && reserved32(get32(s, row, word, "D") << 3 | rd))
         return false;
-    if (rt != ~0u && (reserved32(rt) || (rt2 != ~0u && reserved32(rt2)) || reserved32(rt + 1)))
+    if (rt != ~0u &&
+        (reserved32(rt) || (rt2 != ~0u && reserved32(rt2)) || (rt2 == ~0u && reserved32(rt + 1))))
         return false;
     if (list != ~0u && (list & 0xa0e0))
         return false;
@@ -165,8 +173,41 @@ static inline void append32(struct sequence32 *s, bool t32, uint32_t word)
         s->halves[s->count++] = (uint16_t)word;
 }
 
+/* VFP and Advanced SIMD are in A32's tables alone. */
+static inline bool in_a32_alone(const struct arm_row *row)
+{
+    return !strncmp(row->section, "vfp", 3) || !strncmp(row->section, "simd", 4);
+}
+
+/* ... their words as T32 has them. */
+static inline uint32_t as_t32(uint32_t word)
+{
+    if (word >> 25 == 0x79)
+        return 0xef000000 | (word >> 24 & 1) << 28 | (word & 0xffffff);
+    return word >> 24 == 0xf4 ? 0xf9000000 | (word & 0xffffff) : word;
+}
+
+static inline bool pick_shared32(struct sequence32 *s, uint32_t *word)
+{
+    struct sequence32 of = *s;
+    bool found = false;
+    of.set = &a32_set;
+    for (unsigned k = 0; k < of.set->row_count && !found; k++) {
+        const unsigned n = random32(&of) % of.set->row_count;
+        const struct arm_row *row = &of.set->rows[n];
+        found = in_a32_alone(row) && runs32(row) && fill32(&of, n, word);
+        if (found && field32(&of, row, "cond"))
+            *word = (*word & 0x0fffffff) | 0xe0000000;
+    }
+    s->random = of.random;
+    *word = as_t32(*word);
+    return found;
+}
+
 static inline bool pick32(struct sequence32 *s, uint32_t *word)
 {
+    if (s->set == &t32_set && random32(s) & 1)
+        return pick_shared32(s, word);
     for (unsigned k = 0; k < s->set->row_count; k++) {
         s->next_row = (s->next_row + ARM32_STRIDE) % s->set->row_count;
         if (runs32(&s->set->rows[s->next_row]) && fill32(s, s->next_row, word))
