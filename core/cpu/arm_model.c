@@ -168,7 +168,7 @@ static const struct feature features[] = {
     F(A32_V8, YES, G_V8_A32, "a32-v8", NONE, 0, 0),
     F(A32_MP, YES, G_V7 | G_V8_A32, "a32-mp", NONE, 0, 0),
     F(A32_RDM, YES, G_81, "a32-rdm", A32_ISAR5, 24, 1),
-    F(A32_DOTPROD, NO, G_82, "a32-dotprod", A32_ISAR6, 4, 1),
+    F(A32_DOTPROD, YES, G_82, "a32-dotprod", A32_ISAR6, 4, 1),
     F(A32_FP16, NO, G_82, "a32-fp16", A32_MVFR1, 20, 3),
     F(A32_FCMA, NO, G_MAX, "a32-fcma", A32_ISAR5, 28, 1),
     F(A32_JSCVT, NO, G_MAX, "a32-jscvt", A32_ISAR6, 0, 1),

@@ -334,7 +334,8 @@ static bool as_a32(uint32_t *word)
     else if (top == 0xf9 && !(low >> 20 & 1)) /* loads and stores of structures */
         *word = 0xf4000000 | low;
     else
-        return (top & 0xec) == 0xec && (low >> 8 & 0xe) == 0xa;
+        return (top & 0xec) == 0xec &&
+               ((low >> 8 & 0xe) == 0xa || (top >= 0xfc && (low >> 8 & 0xf) == 0xd));
     return true;
 }
 

@@ -232,6 +232,22 @@ bool a32_v_element_fp(struct a64_trans *x, const struct a32_insn *i)
     return true;
 }
 
+/* ---- dot products ------------------------------------------------------------------------------
+ */
+
+bool a32_v_dot(struct a64_trans *x, const struct a32_insn *i)
+{
+    const struct a32_vec v = operands(i);
+    return a32_vec_run(x, &v, word_of(0x0e009400, i->Q, i->U, i->size));
+}
+
+bool a32_v_dot_element(struct a64_trans *x, const struct a32_insn *i)
+{
+    struct a32_vec v = operands(i);
+    v.m.kind = A32_NONE;
+    return by_element(x, i, &v, 14, i->Q, i->U);
+}
+
 /* ---- SHA ---------------------------------------------------------------------------------------
  */
 
