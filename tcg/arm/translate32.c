@@ -180,16 +180,42 @@ void a32_put_ge(struct a64_trans *x, ir_ref v)
 /* ---- memory -----------------------------------------------------------------------------------
  */
 
+/* Between instructions of other conditions an access asks for its own: there is nowhere to go when
+ * it does not hold. */
+static bool asks(const struct a64_trans *x)
+{
+    int64_t rel;
+    return x->conditional && !in_steps(x) && !skip_target(x, &rel);
+}
+
+static ir_ref condition(struct a64_trans *x)
+{
+    return ir_emit(x->ir, IR_SETCC, IR_I32, a64_cc(x->cond), a64_flags(x), 0, 0, 0, 0);
+}
+
 ir_ref a32_load(struct a64_trans *x, ir_ref addr, unsigned size, unsigned attr)
 {
-    a32_may_fault(x);
-    return a64_load(x, IR_I32, addr, size, attr);
+    if (!asks(x)) {
+        a32_may_fault(x);
+        return a64_load(x, IR_I32, addr, size, attr);
+    }
+    store_it(x, x->it);
+    const unsigned how = (a64_mem(x, size) | attr) & ~(unsigned)IR_MEM_SIGN;
+    ir_ref v = a64_call_helper(x, HELPER_ID(load_if), addr, condition(x), a32_i32(x, how), 0);
+    v = a64_in_order(x, v, size);
+    return attr & IR_MEM_SIGN && size < 2 ? ir_sext(x->ir, IR_I32, v, (enum ir_width)size) : v;
 }
 
 void a32_store(struct a64_trans *x, ir_ref addr, ir_ref v, unsigned size, unsigned attr)
 {
-    a32_may_fault(x);
-    a64_store(x, addr, v, size, attr);
+    if (!asks(x)) {
+        a32_may_fault(x);
+        a64_store(x, addr, v, size, attr);
+        return;
+    }
+    store_it(x, x->it);
+    a64_call_helper(x, HELPER_ID(store_if), addr, condition(x), a32_i32(x, a64_mem(x, size) | attr),
+                    a64_in_order(x, v, size));
 }
 
 /* ---- how regions end --------------------------------------------------------------------------
@@ -258,15 +284,34 @@ void a32_check_set(struct a64_trans *x, ir_ref target, bool often)
     a64_raise_if(x, x->t32 ? a32_op2(x, IR_XOR, bit, a32_i32(x, 1)) : bit, ARM_TRAP_ALONE);
 }
 
+/* The set that bit 0 says, by its mode word, which differs from this one in nothing else. */
+static void leave_to_set(struct a64_trans *x, ir_ref target)
+{
+    struct ir_region *r = x->ir;
+    const uint64_t others = x->mode & ~(uint64_t)MODE_T32;
+    ir_ref bit = a32_op2(x, IR_AND, target, a32_i32(x, 1));
+    ir_ref mode = ir_op2(r, IR_OR, IR_I64, ir_i64(r, others),
+                         a32_zext64(x, a32_op2(x, IR_MUL, bit, a32_i32(x, MODE_T32))));
+    a32_leave_it(x);
+    a32_put_pstate(x, ARM_T, a32_op2(x, IR_MUL, bit, a32_i32(x, ARM_T)));
+    ir_put(r, SLOT_PC, a32_zext64(x, a32_op2(x, IR_AND, target, a32_i32(x, ~UINT32_C(1)))));
+    ir_emit(r, IR_EXIT_MODE, IR_VOID, ARM_MMU_USER << 1, mode, 0, 0, 0, 0);
+    x->done = true;
+}
+
 void a32_jump_interworking(struct a64_trans *x, ir_ref target, bool often)
 {
     struct ir_region *r = x->ir;
     if (!x->set_checked)
         a32_check_set(x, target, often);
-    if (often || in_steps(x)) {
+    if (in_steps(x)) {
         a32_leave_it(x);
         a64_call_helper(x, HELPER_ID(interwork), target, 0, 0, 0);
-        a64_end_dyn_pc_set(x, in_steps(x));
+        a64_end_dyn_pc_set(x, true);
+        return;
+    }
+    if (often) {
+        leave_to_set(x, target);
         return;
     }
     a32_leave_it(x);
