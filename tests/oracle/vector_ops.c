@@ -221,6 +221,7 @@ static bool has_wide_form(const struct vector_case *k)
     bool scalar = k->op >= IR_VF_ADD && k->op != IR_VF_TOI32 && (k->imm & 1);
     switch (k->op) {
     case IR_V_MOVLANE:
+    case IR_V_LOW:
     case IR_V_HMINPOS:
     case IR_V_INSERTPS:
     case IR_V_AESIMC:
