@@ -18,7 +18,7 @@ for target; do
     (
         cd "fuzz/found-$target" || exit 1
         # The soft limit's signal ends libFuzzer in order; the clock's limits are for a machine at rest.
-        exec prlimit --cpu="$seconds:" nice -n 19 ../"$target" -max_total_time=$((seconds * 8)) \
+        exec prlimit --cpu="$seconds:" nice -n 19 ../"$target" -max_total_time=$((seconds * 30)) \
             -timeout=3000 -rss_limit_mb=1536 -max_len=131072 -artifact_prefix=finding- \
             . "$src/corpus/$target"
     ) >"$log" 2>&1
