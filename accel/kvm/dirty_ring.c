@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "core/memory/dirty.h"
-#include "core/util/log.h"
 #include "core/util/range.h"
 
 /* With the options set, and before there is a vCPU. */
@@ -27,11 +26,9 @@ bool kvm_dirty_ring_init(struct kvm_vm *vm, struct vemu_error **errp)
         cap.cap = KVM_CAP_DIRTY_LOG_RING;
         most = kvm_extension(vm, KVM_CAP_DIRTY_LOG_RING);
     }
+    kvm_lacks(vm, most, "KVM_CAP_DIRTY_LOG_RING",
+              "dirty-ring-size= is without effect, and written pages are found by bitmaps");
     if (!most) {
-        log_msg(
-            &vm->m->log, LOG_WARN,
-            "kvm: this kernel lacks KVM_CAP_DIRTY_LOG_RING: dirty-ring-size= is without effect, "
-            "and written pages are found by bitmaps");
         vm->dirty_entries = 0;
         return true;
     }

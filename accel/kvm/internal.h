@@ -133,8 +133,10 @@ static inline int kvm_vcpu_ioctl(const struct kvm_cpu *k, unsigned long request,
 }
 /* KVM_CHECK_EXTENSION (section 4.4): 0 for what is not there. */
 int kvm_extension(const struct kvm_vm *vm, int capability);
+/* Unless `has`, a warning: without the capability of that name, what is lost. */
+void kvm_lacks(const struct kvm_vm *vm, bool has, const char *name, const char *lost);
 
-/* vm.c: members of struct accel, whose table is the architecture's */
+/* vm.c: members of struct accel */
 bool kvm_accel_machine_init(struct vemu_machine *m, struct vemu_error **errp);
 void kvm_accel_machine_destroy(struct vemu_machine *m);
 bool kvm_accel_vcpu_init(struct vcpu *cpu, struct vemu_error **errp);
@@ -144,6 +146,17 @@ void kvm_accel_before_resume(struct vemu_machine *m);
 void kvm_accel_debug_changed(struct vcpu *cpu);
 enum cpu_debug_room kvm_accel_debug_room(struct vemu_machine *m, const struct cpu_breakpoint *list,
                                          unsigned count);
+
+/* The accelerator's table, in ARCH/accel.c: these members and the architecture's own. */
+extern const struct accel kvm_arch_accel;
+#define KVM_ACCEL_MEMBERS                                                                          \
+    .name = "kvm", .machine_init = kvm_accel_machine_init,                                         \
+    .machine_destroy = kvm_accel_machine_destroy, .vcpu_init = kvm_accel_vcpu_init,                \
+    .vcpu_destroy = kvm_vcpu_destroy, .vcpu_reset = kvm_accel_outside_change,                      \
+    .vcpu_run = kvm_vcpu_run, .vcpu_kick = kvm_kick, .get_state = kvm_accel_get_state,             \
+    .put_state = kvm_accel_outside_change, .before_resume = kvm_accel_before_resume,               \
+    .flush_posted = kvm_posted_flush, .debug_changed = kvm_accel_debug_changed,                    \
+    .debug_room = kvm_accel_debug_room
 
 /* slots.c. Machine lock held; all slots are gone after the last. */
 bool kvm_slots_init(struct kvm_vm *vm);

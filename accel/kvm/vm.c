@@ -114,7 +114,7 @@ static bool need(const struct kvm_vm *vm, int capability, const char *name,
                      name);
 }
 
-static void lacks(const struct kvm_vm *vm, bool has, const char *name, const char *lost)
+void kvm_lacks(const struct kvm_vm *vm, bool has, const char *name, const char *lost)
 {
     if (!has)
         log_msg(&vm->m->log, LOG_WARN, "kvm: this kernel lacks %s: %s", name, lost);
@@ -128,12 +128,12 @@ static bool look_at_extensions(struct kvm_vm *vm, struct vemu_error **errp)
     vm->has_readonly = kvm_extension(vm, KVM_CAP_READONLY_MEM);
     vm->has_immediate_exit = kvm_extension(vm, KVM_CAP_IMMEDIATE_EXIT);
     vm->has_guest_debug = kvm_extension(vm, KVM_CAP_SET_GUEST_DEBUG);
-    lacks(vm, vm->has_readonly, "KVM_CAP_READONLY_MEM",
-          "firmware runs from memory that exits, slowly or not at all");
-    lacks(vm, vm->has_guest_debug, "KVM_CAP_SET_GUEST_DEBUG",
-          "a debugger can look, and neither stop nor step");
-    lacks(vm, vm->has_immediate_exit, "KVM_CAP_IMMEDIATE_EXIT",
-          "a machine that is paused in the middle of an access may repeat it");
+    kvm_lacks(vm, vm->has_readonly, "KVM_CAP_READONLY_MEM",
+              "firmware runs from memory that exits, slowly or not at all");
+    kvm_lacks(vm, vm->has_guest_debug, "KVM_CAP_SET_GUEST_DEBUG",
+              "a debugger can look, and neither stop nor step");
+    kvm_lacks(vm, vm->has_immediate_exit, "KVM_CAP_IMMEDIATE_EXIT",
+              "a machine that is paused in the middle of an access may repeat it");
     vm->max_slots = (uint32_t)kvm_extension(vm, KVM_CAP_NR_MEMSLOTS);
     if (!vm->max_slots)
         vm->max_slots = 32; /* section 4.35: what there was before it could be asked */
@@ -214,11 +214,11 @@ bool kvm_machine_init(struct vemu_machine *m, const struct kvm_host *host, struc
     m->rams.opaque = vm;
     m->rams.dirty_ops = &kvm_dirty_ops;
     m->rings_doorbells = kvm_extension(vm, KVM_CAP_IOEVENTFD);
-    lacks(vm, m->rings_doorbells, "KVM_CAP_IOEVENTFD",
-          "devices wait for a vCPU to leave the guest");
+    kvm_lacks(vm, m->rings_doorbells, "KVM_CAP_IOEVENTFD",
+              "devices wait for a vCPU to leave the guest");
     kvm_posted_init(vm);
-    lacks(vm, vm->ring_entries, "KVM_CAP_COALESCED_MMIO",
-          "each write to a VGA's memory window ends the guest's run");
+    kvm_lacks(vm, vm->ring_entries, "KVM_CAP_COALESCED_MMIO",
+              "each write to a VGA's memory window ends the guest's run");
     mem_space_set_listener(m->memory, memory_changed, vm);
     return true;
 }
@@ -310,4 +310,9 @@ enum cpu_debug_room kvm_accel_debug_room(struct vemu_machine *m, const struct cp
                                          unsigned count)
 {
     return kvm_arch_debug_room(kvm_vm_of(m), list, count);
+}
+
+const struct accel *kvm_accel(void)
+{
+    return &kvm_arch_accel;
 }

@@ -31,8 +31,7 @@ static bool want(const struct kvm_cpu *k, struct kvm_vcpu_init *init, unsigned f
 
     if (has)
         set_feature(init, feature);
-    else if (k->cpu->index == 0)
-        log_msg(&k->vm->m->log, LOG_WARN, "kvm: this kernel lacks %s: %s", name, lost);
+    kvm_lacks(k->vm, has || k->cpu->index, name, lost);
     return has;
 }
 

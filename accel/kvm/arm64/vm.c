@@ -4,7 +4,6 @@
 
 #include "accel/kvm/arm64/arm.h"
 #include "accel/kvm/internal.h"
-#include "core/util/log.h"
 
 struct kvm_arm *kvm_arm_of(const struct kvm_vm *vm)
 {
@@ -17,12 +16,6 @@ unsigned long kvm_arch_vm_type(const struct kvm_vm *vm)
     int bits = kvm_extension(vm, KVM_CAP_ARM_VM_IPA_SIZE);
 
     return bits > 0 ? KVM_VM_TYPE_ARM_IPA_SIZE((unsigned)bits) : 0;
-}
-
-static void lacks(const struct kvm_vm *vm, bool has, const char *name, const char *lost)
-{
-    if (!has)
-        log_msg(&vm->m->log, LOG_WARN, "kvm: this kernel lacks %s: %s", name, lost);
 }
 
 bool kvm_arch_vm_init(struct kvm_vm *vm, struct vemu_error **errp)
@@ -50,10 +43,10 @@ bool kvm_arch_vm_init(struct kvm_vm *vm, struct vemu_error **errp)
     a->has_user_irq = kvm_extension(vm, KVM_CAP_ARM_USER_IRQ);
     a->has_inject_dabt = kvm_extension(vm, KVM_CAP_ARM_INJECT_EXT_DABT);
     vm->has_events = kvm_extension(vm, KVM_CAP_VCPU_EVENTS);
-    lacks(vm, vm->has_events, "KVM_CAP_VCPU_EVENTS",
-          "a machine that is paused may lose an error that is being delivered");
-    lacks(vm, a->has_mp_state, "KVM_CAP_MP_STATE",
-          "processors that are switched off are not told from others when a machine is saved");
+    kvm_lacks(vm, vm->has_events, "KVM_CAP_VCPU_EVENTS",
+              "a machine that is paused may lose an error that is being delivered");
+    kvm_lacks(vm, a->has_mp_state, "KVM_CAP_MP_STATE",
+              "processors that are switched off are not told from others when a machine is saved");
     /* Without it the kernel ends the guest's access itself, with an error that says nothing. */
     if (kvm_extension(vm, KVM_CAP_ARM_NISV_TO_USER))
         kvm_ioctl(vm, vm->fd, KVM_ENABLE_CAP, (uintptr_t)&nisv);

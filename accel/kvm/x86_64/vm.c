@@ -4,7 +4,6 @@
 #include "accel/kvm/internal.h"
 #include "accel/kvm/x86_64/x86.h"
 #include "core/cpu/x86.h"
-#include "core/util/log.h"
 
 /* Four pages below firmware and above every device, for processors that cannot run real mode by
  * themselves (sections 4.36 and 4.40). */
@@ -44,13 +43,9 @@ bool kvm_arch_vm_init(struct kvm_vm *vm, struct vemu_error **errp)
     /* Of its own use are memory and events alone that are kept with it. */
     vm->has_smm = vm->has_events && kvm_extension(vm, KVM_CAP_X86_SMM) &&
                   kvm_extension(vm, KVM_CAP_MULTI_ADDRESS_SPACE) >= KVM_SPACES;
-    if (!vm->has_events)
-        log_msg(&vm->m->log, LOG_WARN,
-                "kvm: this kernel lacks KVM_CAP_VCPU_EVENTS: a machine that is paused may lose an "
-                "event that is being delivered");
-    if (!vm->has_clock)
-        log_msg(&vm->m->log, LOG_WARN,
-                "kvm: this kernel lacks KVM_CAP_ADJUST_CLOCK: guests are not offered its clock");
+    kvm_lacks(vm, vm->has_events, "KVM_CAP_VCPU_EVENTS",
+              "a machine that is paused may lose an event that is being delivered");
+    kvm_lacks(vm, vm->has_clock, "KVM_CAP_ADJUST_CLOCK", "guests are not offered its clock");
     kvm_x86_list_msrs(vm);
     return kvm_x86_cpuid_read(vm, errp);
 }
