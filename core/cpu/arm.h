@@ -90,6 +90,21 @@ enum arm_power {
     ARM_POWER_STARTING, /* vcpu.start is being written, or CPU_INT_START is on its way */
 };
 
+/*
+ * The numbers of general and vector registers, each once: the translator's slots, the registers of
+ * core/cpu/debug.h and gdb's are lists made of these. X(number).
+ */
+#define ARM_GPRS(X)                                                                                \
+    X(0), X(1), X(2), X(3), X(4), X(5), X(6), X(7), X(8), X(9), X(10), X(11), X(12), X(13), X(14), \
+        X(15), X(16), X(17), X(18), X(19), X(20), X(21), X(22), X(23), X(24), X(25), X(26), X(27), \
+        X(28), X(29), X(30)
+#define ARM_VECTORS_0_12(X)                                                                        \
+    X(0), X(1), X(2), X(3), X(4), X(5), X(6), X(7), X(8), X(9), X(10), X(11), X(12)
+#define ARM_VECTORS_16_31(X)                                                                       \
+    X(16), X(17), X(18), X(19), X(20), X(21), X(22), X(23), X(24), X(25), X(26), X(27), X(28),     \
+        X(29), X(30), X(31)
+#define ARM_VECTORS(X) ARM_VECTORS_0_12(X), X(13), X(14), X(15), ARM_VECTORS_16_31(X)
+
 struct arm_timer_regs {
     uint64_t ctl; /* ENABLE 0, IMASK 1; ISTATUS is computed */
     uint64_t cval;
@@ -178,6 +193,21 @@ static inline unsigned arm_el(const struct arm_regs *r)
     default:
         return 1;
     }
+}
+
+/* PSTATE.IT, which stands in two parts: its 8 bits, the bits of PSTATE for them, and the state for
+ * the next instruction of the block (0: the block has ended). */
+static inline unsigned arm_it(uint64_t pstate)
+{
+    return (unsigned)((pstate & ARM_IT_HIGH) >> 10 << 2 | (pstate & ARM_IT_LOW) >> 25);
+}
+static inline uint32_t arm_it_bits(unsigned it)
+{
+    return (it >> 2) << 10 | (it & 3) << 25;
+}
+static inline unsigned arm_it_next(unsigned it)
+{
+    return it & 7 ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
 }
 
 /* ---- CPU models --------------------------------------------------------------------------------

@@ -21,70 +21,13 @@
 #define V_HIGH(n) V(SLOT_V_HIGH - 16 + (n), n)
 
 static const struct ir_slot arm_slots[ARM_SLOT_COUNT] = {
-    X(0),
-    X(1),
-    X(2),
-    X(3),
-    X(4),
-    X(5),
-    X(6),
-    X(7),
-    X(8),
-    X(9),
-    X(10),
-    X(11),
-    X(12),
-    X(13),
-    X(14),
-    X(15),
-    X(16),
-    X(17),
-    X(18),
-    X(19),
-    X(20),
-    X(21),
-    X(22),
-    X(23),
-    X(24),
-    X(25),
-    X(26),
-    X(27),
-    X(28),
-    X(29),
-    X(30),
+    ARM_GPRS(X),
     [SLOT_SP] = {"sp", REGS_OFFSET(sp), IR_I64, GROUP_SP, 0},
     [SLOT_FLAGS] = {"flags", TCG_ENV_OFFSET(fl), IR_FL, GROUP_FLAGS, 0},
     [SLOT_PCB] = {"pcb", TCG_ENV_OFFSET(pcb), IR_I64, GROUP_PC, 0},
     [SLOT_PC] = {"pc", REGS_OFFSET(pc), IR_I64, GROUP_PC, 0},
-    V_LOW(0),
-    V_LOW(1),
-    V_LOW(2),
-    V_LOW(3),
-    V_LOW(4),
-    V_LOW(5),
-    V_LOW(6),
-    V_LOW(7),
-    V_LOW(8),
-    V_LOW(9),
-    V_LOW(10),
-    V_LOW(11),
-    V_LOW(12),
-    V_HIGH(16),
-    V_HIGH(17),
-    V_HIGH(18),
-    V_HIGH(19),
-    V_HIGH(20),
-    V_HIGH(21),
-    V_HIGH(22),
-    V_HIGH(23),
-    V_HIGH(24),
-    V_HIGH(25),
-    V_HIGH(26),
-    V_HIGH(27),
-    V_HIGH(28),
-    V_HIGH(29),
-    V_HIGH(30),
-    V_HIGH(31),
+    ARM_VECTORS_0_12(V_LOW),
+    ARM_VECTORS_16_31(V_HIGH),
 };
 #undef X
 
@@ -205,11 +148,10 @@ static uint64_t control_mode(struct tcg_cpu *tc, unsigned el)
 static uint64_t pstate_mode32(const struct arm_regs *r)
 {
     uint64_t mode = MODE_AARCH32;
-    const uint64_t it = (r->pstate >> 10 & 0x3f) << 2 | (r->pstate >> 25 & 3);
     MODE_IF(r->pstate & ARM_T, MODE_T32);
     MODE_IF(r->pstate & ARM_E, MODE_BIG);
     MODE_IF(r->pstate & ARM_IL, MODE_ILLEGAL);
-    return mode | it << MODE_IT_SHIFT;
+    return mode | (uint64_t)arm_it(r->pstate) << MODE_IT_SHIFT;
 }
 
 /* What PSTATE decides. */

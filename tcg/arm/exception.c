@@ -191,12 +191,9 @@ static void log_exception(struct tcg_cpu *tc, unsigned target, uint32_t syndrome
 static void skip32(struct tcg_cpu *tc)
 {
     struct arm_regs *r = arm_regs_of(tc);
-    const uint64_t low = r->pstate & ARM_IT_LOW, high = r->pstate & ARM_IT_HIGH;
-    uint64_t it = (high >> 10) << 2 | low >> 25;
-    it = it & 7 ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
     r->pc = (uint32_t)(r->pc + (tc->exc_error & 7));
-    r->pstate ^= low | high;
-    r->pstate |= (it >> 2) << 10 | (it & 3) << 25;
+    r->pstate = (r->pstate & ~(uint64_t)(ARM_IT_LOW | ARM_IT_HIGH)) |
+                arm_it_bits(arm_it_next(arm_it(r->pstate)));
     arm_level_changed(tc);
 }
 

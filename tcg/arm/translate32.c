@@ -17,17 +17,6 @@ enum {
 /* ---- PSTATE.IT --------------------------------------------------------------------------------
  */
 
-/* Its bits as PSTATE has them: IT[7:2] at 15:10, IT[1:0] at 26:25. */
-static uint32_t it_bits(unsigned it)
-{
-    return (it >> 2) << 10 | (it & 3) << 25;
-}
-
-static unsigned it_advance(unsigned it)
-{
-    return it & 7 ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
-}
-
 static void store_it(struct a64_trans *x, unsigned it)
 {
     if (x->it_stored == it)
@@ -36,7 +25,7 @@ static void store_it(struct a64_trans *x, unsigned it)
     ir_ref p = ir_emit(r, IR_LDENV, IR_I32, 0, 0, 0, 0, 0, offsetof(struct arm_regs, pstate));
     p = a32_op2(x, IR_AND, p, a32_i32(x, ~(uint32_t)(ARM_IT_LOW | ARM_IT_HIGH)));
     if (it)
-        p = a32_op2(x, IR_OR, p, a32_i32(x, it_bits(it)));
+        p = a32_op2(x, IR_OR, p, a32_i32(x, arm_it_bits(it)));
     ir_emit(r, IR_STENV, IR_VOID, IR_W32, p, 0, 0, 0, offsetof(struct arm_regs, pstate));
     x->it_stored = (uint8_t)it;
 }
@@ -64,12 +53,12 @@ static unsigned insn_bytes(uint16_t first)
 /* Where to go on when the condition does not hold; false: not to where an exit can lead. */
 static bool skip_target(const struct a64_trans *x, int64_t *rel)
 {
-    unsigned it = it_advance(x->it);
+    unsigned it = arm_it_next(x->it);
     *rel = x->next;
     if (in_steps(x))
         return false;
     /* What is left of the block stays out as well when its conditions are the same. */
-    for (; it; it = it_advance(it)) {
+    for (; it; it = arm_it_next(it)) {
         int64_t at = *rel - x->t->rel_base;
         uint16_t first;
         if (it >> 4 != x->cond || at < 0 || at > PAGE - 2)
@@ -227,16 +216,18 @@ void a32_leave_it(struct a64_trans *x)
     store_it(x, x->it_next);
 }
 
-void a32_end_dyn_pc_set(struct a64_trans *x, bool poll)
+/* The mode word that exits compare has PSTATE.IT in it, and that changes behind this instruction.
+ */
+static bool it_in_mode(const struct a64_trans *x)
 {
-    a64_end_dyn_pc_set(x, poll);
+    return began_in_it(x) || x->it_next;
 }
 
 void a32_end_dyn(struct a64_trans *x, bool poll)
 {
     a32_must(x);
     a32_leave_it(x);
-    if (began_in_it(x) || x->it_next)
+    if (it_in_mode(x))
         a64_call_helper(x, HELPER_ID(state_changed), 0, 0, 0, 0);
     a64_end_dyn(x, poll);
 }
@@ -245,7 +236,7 @@ void a32_end_dyn(struct a64_trans *x, bool poll)
 static void end_next(struct a64_trans *x)
 {
     a32_leave_it(x);
-    if (began_in_it(x) || x->it_next) {
+    if (it_in_mode(x)) {
         a64_call_helper(x, HELPER_ID(state_changed), 0, 0, 0, 0);
         a64_end_dyn(x, true);
     } else {
@@ -291,9 +282,9 @@ static void leave_to_set(struct a64_trans *x, ir_ref target)
     const uint64_t others = x->mode & ~(uint64_t)MODE_T32;
     ir_ref bit = a32_op2(x, IR_AND, target, a32_i32(x, 1));
     ir_ref mode = ir_op2(r, IR_OR, IR_I64, ir_i64(r, others),
-                         a32_zext64(x, a32_op2(x, IR_MUL, bit, a32_i32(x, MODE_T32))));
+                         a32_zext64(x, a32_shift(x, IR_SHL, bit, __builtin_ctz(MODE_T32))));
     a32_leave_it(x);
-    a32_put_pstate(x, ARM_T, a32_op2(x, IR_MUL, bit, a32_i32(x, ARM_T)));
+    a32_put_pstate(x, ARM_T, a32_shift(x, IR_SHL, bit, __builtin_ctz(ARM_T)));
     ir_put(r, SLOT_PC, a32_zext64(x, a32_op2(x, IR_AND, target, a32_i32(x, ~UINT32_C(1)))));
     ir_emit(r, IR_EXIT_MODE, IR_VOID, ARM_MMU_USER << 1, mode, 0, 0, 0, 0);
     x->done = true;
@@ -442,7 +433,7 @@ void a32_translate(struct tcg_translation *t)
             break;
         }
         x.next = x.start + bytes;
-        x.it_next = (uint8_t)it_advance(x.it);
+        x.it_next = (uint8_t)arm_it_next(x.it);
         translate_insn(&x, word);
         x.conditional = false;
         at += bytes;

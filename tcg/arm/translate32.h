@@ -121,8 +121,6 @@ void a32_jump_interworking(struct a64_trans *x, ir_ref target, bool often);
 /* To an address of the same set. */
 void a32_jump_to(struct a64_trans *x, ir_ref target);
 void a32_jump_rel(struct a64_trans *x, int64_t rel);
-/* End the region; the helper has set PC and changed what it wanted. */
-void a32_end_dyn_pc_set(struct a64_trans *x, bool poll);
 void a32_end_dyn(struct a64_trans *x, bool poll);
 ir_ref a32_helper(struct a64_trans *x, unsigned helper, ir_ref a, ir_ref b, ir_ref c, ir_ref d);
 

@@ -22,7 +22,7 @@ static bool call_up(struct a64_trans *x, unsigned helper, uint32_t imm)
     a32_must(x);
     a32_leave_it(x); /* the return is to behind it */
     a64_call_helper(x, helper, ir_i32(r, imm), a64_pc(x, x->next), 0, 0);
-    a32_end_dyn_pc_set(x, false);
+    a64_end_dyn_pc_set(x, false);
     return true;
 }
 
@@ -67,7 +67,7 @@ bool a32_hint(struct a64_trans *x, const struct a32_insn *i)
         a32_leave_it(x);
         a64_call_helper(x, i->hint == HINT_WFE ? HELPER_ID(wfe) : HELPER_ID(wfi),
                         a64_pc(x, x->next), 0, 0, 0);
-        a32_end_dyn_pc_set(x, true);
+        a64_end_dyn_pc_set(x, true);
         return true;
     case HINT_SEV:
     case HINT_SEVL:
