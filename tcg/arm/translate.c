@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "tcg/exits.h"
+
 enum {
     PAGE = 4096,
     /* Room that the longest translation of one instruction never exceeds. */
@@ -37,41 +39,11 @@ ir_ref a64_pc(struct a64_trans *x, int64_t rel)
     return a64_add_imm(x, IR_I64, ir_get(x->ir, SLOT_PCB), rel);
 }
 
-static unsigned exit_flags(const struct a64_trans *x, int64_t rel)
-{
-    /* A region of several blocks may have gone back on its way to an exit that goes forward. */
-    return (rel <= x->start || x->t->node ? IR_EXIT_POLL : 0u) |
-           (rel < 0 || rel >= PAGE ? IR_EXIT_CROSS : 0u);
-}
-
 /* Go on at PCB + rel: out of the region, or within it. */
 static void exit_rel(struct a64_trans *x, int64_t rel)
 {
-    const struct tcg_edge *edge = tcg_edge_to(x->t, rel);
-    if (!edge)
-        ir_emit(x->ir, IR_EXIT, IR_VOID, exit_flags(x, rel), 0, 0, 0, 0, (uint64_t)rel);
-    else if (edge->kind == TCG_EDGE_LABEL)
-        ir_emit(x->ir, IR_JMP, IR_VOID, edge->label, 0, 0, 0, 0, (uint64_t)rel);
+    tcg_exit(x->t, x->start, rel);
     x->done = true;
-}
-
-/* The same when cc over fl holds, or, fl being 0, when `nonzero` is not 0. */
-static void branch_rel(struct a64_trans *x, ir_ref fl, unsigned cc, ir_ref nonzero, int64_t rel)
-{
-    const struct tcg_edge *edge = tcg_edge_to(x->t, rel);
-    ir_ref flags = edge ? IR_EXIT_LABEL : (ir_ref)exit_flags(x, rel),
-           label = edge ? edge->label : 0;
-    if (fl)
-        ir_emit(x->ir, IR_BRCC, IR_VOID, cc, fl, 0, label, flags, (uint64_t)rel);
-    else
-        ir_emit(x->ir, IR_BRNZ, IR_VOID, 0, nonzero, 0, label, flags, (uint64_t)rel);
-}
-
-/* The region runs on at PCB + rel right behind this node. */
-static bool runs_on_to(const struct a64_trans *x, int64_t rel)
-{
-    const struct tcg_edge *edge = tcg_edge_to(x->t, rel);
-    return edge && edge->kind == TCG_EDGE_NEXT;
 }
 
 void a64_end_dyn_pc_set(struct a64_trans *x, bool poll)
@@ -105,8 +77,8 @@ void a64_end_poll(struct a64_trans *x)
         a64_end_dyn(x, true);
         return;
     }
-    ir_emit(x->ir, IR_EXIT, IR_VOID, exit_flags(x, x->next) | IR_EXIT_POLL, 0, 0, 0, 0,
-            (uint64_t)x->next);
+    ir_emit(x->ir, IR_EXIT, IR_VOID, tcg_exit_flags(x->t, x->start, x->next) | IR_EXIT_POLL, 0, 0,
+            0, 0, (uint64_t)x->next);
     x->done = true;
 }
 
@@ -148,14 +120,11 @@ void a64_jump_to(struct a64_trans *x, ir_ref target)
 
 void a64_return_to(struct a64_trans *x, ir_ref target)
 {
-    const struct tcg_node *node = x->t->node;
     x->t->ends = TCG_ENDS_RETURN;
-    if (!node || !node->returns || a64_one_by_one(x)) {
+    if (!a64_one_by_one(x) && tcg_exit_return(x->t, x->start, target))
+        x->done = true;
+    else
         a64_jump_to(x, target);
-        return;
-    }
-    ir_emit(x->ir, IR_EXPECT, IR_VOID, 0, target, 0, 0, 0, (uint64_t)node->edges[0].rel);
-    exit_rel(x, node->edges[0].rel);
 }
 
 void a64_jump_rel(struct a64_trans *x, int64_t rel)
@@ -177,26 +146,17 @@ void a64_branch_if(struct a64_trans *x, ir_ref fl, enum ir_cc cc, ir_ref nonzero
                    true);
         return;
     }
-    if (!runs_on_to(x, rel)) {
-        branch_rel(x, fl, cc, nonzero, rel);
-        exit_rel(x, x->next);
-        return;
-    }
-    if (!runs_on_to(x, x->next)) {
-        if (!fl)
-            nonzero = ir_emit(r, IR_SETC, IR_I32, IR_CC_E, nonzero,
-                              ir_const(r, r->insns[nonzero].type, 0), 0, 0, r->insns[nonzero].type);
-        branch_rel(x, fl, cc ^ 1u, nonzero, x->next);
-    }
-    exit_rel(x, rel);
+    tcg_exit_either(x->t, x->start, fl, cc, nonzero, rel, x->next);
+    x->done = true;
 }
 
 void a64_leave_if(struct a64_trans *x, ir_ref fl, enum ir_cc cc, int64_t rel)
 {
-    if (runs_on_to(x, rel)) /* there is no label to go to: not as a region of several blocks */
+    /* Right behind there is no label to go to: not as a region of several blocks. */
+    if (tcg_runs_on_to(x->t, rel))
         x->ir->overflow = true;
     else
-        branch_rel(x, fl, cc, 0, rel);
+        tcg_exit_if(x->t, x->start, fl, cc, 0, rel);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */

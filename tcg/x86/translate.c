@@ -12,6 +12,7 @@
 
 #include <string.h>
 #include "core/util/range.h"
+#include "tcg/exits.h"
 
 enum {
     PAGE = 4096,
@@ -44,41 +45,11 @@ ir_ref x86_this_rip(struct x86_trans *x)
     return pc_at(x, x->start);
 }
 
-static unsigned exit_flags(const struct x86_trans *x, int64_t rel)
-{
-    /* A region of several blocks may have gone back on its way to an exit that goes forward. */
-    return (rel <= x->start || x->t->node ? IR_EXIT_POLL : 0u) |
-           (rel < 0 || rel >= PAGE ? IR_EXIT_CROSS : 0u);
-}
-
 /* Go on at PCB + rel: out of the region, or within it. */
 static void exit_rel(struct x86_trans *x, int64_t rel)
 {
-    const struct tcg_edge *edge = tcg_edge_to(x->t, rel);
-    if (!edge)
-        ir_emit(x->ir, IR_EXIT, IR_VOID, exit_flags(x, rel), 0, 0, 0, 0, (uint64_t)rel);
-    else if (edge->kind == TCG_EDGE_LABEL)
-        ir_emit(x->ir, IR_JMP, IR_VOID, edge->label, 0, 0, 0, 0, (uint64_t)rel);
+    tcg_exit(x->t, x->start, rel);
     x->done = true;
-}
-
-/* The same when cc over fl holds, or, fl being 0, when `nonzero` is not 0. */
-static void branch_rel(struct x86_trans *x, ir_ref fl, unsigned cc, ir_ref nonzero, int64_t rel)
-{
-    const struct tcg_edge *edge = tcg_edge_to(x->t, rel);
-    ir_ref flags = edge ? IR_EXIT_LABEL : (ir_ref)exit_flags(x, rel),
-           label = edge ? edge->label : 0;
-    if (fl)
-        ir_emit(x->ir, IR_BRCC, IR_VOID, cc, fl, 0, label, flags, (uint64_t)rel);
-    else
-        ir_emit(x->ir, IR_BRNZ, IR_VOID, 0, nonzero, 0, label, flags, (uint64_t)rel);
-}
-
-/* The region runs on at PCB + rel right behind this node. */
-static bool runs_on_to(const struct x86_trans *x, int64_t rel)
-{
-    const struct tcg_edge *edge = tcg_edge_to(x->t, rel);
-    return edge && edge->kind == TCG_EDGE_NEXT;
 }
 
 static void exit_dyn(struct x86_trans *x, bool poll)
@@ -120,7 +91,7 @@ void x86_end_again_if(struct x86_trans *x, ir_ref nonzero)
         x86_end_dyn_at(x, rip, true);
         return;
     }
-    ir_emit(r, IR_BRNZ, IR_VOID, 0, nonzero, 0, 0, (ir_ref)exit_flags(x, x->start),
+    ir_emit(r, IR_BRNZ, IR_VOID, 0, nonzero, 0, 0, (ir_ref)tcg_exit_flags(x->t, x->start, x->start),
             (uint64_t)x->start);
 }
 
@@ -178,14 +149,11 @@ void x86_jump_to(struct x86_trans *x, ir_ref target)
 
 void x86_return_to(struct x86_trans *x, ir_ref target)
 {
-    const struct tcg_node *node = x->t->node;
     x->t->ends = TCG_ENDS_RETURN;
-    if (!node || !node->returns || x86_one_by_one(x)) {
+    if (!x86_one_by_one(x) && tcg_exit_return(x->t, x->start, target))
+        x->done = true;
+    else
         x86_jump_to(x, target);
-        return;
-    }
-    ir_emit(x->ir, IR_EXPECT, IR_VOID, 0, target, 0, 0, 0, (uint64_t)node->edges[0].rel);
-    exit_rel(x, node->edges[0].rel);
 }
 
 /* May PCB + rel differ from the target wrapped to 32 bits? Judged where the region is translated:
@@ -213,7 +181,8 @@ void x86_jump_rel(struct x86_trans *x, const struct x86_insn *i)
     } else if (i->opsize == IR_W16) {
         ir_ref pc = x86_add_imm(x, IR_I64, ir_get(r, SLOT_PCB), rel);
         ir_ref in_range = ir_emit(r, IR_SETC, IR_I32, IR_CC_E, pc, target, 0, 0, IR_I64);
-        ir_emit(r, IR_BRNZ, IR_VOID, 0, in_range, 0, 0, (ir_ref)exit_flags(x, rel), (uint64_t)rel);
+        ir_emit(r, IR_BRNZ, IR_VOID, 0, in_range, 0, 0, (ir_ref)tcg_exit_flags(x->t, x->start, rel),
+                (uint64_t)rel);
         x86_jump_to(x, target);
     } else {
         exit_rel(x, rel);
@@ -238,7 +207,6 @@ void x86_check_branch(struct x86_trans *x, const struct x86_insn *i, ir_ref fl, 
 void x86_branch_if(struct x86_trans *x, const struct x86_insn *i, ir_ref fl, unsigned cc,
                    ir_ref nonzero)
 {
-    struct ir_region *r = x->ir;
     int64_t rel = x->next + i->imm;
 
     if (x86_one_by_one(x) || i->opsize == IR_W16 || out_of_reach(rel) ||
@@ -247,18 +215,8 @@ void x86_branch_if(struct x86_trans *x, const struct x86_insn *i, ir_ref fl, uns
         x86_jump_to(x, rip);
         return;
     }
-    if (!runs_on_to(x, rel)) {
-        branch_rel(x, fl, cc, nonzero, rel);
-        exit_rel(x, x->next);
-        return;
-    }
-    if (!runs_on_to(x, x->next)) {
-        if (!fl)
-            nonzero = ir_emit(r, IR_SETC, IR_I32, IR_CC_E, nonzero,
-                              ir_const(r, r->insns[nonzero].type, 0), 0, 0, r->insns[nonzero].type);
-        branch_rel(x, fl, cc ^ 1, nonzero, x->next);
-    }
-    exit_rel(x, rel);
+    tcg_exit_either(x->t, x->start, fl, cc, nonzero, rel, x->next);
+    x->done = true;
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
