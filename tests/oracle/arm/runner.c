@@ -4,6 +4,7 @@
  * record.sh compiles it and makes the corpus that the oracle replays.
  */
 #include "state.h"
+#include "transfer.h"
 
 struct arm_state run_state;
 uint64_t host_sp;
@@ -56,19 +57,6 @@ static long system_call(long n, long a, long b, long c, long d, long e, long f)
 }
 
 enum { SYS_READ = 63, SYS_WRITE = 64, SYS_MMAP = 222, PROT_ALL = 7, MAP_FIXED_PRIVATE = 0x32 };
-
-static int transfer(long call, long fd, void *buf, unsigned long len)
-{
-    char *p = buf;
-    while (len) {
-        long n = system_call(call, fd, (long)p, (long)len, 0, 0, 0);
-        if (n <= 0)
-            return 0;
-        p += n;
-        len -= (unsigned long)n;
-    }
-    return 1;
-}
 
 static void map(uint64_t at, unsigned long bytes)
 {

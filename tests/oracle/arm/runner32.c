@@ -3,6 +3,7 @@
  * executes this program. Jobs on standard input, a struct arm_result each on standard output.
  */
 #include "state.h"
+#include "transfer.h"
 
 struct arm_state run_state;
 uint32_t run_registers[16]; /* R0-R14, and the flags */
@@ -48,19 +49,6 @@ static long system_call(long n, long a, long b, long c, long d, long e, long f)
 
 enum { SYS_READ = 3, SYS_WRITE = 4, SYS_MMAP2 = 192, SYS_CACHEFLUSH = 0xf0002, PROT_ALL = 7 };
 enum { FPSCR_OF_FPCR = 0x07c80000, FPSCR_OF_FPSR = (int)0xf800009f };
-
-static int transfer(long call, long fd, void *buf, unsigned long len)
-{
-    char *p = buf;
-    while (len) {
-        long n = system_call(call, fd, (long)p, (long)len, 0, 0, 0);
-        if (n <= 0)
-            return 0;
-        p += n;
-        len -= (unsigned long)n;
-    }
-    return 1;
-}
 
 int runner(int arguments)
 {

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "tcg/arm/decode.h"
+#include "tests/oracle/arm/rows.h"
 #include "tests/oracle/arm/state.h"
 
 enum { FILL_TRIES = 200 };
@@ -23,37 +23,14 @@ struct sequence {
     bool recorded;       /* leave out what the implementations that record may not have */
 };
 
-static bool one_of(const char *name, const char *const *list)
-{
-    for (; *list; list++)
-        if (!strcmp(name, *list))
-            return true;
-    return false;
-}
-
-static const struct arm_field *field_of(const struct arm_row *row, const char *name)
-{
-    for (unsigned k = 0; k < row->field_count; k++) {
-        const struct arm_field *f = &a64_set.fields[row->first_field + k];
-        if (!strcmp(f->name, name))
-            return f;
-    }
-    return NULL;
-}
-
 static unsigned get_field(const struct arm_row *row, uint32_t word, const char *name)
 {
-    const struct arm_field *f = field_of(row, name);
-    return f ? word << (32 - f->low - f->width) >> (32 - f->width) : ~0u;
+    return row_get(&a64_set, row, word, name);
 }
 
 static void set_field(const struct arm_row *row, uint32_t *word, const char *name, uint32_t v)
 {
-    const struct arm_field *f = field_of(row, name);
-    if (!f)
-        return;
-    const uint32_t mask = (f->width == 32 ? UINT32_MAX : (1u << f->width) - 1) << f->low;
-    *word = (*word & ~mask) | (v << f->low & mask);
+    row_put(&a64_set, row, word, name, v);
 }
 
 /* System state, other exception levels, keys that differ from run to run, and what leaves. */
@@ -98,7 +75,7 @@ static bool registers_are_good(const struct arm_row *row, uint32_t word)
                    rt2 = get_field(row, word, "Rt2"), rs = get_field(row, word, "Rs"),
                    rn = get_field(row, word, "Rn");
     if (reserved_register(rd) || reserved_register(rt) || reserved_register(rt2) ||
-        reserved_register(rs) || (rt == rt2 && field_of(row, "Rt2")))
+        reserved_register(rs) || (rt == rt2 && row_field(&a64_set, row, "Rt2")))
         return false;
     if (!strncmp(row->function, "casp", 4) && (((rs | rt) & 1) || rs == 24 || rt == 24))
         return false; /* ... the register behind it */

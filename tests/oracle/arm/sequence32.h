@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "tcg/arm/decode.h"
+#include "tests/oracle/arm/rows.h"
 #include "tests/oracle/arm/state.h"
 
 enum { ARM32_TRIES = 100, ARM32_STRIDE = 7919 };
@@ -26,33 +26,19 @@ static inline uint32_t random32(struct sequence32 *s)
     return (uint32_t)arm_random(&s->random);
 }
 
-static inline const struct arm_field *field32(const struct sequence32 *s, const struct arm_row *row,
-                                              const char *name)
-{
-    for (unsigned k = 0; k < row->field_count; k++)
-        if (!strcmp(s->set->fields[row->first_field + k].name, name))
-            return &s->set->fields[row->first_field + k];
-    return NULL;
-}
-
-static inline uint32_t mask32(const struct arm_field *f)
-{
-    return (f->width == 32 ? UINT32_MAX : (1u << f->width) - 1) << f->low;
-}
-
+/* Of a field whose bits the row fixes nothing changes. */
 static inline void set32(const struct sequence32 *s, const struct arm_row *row, uint32_t *word,
                          const char *name, uint32_t v)
 {
-    const struct arm_field *f = field32(s, row, name);
-    if (f && !(row->mask & mask32(f)))
-        *word = (*word & ~mask32(f)) | (v << f->low & mask32(f));
+    const struct arm_field *f = row_field(s->set, row, name);
+    if (f && !(row->mask & field_mask(f)))
+        row_put(s->set, row, word, name, v);
 }
 
 static inline unsigned get32(const struct sequence32 *s, const struct arm_row *row, uint32_t word,
                              const char *name)
 {
-    const struct arm_field *f = field32(s, row, name);
-    return f ? (word & mask32(f)) >> f->low : ~0u;
+    return row_get(s->set, row, word, name);
 }
 
 /* What leaves, waits, or is not EL0's. */
@@ -63,12 +49,7 @@ static inline bool runs32(const struct arm_row *row)
         "mcrr",    "t_mcrr",   "nop",      "b_imm",  "bl_imm",        "blx_imm", "bx",
         "blx_reg", "t_mrrc",   "setend",   "t_b",    "t_ldr_lit",     "t_bl",    "t_blx",
         "t_cbz",   "t_b_cond", "t_b_wide", "t_tbb",  "t_b_cond_wide", "t_it",    NULL};
-    if (!row->function)
-        return false;
-    for (unsigned k = 0; left_out[k]; k++)
-        if (!strcmp(row->function, left_out[k]))
-            return false;
-    return true;
+    return row->function && !one_of(row->function, left_out);
 }
 
 static inline bool reserved32(unsigned n)
@@ -124,7 +105,7 @@ static inline bool good32(struct sequence32 *s, const struct arm_row *row, uint3
         return false;
     if (!strcmp(row->function, "vldst_multiple") && get32(s, row, word, "imm8") > 32)
         return false;
-    const bool high = field32(s, row, "D") && !strncmp(row->function, "t_", 2);
+    const bool high = row_field(s->set, row, "D") && !strncmp(row->function, "t_", 2);
     for (unsigned k = 0; written[k]; k++)
         if (reserved32(get32(s, row, word, written[k])))
             return false;
@@ -149,7 +130,7 @@ static inline bool fill32(struct sequence32 *s, unsigned n, uint32_t *word)
     const struct arm_row *row = &s->set->rows[n];
     uint32_t fields = 0;
     for (unsigned k = 0; k < row->field_count; k++)
-        fields |= mask32(&s->set->fields[row->first_field + k]);
+        fields |= field_mask(&s->set->fields[row->first_field + k]);
     for (unsigned k = 0; k < ARM32_TRIES; k++) {
         *word = row->value | row->ones | (random32(s) & fields & ~row->mask);
         if (random32(s) & 3)
@@ -197,7 +178,7 @@ static inline bool pick_shared32(struct sequence32 *s, uint32_t *word)
         const unsigned n = random32(&of) % of.set->row_count;
         const struct arm_row *row = &of.set->rows[n];
         found = in_a32_alone(row) && runs32(row) && fill32(&of, n, word);
-        if (found && field32(&of, row, "cond"))
+        if (found && row_field(of.set, row, "cond"))
             *word = (*word & 0x0fffffff) | 0xe0000000;
     }
     s->random = of.random;
