@@ -35,6 +35,7 @@ fuzz/obj/gen/%.o: gen/%.c
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$<)$(FUZZ_CC) $(fuzz_flags) -c $< -o $@
 fuzz_obj += fuzz/obj/page/files.o fuzz/obj/gen/a64.o fuzz/obj/gen/a32.o
+$(filter fuzz/obj/tcg/arm/% fuzz/obj/gen/%,$(fuzz_obj)): | gen/a64.h gen/a32.h
 -include $(fuzz_obj:.o=.d)
 
 $(addprefix fuzz/,$(fuzz_targets)): fuzz/%: $(srcdir)/tests/fuzz/%.c $(fuzz_obj)
