@@ -1,12 +1,12 @@
 /*
  * coverage-arm [FILE]
- * coverage-arm --words, --rows
+ * coverage-arm --words SET, --rows
  *
  * Writes docs/coverage-arm.md: every encoding that the Arm decoders know, from their own tables
  * (tcg/arm/decode.h), so that the page cannot say more than there is. Linked with the library's
- * objects; `make docs-coverage` runs it, tests/checks compares. --words: a few words of each A64
- * encoding instead, "WORD NAME" a line, with the operands' extremes among them: what
- * tests/checks/check-arm-decoder.sh compares with another decoder.
+ * objects; `make docs-coverage` runs it, tests/checks compares. --words: a few words of each
+ * encoding of the set instead, "WORD PART NAME" a line, with the operands' extremes among them:
+ * what tests/checks/check-arm-decoder.sh compares with another decoder.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -155,33 +155,43 @@ static uint32_t outside(const struct arm_set *set, const struct arm_row *row)
     return bits;
 }
 
+/* The operands' bits of a row's words: extremes, among them those of words whose condition is
+ * always, then chance. */
+static const uint32_t extremes[] = {0, 0xe0000000, UINT32_MAX, 0xefffffff};
+enum { EXTREMES = sizeof extremes / sizeof extremes[0] };
+
 static void print_words(const struct arm_set *set)
 {
     uint32_t random = 1;
     for (unsigned n = 0; n < set->row_count; n++) {
         const struct arm_row *row = &set->rows[n];
-        /* what does not matter is 1, as assemblers write it */
-        const uint32_t ones = outside(set, row) & ~row->mask;
+        /* what does not matter is as assemblers write it: all 1 in A64 */
+        const uint32_t ones = set == &a64_set ? outside(set, row) & ~row->mask : row->ones;
+        const uint32_t operands = ~(row->mask | outside(set, row));
+        uint32_t last = 0;
         unsigned found = 0;
         for (unsigned k = 0; k < 4000 && found < 6; k++) {
-            uint32_t fill = k == 0 ? 0 : k == 1 ? UINT32_MAX : random;
-            uint32_t word = row->value | (fill & ~row->mask) | ones;
+            uint32_t fill = k < EXTREMES ? extremes[k] : random;
+            uint32_t word = row->value | (fill & operands) | ones;
             random = random * 1664525 + 1013904223;
             random ^= random >> 15;
-            if (set->find(word) != n)
+            if (set->find(word) != n || (k && k < EXTREMES && word == last))
                 continue;
-            printf("%08x %s\n", word, row->name);
+            printf("%08x %s %s\n", word, row->section, row->name);
+            last = word;
             found++;
         }
         if (!found)
-            printf("none %s\n", row->name);
+            printf("none %s %s\n", row->section, row->name);
     }
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && !strcmp(argv[1], "--words")) {
-        print_words(&a64_set);
+    if (argc > 2 && !strcmp(argv[1], "--words")) {
+        for (unsigned k = 0; k < SET_COUNT; k++)
+            if (!strcmp(argv[2], sets[k]->name))
+                print_words(sets[k]);
         return fflush(stdout) != 0;
     }
     if (argc > 1 && !strcmp(argv[1], "--rows")) {
