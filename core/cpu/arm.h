@@ -3,7 +3,11 @@
  * a CPU model is. AArch64 names and layouts (Arm ARM, DDI 0487, chapters C5, D13/D19). AArch32
  * state is held in it as the architecture maps it (section D1, "mapping of the general-purpose
  * registers between the Execution states") as far as the current mode goes: R0-R14 are x[0] to
- * x[14], R15 is pc, CPSR is pstate; registers of other modes wait in `banked`.
+ * x[14], R15 is pc, CPSR is pstate; registers of other modes wait in `banked`. AArch32's system
+ * registers are the AArch64 registers that the architecture maps them to, in the low half where
+ * nothing else is said: TTBCR and TTBCR2 are the halves of tcr[1], PRRR or MAIR0 and NMRR or MAIR1
+ * those of mair[1], DFAR and IFAR those of far[1]; DFSR is esr[1], VBAR vbar[1], TPIDRURW tpidr[0],
+ * TPIDRURO tpidrro, TPIDRPRW tpidr[1], DBGDSCRext mdscr.
  *
  * Layout matters to the translator: general registers come first so that they are within a signed
  * byte of the pinned pointer.
@@ -141,8 +145,7 @@ struct arm_regs {
     /* AArch32's own: see arm_bank. Those of the mode in use are stale. */
     uint32_t banked_r13[ARM_BANK_COUNT], banked_r14[ARM_BANK_COUNT], banked_spsr[ARM_BANK_COUNT];
     uint32_t usr_r8[5], fiq_r8[5];
-    uint32_t dacr, ifsr, ttbcr, fpexc, cpsr_dit, teecr, teehbr, prrr, nmrr, dfsr, dfar, ifar,
-        vbar32, fcseidr;
+    uint64_t dacr, ifsr, fpexc; /* as AArch64 reaches them: DACR32_EL2, IFSR32_EL2, FPEXC32_EL2 */
 
     /* the exclusive monitor: nothing is marked while excl_size is 0 */
     uint64_t excl_addr; /* virtual */

@@ -100,21 +100,6 @@ static const struct reg regs[] = {
     MAYBE(KVM_ARM_SYS(3, 3, 14, 2, 1), timer[ARM_TIMER_PHYS].ctl),
 };
 
-/* ---- 32-bit members ---------------------------------------------------------------------------
- * All registers of the table have 64 bits there; some are narrower here. */
-
-static bool is_narrow(const struct reg *reg)
-{
-    static const uint16_t narrow[] = {offsetof(struct arm_regs, dacr),
-                                      offsetof(struct arm_regs, ifsr),
-                                      offsetof(struct arm_regs, fpexc)};
-
-    for (unsigned i = 0; i < ARRAY_SIZE(narrow); i++)
-        if (reg->offset == narrow[i])
-            return true;
-    return false;
-}
-
 /* A timer's ISTATUS is computed here. */
 static uint64_t clean(const struct reg *reg, uint64_t value)
 {
@@ -136,7 +121,7 @@ static bool get_table(const struct kvm_arm_one_reg *one, struct arm_regs *r)
                 continue;
             }
             value[0] = clean(reg, value[0]);
-            memcpy((uint8_t *)r + reg->offset + n * bytes, value, is_narrow(reg) ? 4 : bytes);
+            memcpy((uint8_t *)r + reg->offset + n * bytes, value, bytes);
         }
     }
     return true;
@@ -149,7 +134,7 @@ static bool put_table(const struct kvm_arm_one_reg *one, const struct arm_regs *
         unsigned bytes = kvm_arm_reg_bytes(reg->id);
         for (unsigned n = 0; n < reg->count; n++) {
             uint64_t value[2] = {0};
-            memcpy(value, (const uint8_t *)r + reg->offset + n * bytes, is_narrow(reg) ? 4 : bytes);
+            memcpy(value, (const uint8_t *)r + reg->offset + n * bytes, bytes);
             if (!one->set(one->opaque, reg->id + n * reg->step, value) && reg->everywhere)
                 return false;
         }
