@@ -107,6 +107,9 @@ static inline bool arm_regime_has_el0(enum arm_regime regime)
     return regime <= ARM_REGIME_EL20;
 }
 
+/* TCR_EL1 as AArch32's TTBCR: the long descriptor format. */
+#define ARM_TTBCR_EAE (UINT64_C(1) << 31)
+
 enum { ARM_SCTLR_M = 1 << 0, ARM_SCTLR_WXN = 1 << 19 };
 
 /* The walk of one stage. */

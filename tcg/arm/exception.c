@@ -66,6 +66,7 @@ void arm_raise_abort(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access,
         target = 3;
     iss |= fault->fsc | (fault->s1ptw ? 1u << 7 : 0) | (access == TCG_WRITE ? 1u << 6 : 0);
     arm_raise_far(tc, arm_syndrome(class, iss), target, vaddr);
+    arm_sys_of(tc)->domain = fault->domain;
     if (fault->s2) {
         arm_sys_of(tc)->hpfar = fault->ipa >> 12 << 4;
         arm_sys_of(tc)->stage2_data = access != TCG_FETCH && !fault->s1ptw && !(iss & 1u << 8);

@@ -82,6 +82,7 @@ struct arm_sys {
     uint8_t target;            /* exception level */
     bool has_far, stage2_data; /* stage2_data: the syndrome says which register was transferred */
     uint64_t hpfar;
+    uint8_t domain; /* of an abort by short descriptors */
 
     uint64_t control[4];   /* by level: the mode word's part that control registers decide */
     uint8_t control_known; /* bit per level */
@@ -168,12 +169,15 @@ void arm_update_watches(struct tcg_cpu *tc);
 /* ---- translation (walk.c, root.c, tlbi.c) -----------------------------------------------------
  */
 
+/* fsc of a domain fault at level 1 or 2 of short descriptors: plus the level. */
+enum { ARM_FSC_DOMAIN = 0x3c };
 /* How a walk ended badly: ISS bits of an abort, and where it goes. */
 struct arm_fault {
-    uint8_t fsc;
-    bool s2;      /* a stage 2 fault: to EL2 */
-    bool s1ptw;   /* ... on the walk of stage 1 */
-    uint64_t ipa; /* of a stage 2 fault */
+    uint8_t fsc;    /* as the long descriptor format numbers them */
+    uint8_t domain; /* short descriptors */
+    bool s2;        /* a stage 2 fault: to EL2 */
+    bool s1ptw;     /* ... on the walk of stage 1 */
+    uint64_t ipa;   /* of a stage 2 fault */
 };
 struct arm_walk_request {
     uint64_t vaddr;
@@ -195,6 +199,10 @@ bool arm_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsign
 /* A data or instruction abort, from the present level. */
 void arm_raise_abort(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access,
                      const struct arm_fault *fault, uint32_t iss);
+
+/* What DFSR, or IFSR, says of an abort that is taken to AArch32: by the syndrome that AArch64 would
+ * have (fault32.c). */
+uint32_t arm_fault_status32(struct tcg_cpu *tc, uint32_t syndrome);
 
 #define ARM_ROOT_TABLES UINT64_C(0xffff0000ffffffff) /* bits of a key: tables and ASID */
 uint64_t arm_mmu_root(struct tcg_cpu *tc);
