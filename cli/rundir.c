@@ -193,7 +193,7 @@ bool rundir_claim(struct rundir_place *place, const char *given, const char *ima
     place->lock = take_lock(dir);
     name_from(name, given ? given : image ? image : "vm");
     for (int i = 1; i <= SAME_NAME_MAX; i++) {
-        char full[RUNDIR_NAME + 8];
+        char full[RUNDIR_NAME + sizeof "-2147483648"];
         if (i == 1)
             snprintf(full, sizeof full, "%s", name);
         else
