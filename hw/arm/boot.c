@@ -17,6 +17,7 @@
 #include "core/util/range.h"
 #include "hw/arm/dt.h"
 #include "hw/boot/elf.h"
+#include "hw/boot/foreign.h"
 
 #define MIB(n) ((uint64_t)(n) << 20)
 
@@ -158,14 +159,11 @@ static bool decompress(struct arm_boot *boot, uint8_t **owned, struct vemu_error
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 
-static bool image_is(const uint8_t *data, size_t len)
+unsigned arm_kernel_bits(const uint8_t *data, size_t len)
 {
-    return len >= IMAGE_HEADER && !memcmp(data + IMAGE_MAGIC, "ARM\x64", 4);
-}
-
-static bool zimage_is(const uint8_t *data, size_t len)
-{
-    return len >= ZIMAGE_HEADER && load_le32(data + ZIMAGE_MAGIC) == ZIMAGE_MAGIC_VALUE;
+    if (len >= IMAGE_HEADER && !memcmp(data + IMAGE_MAGIC, "ARM\x64", 4))
+        return 64;
+    return len >= ZIMAGE_HEADER && load_le32(data + ZIMAGE_MAGIC) == ZIMAGE_MAGIC_VALUE ? 32 : 0;
 }
 
 static bool add_kernel(struct arm_boot *boot, uint64_t addr, uint64_t size, uint8_t *owned,
@@ -213,17 +211,22 @@ static bool load_elf(struct arm_boot *boot, struct vemu_error **errp)
 
 static bool load_kernel(struct arm_boot *boot, struct vemu_error **errp)
 {
+    static const char *const own[2] = {"aarch64", "arm"};
     uint8_t *owned;
     if (!decompress(boot, &owned, errp))
         return false;
     const uint8_t *data = boot->image.kernel;
     size_t len = boot->image.kernel_len;
 
-    if (image_is(data, len))
+    unsigned bits = arm_kernel_bits(data, len);
+
+    if (bits == 64)
         return load_image(boot, owned, errp);
-    if (zimage_is(data, len))
+    if (bits == 32)
         return add_kernel(boot, boot->ram_base + ZIMAGE_OFFSET, len, owned, errp);
     free(owned);
+    if (!owned && boot_kernel_is_foreign(&boot->image, own, errp))
+        return false;
     if (!owned && elf_is(data, len))
         return load_elf(boot, errp);
     return error_set(errp, VEMU_ERROR_FORMAT,

@@ -33,6 +33,9 @@ struct arm_boot_config {
     const struct arm_cpu_model *model;
 };
 
+/* 64: an arm64 Image; 32: a zImage; 0: neither. */
+unsigned arm_kernel_bits(const uint8_t *data, size_t len);
+
 void arm_boot_init(struct arm_boot *boot, uint64_t ram_base, uint64_t ram_size);
 void arm_boot_free(struct arm_boot *boot);
 bool arm_boot_load(struct arm_boot *boot, const struct arm_boot_config *cfg,

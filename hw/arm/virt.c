@@ -6,6 +6,7 @@
 #include "core/cpu/cpu.h"
 #include "core/device/machine.h"
 #include "core/device/prop.h"
+#include "core/util/endian.h"
 #include "core/util/range.h"
 #include "hw/arm/boards.h"
 #include "hw/acpi/ged.h"
@@ -136,6 +137,20 @@ static bool load_bios(struct virt_board *b, const char *path, struct vemu_error 
     return true;
 }
 
+/* A 64-bit processor begins with what the first flash has first, where zero is no instruction. */
+static bool check_firmware(const struct virt_board *b, const struct board_config *cfg,
+                           struct vemu_error **errp)
+{
+    const uint8_t *code = pflash_memory(b->flash[0])->host;
+    if (!b->firmware || !b->model.aarch64 || load_le32(code))
+        return true;
+    return error_set(errp, VEMU_ERROR_FORMAT,
+                     "%s %s is not firmware for Arm processors: it has no code at its start; "
+                     "QEMU_EFI.fd and AAVMF_CODE.fd, of the package qemu-efi-aarch64, are",
+                     cfg->bios ? "-bios" : cfg->pflash[0].origin,
+                     cfg->bios ? cfg->bios : "(unit 0)");
+}
+
 /* There are two in any case; without an image one is empty, and forgets. */
 static bool create_flash(struct virt_board *b, const struct board_config *cfg,
                          struct vemu_error **errp)
@@ -156,7 +171,7 @@ static bool create_flash(struct virt_board *b, const struct board_config *cfg,
         if (!b->flash[n])
             return false;
     }
-    return !cfg->bios || load_bios(b, cfg->bios, errp);
+    return (!cfg->bios || load_bios(b, cfg->bios, errp)) && check_firmware(b, cfg, errp);
 }
 
 /* ---- vCPUs ----------------------------------------------------------------------------------- */

@@ -43,6 +43,7 @@ enum { ELCR_BASE = 0x4d0, CPUID_EDX_LM = 1 << 29 };
 #define MPTABLE_ADDRESS UINT64_C(0xf1000)
 #define ISA_ROM_MAX (UINT64_C(128) << 10)
 #define ROM_MAX (UINT64_C(16) << 20)
+enum { RESET_FROM_END = 16 };
 
 static struct x86_board *board_of(struct vemu_machine *m)
 {
@@ -153,6 +154,20 @@ static bool create_pflash(struct x86_board *b, const struct board_config *cfg,
     return true;
 }
 
+/* Processors begin 16 bytes before its end, where erased flash, which is all ones, is no start. */
+static bool check_firmware(const struct x86_board *b, const struct board_config *cfg,
+                           struct vemu_error **errp)
+{
+    const uint8_t *end = (const uint8_t *)b->rom->host + b->rom->size;
+    if (load_le32(end - RESET_FROM_END) != UINT32_MAX)
+        return true;
+    return error_set(
+        errp, VEMU_ERROR_FORMAT,
+        "%s %s is not firmware for x86 processors: it has no code at its end, where they "
+        "begin; SeaBIOS (package seabios) and OVMF (package ovmf) are",
+        cfg->bios ? "-bios" : cfg->pflash[0].origin, cfg->bios ? cfg->bios : "(unit 0)");
+}
+
 /* The end of the ROM is below 1 MiB, too, where nothing can be switched over to RAM. */
 static void map_isa_rom(struct x86_board *b)
 {
@@ -189,6 +204,8 @@ bool x86_create_memory(struct x86_board *b, const struct board_config *cfg,
         mem_region_add(root, BOOT_4G, &b->ram_high, 0);
     }
     if (cfg->bios ? !load_rom(b, cfg->bios, errp) : !create_pflash(b, cfg, errp))
+        return false;
+    if (b->rom && !check_firmware(b, cfg, errp))
         return false;
     if (b->rom && !layout->pam)
         map_isa_rom(b);

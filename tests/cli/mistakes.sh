@@ -16,6 +16,11 @@ truncate -s 200M large
 dd if=/dev/zero of=short bs=1 count=1024 2>/dev/null
 printf '\125\252' | dd of=short bs=1 seek=510 conv=notrunc 2>/dev/null
 printf 'HdrS\014\002' | dd of=short bs=1 seek=514 conv=notrunc 2>/dev/null
+# The same of an arm64 Image; and flash that was never written to.
+dd if=/dev/zero of=image bs=1 count=1024 2>/dev/null
+printf 'ARM\144' | dd of=image bs=1 seek=56 conv=notrunc 2>/dev/null
+truncate -s 64K zeros
+tr '\0' '\377' <zeros >erased
 ls >before
 
 # refuses WHAT SENTENCE COMMAND...: SENTENCE is a shell pattern, with "vemu: " in front.
@@ -115,6 +120,21 @@ refuses 'an unknown architecture' "--arch: 'z80' is not an architecture of guest
     "$vemu" run --arch z80 --kernel text
 refuses 'a text file for an Arm kernel' "-kernel text is not an Arm kernel: neither *" \
     "$vemu" system-aarch64 -kernel text
+refuses 'an x86 kernel for an Arm machine' \
+    "-kernel short is a kernel for x86_64, and this machine is for aarch64; use --arch x86_64 *" \
+    "$vemu" system-aarch64 -kernel short
+refuses 'an Arm kernel for an x86 machine' \
+    "-kernel image is a kernel for aarch64, and this machine is for x86_64; use --arch aarch64 *" "$system" -kernel image
+refuses 'firmware without a start for an Arm machine' \
+    "-bios zeros is not firmware for Arm processors: *QEMU_EFI.fd* of the package qemu-efi-aarch64, are" \
+    "$vemu" system-aarch64 -bios zeros
+refuses 'firmware without a start for an x86 machine' \
+    "-bios erased is not firmware for x86 processors: *package seabios*" "$system" -bios erased
+refuses 'flash without a start for an x86 machine' "-pflash (unit 0) is not firmware for x86 processors: *" \
+    "$system" -pflash erased
+refuses 'Arm firmware that is not installed' \
+    "-bios: the firmware file 'QEMU_EFI-not.fd' is not installed; it is in the package qemu-efi-aarch64" \
+    "$vemu" system-aarch64 -bios QEMU_EFI-not.fd
 refuses 'an Arm machine of 32 bits with nothing to start' "there is nothing to start: machine type 'virt' *" \
     "$vemu" system-arm
 refuses 'a 64-bit processor in a 32-bit machine' "-cpu cortex-a57: this machine is for 32-bit guests; *" \

@@ -259,6 +259,9 @@ Test(arm_boot, bad_kernels_are_one_sentence)
     store_le64(image + 24, 1);
     refused(image, sizeof image, (struct board_config){0}, "big-endian");
     make_elf(62, RAM, RAM);
+    refused(image, sizeof image, (struct board_config){0},
+            "is a kernel for x86_64, and this machine is for aarch64");
+    make_elf(243, RAM, RAM);
     refused(image, sizeof image, (struct board_config){0}, "an Arm kernel is expected");
     make_elf(183, 0x1000, 0x1000);
     refused(image, sizeof image, (struct board_config){0}, "usable memory");

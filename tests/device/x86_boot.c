@@ -531,7 +531,9 @@ Test(x86_boot, bad_elf_kernels_are_one_sentence)
     refused(&c, "without a PVH entry note");
     make_pvh(f);
     store_le16(f + 18, 183);
-    refused(&c, "machine type 183");
+    refused(&c, "is a kernel for aarch64, and this machine is for x86_64");
+    store_le16(f + 18, 243);
+    refused(&c, "machine type 243");
     make_pvh(f);
     store_le64(f + 64 + 8, ELF_SIZE - 8);
     refused(&c, "is cut off");

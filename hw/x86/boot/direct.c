@@ -1,8 +1,11 @@
 /* Choosing the loader of a direct boot by content. */
 #include "hw/x86/boot/boot.h"
 
+#include "hw/boot/foreign.h"
+
 static bool load_kernel(struct x86_boot *boot, struct vemu_error **errp)
 {
+    static const char *const own[2] = {"x86_64", "i386"};
     const uint8_t *data = boot->image.kernel;
     size_t len = boot->image.kernel_len;
     uint32_t entry;
@@ -14,6 +17,8 @@ static bool load_kernel(struct x86_boot *boot, struct vemu_error **errp)
         return multiboot2_load(boot, errp);
     if (multiboot_is(data, len))
         return multiboot_load(boot, errp);
+    if (boot_kernel_is_foreign(&boot->image, own, errp))
+        return false;
     if (elf_is(data, len)) {
         if (elf_find_pvh(data, len, &entry))
             return pvh_load(boot, errp);
