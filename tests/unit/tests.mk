@@ -4,7 +4,7 @@ TESTS_unit += $(addprefix $(srcdir)/,$(call find,tests/checks/check-*.sh))
 tests/vemu-unit-tests: LIBS += $(if $(filter yes,$(GNUTLS)),-lgnutls) $(if $(filter yes,$(NETTLE)),-lnettle)
 check-unit check-programs: libvemu.so.0 tools/coverage-x86 tools/coverage-arm
 
-# 1,000 machines created, run and destroyed in one process; in a build with --enable-sanitizer=address
+# 1,000 machines, x86 and Arm ones, created, run and destroyed in one process; in a build with --enable-sanitizer=address
 # nothing may be left when it ends.
 .PHONY: machine-cycles
 machine-cycles: tests/unit/programs/machine_api

@@ -1,7 +1,7 @@
 /*
  * The public API with a guest of a few instructions: life, exit reasons, consoles, registers and
- * memory, pause and resume, saved state, two machines at once, and many machines one after another.
- * A program of its own because leaks and races are part of what it holds.
+ * memory, pause and resume, saved state, machines of both architectures at once, and many one after
+ * another. A program of its own because leaks and races are part of what it holds.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -53,8 +53,25 @@ static const uint8_t a20_gate[] = {
     0xf4, 0xeb, 0xfd,
 };
 
+/* A64 code that starts with the flash. */
+static const uint32_t arm_hello[] = {
+    0x52a12001, /* mov w1, #0x09000000 */
+    0x52800902, /* mov w2, #'H' */
+    0xb9000022, /* str w2, [x1] */
+    0x52800d22, /* mov w2, #'i' */
+    0xb9000022, /* str w2, [x1] */
+    0x52800100, /* mov w0, #8 */
+    0x72b08000, /* movk w0, #0x8400, lsl #16: PSCI's SYSTEM_OFF */
+    0xd4000002, /* hvc #0 */
+    0x14000000, /* b . */
+};
+static const uint32_t arm_spin[] = {
+    0x91000673, /* add x19, x19, #1 */
+    0x17ffffff, /* b back */
+};
+
 /* The ROM as a file; *path names it while the descriptor is open. */
-static int rom_file(const uint8_t *code, size_t len, char path[64])
+static int rom_file(const void *code, size_t len, bool arm, char path[64])
 {
     static const uint8_t jump[] = {0xe9, 0x0d, 0x00}; /* at 0xfff0: to 0 of the same segment */
     uint8_t *rom = calloc(1, ROM_SIZE);
@@ -63,7 +80,8 @@ static int rom_file(const uint8_t *code, size_t len, char path[64])
     if (!rom || fd < 0)
         abort();
     memcpy(rom, code, len);
-    memcpy(rom + RESET_VECTOR, jump, sizeof jump);
+    if (!arm)
+        memcpy(rom + RESET_VECTOR, jump, sizeof jump);
     if (write(fd, rom, ROM_SIZE) != ROM_SIZE)
         abort();
     free(rom);
@@ -71,17 +89,17 @@ static int rom_file(const uint8_t *code, size_t len, char path[64])
     return fd;
 }
 
-static struct vemu_machine *machine(const uint8_t *code, size_t len, const char *options,
-                                    bool realize)
+static struct vemu_machine *machine_of(const void *code, size_t len, const char *first,
+                                       const char *options, bool realize)
 {
     struct vemu_config *cfg = vemu_config_new();
     struct vemu_error *err = NULL;
     struct vemu_machine *m = NULL;
     char path[64];
-    int fd = rom_file(code, len, path);
+    int fd = rom_file(code, len, strstr(first, "aarch64"), path);
 
-    if (vemu_config_parse(cfg, "-m 4M -device isa-debug-exit,iobase=0xf4,iosize=4", &err) &&
-        vemu_config_parse(cfg, options, &err) && vemu_config_set(cfg, "bios", path, &err))
+    if (vemu_config_parse(cfg, first, &err) && vemu_config_parse(cfg, options, &err) &&
+        vemu_config_set(cfg, "bios", path, &err))
         m = vemu_machine_create(cfg, NULL, &err);
     if (m && realize && !vemu_machine_realize(m, &err)) {
         vemu_machine_destroy(m);
@@ -94,6 +112,18 @@ static struct vemu_machine *machine(const uint8_t *code, size_t len, const char 
     if (realize)
         close(fd); /* else the caller's until it is realized: left to the process */
     return m;
+}
+
+static struct vemu_machine *machine(const uint8_t *code, size_t len, const char *options,
+                                    bool realize)
+{
+    return machine_of(code, len, "-m 4M -device isa-debug-exit,iobase=0xf4,iosize=4", options,
+                      realize);
+}
+
+static struct vemu_machine *arm_machine(const uint32_t *code, size_t len, const char *options)
+{
+    return machine_of(code, len, "--arch aarch64 -m 4M", options, true);
 }
 
 static void nap(long ms)
@@ -236,7 +266,7 @@ static void embedder_drives_the_loop(void)
     struct vemu_config *cfg = vemu_config_new();
     struct vemu_machine *m;
     char path[64];
-    int fd = rom_file(hello, sizeof hello, path), rounds = 0;
+    int fd = rom_file(hello, sizeof hello, false, path), rounds = 0;
 
     options.loop = VEMU_LOOP_EMBEDDER;
     vemu_config_parse(cfg, "-m 4M -device isa-debug-exit,iobase=0xf4", NULL);
@@ -255,33 +285,70 @@ static void embedder_drives_the_loop(void)
 
 static void *run_one(void *opaque)
 {
-    return vemu_machine_run(opaque, NULL) == VEMU_EXIT_STATUS ? opaque : NULL;
+    enum vemu_exit_reason why = vemu_machine_run(opaque, NULL);
+
+    return why == VEMU_EXIT_STATUS || why == VEMU_EXIT_SHUTDOWN ? opaque : NULL;
 }
 
-static void two_machines_run_at_once(void)
+static void arm_guest_says_something_and_powers_off(void)
 {
-    struct vemu_machine *a = machine(hello, sizeof hello, "-M pc", true);
-    struct vemu_machine *b = machine(hello, sizeof hello, "-M q35", true);
+    struct vemu_machine *m = arm_machine(arm_hello, sizeof arm_hello, "");
+    char text[8] = "";
+
+    tap(m && vemu_machine_run(m, NULL) == VEMU_EXIT_SHUTDOWN, "an Arm guest powers off");
+    tap(m && vemu_console_read(m, NULL, text, sizeof text, 0) == 2 && !strcmp(text, "Hi"),
+        "after it wrote to its serial port");
+    vemu_machine_destroy(m);
+}
+
+static void machines_run_at_once(struct vemu_machine *a, struct vemu_machine *b, const char *what)
+{
     pthread_t thread;
     void *result = NULL;
 
     if (a && b && pthread_create(&thread, NULL, run_one, a) == 0) {
         void *mine = run_one(b);
         pthread_join(thread, &result);
-        tap(result == a && mine == b, "two machines run to their ends at once");
+        tap(result == a && mine == b, what);
+    } else {
+        tap(false, what);
     }
     vemu_machine_destroy(a);
     vemu_machine_destroy(b);
 }
 
-static void one_goes_while_the_other_runs(void)
+static void two_machines_run_at_once(void)
 {
-    struct vemu_machine *stays = machine(spin, sizeof spin, "-smp 2", true);
+    machines_run_at_once(machine(hello, sizeof hello, "-M pc", true),
+                         machine(hello, sizeof hello, "-M q35", true),
+                         "two machines run to their ends at once");
+    machines_run_at_once(machine(hello, sizeof hello, "-smp 2", true),
+                         arm_machine(arm_hello, sizeof arm_hello, "-smp 2"),
+                         "so do an x86 and an Arm machine");
+}
+
+/* One that has work until it is told otherwise, of each kind in turn. */
+static struct vemu_machine *some_spinning(int n)
+{
+    switch (n % 4) {
+    case 0:
+        return machine(spin, sizeof spin, "-smp 2", true);
+    case 1:
+        return machine(spin, sizeof spin, "-M q35", true);
+    case 2:
+        return arm_machine(arm_spin, sizeof arm_spin, "-smp 2");
+    default:
+        return arm_machine(arm_spin, sizeof arm_spin, "-M gic-version=3");
+    }
+}
+
+static void one_goes_while_the_other_runs(struct vemu_machine *stays, const char *counter)
+{
     uint64_t before = 0;
     bool ok = stays && vemu_machine_start(stays, NULL);
 
     for (int i = 0; ok && i < 20; i++) {
-        struct vemu_machine *goes = machine(spin, sizeof spin, i % 2 ? "-M q35" : "-smp 2", true);
+        struct vemu_machine *goes = some_spinning(i);
         ok = goes && vemu_machine_start(goes, NULL);
         if (i % 3)
             nap(2);
@@ -289,11 +356,11 @@ static void one_goes_while_the_other_runs(void)
     }
     tap(ok, "machines come and go while another runs");
     ok = ok && vemu_machine_pause(stays, NULL);
-    before = reg(stays, "rbx");
+    before = reg(stays, counter);
     ok = ok && vemu_machine_resume(stays, NULL);
     nap(20);
     vemu_machine_pause(stays, NULL);
-    tap(ok && reg(stays, "rbx") != before, "which goes on");
+    tap(ok && reg(stays, counter) != before, "which goes on");
     vemu_machine_destroy(stays);
 }
 
@@ -303,8 +370,11 @@ static void many_machines_one_after_another(void)
     int cycles = text ? atoi(text) : 100, good = 0;
 
     for (int i = 0; i < cycles; i++) {
-        struct vemu_machine *m = machine(hello, sizeof hello, i % 2 ? "-smp 2" : "", true);
-        good += m && vemu_machine_run(m, NULL) == VEMU_EXIT_STATUS;
+        struct vemu_machine *m =
+            i % 4 == 2   ? arm_machine(arm_hello, sizeof arm_hello, "")
+            : i % 4 == 3 ? arm_machine(arm_hello, sizeof arm_hello, "-M gic-version=3 -smp 2")
+                         : machine(hello, sizeof hello, i % 2 ? "-smp 2" : "", true);
+        good += m && run_one(m);
         vemu_machine_destroy(m);
     }
     tap(good == cycles, "machines are made, run and destroyed over and over");
@@ -318,8 +388,10 @@ int main(void)
     state_is_saved_and_loaded();
     a20_gate_masks_at_once();
     embedder_drives_the_loop();
+    arm_guest_says_something_and_powers_off();
     two_machines_run_at_once();
-    one_goes_while_the_other_runs();
+    one_goes_while_the_other_runs(machine(spin, sizeof spin, "-smp 2", true), "rbx");
+    one_goes_while_the_other_runs(arm_machine(arm_spin, sizeof arm_spin, "-smp 2"), "x19");
     many_machines_one_after_another();
     return tap_end();
 }
