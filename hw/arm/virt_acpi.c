@@ -1,7 +1,8 @@
 /*
  * ACPI tables of `virt`: what the device tree says, for firmware that hands tables on. ACPI
  * Specification 6.x, chapters "ACPI Software Programming Model" and "ACPI-Defined Devices"; Arm
- * DEN 0049 (IORT); "Serial Port Console Redirection Table". Interrupt numbers are INTIDs.
+ * DEN 0049 (IORT); "Serial Port Console Redirection Table"; "Debug Port Table 2". Interrupt numbers
+ * are INTIDs.
  */
 #include <string.h>
 #include "core/device/machine.h"
@@ -259,6 +260,60 @@ static size_t build_spcr(struct acpi_block *block)
     return at;
 }
 
+/* What debuggers of an operating system may talk through: the first serial port. */
+static size_t build_dbg2(struct acpi_block *block)
+{
+    enum { DEVICE = 44, DEVICE_LEN = 22, GAS_LEN = 12, SERIAL = 0x8000, PL011 = 3 };
+    static const char name[] = "\\_SB.COM0";
+    enum { SIZE_AT = DEVICE_LEN + GAS_LEN, NAME_AT = SIZE_AT + 4, LEN = NAME_AT + sizeof name };
+    uint8_t address[GAS_LEN];
+    size_t at = acpi_table_begin(block, "DBG2", 0);
+    acpi_put(block, DEVICE, 4);
+    acpi_put(block, 1, 4); /* devices */
+
+    acpi_put(block, 1, 1); /* revision */
+    acpi_put(block, LEN, 2);
+    acpi_put(block, 1, 1); /* addresses */
+    acpi_put(block, sizeof name, 2);
+    acpi_put(block, NAME_AT, 2);
+    acpi_put(block, 0, 2 + 2); /* nothing of the vendor's own */
+    acpi_put(block, SERIAL, 2);
+    acpi_put(block, PL011, 2);
+    acpi_put(block, 0, 2);
+    acpi_put(block, DEVICE_LEN, 2);
+    acpi_put(block, SIZE_AT, 2);
+    acpi_gas(address, ACPI_GAS_MEMORY, 32, virt_map[VIRT_UART].base);
+    aml_bytes(&block->buf, address, sizeof address);
+    acpi_put(block, virt_map[VIRT_UART].size, 4);
+    aml_bytes(&block->buf, name, sizeof name);
+    acpi_table_end(block, at);
+    return at;
+}
+
+static void add_hierarchy(struct acpi_block *block, unsigned flags, size_t parent, unsigned id)
+{
+    enum { HIERARCHY = 0, LEN = 20 };
+    acpi_put(block, HIERARCHY, 1);
+    acpi_put(block, LEN, 1);
+    acpi_put(block, 0, 2);
+    acpi_put(block, flags, 4);
+    acpi_put(block, parent, 4);
+    acpi_put(block, id, 4);
+    acpi_put(block, 0, 4); /* caches */
+}
+
+/* As in the device tree: all processors are cores of one socket. */
+static size_t build_pptt(struct acpi_block *block, unsigned cpus)
+{
+    enum { PACKAGE = 1, ID_VALID = 2, LEAF = 8, IDENTICAL = 16 };
+    size_t at = acpi_table_begin(block, "PPTT", 2);
+    add_hierarchy(block, PACKAGE | IDENTICAL, 0, 0);
+    for (unsigned n = 0; n < cpus; n++)
+        add_hierarchy(block, ID_VALID | LEAF, ACPI_HEADER_LEN, n);
+    acpi_table_end(block, at);
+    return at;
+}
+
 /* Messages of every function go to the ITS by their requester. */
 static size_t build_iort(struct acpi_block *block)
 {
@@ -320,7 +375,9 @@ bool virt_build_acpi(const struct virt_board *b, struct acpi_tables *out, uint64
     acpi_list(&block, build_gtdt(&block));
     acpi_list(&block, acpi_build_mcfg(&block, b->pci_config.ecam.base,
                                       (unsigned)(b->pci_config.ecam.size >> 20)));
+    acpi_list(&block, build_pptt(&block, b->cpus));
     acpi_list(&block, build_spcr(&block));
+    acpi_list(&block, build_dbg2(&block));
     if (b->its)
         acpi_list(&block, build_iort(&block));
     return acpi_block_finish(&block, TABLES_MAX, errp);

@@ -110,6 +110,40 @@ Test(arm_acpi, timers_console_and_configuration_space)
     acpi_tables_free(&t);
 }
 
+Test(arm_acpi, debuggers_find_the_first_serial_port)
+{
+    struct acpi_tables t;
+    build(&t, gic3, 1);
+    const uint8_t *dbg2 = find(&t, "DBG2");
+    cr_assert(dbg2);
+    cr_expect_eq(load_le32(dbg2 + 40), 1, "one device");
+    const uint8_t *device = dbg2 + load_le32(dbg2 + 36);
+    cr_expect_eq(device + load_le16(device + 1) - dbg2, load_le32(dbg2 + 4), "up to the end");
+    cr_expect_eq(load_le16(device + 12), 0x8000, "a serial port");
+    cr_expect_eq(load_le16(device + 14), 3, "a PL011");
+    cr_expect_eq(load_le64(device + load_le16(device + 18) + 4), virt_map[VIRT_UART].base);
+    cr_expect_eq(load_le32(device + load_le16(device + 20)), virt_map[VIRT_UART].size);
+    cr_expect_str_eq((const char *)device + load_le16(device + 6), "\\_SB.COM0");
+    acpi_tables_free(&t);
+}
+
+Test(arm_acpi, processors_are_cores_of_one_socket)
+{
+    struct acpi_tables t;
+    build(&t, gic3, 3);
+    const uint8_t *pptt = find(&t, "PPTT");
+    cr_assert(pptt);
+    cr_expect_eq(load_le32(pptt + 4), 36 + 4 * 20);
+    cr_expect_eq(load_le32(pptt + 36 + 4) & 3, 1, "a socket without an id");
+    for (unsigned n = 0; n < 3; n++) {
+        const uint8_t *core = pptt + 36 + 20 * (n + 1);
+        cr_expect_eq(load_le32(core + 4) & 11, 10, "a leaf that has an id");
+        cr_expect_eq(load_le32(core + 8), 36, "in the socket");
+        cr_expect_eq(load_le32(core + 12), n);
+    }
+    acpi_tables_free(&t);
+}
+
 Test(arm_acpi, iasl_takes_every_table_apart)
 {
     const struct board_option *const options[] = {gic2, gic3};
