@@ -18,7 +18,8 @@ head -c "$bytes" /dev/urandom >"$dir/data"
 [ "$bytes" -le 67108864 ] && large= || large=large
 sum=$(sha256sum <"$dir/data" | cut -c1-64)
 
-# try WHAT OPTION...: one boot with the host's side beside it
+# try WHAT OPTION...: one boot of the guest for $arch with the host's side beside it
+arch=amd64
 try() {
     what=$1
     shift
@@ -30,8 +31,8 @@ try() {
         [ -s "$dir/port" ] && break
         sleep 0.5
     done
-    boot "network-$what" amd64 "demo=network port=$(cat "$dir/port") $large" \
-        -initrd "$guests/amd64/initrd-network" -m 256M \
+    boot "network-$what" "$arch" "demo=network port=$(cat "$dir/port") $large" \
+        -initrd "$guests/$arch/initrd-network" -m 256M \
         -netdev "user,id=n,hostfwd=tcp:127.0.0.1:$(cat "$dir/forward")-:80" "$@"
     exec 3>&-
     wait $host
@@ -70,4 +71,8 @@ try virtio-net -device virtio-net-pci,netdev=n
 try virtio-net-q35 -M q35 -smp 2 -device virtio-net-pci-non-transitional,netdev=n,mq=on
 try virtio-net-legacy -device virtio-net-pci,netdev=n,disable-modern=on,vectors=0
 try virtio-net-microvm -M microvm -device virtio-net-device,netdev=n
+# Messages by an ITS, and a line.
+arch=arm64
+try arm64-virtio-net -M virt,gic-version=3 -device virtio-net-pci,netdev=n
+try arm64-e1000 -M virt,gic-version=2 -device e1000,netdev=n
 echo "1..$n"
