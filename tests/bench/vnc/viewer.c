@@ -23,7 +23,9 @@ enum {
     LETTER_QUIET_MS = 150,
     FIRST_MS = 5000,
     START_MS = 500,
-    IDLE_START_MS = 2000
+    IDLE_START_MS = 2000,
+    STOP_MS = 3000,
+    STOP_TRIES = 10
 };
 enum { KEY_SCENE = 'a', KEY_LETTER = 'l', KEY_FRAMES = 'f', KEY_WORK = 'w' };
 
@@ -137,13 +139,35 @@ static bool count(double seconds, bool continuous)
     return true;
 }
 
+/* A key ends the frames. A server may lose one that is followed by the end of its connection, and a
+ * guest one that comes while it draws: the next viewer would wait for ever for a quiet screen. */
+static bool stop_frames(bool continuous)
+{
+    for (unsigned i = 0; i < STOP_TRIES; i++) {
+        double start = rfb_now_ms();
+        enum rfb_result result = RFB_OTHER;
+
+        if (!rfb_key(&r, KEY_SCENE))
+            return false;
+        while (result != RFB_TIMEOUT && rfb_now_ms() - start < STOP_MS) {
+            result = rfb_message(&r, SCENE_QUIET_MS);
+            if (result == RFB_GONE ||
+                (result == RFB_UPDATE && !continuous && !rfb_request(&r, true)))
+                return false;
+        }
+        if (result == RFB_TIMEOUT)
+            return true;
+    }
+    return false;
+}
+
 static bool frames(double seconds, bool continuous)
 {
     if (continuous && (!r.continuous_offered || !rfb_continuous(&r, true)))
         return r.fd >= 0;
     if (!rfb_key(&r, KEY_FRAMES) || !take_for(START_MS, continuous))
         return false;
-    return count(seconds, continuous) && rfb_key(&r, KEY_SCENE);
+    return count(seconds, continuous) && stop_frames(continuous);
 }
 
 int main(int argc, char **argv)
