@@ -58,6 +58,39 @@ static bool stage2(struct vcpu *cpu, uint64_t ipa, uint64_t *paddr)
     }
 }
 
+/* Short descriptors: a section of 1 MiB or 16 MiB, or a page of 4 KiB or 64 KiB. */
+static bool follow_short(struct vcpu *cpu, const struct arm_stage *s, uint32_t address,
+                         bool by_stage2, uint64_t *out)
+{
+    uint64_t table = s->table, mask = s->first_mask;
+
+    for (unsigned level = 1, shift = 20; level <= 2; level++, shift = 12, mask = mask_bits(8)) {
+        uint64_t at = table + (address >> shift & mask) * 4;
+        uint8_t bytes[4];
+        if (by_stage2 && !stage2(cpu, at, &at))
+            return false;
+        if (dma_read(vcpu_memory(cpu), NULL, at, bytes, sizeof bytes) != MEM_OK)
+            return false;
+        const uint32_t entry = load_le32(bytes);
+        unsigned size = 12;
+        if (!(entry & 3))
+            return false;
+        if (level == 1 && (entry & 3) == 1) {
+            table = entry & ~UINT32_C(0x3ff);
+            continue;
+        }
+        if (level == 1)
+            size = entry >> 18 & 1 ? 24 : 20;
+        else if (!(entry & 2))
+            size = 16;
+        *out = (entry & ~mask_bits(size) & UINT32_MAX) | (address & mask_bits(size));
+        if (size == 24)
+            *out |= (uint64_t)(entry >> 20 & 15) << 32 | (uint64_t)(entry >> 5 & 15) << 36;
+        return true;
+    }
+    return false;
+}
+
 bool arm_debug_translate(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr)
 {
     const struct arm_regs *r = cpu->regs;
@@ -74,6 +107,10 @@ bool arm_debug_translate(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr)
         break;
     case ARM_STAGE_WALK:
         if (!follow(cpu, &s, vaddr, two_stages, &ipa))
+            return false;
+        break;
+    case ARM_STAGE_SHORT:
+        if (!follow_short(cpu, &s, (uint32_t)vaddr, two_stages, &ipa))
             return false;
         break;
     default:

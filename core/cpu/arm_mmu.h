@@ -1,6 +1,6 @@
 /*
  * Where a walk of translation tables begins and how it goes on (Arm ARM, chapter D8): what the
- * translator's walk and the debugger's have in common. VMSAv8-64.
+ * translator's walk and the debugger's have in common. VMSAv8-64 and VMSAv8-32.
  */
 #ifndef CORE_CPU_ARM_MMU_H
 #define CORE_CPU_ARM_MMU_H
@@ -110,7 +110,32 @@ static inline bool arm_regime_has_el0(enum arm_regime regime)
 /* TCR_EL1 as AArch32's TTBCR: the long descriptor format. */
 #define ARM_TTBCR_EAE (UINT64_C(1) << 31)
 
-enum { ARM_SCTLR_M = 1 << 0, ARM_SCTLR_WXN = 1 << 19 };
+enum {
+    ARM_SCTLR_M = 1 << 0,
+    ARM_SCTLR_WXN = 1 << 19,
+    ARM_SCTLR_UWXN = 1 << 20, /* AArch32's, as those below */
+    ARM_SCTLR_TRE = 1 << 28,
+    ARM_SCTLR_AFE = 1 << 29,
+};
+
+/* Is EL1 AArch32? */
+static inline bool arm_el1_is_aarch32(const struct arm_regs *r, const struct arm_cpu_model *model)
+{
+    if (!model->aarch64)
+        return true;
+    if (!arm_has(model, ARM_FEAT_AARCH32_EL1))
+        return false;
+    if (model->has_el3 && !(r->scr & ARM_SCR_RW))
+        return true;
+    return model->has_el2 && !r->secure && !(r->hcr & ARM_HCR_RW);
+}
+/* Does the regime have short descriptors? */
+static inline bool arm_regime_is_short(const struct arm_regs *r, const struct arm_cpu_model *model,
+                                       enum arm_regime regime)
+{
+    return regime == ARM_REGIME_EL10 && arm_el1_is_aarch32(r, model) &&
+           !(r->tcr[1] & ARM_TTBCR_EAE);
+}
 
 /* The walk of one stage. */
 struct arm_stage {
@@ -145,6 +170,7 @@ static inline bool arm_stage_block(const struct arm_stage *s, int level)
 
 enum arm_stage_result {
     ARM_STAGE_WALK,
+    ARM_STAGE_SHORT, /* walk short descriptors: table and first_mask alone are set */
     ARM_STAGE_FLAT,  /* the stage is off: addresses go through */
     ARM_STAGE_FAULT, /* translation fault at level 0 */
     ARM_STAGE_SIZE,  /* address size fault at level 0: flat or table address too large */
@@ -177,6 +203,37 @@ static inline bool arm_stage_shape(struct arm_stage *s, uint64_t ttbr, unsigned 
     return !(s->table >> s->output_bits);
 }
 
+/* Stage 1 of EL1&0 in AArch32. Arm ARM, chapter G5. */
+static inline enum arm_stage_result arm_stage1_32(struct arm_stage *s, const struct arm_regs *r,
+                                                  const struct arm_cpu_model *model,
+                                                  const uint64_t *ttbr, uint64_t vaddr)
+{
+    const uint64_t tcr = r->tcr[1];
+    const unsigned t0 = tcr & 7, t1 = tcr >> 16 & 7;
+
+    vaddr &= UINT32_MAX;
+    s->output_bits = (uint8_t)MIN(model->pa_bits, 40);
+    s->granule = 12;
+    s->ha = s->hd = s->hpd = s->wide = false;
+    if (!(r->sctlr[1] & ARM_SCTLR_M) || (arm_hcr(r, model) & (ARM_HCR_DC | ARM_HCR_TGE)))
+        return ARM_STAGE_FLAT;
+    if (!(tcr & ARM_TTBCR_EAE)) {
+        s->high = t0 && vaddr >> (32 - t0);
+        const unsigned n = s->high ? 0 : t0;
+        const uint64_t table = ttbr ? ttbr[s->high] : s->high ? r->ttbr1[1] : r->ttbr0[1];
+        s->table = table & UINT32_MAX & ~mask_bits(14 - n);
+        s->first_mask = mask_bits(12 - n);
+        return tcr >> (s->high ? 5 : 4) & 1 ? ARM_STAGE_FAULT : ARM_STAGE_SHORT; /* PD0, PD1 */
+    }
+    const bool low = !t0 || !(vaddr >> (32 - t0));
+    s->high = t1 ? vaddr >> (32 - t1) == mask_bits(t1) : !low;
+    if ((!low && !s->high) || (tcr >> (s->high ? 23 : 7) & 1)) /* EPD1, EPD0 */
+        return ARM_STAGE_FAULT;
+    const uint64_t table = ttbr ? ttbr[s->high] : s->high ? r->ttbr1[1] : r->ttbr0[1];
+    return arm_stage_shape(s, table & mask_bits(40), 32 - (s->high ? t1 : t0), 0) ? ARM_STAGE_WALK
+                                                                                  : ARM_STAGE_SIZE;
+}
+
 /*
  * Stage 1 of a regime for vaddr, top byte and all. ttbr: TTBR0 and TTBR1 in force; NULL: as the
  * registers have them. el0: the access is one of EL0 (E0PD).
@@ -193,6 +250,8 @@ static inline enum arm_stage_result arm_stage1(struct arm_stage *s, const struct
     uint64_t hcr = regime == ARM_REGIME_EL10 ? arm_hcr(r, model) : 0;
     unsigned tsz, tbi;
 
+    if (regime == ARM_REGIME_EL10 && arm_el1_is_aarch32(r, model))
+        return arm_stage1_32(s, r, model, ttbr, vaddr);
     s->output_bits = model->pa_bits;
     if (!(r->sctlr[el] & ARM_SCTLR_M) || (hcr & (ARM_HCR_DC | ARM_HCR_TGE))) {
         /* Tagged addresses are what the regime says even then. */

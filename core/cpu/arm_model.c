@@ -163,7 +163,7 @@ static const struct feature features[] = {
     F(A32_SHA256, YES, G_CRYPTO, "a32-sha256", A32_ISAR5, 12, 1),
     F(A32_CRC32, YES, G_CRC, "a32-crc32", A32_ISAR5, 16, 1),
     F(A32_DIV, YES, G_V7 | G_V8_A32, "a32-div", A32_ISAR0, 24, 2),
-    F(A32_LPAE, NO, G_V7 | G_V8_A32, "a32-lpae", A32_MMFR0, 0, 5),
+    F(A32_LPAE, YES, G_V7 | G_V8_A32, "a32-lpae", A32_MMFR0, 0, 5),
     F(A32_VFP4, YES, G_V7 | G_V8_A32, "a32-vfp4", A32_MVFR1, 28, 1),
     F(A32_V8, YES, G_V8_A32, "a32-v8", NONE, 0, 0),
     F(A32_MP, YES, G_V7 | G_V8_A32, "a32-mp", NONE, 0, 0),
@@ -378,18 +378,21 @@ static void a32_ids(struct arm_cpu_model *m)
 {
     const bool v8 = arm_has(m, ARM_FEAT_A32_V8);
 
-    m->id[1][0] = v8 ? 0x131 : 0x1131; /* ID_PFR0: A32, T32 */
-    m->id[1][1] = 1 | (m->has_el3 ? 1 << 4 : 0) | (m->has_el2 ? 1 << 12 : 0) | 1 << 16;
-    m->id[1][2] = 0x6 | (arm_has(m, ARM_FEAT_PMUV3) ? 3 << 24 : 0); /* ID_DFR0 */
-    m->id[1][4] |= v8 ? 0x10101100 : 0x10201100;                    /* ID_MMFR0 */
+    m->id[1][0] = 0x131; /* ID_PFR0: A32, T32, trivial Jazelle; no ThumbEE */
+    m->id[1][1] = 1 | (m->has_el3 ? 1 << 4 : 0) | (m->has_el2 ? 1 << 12 : 0) | 1 << 16 |
+                  (m->gic_sysregs ? 1 << 28 : 0);
+    m->id[1][2] = v8 ? 6 : 5; /* ID_DFR0 */
+    if (arm_has(m, ARM_FEAT_PMUV3))
+        m->id[1][2] |= v8 ? 3 << 24 : 2 << 24;
+    m->id[1][4] |= v8 ? 0x10101100 : 0x10201100; /* ID_MMFR0 */
     m->id[1][5] = v8 ? 0x40000000 : 0x20000000;
     m->id[1][6] = v8 ? 0x01260000 : 0x01240000;
     m->id[1][7] = 0x02102211;
     m->id[2][0] |= 0x00101110; /* ID_ISAR0, without division */
     m->id[2][1] = 0x13112111;
     m->id[2][2] = v8 ? 0x21232042 : 0x21232041;
-    m->id[2][3] = v8 ? 0x01112131 : 0x11112131;
-    m->id[2][4] = v8 ? 0x00011142 : 0x10011142;
+    m->id[2][3] = 0x01112131;
+    m->id[2][4] = 0x00011142; /* no SWP */
     if (v8)
         m->id[2][5] |= 1; /* SEVL */
     if (arm_has(m, ARM_FEAT_FP)) {

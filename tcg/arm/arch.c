@@ -145,9 +145,11 @@ static uint64_t control_mode(struct tcg_cpu *tc, unsigned el)
 }
 
 /* ... in AArch32 state. */
-static uint64_t pstate_mode32(const struct arm_regs *r)
+static uint64_t pstate_mode32(struct tcg_cpu *tc)
 {
+    const struct arm_regs *r = arm_regs_of(tc);
     uint64_t mode = MODE_AARCH32;
+    MODE_IF(arm_sys_of(tc)->domains, MODE_PAN);
     MODE_IF(r->pstate & ARM_T, MODE_T32);
     MODE_IF(r->pstate & ARM_E, MODE_BIG);
     MODE_IF(r->pstate & ARM_IL, MODE_ILLEGAL);
@@ -160,7 +162,7 @@ static uint64_t pstate_mode(struct tcg_cpu *tc, unsigned el)
     const struct arm_regs *r = arm_regs_of(tc);
     uint64_t mode = 0;
     if (!arm_is_aarch64(r))
-        return pstate_mode32(r);
+        return pstate_mode32(tc);
     MODE_IF(el && !(r->pstate & ARM_SPSEL), MODE_SP_EL0);
     MODE_IF(r->pstate & ARM_PAN, MODE_PAN);
     MODE_IF(r->pstate & ARM_UAO, MODE_UAO);
@@ -185,8 +187,12 @@ static uint64_t mode_word(struct tcg_cpu *tc)
 static unsigned mmu_index(struct tcg_cpu *tc)
 {
     const struct arm_regs *r = arm_regs_of(tc);
+    if (arm_sys_of(tc)->domains)
+        return arm_el(r) ? ARM_MMU_PRIV_PAN : ARM_MMU_USER_PAN;
     if (!arm_el(r))
         return ARM_MMU_USER;
+    if (!arm_is_aarch64(r))
+        return ARM_MMU_PRIV;
     return (r->pstate & ARM_PAN) && arm_regime_has_el0((enum arm_regime)arm_sys_of(tc)->regime)
                ? ARM_MMU_PRIV_PAN
                : ARM_MMU_PRIV;
@@ -287,10 +293,6 @@ static bool arm_init(struct tcg_cpu *tc, struct vemu_error **errp)
     if (!arm_model_of(tc))
         return error_set(errp, VEMU_ERROR_INVALID, "vCPU %u: an Arm processor needs a model",
                          tc->vcpu->index);
-    if (!arm_model_of(tc)->aarch64)
-        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                         "CPU model '%s': the translator has no AArch32 yet",
-                         arm_model_of(tc)->name);
     s = calloc(1, sizeof *s);
     if (!s)
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for vCPU %u", tc->vcpu->index);
@@ -318,6 +320,8 @@ static void arm_reset(struct tcg_cpu *tc)
     tc->status = TCG_OK;
     s->control_known = 0;
     s->low_global = false;
+    s->domains = 0;
+    s->dacr[0] = s->dacr[1] = (uint32_t)arm_regs_of(tc)->dacr;
     arm_fp_reset(tc);
     arm_update_watches(tc);
     tcg_mmu_set_memory(tc, vcpu_memory(tc->vcpu));

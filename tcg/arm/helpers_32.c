@@ -1,6 +1,5 @@
-/* Helpers of A32 and T32: parallel arithmetic, changes of the set, coprocessor registers. */
+/* Helpers of A32 and T32: parallel arithmetic, conditional accesses, changes of the set. */
 #include "tcg/arm/sys.h"
-#include "tcg/arm/sysreg.h"
 
 /* ---- parallel arithmetic -----------------------------------------------------------------------
  */
@@ -129,70 +128,5 @@ uint64_t arm_helper_interwork(void *env, uint64_t target, uint64_t b, uint64_t c
     r->pstate = target & 1 ? r->pstate | ARM_T : r->pstate & ~(uint64_t)ARM_T;
     r->pc = (uint32_t)target & (target & 1 ? ~UINT32_C(1) : ~UINT32_C(3));
     arm_level_changed(tcg_cpu_of(env));
-    return 0;
-}
-
-/* ---- coprocessors -------------------------------------------------------------------------------
- */
-
-/* The AArch64 register that a coprocessor register of EL0 is; 0: none. Arm ARM, chapter G8: timers
- * and performance counters have the same CRn, CRm and opc2 in both. */
-static uint32_t key_of(uint32_t arg)
-{
-    const unsigned crm = arg >> 1 & 15;
-    if (arg >> 21 & 1) /* coprocessor 14 */
-        return 0;
-    if (arg >> 20 & 1) {
-        const unsigned opc1 = arg >> 16 & 15;
-        if (crm == 9 && opc1 == 0)
-            return ARM_SYSREG(3, 3, 9, 13, 0); /* PMCCNTR */
-        if (crm == 14 && opc1 < 2)
-            return ARM_SYSREG(3, 3, 14, 0, 1 + opc1);                     /* CNTPCT, CNTVCT */
-        return crm == 14 && opc1 < 4 ? ARM_SYSREG(3, 3, 14, opc1, 2) : 0; /* compare values */
-    }
-    const unsigned crn = arg >> 10 & 15, opc1 = arg >> 14 & 7, opc2 = arg >> 17 & 7;
-    const bool kernel_control = crn == 14 && crm == 1;
-    return opc1 == 0 && (crn == 9 || crn == 14) && !kernel_control
-               ? ARM_SYSREG(3, 3, crn, crm, opc2)
-               : 0;
-}
-
-/* A trap that the AArch64 register raised is one of a coprocessor access. */
-static void as_coprocessor_trap(struct tcg_cpu *tc, uint32_t arg)
-{
-    const bool wide = arg >> 20 & 1, cp14 = arg >> 21 & 1;
-    if (tc->status != TCG_EXCEPTION || tc->exc_error >> 26 != ARM_EC_SYSREG)
-        return;
-    const enum arm_ec ec =
-        wide ? (cp14 ? ARM_EC_CP14_64 : ARM_EC_CP15_64) : (cp14 ? ARM_EC_CP14_32 : ARM_EC_CP15_32);
-    /* CV is 1, COND is 14: the instruction's condition held. */
-    tc->exc_error = arm_syndrome(ec, 0x1e00000 | (arg & 0xfffff));
-}
-
-uint64_t arm_helper_mrc(void *env, uint64_t arg, uint64_t b, uint64_t c, uint64_t d)
-{
-    struct tcg_cpu *tc = tcg_cpu_of(env);
-    const uint32_t key = key_of((uint32_t)arg);
-    UNUSED(b, c, d);
-    if (!key) {
-        arm_undefined(tc);
-        return 0;
-    }
-    const uint64_t v = arm_helper_sysreg_read(env, ARM_SYS_ARG(key, 0), 0, 0, 0);
-    as_coprocessor_trap(tc, (uint32_t)arg);
-    return v;
-}
-
-uint64_t arm_helper_mcr(void *env, uint64_t arg, uint64_t value, uint64_t c, uint64_t d)
-{
-    struct tcg_cpu *tc = tcg_cpu_of(env);
-    const uint32_t key = key_of((uint32_t)arg);
-    UNUSED(c, d);
-    if (!key) {
-        arm_undefined(tc);
-        return 0;
-    }
-    arm_helper_sysreg_write(env, ARM_SYS_ARG(key, 0), value, 0, 0);
-    as_coprocessor_trap(tc, (uint32_t)arg);
     return 0;
 }

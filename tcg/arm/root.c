@@ -4,7 +4,7 @@
  * exactly. A root's key:
  *
  *      bits 0-31   the pair of tables (TTBR0, TTBR1): a number that is not used again
- *      bits 32-39  the configuration (TCR, SCTLR, HCR, ... and the space)
+ *      bits 32-39  the configuration (TCR, SCTLR, HCR, DACR, ... and the space)
  *      bits 40-47  the space (regime, secure or not, VMID): with the ASID, the root's tag
  *      bits 48-63  the ASID
  *
@@ -74,7 +74,7 @@ static unsigned space_number(struct tcg_cpu *tc, const struct arm_space *space)
 static bool same_config(const struct arm_config *a, const struct arm_config *b)
 {
     return a->tcr == b->tcr && a->sctlr == b->sctlr && a->hcr == b->hcr && a->vtcr == b->vtcr &&
-           a->vttbr == b->vttbr && a->space == b->space;
+           a->vttbr == b->vttbr && a->dacr == b->dacr && a->space == b->space;
 }
 
 static unsigned config_number(struct tcg_cpu *tc, struct arm_config *config,
@@ -136,10 +136,19 @@ static uint64_t pair_number(struct tcg_cpu *tc, uint64_t ttbr0, uint64_t ttbr1)
 
 enum {
     SCTLR_TRANSLATION = ARM_SCTLR_M | ARM_SCTLR_WXN,
+    SCTLR_TRANSLATION32 = SCTLR_TRANSLATION | ARM_SCTLR_UWXN | ARM_SCTLR_AFE,
 };
 #define SCTLR_EPAN (UINT64_C(1) << 57)
 #define HCR_TRANSLATION                                                                            \
     (ARM_HCR_VM | ARM_HCR_PTW | ARM_HCR_DC | ARM_HCR_TGE | ARM_HCR_E2H | UINT64_C(1) << 46)
+
+/* EL1&0 in AArch32. */
+static unsigned asid32(const struct arm_regs *r)
+{
+    if (!(r->tcr[1] & ARM_TTBCR_EAE))
+        return r->contextidr[1] & 0xff;
+    return (r->tcr[1] >> 22 & 1 ? r->ttbr1[1] : r->ttbr0[1]) >> 48 & 0xff; /* A1 */
+}
 
 uint64_t arm_mmu_root(struct tcg_cpu *tc)
 {
@@ -159,7 +168,14 @@ uint64_t arm_mmu_root(struct tcg_cpu *tc)
     };
     unsigned asid = 0;
     uint64_t pair = 0;
-    if (on && arm_regime_has_el0(regime)) {
+    if (on && regime == ARM_REGIME_EL10 && arm_el1_is_aarch32(r, arm_model_of(tc))) {
+        const struct arm_sys *s = arm_sys_of(tc);
+        config.sctlr = r->sctlr[1] & SCTLR_TRANSLATION32;
+        if (!(config.tcr & ARM_TTBCR_EAE))
+            config.dacr = s->dacr[0] | (uint64_t)s->dacr[1] << 32;
+        asid = asid32(r);
+        pair = pair_number(tc, r->ttbr0[1], r->ttbr1[1]);
+    } else if (on && arm_regime_has_el0(regime)) {
         const uint64_t by = config.tcr >> 22 & 1 ? r->ttbr1[el] : r->ttbr0[el]; /* A1 */
         asid = config.tcr >> 36 & 1 ? (unsigned)(by >> 48) : (unsigned)(by >> 48 & 0xff);
         pair = pair_number(tc, r->ttbr0[el] & ~UINT64_C(1), r->ttbr1[el] & ~UINT64_C(1));
@@ -170,12 +186,47 @@ uint64_t arm_mmu_root(struct tcg_cpu *tc)
     return pair | number << CONFIG_SHIFT | arm_tag_of(config.space, asid);
 }
 
+/* Which of the two values of DACR is in force. A third one takes the place of the one that is not.
+ */
+static uint8_t domains_in_force(struct tcg_cpu *tc)
+{
+    struct arm_sys *s = arm_sys_of(tc);
+    const struct arm_regs *r = arm_regs_of(tc);
+    const struct arm_cpu_model *model = arm_model_of(tc);
+    const uint32_t dacr = (uint32_t)r->dacr;
+    const unsigned other = s->domains ^ 1;
+    if (!(r->sctlr[1] & ARM_SCTLR_M) ||
+        !arm_regime_is_short(r, model, arm_regime_of(r, model, arm_el(r))))
+        return 0;
+    if (dacr == s->dacr[s->domains])
+        return s->domains;
+    s->dacr[other] = dacr;
+    return (uint8_t)other;
+}
+
+void arm_domains_changed(struct tcg_cpu *tc)
+{
+    struct arm_sys *s = arm_sys_of(tc);
+    const uint32_t dacr = (uint32_t)arm_regs_of(tc)->dacr;
+    const unsigned other = s->domains ^ 1;
+    if (!(arm_regs_of(tc)->sctlr[1] & ARM_SCTLR_M) || dacr == s->dacr[s->domains])
+        return;
+    if (dacr == s->dacr[other]) {
+        s->domains = (uint8_t)other;
+        arm_level_changed(tc);
+    } else {
+        arm_root_changed(tc);
+        arm_level_changed(tc);
+    }
+}
+
 void arm_root_changed(struct tcg_cpu *tc)
 {
     struct arm_sys *s = arm_sys_of(tc);
     const struct arm_regs *r = arm_regs_of(tc);
     const unsigned el = arm_regime_el(arm_regime_of(r, arm_model_of(tc), arm_el(r)));
     tc->root_later = 0;
+    s->domains = domains_in_force(tc);
     s->ttbr[0] = r->ttbr0[el];
     s->ttbr[1] = r->ttbr1[el];
     s->regime = (uint8_t)arm_regime_of(r, arm_model_of(tc), arm_el(r));

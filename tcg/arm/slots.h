@@ -2,6 +2,7 @@
 #ifndef TCG_ARM_SLOTS_H
 #define TCG_ARM_SLOTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum arm_slot {
@@ -54,11 +55,12 @@ enum arm_mode_bits {
     MODE_BREAKPOINTS = 1 << 12, /* of the debugger or the guest: looked at per instruction */
     MODE_ALIGN = 1 << 13,       /* SCTLR_ELx.A: unaligned accesses fault */
     MODE_SP_ALIGN = 1 << 14,    /* SCTLR_ELx.SA, SA0: SP must be aligned when it is a base */
-    MODE_PAN = 1 << 15,         /* PSTATE.PAN is in force: decides about the MMU index */
-    MODE_BTI = 1 << 16,         /* SCTLR_ELx.BT: branch targets are looked at */
-    MODE_BTYPE = 3 << 17,       /* PSTATE.BTYPE; the first instruction of a block alone */
-    MODE_ILLEGAL = 1 << 19,     /* PSTATE.IL */
-    MODE_PAUTH = 15 << 20, /* SCTLR_ELx.EnIA, EnIB, EnDA, EnDB: which keys sign and authenticate */
+    MODE_PAN = 1 << 15,     /* PSTATE.PAN, AArch32: the second value of DACR, is in force: decides
+                               about the MMU index */
+    MODE_BTI = 1 << 16,     /* SCTLR_ELx.BT: branch targets are looked at */
+    MODE_BTYPE = 3 << 17,   /* PSTATE.BTYPE; the first instruction of a block alone */
+    MODE_ILLEGAL = 1 << 19, /* PSTATE.IL */
+    MODE_PAUTH = 15 << 20,  /* SCTLR_ELx.EnIA, EnIB, EnDA, EnDB: which keys sign and authenticate */
     MODE_USER_TRAPS =
         1 << 24, /* EL0: one of UCT, UCI, DZE, nTWI, nTWE, UMA says trap: helpers look at each */
     MODE_WFX_TRAP = 1 << 25,  /* HCR_EL2.TWI, TWE or SCR_EL3's: WFI and WFE ask the helper first */
@@ -80,11 +82,17 @@ enum { MODE_FP_SHIFT = 43 };
 enum arm_mmu_index {
     ARM_MMU_USER,
     ARM_MMU_PRIV,
-    ARM_MMU_PRIV_PAN, /* privileged with PAN in force */
+    ARM_MMU_USER_PAN, /* AArch32: EL0 with the second value of DACR (arm_domains_changed()) */
+    ARM_MMU_PRIV_PAN, /* privileged with PAN in force; AArch32: with that */
     ARM_MMU_COUNT,
 };
-/* IR_MEM_IDX value for unprivileged accesses (LDTR, STTR). */
+static inline bool arm_index_is_user(unsigned index)
+{
+    return index == ARM_MMU_USER || index == ARM_MMU_USER_PAN;
+}
+/* IR_MEM_IDX value for unprivileged accesses (LDTR, STTR); and with MODE_PAN those of AArch32. */
 #define ARM_MEM_USER ((1u + ARM_MMU_USER) << 8)
+#define ARM_MEM_USER_PAN ((1u + ARM_MMU_USER_PAN) << 8)
 
 /*
  * imm of IR_TRAPNZ and IR_TRAPCC, for tcg_arch.raise_trap: an exception by its syndrome as ESR_ELx

@@ -40,6 +40,7 @@ struct arm_space {
 /* What decides how tables are read, besides where they are. */
 struct arm_config {
     uint64_t tcr, sctlr, hcr, vtcr, vttbr;
+    uint64_t dacr;  /* short descriptors: both values */
     uint32_t space; /* number */
 };
 struct arm_table_pair {
@@ -88,6 +89,8 @@ struct arm_sys {
     uint8_t control_known; /* bit per level */
     uint8_t regime;        /* enum arm_regime of the root in use */
     uint64_t ttbr[2];      /* as in force until tcg_cpu.root_later is looked at */
+    uint32_t dacr[2];      /* short descriptors: values that the root is for, by MMU index */
+    uint8_t domains;       /* which of them is in force */
     bool low_global;       /* there may be global pages below the upper half in the TLB */
     struct arm_roots roots;
 
@@ -209,6 +212,12 @@ uint64_t arm_mmu_root(struct tcg_cpu *tc);
 uint64_t arm_mmu_root_tag(uint64_t key);
 /* Take up the root that the registers say. */
 void arm_root_changed(struct tcg_cpu *tc);
+/*
+ * DACR was written. Kernels write it on every way in and out, to keep themselves out of what is
+ * EL0's: two values have an MMU index each, for EL0 and for EL1, and a third one takes the place of
+ * one.
+ */
+void arm_domains_changed(struct tcg_cpu *tc);
 /* A TTBR was written: at the next context synchronisation. */
 static inline void arm_root_later(struct tcg_cpu *tc)
 {
@@ -228,6 +237,12 @@ void arm_tlbi(struct tcg_cpu *tc, const struct arm_tlbi *op, bool broadcast);
 void arm_take_request(struct tcg_cpu *tc);
 /* TLBI, by its encoding: false: there is no such operation. */
 bool arm_tlbi_insn(struct tcg_cpu *tc, uint32_t reg, uint64_t value);
+/* ... AArch32's, by CRm and opc2. */
+void arm_tlbi32(struct tcg_cpu *tc, unsigned crm, unsigned opc2, uint32_t value);
 void arm_at_insn(struct tcg_cpu *tc, uint32_t reg, uint64_t vaddr); /* at.c */
+void arm_ats32(struct tcg_cpu *tc, unsigned opc2, uint32_t vaddr);  /* ATS1C* */
+/* Maintenance of a cache by address: as a load would, except that the abort says what it was: CM,
+ * and WnR as it always has (sysop.c). */
+void arm_cache_by_va(struct tcg_cpu *tc, uint64_t va);
 
 #endif

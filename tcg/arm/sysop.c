@@ -74,14 +74,11 @@ static bool refused(struct tcg_cpu *tc, const struct sys_op *op, uint64_t arg)
     return false;
 }
 
-/* As a load would, except that the abort says what it was: CM, and WnR as it always has. */
-static void by_va(struct tcg_cpu *tc, uint64_t va)
+void arm_cache_by_va(struct tcg_cpu *tc, uint64_t va)
 {
     struct arm_sys *s = arm_sys_of(tc);
-    const uint64_t page = va & ~(MEM_PAGE_SIZE - 1);
     if (tcg_probe(tc, va, 1, TCG_READ, 0) || tc->status != TCG_EXCEPTION)
         return;
-    (void)page;
     if (s->has_far)
         tc->exc_error |= 1u << 8 | 1u << 6;
 }
@@ -103,7 +100,7 @@ static void run(struct tcg_cpu *tc, const struct sys_op *op, uint64_t value)
         break;
     case OP_BY_VA:
     case OP_IC_VA:
-        by_va(tc, value);
+        arm_cache_by_va(tc, value);
         break;
     case OP_ZERO:
         zero_block(tc, value);

@@ -5,18 +5,29 @@
 #include <inttypes.h>
 
 #include "core/util/log.h"
+#include "tcg/arm/cpreg.h"
 
-const struct arm_sysreg *arm_sysreg_find(uint32_t key)
+static const struct arm_sysreg *find(const struct arm_sysreg *rows, unsigned count, uint32_t key)
 {
-    unsigned lo = 0, hi = arm_sysreg_count;
+    unsigned lo = 0, hi = count;
     while (lo < hi) {
         const unsigned mid = (lo + hi) / 2;
-        if (arm_sysregs[mid].key < key)
+        if (rows[mid].key < key)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return lo < arm_sysreg_count && arm_sysregs[lo].key == key ? &arm_sysregs[lo] : NULL;
+    return lo < count && rows[lo].key == key ? &rows[lo] : NULL;
+}
+
+const struct arm_sysreg *arm_sysreg_find(uint32_t key)
+{
+    return find(arm_sysregs, arm_sysreg_count, key);
+}
+
+const struct arm_sysreg *arm_cpreg_find(uint32_t key)
+{
+    return find(arm_cpregs, arm_cpreg_count, key);
 }
 
 static unsigned key_op1(uint32_t key)
@@ -221,6 +232,14 @@ static unsigned trap_of(const struct access *a, const struct arm_sysreg *s)
         if (a->el == 3)
             return 0;
         return !a->r->secure || a->el != 1 ? UNDEFINED : a->r->scr & ARM_SCR_ST ? 0 : 3;
+    case TRAP_TLB:
+        return el12(a, ARM_HCR_TTLB) ? 2 : 0;
+    case TRAP_TPU:
+        return el12(a, ARM_HCR_TPU) ? 2 : 0;
+    case TRAP_TPC:
+        return el12(a, ARM_HCR_TPC) ? 2 : 0;
+    case TRAP_TSW:
+        return el12(a, ARM_HCR_TSW) ? 2 : 0;
     }
     return 0;
 }
@@ -281,7 +300,6 @@ static bool is_intc(uint32_t key)
     return (crn == 12 && crm >= 8) || key == ARM_SYSREG(3, 0, 4, 6, 0);
 }
 
-/* false: not there. */
 static bool access_intc(struct tcg_cpu *tc, uint64_t arg, bool read, uint64_t *value)
 {
     const struct arm_intc_ops *ops = tc->vcpu->arm_intc_ops;
@@ -310,6 +328,11 @@ static bool access_intc(struct tcg_cpu *tc, uint64_t arg, bool read, uint64_t *v
     }
 }
 
+bool arm_intc_register(struct tcg_cpu *tc, uint64_t arg, bool read, uint64_t *value)
+{
+    return is_intc(ARM_SYS_ARG_REG((uint32_t)arg)) && access_intc(tc, arg, read, value);
+}
+
 /* ---- access ---------------------------------------------------------------------------------- */
 
 static void unknown(struct tcg_cpu *tc, uint32_t key, bool read)
@@ -333,6 +356,34 @@ static uint64_t *storage(struct tcg_cpu *tc, const struct arm_sysreg *s)
     return (uint64_t *)((uint8_t *)tcg_env(tc) + s->offset);
 }
 
+uint64_t arm_sysreg_get(struct tcg_cpu *tc, const struct arm_sysreg *s, uint64_t arg)
+{
+    if (!allowed(tc, s, arg, true))
+        return 0;
+    if (s->read)
+        return s->read(tc, s);
+    if (s->offset == ARM_SYSREG_NONE)
+        return s->value;
+    return s->flags & SYS_HIGH ? *storage(tc, s) >> 32 : *storage(tc, s);
+}
+
+void arm_sysreg_put(struct tcg_cpu *tc, const struct arm_sysreg *s, uint64_t arg, uint64_t value)
+{
+    if (!allowed(tc, s, arg, false))
+        return;
+    if (s->write) {
+        s->write(tc, s, value);
+    } else if (s->offset != ARM_SYSREG_NONE) {
+        uint64_t *at = storage(tc, s);
+        const unsigned shift = s->flags & SYS_HIGH ? 32 : 0;
+        *at = (*at & ~(s->mask << shift)) | (value & s->mask) << shift;
+    }
+    if (s->flags & SYS_ROOT)
+        arm_root_changed(tc);
+    if (s->flags & SYS_MODE)
+        arm_control_changed(tc);
+}
+
 uint64_t arm_helper_sysreg_read(void *env, uint64_t arg, uint64_t b, uint64_t c, uint64_t d)
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
@@ -341,15 +392,11 @@ uint64_t arm_helper_sysreg_read(void *env, uint64_t arg, uint64_t b, uint64_t c,
     uint64_t value = 0;
     UNUSED(b, c, d);
     if (!s || !arm_feat(tc, (enum arm_feature)s->feature)) {
-        if (!holds_nothing(tc, s) && (!is_intc(key) || !access_intc(tc, arg, true, &value)))
+        if (!holds_nothing(tc, s) && !arm_intc_register(tc, arg, true, &value))
             unknown(tc, key, true);
         return value;
     }
-    if (!allowed(tc, s, arg, true))
-        return 0;
-    if (s->read)
-        return s->read(tc, s);
-    return s->offset == ARM_SYSREG_NONE ? s->value : *storage(tc, s);
+    return arm_sysreg_get(tc, s, arg);
 }
 
 uint64_t arm_helper_sysreg_write(void *env, uint64_t arg, uint64_t value, uint64_t c, uint64_t d)
@@ -359,21 +406,10 @@ uint64_t arm_helper_sysreg_write(void *env, uint64_t arg, uint64_t value, uint64
     const struct arm_sysreg *s = resolve(tc, key);
     UNUSED(c, d);
     if (!s || !arm_feat(tc, (enum arm_feature)s->feature)) {
-        if (!holds_nothing(tc, s) && (!is_intc(key) || !access_intc(tc, arg, false, &value)))
+        if (!holds_nothing(tc, s) && !arm_intc_register(tc, arg, false, &value))
             unknown(tc, key, false);
         return 0;
     }
-    if (!allowed(tc, s, arg, false))
-        return 0;
-    if (s->write) {
-        s->write(tc, s, value);
-    } else if (s->offset != ARM_SYSREG_NONE) {
-        uint64_t *at = storage(tc, s);
-        *at = (*at & ~s->mask) | (value & s->mask);
-    }
-    if (s->flags & SYS_ROOT)
-        arm_root_changed(tc);
-    if (s->flags & SYS_MODE)
-        arm_control_changed(tc);
+    arm_sysreg_put(tc, s, arg, value);
     return 0;
 }

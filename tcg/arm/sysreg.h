@@ -41,6 +41,10 @@ enum arm_sysreg_trap {
     TRAP_CNTFRQ,
     TRAP_CNTPS,
     TRAP_DCC,
+    TRAP_TLB, /* HCR.TTLB */
+    TRAP_TPU, /* caches: HCR.TPU, TPC, TSW */
+    TRAP_TPC,
+    TRAP_TSW,
 };
 enum arm_sysreg_flags {
     SYS_RO = 1 << 0,
@@ -52,6 +56,7 @@ enum arm_sysreg_flags {
     SYS_VIRT = 1 << 6,   /* likewise where EL2 traps nothing of the kind (MODE_SYS_TRAPS) */
     SYS_LATER = 1 << 8,  /* a write is of translation, at the next context synchronisation */
     SYS_SECURE = 1 << 7, /* at EL1 in secure state alone */
+    SYS_HIGH = 1 << 9,   /* AArch32: bits 63:32 of its storage */
 };
 struct arm_sysreg {
     uint16_t key; /* ARM_SYSREG() */
@@ -74,6 +79,12 @@ const struct arm_sysreg *arm_sysreg_find(uint32_t key);
  * leaves bits that are not in its mask 0, and with SYS_LATER sets tcg_cpu.root_later. */
 const struct arm_sysreg *arm_sysreg_inline(const struct arm_cpu_model *model, uint64_t mode,
                                            uint32_t key, bool write);
+/* An access by a row of either table, with its traps; arg: ARM_SYS_ARG(), for the syndrome. 0 where
+ * an exception was raised instead. */
+uint64_t arm_sysreg_get(struct tcg_cpu *tc, const struct arm_sysreg *s, uint64_t arg);
+void arm_sysreg_put(struct tcg_cpu *tc, const struct arm_sysreg *s, uint64_t arg, uint64_t value);
+/* The interrupt controller's by its AArch64 name: false: not there. */
+bool arm_intc_register(struct tcg_cpu *tc, uint64_t arg, bool read, uint64_t *value);
 /* A trap of MSR, MRS or SYS to a level, with the syndrome of class 0x18. */
 void arm_trap_sysreg(struct tcg_cpu *tc, uint64_t arg, bool read, unsigned target);
 

@@ -200,6 +200,18 @@ static bool el1_operation(struct tcg_cpu *tc, unsigned crm, unsigned op2, uint64
     return true;
 }
 
+void arm_tlbi32(struct tcg_cpu *tc, unsigned crm, unsigned opc2, uint32_t value)
+{
+    const struct arm_tlbi op = {.kind = el1_kinds[opc2],
+                                .asid = (uint8_t)value,
+                                .space = arm_space_now(tc, ARM_REGIME_EL10),
+                                .va = value & ~UINT32_C(0xfff),
+                                .pages = 1};
+    /* 3: inner shareable; the others of instructions, of data and of both, which is the same. */
+    const bool all = arm_el(arm_regs_of(tc)) == 1 && (arm_hcr_of(tc) >> 9 & 1);
+    arm_tlbi(tc, &op, crm == 3 || all);
+}
+
 /* EL2's (op1 4) and EL3's (op1 6). */
 static bool upper_operation(struct tcg_cpu *tc, unsigned op1, unsigned crm, unsigned op2,
                             uint64_t value)

@@ -182,8 +182,17 @@ static ir_ref condition(struct a64_trans *x)
     return ir_emit(x->ir, IR_SETCC, IR_I32, a64_cc(x->cond), a64_flags(x), 0, 0, 0, 0);
 }
 
+/* Unprivileged accesses are EL0's under the value of DACR that is in force. */
+static unsigned in_force(const struct a64_trans *x, unsigned attr)
+{
+    return attr & IR_MEM_IDX && x->mode & MODE_PAN
+               ? (attr & ~(unsigned)IR_MEM_IDX) | ARM_MEM_USER_PAN
+               : attr;
+}
+
 ir_ref a32_load(struct a64_trans *x, ir_ref addr, unsigned size, unsigned attr)
 {
+    attr = in_force(x, attr);
     if (!asks(x)) {
         a32_may_fault(x);
         return a64_load(x, IR_I32, addr, size, attr);
@@ -197,6 +206,7 @@ ir_ref a32_load(struct a64_trans *x, ir_ref addr, unsigned size, unsigned attr)
 
 void a32_store(struct a64_trans *x, ir_ref addr, ir_ref v, unsigned size, unsigned attr)
 {
+    attr = in_force(x, attr);
     if (!asks(x)) {
         a32_may_fault(x);
         a64_store(x, addr, v, size, attr);

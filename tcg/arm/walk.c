@@ -1,12 +1,12 @@
 /*
- * The walk of translation tables, VMSAv8-64, both stages (Arm ARM, chapter D8). It is the TLB miss
- * path, so descriptors are read through host pointers; what is not RAM is an external abort. The
- * access flag and the dirty state are set by compare-exchange on the value that was checked, and a
- * lost race starts over.
+ * The walk of translation tables by long descriptors, both stages (Arm ARM, chapters D8 and G5). It
+ * is the TLB miss path, so descriptors are read through host pointers; what is not RAM is an
+ * external abort. The access flag and the dirty state are set by compare-exchange on the value that
+ * was checked, and a lost race starts over.
  */
 #include "core/memory/dirty.h"
 #include "core/util/range.h"
-#include "tcg/arm/sys.h"
+#include "tcg/arm/walk.h"
 #include "tcg/mmu/tlb.h"
 
 enum {
@@ -25,34 +25,6 @@ enum {
 #define D_AP_TABLE0 (UINT64_C(1) << 61) /* no access from EL0 */
 #define D_AP_TABLE1 (UINT64_C(1) << 62) /* read-only */
 
-/* Fault status codes, with the level in the low bits. */
-enum { FSC_SIZE = 0, FSC_TRANSLATION = 4, FSC_ACCESS = 8, FSC_PERMISSION = 12, FSC_EXTERNAL = 20 };
-enum { FSC_EXTERNAL_ACCESS = 16 };
-
-struct descriptor {
-    void *host; /* NULL: not writable memory */
-    struct ram_block *ram;
-    uint64_t offset, value;
-    uint16_t index;
-    uint8_t shift;
-};
-
-struct walk {
-    struct tcg_cpu *tc;
-    const struct arm_walk_request *q;
-    struct arm_fault *fault;
-    bool two_stages;
-    struct descriptor used[TCG_WALK_LEVELS];
-    unsigned used_count;
-    /* what stage 1 found */
-    uint64_t leaf, address; /* of the mapping's first byte */
-    uint64_t upper;         /* hierarchical bits, as OR */
-    unsigned bits;
-    struct arm_stage stage;
-};
-
-enum outcome { DONE, FAULT, AGAIN };
-
 static enum outcome fail(struct walk *w, unsigned code, int level, bool s2, uint64_t ipa)
 {
     *w->fault =
@@ -63,21 +35,26 @@ static enum outcome fail(struct walk *w, unsigned code, int level, bool s2, uint
 static enum outcome stage2(struct walk *w, uint64_t ipa, enum tcg_access access, bool s1walk,
                            uint64_t *paddr, struct tcg_walk *rights);
 
-/* Descriptor `index` of the table at a physical address. false: nothing is there. */
-static bool read_descriptor(struct walk *w, uint64_t at, struct descriptor *d)
+bool arm_walk_read(struct walk *w, uint64_t at, struct descriptor *d)
 {
     const struct tlb_ram *range = tlb_ram_at(w->tc, at);
     d->host = NULL;
-    if (!range || at - range->start > range->size - 8)
+    if (!range || at - range->start > range->size - d->size)
         return false;
     d->offset = range->offset + (at - range->start);
     void *host = range->ram->host + d->offset;
-    d->value = __atomic_load_n((uint64_t *)host, __ATOMIC_RELAXED);
+    d->value = d->size == 8 ? __atomic_load_n((uint64_t *)host, __ATOMIC_RELAXED)
+                            : __atomic_load_n((uint32_t *)host, __ATOMIC_RELAXED);
     if (!range->rom) {
         d->host = host;
         d->ram = range->ram;
     }
     return true;
+}
+
+enum outcome arm_walk_table_address(struct walk *w, uint64_t *at)
+{
+    return w->two_stages ? stage2(w, *at, TCG_READ, true, at, NULL) : DONE;
 }
 
 /* The descriptor's flags become what the access sets. false: it changed meanwhile. */
@@ -117,17 +94,16 @@ static enum outcome walk_stage1(struct walk *w)
         const unsigned shift = arm_stage_shift(s, level);
         const uint64_t index = w->q->vaddr >> shift & mask;
         uint64_t at = table + index * 8;
-        if (w->two_stages) {
-            const enum outcome o = stage2(w, at, TCG_READ, true, &at, NULL);
-            if (o != DONE)
-                return o;
-        }
+        enum outcome o = arm_walk_table_address(w, &at);
+        if (o != DONE)
+            return o;
         d->index = (uint16_t)index;
         d->shift = (uint8_t)shift;
-        if (!read_descriptor(w, at, d))
+        d->size = 8;
+        if (!arm_walk_read(w, at, d))
             return fail(w, FSC_EXTERNAL, level, false, 0);
         w->used_count++;
-        const enum outcome o = check_descriptor(w, s, d->value, level, false, 0);
+        o = check_descriptor(w, s, d->value, level, false, 0);
         if (o != DONE)
             return o;
         table = arm_stage_address(s, d->value);
@@ -148,7 +124,7 @@ static enum outcome walk_stage1(struct walk *w)
 static bool stage2_executable(const struct walk *w, uint64_t e)
 {
     const unsigned xn = e >> 53 & 3;
-    const bool el0 = w->q->index == ARM_MMU_USER;
+    const bool el0 = arm_index_is_user(w->q->index);
     if (!arm_feat(w->tc, ARM_FEAT_XNX))
         return !(xn & 2);
     return xn == 0 || (xn == 1 && el0) || (xn == 3 && !el0);
@@ -160,7 +136,7 @@ static enum outcome stage2(struct walk *w, uint64_t ipa, enum tcg_access access,
 {
     struct arm_regs *r = arm_regs_of(w->tc);
     struct arm_stage s;
-    struct descriptor d;
+    struct descriptor d = {.size = 8};
     uint64_t table, mask;
     unsigned shift;
     int level;
@@ -175,14 +151,14 @@ static enum outcome stage2(struct walk *w, uint64_t ipa, enum tcg_access access,
     case ARM_STAGE_SIZE:
         fail(w, FSC_SIZE, 0, true, ipa);
         goto fault;
-    case ARM_STAGE_WALK:
+    default:
         break;
     }
     table = s.table;
     mask = s.first_mask;
     for (level = s.level;; level++, mask = mask_bits(s.granule - 3u)) {
         shift = arm_stage_shift(&s, level);
-        if (!read_descriptor(w, table + (ipa >> shift & mask) * 8, &d)) {
+        if (!arm_walk_read(w, table + (ipa >> shift & mask) * 8, &d)) {
             fail(w, FSC_EXTERNAL, level, true, ipa);
             goto fault;
         }
@@ -221,6 +197,22 @@ fault:
 
 #define SCTLR_EPAN (UINT64_C(1) << 57)
 
+/* AArch32: XN is of both levels, and EL1 executes what EL0 may write but under UWXN. */
+static void permissions32(const struct walk *w, struct tcg_walk *out)
+{
+    const uint64_t e = w->leaf, sctlr = arm_regs_of(w->tc)->sctlr[1];
+    const bool user = (e & D_AP1) && !(w->upper & D_AP_TABLE0);
+    const bool writable = !(e & D_AP2) && !(w->upper & D_AP_TABLE1);
+    const bool xn =
+        (e & D_UXN) || (w->upper & D_UXN_TABLE) || (writable && (sctlr & ARM_SCTLR_WXN));
+    const bool pxn =
+        (e & D_PXN) || (w->upper & D_PXN_TABLE) || (user && writable && (sctlr & ARM_SCTLR_UWXN));
+    const bool as_user = arm_index_is_user(w->q->index);
+    out->readable = user || !as_user;
+    out->writable = writable && out->readable;
+    out->executable = out->readable && !xn && (as_user || !pxn);
+}
+
 /* What the MMU index may do with the page of stage 1. clean: a write makes it dirty first. */
 static void permissions(const struct walk *w, struct tcg_walk *out, bool *clean)
 {
@@ -231,6 +223,10 @@ static void permissions(const struct walk *w, struct tcg_walk *out, bool *clean)
     const bool forbidden = (w->upper & D_AP_TABLE1) != 0;
     bool writable = (!(e & D_AP2) || dirtiable) && !forbidden;
     *clean = dirtiable && (e & D_AP2);
+    if (w->aarch32) {
+        permissions32(w, out);
+        return;
+    }
     if (!arm_regime_has_el0(w->q->regime)) {
         const bool xn = (e & D_UXN) || (w->upper & D_UXN_TABLE);
         out->readable = true;
@@ -242,7 +238,7 @@ static void permissions(const struct walk *w, struct tcg_walk *out, bool *clean)
     const bool uxn = (e & D_UXN) || (w->upper & D_UXN_TABLE),
                pxn = (e & D_PXN) || (w->upper & D_PXN_TABLE);
     const bool user_write = user && writable;
-    if (w->q->index == ARM_MMU_USER) {
+    if (arm_index_is_user(w->q->index)) {
         out->readable = user;
         out->writable = user_write;
         out->executable = !uxn && !(user_write && (sctlr & ARM_SCTLR_WXN));
@@ -259,6 +255,26 @@ static void permissions(const struct walk *w, struct tcg_walk *out, bool *clean)
 
 /* ---- the short way ----------------------------------------------------------------------------
  */
+
+/* ... in AArch32. Writable pages are rare among code. */
+static void shorten32(const struct walk *w, struct tcg_walk_last *l)
+{
+    const uint64_t sctlr = arm_regs_of(w->tc)->sctlr[1];
+    const bool as_user = arm_index_is_user(w->q->index);
+    if (as_user) {
+        l->mask |= D_AP1;
+        l->want |= D_AP1;
+    }
+    if (w->q->access == TCG_WRITE)
+        l->mask |= D_AP2;
+    if (w->q->access != TCG_FETCH)
+        return;
+    l->mask |= as_user ? D_UXN : D_UXN | D_PXN;
+    if (sctlr & (ARM_SCTLR_WXN | ARM_SCTLR_UWXN)) {
+        l->mask |= D_AP2;
+        l->want |= D_AP2;
+    }
+}
 
 /*
  * Which bits of a descriptor of the last level say that the access is allowed and sets nothing.
@@ -281,9 +297,11 @@ static void shorten(const struct walk *w, struct tcg_walk *out)
     l->want = D_VALID | D_AF | (block ? 0 : D_TABLE);
     l->mask |= mask_bits(48) & ~mask_bits(w->stage.output_bits); /* address size */
     l->address = mask_bits(48) & ~mask_bits(w->bits);
-    if (access == TCG_FETCH) {
+    if (w->aarch32) {
+        shorten32(w, l);
+    } else if (access == TCG_FETCH) {
         /* Writable pages are rare among code: what WXN and user pages say of them is the walk's. */
-        const bool user = w->q->index == ARM_MMU_USER;
+        const bool user = arm_index_is_user(w->q->index);
         l->mask |= el0 && !user ? D_PXN : D_UXN;
         if ((sctlr & ARM_SCTLR_WXN) || (el0 && !user)) {
             l->mask |= D_AP2 | (w->stage.hd ? D_DBM : 0);
@@ -294,7 +312,7 @@ static void shorten(const struct walk *w, struct tcg_walk *out)
             l->mask |= D_AP2;
         if (el0 && w->q->index != ARM_MMU_PRIV)
             l->mask |= D_AP1;
-        if (w->q->index == ARM_MMU_USER)
+        if (arm_index_is_user(w->q->index))
             l->want |= D_AP1;
         if (w->q->index == ARM_MMU_PRIV_PAN && (sctlr & SCTLR_EPAN)) {
             l->mask |= D_UXN;
@@ -318,7 +336,7 @@ static void list_entries(const struct walk *w, struct tcg_walk *out)
         out->entries[i] = (struct tcg_walk_entry){.ram = d->host ? d->ram : NULL,
                                                   .offset = d->offset,
                                                   .index = d->index,
-                                                  .size = 8,
+                                                  .size = d->size,
                                                   .shift = d->shift};
     }
 }
@@ -348,9 +366,7 @@ static enum outcome through_stage1(struct walk *w, struct tcg_walk *out)
     if (!(w->leaf & D_AF) && !w->stage.ha)
         return fail(w, FSC_ACCESS, level, false, 0);
     permissions(w, out, &clean);
-    if (q->access == TCG_READ    ? !out->readable
-        : q->access == TCG_WRITE ? !out->writable
-                                 : !out->executable)
+    if (!arm_walk_allows(out, q->access))
         return fail(w, FSC_PERMISSION, level, false, 0);
     uint64_t value = d->value | D_AF;
     if (clean && q->access == TCG_WRITE) {
@@ -375,15 +391,18 @@ static enum outcome attempt(struct walk *w, struct tcg_walk *out)
 
     w->used_count = 0;
     switch (arm_stage1(&w->stage, arm_regs_of(tc), arm_model_of(tc), q->regime, q->ttbr, q->vaddr,
-                       q->index == ARM_MMU_USER)) {
+                       arm_index_is_user(q->index))) {
     case ARM_STAGE_FLAT:
         flat(w, out);
         break;
     case ARM_STAGE_WALK:
         o = through_stage1(w, out);
         break;
-    case ARM_STAGE_FAULT:
-        return fail(w, FSC_TRANSLATION, 0, false, 0);
+    case ARM_STAGE_SHORT:
+        o = arm_walk_short(w, out);
+        break;
+    case ARM_STAGE_FAULT: /* AArch32 has no level 0 */
+        return fail(w, FSC_TRANSLATION, w->aarch32, false, 0);
     case ARM_STAGE_SIZE:
         return fail(w, FSC_SIZE, 0, false, 0);
     }
@@ -408,6 +427,9 @@ bool arm_translate(struct tcg_cpu *tc, const struct arm_walk_request *q, struct 
     w.tc = tc;
     w.q = q;
     w.fault = fault;
+    w.aarch32 =
+        q->regime == ARM_REGIME_EL10 && arm_el1_is_aarch32(arm_regs_of(tc), arm_model_of(tc));
+    w.memory = w.shareability = 0;
     w.two_stages = q->regime == ARM_REGIME_EL10 && (arm_hcr_of(tc) & ARM_HCR_VM);
     do
         o = attempt(&w, out);
@@ -416,8 +438,8 @@ bool arm_translate(struct tcg_cpu *tc, const struct arm_walk_request *q, struct 
         list_entries(&w, out);
     if (result) {
         const uint64_t mair = arm_regs_of(tc)->mair[arm_regime_el(q->regime)];
-        const uint64_t byte = w.leaf ? mair >> (w.leaf >> 2 & 7) * 8 & 0xff : 0;
-        result->attr = byte << 56 | (w.leaf >> 8 & 3) << 7;
+        const uint64_t byte = w.leaf ? mair >> (w.leaf >> 2 & 7) * 8 & 0xff : w.memory;
+        result->attr = byte << 56 | (w.leaf ? w.leaf >> 8 & 3 : w.shareability) << 7;
     }
     return o == DONE;
 }

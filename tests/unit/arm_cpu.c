@@ -158,7 +158,8 @@ Test(arm_model, a_32_bit_processor_has_no_registers_of_aarch64)
     for (unsigned crm = 4; crm < 8; crm++)
         for (unsigned op2 = 0; op2 < 8; op2++)
             expect(m.id[crm][op2], 0);
-    expect(m.id[1][0], 0x1131u);
+    expect(m.id[1][0], 0x131u);
+    expect(m.id[1][2], 0x02000005u);
     expect(m.id[1][4], 0x10201105u);
     expect(m.id[2][0], 0x02101110u);
     expect(m.id[3][1], 0x11111111u);

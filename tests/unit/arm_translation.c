@@ -9,6 +9,8 @@ enum { V = 1, TBL = 3, PAGE = 3, AF = 1 << 10, NG = 1 << 11, AP1 = 1 << 6, AP2 =
 #define UXN (UINT64_C(1) << 54)
 #define DBM (UINT64_C(1) << 51)
 
+static const unsigned indices[] = {ARM_MMU_USER, ARM_MMU_PRIV, ARM_MMU_PRIV_PAN};
+
 TestSuite(arm_walk, .init = setup, .fini = teardown);
 
 static int fsc_of(uint64_t va, enum tcg_access access, unsigned index, struct tcg_walk *w)
@@ -101,7 +103,7 @@ Test(arm_walk, permissions_by_level)
         const char *const want[] = {cases[i].user, cases[i].priv, cases[i].pan};
         for (unsigned idx = 0; idx < 3; idx++)
             for (unsigned a = 0; a < 3; a++) {
-                const int fsc = fsc_of(0, (enum tcg_access)a, idx, NULL);
+                const int fsc = fsc_of(0, (enum tcg_access)a, indices[idx], NULL);
                 cr_expect_eq(fsc, want[idx][a] == '-' ? 15 : -1, "case %u index %u access %u: %d",
                              i, idx, a, fsc);
             }
@@ -165,7 +167,7 @@ Test(arm_walk, the_short_way_agrees_with_the_walk)
                 const uint64_t good =
                     0x5000 | PAGE | AF | (access == TCG_FETCH ? AP2 : 0) | (idx == 0 ? AP1 : 0);
                 four_kib(good);
-                cr_assert_eq(fsc_of(0, (enum tcg_access)access, idx, &w), -1);
+                cr_assert_eq(fsc_of(0, (enum tcg_access)access, indices[idx], &w), -1);
                 cr_assert(w.last.table == t.ram->host + 0x3000);
                 uint64_t leaf = 0x6000;
                 for (unsigned n = 0; n < ARRAY_SIZE(bits); n++)
@@ -173,7 +175,7 @@ Test(arm_walk, the_short_way_agrees_with_the_walk)
                 put64(0x3000 + 8, leaf);
                 if ((leaf & w.last.mask) != w.last.want)
                     continue;
-                cr_assert_eq(fsc_of(0x1000, (enum tcg_access)access, idx, &again), -1,
+                cr_assert_eq(fsc_of(0x1000, (enum tcg_access)access, indices[idx], &again), -1,
                              "leaf %llx index %u access %u", (unsigned long long)leaf, idx, access);
                 expect(again.paddr, leaf & w.last.address);
                 expect(again.global, ((leaf ^ w.last.local) & w.last.global) != 0);
