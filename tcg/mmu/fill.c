@@ -171,6 +171,7 @@ static struct tlb_entry *lookup_code(struct tcg_cpu *tc, struct tcg_ctx *ctx, ui
         entry_fill(tc, &p->entry, vpage, &w);
         p->vpage = vpage;
         p->generation = ctx->space->generation;
+        tlb_set_bit(ctx->space->code_regions, tlb_code_region(vpage), true);
         p->page_table = NULL;
         if (p->entry.info & (TLB_INFO_RAM | TLB_INFO_ROM)) {
             const struct tlb_ram *range = &tc->mmu->ram;

@@ -37,6 +37,13 @@ void tlb_ctx_forget_code(struct tcg_ctx *ctx)
     ctx->jumps[0].pc = JUMP_EMPTY;
 }
 
+/* What is known of code and of the places of tables is void. */
+static void space_renew(struct tcg_cpu *tc, struct tcg_space *sp)
+{
+    sp->generation = sp->walks = ++tc->mmu->next_generation;
+    memset(sp->code_regions, 0, sizeof sp->code_regions);
+}
+
 static void space_flush(struct tcg_cpu *tc, struct tcg_space *sp)
 {
     for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++) {
@@ -44,7 +51,7 @@ static void space_flush(struct tcg_cpu *tc, struct tcg_space *sp)
         if (exec_any(&sp->ctx[k]->exec))
             tlb_ctx_forget_code(sp->ctx[k]);
     }
-    sp->generation = sp->walks = ++tc->mmu->next_generation;
+    space_renew(tc, sp);
     if (sp->any_large)
         memset(sp->large, 0, sizeof sp->large);
     sp->any_large = false;
@@ -236,7 +243,7 @@ static void root_flush_nonglobal(struct tcg_cpu *tc, struct tcg_root *root)
         struct tcg_space *sp = &root->space[i];
         for (unsigned k = 0; k < TLB_MODES && sp->ctx[k]; k++)
             ctx_flush_nonglobal(sp->ctx[k]);
-        sp->generation = sp->walks = ++tc->mmu->next_generation;
+        space_renew(tc, sp);
     }
 }
 
@@ -249,6 +256,9 @@ static void fast_drop(struct tlb_fast *f, uint64_t vpage, uint64_t ignored)
 
 static void code_drop_page(struct tcg_mmu *mmu, const struct tcg_space *sp, uint64_t vpage)
 {
+    const unsigned region = tlb_code_region(vpage);
+    if (!(sp->code_regions[region / 64] >> region % 64 & 1))
+        return; /* the slot is seldom in the host's caches */
     struct tlb_code_page *p = tlb_code_slot(mmu, sp, vpage);
     if (p->vpage == vpage && p->generation == sp->generation)
         p->generation = 0;
@@ -272,6 +282,8 @@ void tlb_page_fault(struct tcg_cpu *tc, uint64_t vaddr)
     struct tcg_mmu *mmu = tc->mmu;
     for (unsigned i = 0; i < TLB_MAX_INDEX; i++) {
         struct tcg_space *sp = &mmu->root->space[i];
+        if (!sp->ctx[0])
+            continue;
         space_drop_page(tc, sp, align_down(vaddr, MEM_PAGE_SIZE));
         for (unsigned access = 0; access < ACCESS_KINDS; access++) {
             struct tlb_region *g = tlb_region_slot(mmu, sp, vaddr, (enum tcg_access)access);

@@ -40,7 +40,8 @@ enum {
     TLB_FAST_SIZE = TLB_L1_SIZE + TLB_VICTIMS,
     TLB_CODE_PAGES_BITS = 12,
     TLB_CODE_PAGES = 1 << TLB_CODE_PAGES_BITS,
-    TLB_REGION_BITS = 10, /* 1024 regions: 2 GiB */
+    TLB_CODE_REGIONS = 256, /* of 2 MiB */
+    TLB_REGION_BITS = 10,   /* 1024 regions: 2 GiB */
     TLB_REGIONS = 1 << TLB_REGION_BITS,
     TLB_LARGE_SHIFT = 22, /* large pages are noted in pieces of 4 MiB */
     TLB_LARGE_BITS = 12,
@@ -136,6 +137,7 @@ struct tcg_space {
      */
     uint64_t large[(1 << TLB_LARGE_BITS) / 64];
     uint64_t huge_lo, huge_hi;
+    uint64_t code_regions[TLB_CODE_REGIONS / 64]; /* where pages of code are: a set by hash */
     bool any_large;
     unsigned mmu_index;
     unsigned next_mode;             /* the context that the next new mode word takes */
@@ -257,6 +259,10 @@ static inline struct tlb_region *tlb_region_slot(struct tcg_mmu *mmu, const stru
 {
     const uint64_t n = (vaddr >> REGION_BITS ^ sp->walks * 32) & (TLB_REGIONS - 1);
     return &mmu->regions[(unsigned)access * TLB_REGIONS + n];
+}
+static inline unsigned tlb_code_region(uint64_t vaddr)
+{
+    return (unsigned)(vaddr >> REGION_BITS) & (TLB_CODE_REGIONS - 1);
 }
 static inline unsigned tlb_large_hash(uint64_t vaddr)
 {
