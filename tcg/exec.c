@@ -254,14 +254,15 @@ static bool handle_status(struct tcg_cpu *tc, enum vcpu_exit *why)
     }
 }
 
-/* A poll: false: leave the run loop with *why. */
-static bool poll(struct tcg_cpu *tc, enum vcpu_exit *why)
+/* A poll: false: leave the run loop with *why. entered: see tier2_at_entry(). */
+static bool poll(struct tcg_cpu *tc, uint64_t entered, enum vcpu_exit *why)
 {
     struct vcpu *cpu = tc->vcpu;
     /* Cleared first: what is asked from now on makes the next poll leave again. */
     __atomic_exchange_n(&tc->exit_request, 0, __ATOMIC_SEQ_CST);
     tcg_safe_point(tc);
     tcg_take_requests(tc);
+    tier2_at_poll(tc, entered);
     if (tc->watch_hit) {
         cpu->debug_addr = tc->watch_hit->addr;
         for (unsigned n = 0; n < cpu->breakpoint_count; n++)
@@ -312,6 +313,7 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
     cpu->debug_hit = NULL;
     if (tc->tm->icount && !icount_enter(tc))
         return VCPU_EXIT_STOP;
+    const uint64_t entered = tier2_at_entry(tc);
     tcg_enter_code(tc);
     tcg_mode_changed(tc);
     for (;;) {
@@ -330,7 +332,7 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
         if ((out.kind == TCG_EXIT_EVENTS || out.kind == TCG_EXIT_STATUS ||
              __atomic_load_n(&tc->exit_request, __ATOMIC_ACQUIRE) ||
              (tc->tm->icount && tc->budget <= 0))) {
-            if (!poll(tc, &why))
+            if (!poll(tc, entered, &why))
                 break;
             if (out.kind == TCG_EXIT_LINK)
                 out.kind = TCG_EXIT_DYN; /* events may have moved the PC */

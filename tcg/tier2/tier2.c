@@ -15,8 +15,10 @@
 
 enum {
     QUEUE_SIZE = 32,
-    SAMPLE_NS = 1000000,  /* a sample of every vCPU that runs */
-    IDLE_SAMPLES = 32,    /* the longest pause between two looks at an idle machine */
+    SAMPLE_NS = 1000000, /* a sample of every vCPU that runs */
+    IDLE_SAMPLES = 16, /* the longest pause between two looks at an idle machine, then it sleeps */
+    SLEEP_SAMPLES = 1024, /* and looks by itself, in case a vCPU runs that never polls */
+    AWAKE_NS = 2000000,   /* a vCPU that runs for so long is not one that wakes for a moment */
     BUSY_SAMPLES = 4,     /* and at one that runs, while all is found in regions */
     MAX_PAGE_WRITES = 64, /* stores into the code of a page before it is left alone */
 };
@@ -39,6 +41,8 @@ struct tier2 {
     unsigned queued;
     bool busy; /* the thread is at a job that it took from the queue */
     bool stop;
+    bool asleep;    /* shared: until a vCPU runs for a while, tier2_at_poll() */
+    uint64_t wakes; /* by such a vCPU */
     uint64_t samples;
     bool news;                  /* shared: a vCPU was found outside regions since the last look */
     pthread_mutex_t build_lock; /* outside code_lock: one region at a time */
@@ -93,6 +97,34 @@ static bool ask(struct tier2 *t)
     return any;
 }
 
+/* The lock is held. Returns true when the pause is over by itself. */
+static bool wait_for_work(struct tier2 *t, unsigned pause)
+{
+    struct timespec until;
+    uint64_t at = now_ns() + (uint64_t)pause * SAMPLE_NS;
+    until.tv_sec = (time_t)(at / 1000000000u);
+    until.tv_nsec = (long)(at % 1000000000u);
+    __atomic_store_n(&t->asleep, pause == SLEEP_SAMPLES, __ATOMIC_RELAXED);
+    bool over = pthread_cond_timedwait(&t->wake, &t->lock, &until) == ETIMEDOUT;
+    __atomic_store_n(&t->asleep, false, __ATOMIC_RELAXED);
+    return over;
+}
+
+/*
+ * How long until the next look. Who is asked loses some microseconds, and more where it shares its
+ * CPU with this thread.
+ */
+static unsigned next_pause(struct tier2 *t, unsigned pause)
+{
+    const bool news = __atomic_exchange_n(&t->news, false, __ATOMIC_RELAXED);
+    const bool any = ask(t);
+    if (news || (any && pause > BUSY_SAMPLES))
+        return 1;
+    if (any)
+        return MIN(2 * pause, BUSY_SAMPLES);
+    return pause >= IDLE_SAMPLES ? SLEEP_SAMPLES : 2 * pause;
+}
+
 static void *run(void *opaque)
 {
     struct tier2 *t = opaque;
@@ -115,17 +147,7 @@ static void *run(void *opaque)
         pthread_mutex_lock(&t->lock);
         if (more || t->queued || t->stop)
             continue;
-        struct timespec until;
-        uint64_t at = now_ns() + (uint64_t)pause * SAMPLE_NS;
-        until.tv_sec = (time_t)(at / 1000000000u);
-        until.tv_nsec = (long)(at % 1000000000u);
-        if (pthread_cond_timedwait(&t->wake, &t->lock, &until) != ETIMEDOUT)
-            continue;
-        /* Who is asked loses some microseconds, and more where it shares its CPU with this thread.
-         */
-        const bool news = __atomic_exchange_n(&t->news, false, __ATOMIC_RELAXED);
-        const unsigned longest = ask(t) ? BUSY_SAMPLES : IDLE_SAMPLES;
-        pause = news ? 1 : MIN(2 * pause, longest);
+        pause = wait_for_work(t, pause) ? next_pause(t, pause) : 1;
     }
     pthread_mutex_unlock(&t->lock);
     return NULL;
@@ -247,6 +269,26 @@ static bool request(struct tier2 *t, const struct job *j)
     return false;
 }
 
+uint64_t tier2_at_entry(const struct tcg_cpu *tc)
+{
+    const struct tier2 *t = tc->tm->tier2;
+    return t && __atomic_load_n(&t->asleep, __ATOMIC_RELAXED) ? now_ns() : 0;
+}
+
+void tier2_at_poll(struct tcg_cpu *tc, uint64_t entered)
+{
+    struct tier2 *t = tc->tm->tier2;
+    if (!t || !__atomic_load_n(&t->asleep, __ATOMIC_RELAXED) || now_ns() - entered < AWAKE_NS)
+        return;
+    pthread_mutex_lock(&t->lock);
+    if (t->asleep) {
+        __atomic_store_n(&t->asleep, false, __ATOMIC_RELAXED);
+        t->wakes++;
+        pthread_cond_signal(&t->wake);
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
 bool tier2_note(struct tcg_cpu *tc, struct tcg_block *b, const struct tcg_exit *out)
 {
     struct tcg_machine *tm = tc->tm;
@@ -288,7 +330,8 @@ size_t tier2_info(const struct tcg_machine *tm, char *buf, size_t len)
         " instructions, made in %.1f ms\n"
         "refused                  %" PRIu64 " busy, %" PRIu64 " gone, %" PRIu64 " written, %" PRIu64
         " too big, %" PRIu64 " control flow, %" PRIu64 " memory\n"
-        "samples                  %" PRIu64 "\n",
+        "samples                  %" PRIu64 "; %" PRIu64 " times woken by a vCPU%s\n",
         t->regions, t->nodes, t->insns, (double)t->build_ns / 1e6, r[TIER2_BUSY], r[TIER2_GONE],
-        r[TIER2_WRITTEN], r[TIER2_TOO_BIG], r[TIER2_CONTROL], r[TIER2_NO_MEMORY], t->samples);
+        r[TIER2_WRITTEN], r[TIER2_TOO_BIG], r[TIER2_CONTROL], r[TIER2_NO_MEMORY], t->samples,
+        t->wakes, __atomic_load_n(&t->asleep, __ATOMIC_RELAXED) ? ", asleep" : "");
 }

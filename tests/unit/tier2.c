@@ -1,6 +1,8 @@
 /* The second tier as it finds things by itself, on its own thread. */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "core/util/endian.h"
 #include "tests/unit/x86_machine.h"
@@ -76,6 +78,49 @@ Test(tier2, what_is_much_longer_than_a_region_becomes_several)
         share = (after.tier2 - before.tier2) / (after.insns - before.insns);
     }
     cr_assert_geq(share, 0.9, "%.1f %% of the last round", 100 * share);
+    x86_machine_free(&t);
+}
+
+/* How often a vCPU woke the thread; -1: it sleeps. */
+static double times_woken(void)
+{
+    static char text[8192];
+    double samples, woken;
+    char asleep[16] = "";
+    t.m.accel->info_text(&t.m, text, sizeof text);
+    const char *p = strstr(text, "samples ");
+    cr_assert_not_null(p);
+    p += strlen("samples ");
+    cr_assert_geq(sscanf(p, "%lf; %lf times woken by a vCPU, %15s", &samples, &woken, asleep), 2);
+    return *asleep ? -1 : woken;
+}
+
+/* Interrupts that nobody takes, as a running guest has ticks, until the thread was woken. */
+static void *tick_until_woken(void *opaque)
+{
+    volatile uint8_t *enough = opaque;
+    while (times_woken() <= 0) {
+        cpu_interrupt(t.cpu, CPU_INT_POLL);
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
+    *enough = 1;
+    return NULL;
+}
+
+/* 1: cmp byte [FLAG], 0; je 1b; hlt: it ends when the thread has been woken, and was asleep before.
+ */
+Test(tier2, the_thread_sleeps_until_a_vcpu_runs_for_a_while)
+{
+    enum { FLAG = 0x20000 };
+    static const char *const options[] = {"backend", "jit", NULL};
+    pthread_t ticks;
+    x86_machine_init_with(&t, "max", options);
+    memcpy(x86_at(&t, CODE), "\x80\x3d\x00\x00\x02\x00\x00\x74\xf7\xf4", 10);
+    while (times_woken() >= 0)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    cr_assert_eq(pthread_create(&ticks, NULL, tick_until_woken, x86_at(&t, FLAG)), 0);
+    run_code();
+    pthread_join(ticks, NULL);
     x86_machine_free(&t);
 }
 
