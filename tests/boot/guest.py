@@ -74,7 +74,7 @@ class Guest:
         assert said.group(2) == "0", (command, said.group(1))
         return said.group(1)
 
-    def wait_for(self, test, seconds=30):
+    def wait_for(self, test, seconds=120):
         self.sh("n=0; until %s; do sleep 0.1; n=$((n+1)); [ $n -lt %d ] || break; done; %s" %
                 (test, 10 * seconds, test), seconds + 30)
 
