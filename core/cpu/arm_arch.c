@@ -45,6 +45,11 @@ void arm_cpu_start(struct vcpu *cpu)
     arm_regs_enter(regs, model, model->has_el2 ? 2 : 1);
     regs->pc = cpu->start.pc;
     regs->x[0] = cpu->start.arg;
+    if (!arm_is_aarch64(regs)) {
+        regs->pstate |= regs->pc & 1 ? ARM_T : 0;
+        regs->pc &= UINT32_MAX & ~UINT64_C(1);
+        regs->x[0] &= UINT32_MAX;
+    }
     cpu->halted = false;
     timers_changed(cpu);
 }

@@ -234,6 +234,17 @@ enum {
 #define MPIDR_RES1 (UINT64_C(1) << 31)
 
 static const struct model models[] = {
+    {.name = "cortex-a7",
+     .midr = 0x410fc075,
+     .groups = G_FP | G_EL2 | G_EL3 | G_PMU | G_A32_EL0 | G_A32_EL1 | G_V7,
+     .pa_bits = 40,
+     .breakpoints = 6,
+     .watchpoints = 4,
+     .pmu_counters = 4,
+     .ctr = 0x84448003,
+     .clidr = CLIDR_2_LEVELS,
+     .ccsidr = {{CACHE(128, 4, 6), CACHE(512, 2, 5)}, {CACHE(1024, 8, 6)}},
+     .mpidr_flags = MPIDR_RES1},
     {.name = "cortex-a15",
      .midr = 0x412fc0f1,
      .groups = G_FP | G_EL2 | G_EL3 | G_PMU | G_A32_EL0 | G_A32_EL1 | G_V7,
@@ -326,8 +337,9 @@ static const struct model models[] = {
 
 const char *const *arm_cpu_model_names(void)
 {
-    static const char *const names[] = {"cortex-a15", "cortex-a53",  "cortex-a57", "cortex-a72",
-                                        "cortex-a76", "neoverse-n1", "max",        NULL};
+    static const char *const names[] = {"cortex-a7",   "cortex-a15", "cortex-a53",
+                                        "cortex-a57",  "cortex-a72", "cortex-a76",
+                                        "neoverse-n1", "max",        NULL};
     return names;
 }
 
@@ -590,8 +602,8 @@ bool arm_cpu_model_parse(struct arm_cpu_model *model, const char *spec, struct v
 
     if (!from)
         return error_set(errp, VEMU_ERROR_NOT_FOUND,
-                         "CPU model '%.*s' is not known; known are cortex-a15, cortex-a53, "
-                         "cortex-a57, cortex-a72, cortex-a76, neoverse-n1 and max",
+                         "CPU model '%.*s' is not known; known are cortex-a7, cortex-a15, "
+                         "cortex-a53, cortex-a57, cortex-a72, cortex-a76, neoverse-n1 and max",
                          (int)len, spec);
     init_model(&m, from);
     for (const char *at = spec + len; *at; at += strcspn(at, ",")) {

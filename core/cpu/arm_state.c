@@ -169,6 +169,13 @@ bool arm_regs_check(const struct arm_regs *r, const struct arm_cpu_model *model,
             return inconsistent(errp, "CPSR", r->pstate, "there is no such mode");
         if (r->pc >> 32)
             return inconsistent(errp, "PC", r->pc, "bits 63:32 are zero in AArch32");
+        if (r->pc & (r->pstate & ARM_T ? 1 : 3))
+            return inconsistent(errp, "PC", r->pc, "it is aligned to an instruction's size");
+        if (arm_it(r->pstate) && !(r->pstate & ARM_T))
+            return inconsistent(errp, "CPSR", r->pstate, "A32 has no IT blocks");
+        for (unsigned n = 0; n < 15; n++)
+            if (r->x[n] >> 32)
+                return inconsistent(errp, "a register", r->x[n], "bits 63:32 are zero in AArch32");
     }
     if ((el == 2 && !model->has_el2) || (el == 3 && !model->has_el3))
         return inconsistent(errp, "PSTATE", r->pstate, "the processor has no such level");

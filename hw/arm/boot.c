@@ -209,7 +209,8 @@ static bool load_elf(struct arm_boot *boot, struct vemu_error **errp)
     return true;
 }
 
-static bool load_kernel(struct arm_boot *boot, struct vemu_error **errp)
+static bool load_kernel(struct arm_boot *boot, const struct arm_cpu_model *model,
+                        struct vemu_error **errp)
 {
     static const char *const own[2] = {"aarch64", "arm"};
     uint8_t *owned;
@@ -224,11 +225,14 @@ static bool load_kernel(struct arm_boot *boot, struct vemu_error **errp)
         return load_image(boot, owned, errp);
     if (bits == 32)
         return add_kernel(boot, boot->ram_base + ZIMAGE_OFFSET, len, owned, errp);
-    free(owned);
     if (!owned && boot_kernel_is_foreign(&boot->image, own, errp))
         return false;
     if (!owned && elf_is(data, len))
         return load_elf(boot, errp);
+    /* What a processor of 32 bits is given besides is code that starts with its first byte. */
+    if (!model->aarch64)
+        return add_kernel(boot, boot->ram_base + ZIMAGE_OFFSET, len, owned, errp);
+    free(owned);
     return error_set(errp, VEMU_ERROR_FORMAT,
                      "-kernel %s is not an Arm kernel: neither an arm64 Image (which may be "
                      "compressed with gzip) nor a 32-bit zImage nor an ELF file",
@@ -375,7 +379,7 @@ static bool load_all(struct arm_boot *boot, const struct arm_boot_config *cfg,
     uint64_t initrd, initrd_end;
     bool ok = boot_image_begin(&boot->image, cfg->kernel, cfg->initrd, cfg->append, boot->ram_size,
                                errp) &&
-              load_kernel(boot, errp) && check_processor(boot, cfg->model, errp) &&
+              load_kernel(boot, cfg->model, errp) && check_processor(boot, cfg->model, errp) &&
               place_initrd(boot, &initrd, &initrd_end, errp) &&
               add_tree(boot, cfg, initrd, initrd_end, errp);
     boot_image_end(&boot->image);

@@ -1,7 +1,8 @@
 /*
  * Direct boot of Arm kernels: arm64 Image (also compressed with gzip, and as an EFI application
- * that decompresses itself), 32-bit zImage, ELF; with initrd, command line and device tree. What
- * the first instruction finds is the boot protocol of Linux: the address of the tree in X0, or R2.
+ * that decompresses itself), 32-bit zImage and raw code, ELF; with initrd, command line and device
+ * tree. What the first instruction finds is the boot protocol of Linux: the address of the tree in
+ * X0, or R2.
  *
  * The tree is given, or the board's; either gets the command line, the place of the initrd and the
  * memory.

@@ -73,7 +73,8 @@ static int64_t cpu_on(struct vcpu *cpu, uint64_t affinity, uint64_t entry, uint6
 
     if (!target)
         return INVALID_PARAMETERS;
-    if (arm_is_aarch64(cpu->regs) && entry & 3)
+    /* Bit 0 of an address of AArch32 says that T32 is there. */
+    if (entry & (arm_is_aarch64(cpu->regs) || !(entry & 1) ? 3 : 0))
         return INVALID_ADDRESS;
     struct arm_regs *regs = target->regs;
     if (!__atomic_compare_exchange_n(&regs->powered_off, &off, ARM_POWER_STARTING, false,
@@ -205,13 +206,14 @@ static int64_t call(struct vcpu *cpu, uint32_t function, const uint64_t arg[4])
 bool psci_call(struct vcpu *cpu, uint64_t x[18])
 {
     uint32_t function = (uint32_t)x[0];
-    bool args64 = function & FN64;
+    bool args64 = function & FN64, aarch64 = arm_is_aarch64(cpu->regs);
     uint64_t arg[4];
 
     for (unsigned n = 0; n < ARRAY_SIZE(arg); n++)
         arg[n] = args64 ? x[n] : (uint32_t)x[n];
     if (args64 && has_64(function & ~FN64))
         function &= ~FN64;
-    x[0] = (uint64_t)call(cpu, function, arg);
+    const int64_t result = args64 && !aarch64 ? NOT_SUPPORTED : call(cpu, function, arg);
+    x[0] = aarch64 ? (uint64_t)result : (uint32_t)result;
     return true;
 }

@@ -99,7 +99,7 @@ static struct virt_board *board_new(struct vemu_machine *m, const struct board_c
 static bool create_memory(struct virt_board *b, struct vemu_error **errp)
 {
     struct mem_region *root = mem_space_root(b->m->memory);
-    unsigned bits = b->options.highmem ? b->model.pa_bits : 32;
+    unsigned bits = virt_address_bits(b);
     uint64_t room = (UINT64_C(1) << bits) - VIRT_RAM_BASE;
 
     if (b->ram_size > room)
@@ -200,6 +200,11 @@ static bool choose_model(struct virt_board *b, const struct board_config *cfg,
                          "-cpu %s: this machine is for 32-bit guests; use cortex-a15, or "
                          "--arch aarch64 (vemu-system-aarch64)",
                          spec);
+    if (!b->model.aarch64 && (b->options.virtualization || b->options.secure))
+        return error_set(
+            errp, VEMU_ERROR_UNSUPPORTED,
+            "-M virt,%s=on: processors of 32 bits such as %s have EL1 and EL0 alone here",
+            b->options.secure ? "secure" : "virtualization", b->model.name);
     b->gicv3 =
         b->options.gic == VIRT_GIC_AUTO ? b->cpus > GICV2_CPUS_MAX : b->options.gic != VIRT_GIC_2;
     b->model.gic_sysregs = b->gicv3;

@@ -117,6 +117,8 @@ struct virt_board {
     struct arm_boot boot; /* of a kernel without firmware */
 };
 
+/* The size of addresses that the processor can name, and that -M highmem= allows. */
+unsigned virt_address_bits(const struct virt_board *b);
 /* Does the whole of the region have addresses that the processor can name, and that -M highmem=
  * allows? */
 bool virt_has_place(const struct virt_board *b, enum virt_region region);

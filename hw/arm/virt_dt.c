@@ -115,7 +115,7 @@ static void add_timer(struct dt *dt, const struct virt_board *b)
     DT_CELLS(dt, "interrupts", PPI_CELLS(b, VIRT_PPI_TIMER_SEC), PPI_CELLS(b, VIRT_PPI_TIMER_PHYS),
              PPI_CELLS(b, VIRT_PPI_TIMER_VIRT), PPI_CELLS(b, VIRT_PPI_TIMER_HYP));
     dt_end(dt);
-    if (arm_has(&b->model, ARM_FEAT_PMUV3)) {
+    if (b->model.aarch64 && arm_has(&b->model, ARM_FEAT_PMUV3)) {
         dt_begin(dt, "pmu");
         dt_string(dt, "compatible", "arm,armv8-pmuv3");
         DT_CELLS(dt, "interrupts", PPI_CELLS(b, VIRT_PPI_PMU));

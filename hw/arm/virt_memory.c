@@ -28,9 +28,18 @@ const struct virt_place virt_map[VIRT_REGIONS] = {
     [VIRT_PCIE_MMIO_HIGH] = {UINT64_C(0x8000000000), GIB(512)},
 };
 
+unsigned virt_address_bits(const struct virt_board *b)
+{
+    const bool wide = b->model.aarch64 || arm_has(&b->model, ARM_FEAT_A32_LPAE);
+    return b->options.highmem && wide ? b->model.pa_bits : 32;
+}
+
 bool virt_has_place(const struct virt_board *b, enum virt_region region)
 {
     const struct virt_place *p = &virt_map[region];
-    unsigned bits = b->options.highmem ? b->model.pa_bits : 32;
+    unsigned bits = virt_address_bits(b);
+    /* A 32-bit kernel without LPAE does not find configuration space beyond 4 GiB. */
+    if (region == VIRT_PCIE_ECAM_HIGH && !b->model.aarch64)
+        return false;
     return p->base + p->size <= UINT64_C(1) << bits;
 }

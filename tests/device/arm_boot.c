@@ -151,6 +151,50 @@ Test(arm_boot, zimage_starts_near_the_bottom_with_the_tree_in_r2)
     free(kernel);
 }
 
+Test(arm_boot, what_is_no_kernel_is_code_to_a_32_bit_processor)
+{
+    struct vemu_machine m;
+    memset(image, 0, sizeof image);
+    store_le32(image, 0xe3a00001); /* mov r0, #1 */
+    char *kernel = temp_file(image, sizeof image);
+    struct board_config cfg = {.kernel = kernel, .cpu_model = "cortex-a7", .cpu_bits = 32};
+    start(&m, &cfg);
+    cr_expect_eq(regs(&m)->pc, RAM + 0x10000);
+    cr_expect_eq(read32(&m, RAM + 0x10000), 0xe3a00001);
+    cr_expect_eq(regs(&m)->pstate & (ARM_MODE | ARM_T | ARM_A | ARM_I | ARM_F),
+                 (unsigned)(ARM_MODE_SVC | ARM_A | ARM_I | ARM_F));
+    cr_expect(arm_regs_check(regs(&m), m.vcpus[0]->model, NULL));
+    machine_destroy(&m);
+    unlink(kernel);
+    free(kernel);
+}
+
+/* Configuration space is below 4 GiB, for kernels without LPAE; 40 bits of addresses are there. */
+Test(arm_boot, a_32_bit_processor_is_described_as_one)
+{
+    static const struct board_option low[] = {{"highmem", "off"}, {NULL, NULL}};
+    memset(image, 0, sizeof image);
+    store_le32(image + 0x24, 0x016f2818);
+    char *kernel = temp_file(image, sizeof image);
+    for (unsigned n = 0; n < 2; n++) {
+        struct vemu_machine m;
+        struct board_config cfg = {
+            .kernel = kernel, .cpu_model = "cortex-a15", .cpu_bits = 32, .options = n ? low : NULL};
+        start(&m, &cfg);
+        struct virt_board *b = m.board;
+        struct dt *dt = tree_of(&m, regs(&m)->x[2]);
+        cr_expect_eq(b->pci_config.ecam.base, 0x3f000000);
+        cr_expect_eq(b->pci_config.mmio_high.base, n ? 0 : UINT64_C(0x8000000000));
+        cr_expect(dt_has(dt, "/cpus/cpu@1", "enable-method"));
+        cr_expect(dt_has(dt, "/psci", "method"));
+        cr_expect_not(dt_has(dt, "/pmu", "compatible"));
+        dt_free(dt);
+        machine_destroy(&m);
+    }
+    unlink(kernel);
+    free(kernel);
+}
+
 /* One loadable segment. */
 static void make_elf(uint16_t machine, uint64_t paddr, uint64_t entry)
 {

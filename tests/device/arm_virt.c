@@ -71,7 +71,9 @@ Test(arm_virt, is_made_with_either_gic_and_as_many_vcpus_as_that_has)
 Test(arm_virt, what_does_not_fit_is_refused)
 {
     static const struct board_option gic7[] = {{"gic-version", "7"}, {NULL, NULL}},
-                                     low[] = {{"highmem", "off"}, {NULL, NULL}};
+                                     low[] = {{"highmem", "off"}, {NULL, NULL}},
+                                     el2[] = {{"virtualization", "on"}, {NULL, NULL}},
+                                     el3[] = {{"secure", "on"}, {NULL, NULL}};
     static const struct {
         struct board_config cfg;
         const char *why;
@@ -81,6 +83,9 @@ Test(arm_virt, what_does_not_fit_is_refused)
         {{.ram_size = 128 * MIB, .cpus = 1, .cpu_model = "pentium"}, "not known"},
         {{.ram_size = 128 * MIB, .cpus = 1, .options = gic7}, "gic-version"},
         {{.ram_size = 4096 * MIB, .cpus = 1, .options = low}, "highmem=off"},
+        {{.ram_size = 128 * MIB, .cpus = 1, .cpu_model = "cortex-a15", .options = el2},
+         "virtualization=on"},
+        {{.ram_size = 128 * MIB, .cpus = 1, .cpu_model = "cortex-a7", .options = el3}, "secure=on"},
     };
     for (unsigned n = 0; n < sizeof bad / sizeof *bad; n++) {
         struct vemu_machine m;
@@ -272,6 +277,26 @@ Test(arm_virt, psci_turns_processors_on_and_off)
     call(&m, 1, 0x84000002, 0, 0, 0);
     cr_expect(m.vcpus[1]->halted);
     cr_expect_eq(call(&m, 0, 0x84000004, UINT64_C(0xdead00000001), 0, 0), 1, "32-bit arguments");
+    machine_destroy(&m);
+}
+
+/* Results of 32 bits, no functions of 64, and bit 0 of an address is T32. */
+Test(arm_virt, psci_of_32_bit_processors)
+{
+    struct vemu_machine m;
+    struct board_config cfg = {.ram_size = 128 * MIB, .cpus = 2, .cpu_model = "cortex-a15"};
+    board_machine(&m, &virt_board_class, &cfg);
+    cr_expect_eq(call(&m, 0, 0x84000000, 0, 0, 0), 0x10001);
+    cr_expect_eq(call(&m, 0, 0xc4000003, 1, 0x40200000, 0), 0xffffffff);
+    cr_expect_eq(call(&m, 0, 0x84000003, 1, 0x40200002, 0), 0xfffffff7, "no place for code");
+    cr_expect_eq(call(&m, 0, 0x84000003, 1, 0x40200001, 77), 0);
+    cpu_clear_interrupt(m.vcpus[1], CPU_INT_START);
+    arm_cpu_start(m.vcpus[1]);
+    cr_expect_eq(regs_of(&m, 1)->pc, 0x40200000);
+    cr_expect(regs_of(&m, 1)->pstate & ARM_T);
+    cr_expect_eq(regs_of(&m, 1)->pstate & ARM_MODE, (unsigned)ARM_MODE_SVC);
+    cr_expect_eq(regs_of(&m, 1)->x[0], 77);
+    cr_expect_eq(call(&m, 0, 0x84000003, 1, 0x40200000, 0), 0xfffffffc, "it is on");
     machine_destroy(&m);
 }
 

@@ -223,6 +223,34 @@ Test(arm_state, states_that_no_processor_has_are_refused)
     cr_expect_not(arm_regs_check(&r, &m, NULL));
 }
 
+Test(arm_state, states_that_no_32_bit_processor_has_are_refused)
+{
+    struct arm_cpu_model m = model("cortex-a15,el2=off,el3=off");
+    struct arm_regs r;
+    static const struct {
+        uint64_t pstate, pc, x3;
+    } cases[] = {
+        {ARM_MODE_SVC, 0x1000, 7},         /* one that it has */
+        {ARM_MODE_SVC | ARM_T, 0x1002, 7}, /* and another */
+        {ARM_MODE_HYP, 0x1000, 0},
+        {ARM_MODE_MON, 0x1000, 0},
+        {0x15, 0x1000, 0},
+        {5, 0x1000, 0}, /* AArch64 */
+        {ARM_MODE_SVC, 0x1002, 0},
+        {ARM_MODE_SVC | ARM_T, 0x1001, 0},
+        {ARM_MODE_SVC, UINT64_C(0x100001000), 0},
+        {ARM_MODE_SVC, 0x1000, UINT64_C(0x100000000)},
+        {ARM_MODE_SVC | 1 << 10, 0x1000, 0}, /* IT without T32 */
+    };
+    for (unsigned n = 0; n < ARRAY_SIZE(cases); n++) {
+        arm_regs_reset(&r, &m);
+        r.pstate = cases[n].pstate;
+        r.pc = cases[n].pc;
+        r.x[3] = cases[n].x3;
+        cr_expect_eq(arm_regs_check(&r, &m, NULL), n < 2, "case %u", n);
+    }
+}
+
 /* ---- a vCPU that does not run ---- */
 
 static struct vemu_machine m;
