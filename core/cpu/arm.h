@@ -52,7 +52,9 @@ enum {
     ARM_IT_HIGH = 0x3f << 10, /* IT[7:2] */
     ARM_E = 1 << 9,
     ARM_T = 1 << 5,
+    ARM_J = 1 << 24,
 };
+enum { ARM_FPEXC_EN = 1 << 30 };
 /* M[3:0] of AArch32. */
 enum arm_mode {
     ARM_MODE_USR = 0x10,
@@ -142,7 +144,8 @@ struct arm_regs {
         pmevcntr[ARM_PMU_COUNTERS], pmevtyper[ARM_PMU_COUNTERS];
     int64_t pmccntr_base; /* of the counter while it runs: virtual clock, ns, at value pmccntr */
 
-    /* AArch32's own: see arm_bank. Those of the mode in use are stale. */
+    /* AArch32's own: see arm_bank. R8 to R14 of the mode in use are stale here, its SPSR is not.
+     * SPSR_svc and SPSR_hyp are SPSR_EL1 and SPSR_EL2: arm_spsr_offset(). */
     uint32_t banked_r13[ARM_BANK_COUNT], banked_r14[ARM_BANK_COUNT], banked_spsr[ARM_BANK_COUNT];
     uint32_t usr_r8[5], fiq_r8[5];
     uint64_t dacr, ifsr, fpexc; /* as AArch64 reaches them: DACR32_EL2, IFSR32_EL2, FPEXC32_EL2 */
@@ -197,6 +200,28 @@ static inline unsigned arm_el(const struct arm_regs *r)
         return 1;
     }
 }
+
+/* ---- AArch32's modes (arm_bank.c)
+ * ----------------------------------------------------------------
+ */
+
+enum arm_bank arm_bank_of(uint64_t pstate);
+/* Is there such a mode, of EL1 or EL0? HYP and MON are of levels that are AArch64 or not there. */
+static inline bool arm_mode_exists(unsigned mode)
+{
+    enum { MODES = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 7 | 1 << 11 | 1 << 15 };
+    return (mode & ARM_AARCH32) && (MODES >> (mode & 15) & 1);
+}
+/* Where struct arm_regs has a mode's SPSR: 32 bits, or the low half of 64; USR has none. */
+size_t arm_spsr_offset(enum arm_bank bank);
+uint32_t arm_spsr(const struct arm_regs *r, enum arm_bank bank);
+void arm_set_spsr(struct arm_regs *r, enum arm_bank bank, uint32_t value);
+/* PSTATE.M of a processor in AArch32 state changes: R8 to R14 and their banks follow. */
+void arm_set_mode(struct arm_regs *r, enum arm_mode mode);
+/* Where AArch64 state has the registers of all modes, X8 to X30, made of the banks and
+ * the registers in use; and back, for the mode in PSTATE. */
+void arm_banks_to_aarch64(struct arm_regs *r);
+void arm_banks_from_aarch64(struct arm_regs *r);
 
 /* PSTATE.IT, which stands in two parts: its 8 bits, the bits of PSTATE for them, and the state for
  * the next instruction of the block (0: the block has ended). */

@@ -247,9 +247,9 @@ static bool write_pstate(struct vcpu *cpu, uint32_t value, struct vemu_error **e
     if (arm_is_aarch64(r)) {
         after.sp_el[sp_level(r)] = r->sp;
         after.sp = after.sp_el[sp_level(&after)];
-    } else if ((r->pstate ^ value) & ARM_MODE) {
-        return error_set(errp, VEMU_ERROR_INVALID,
-                         "cpsr=0x%x: a debugger cannot change the mode of AArch32", value);
+    } else {
+        after.pstate = (value & ~(uint32_t)ARM_MODE) | (r->pstate & ARM_MODE);
+        arm_set_mode(&after, (enum arm_mode)(value & ARM_MODE));
     }
     *r = after;
     return true;

@@ -145,92 +145,9 @@ static bool put_table(const struct kvm_arm_one_reg *one, const struct arm_regs *
 /* ---- stack pointers, and the banks of AArch32 --------------------------------------------------
  */
 
-/* Which registers of AArch64 those of AArch32's modes are (Arm ARM, section D1, "mapping of the
- * general-purpose registers between the Execution states"): R14 and R13 of each. */
-static const struct {
-    uint8_t r14, r13;
-} mapped[ARM_BANK_COUNT] = {
-    [ARM_BANK_USR] = {14, 13}, [ARM_BANK_IRQ] = {16, 17}, [ARM_BANK_SVC] = {18, 19},
-    [ARM_BANK_ABT] = {20, 21}, [ARM_BANK_UND] = {22, 23}, [ARM_BANK_FIQ] = {30, 29},
-};
-enum { FIQ_R8 = 24 };
-
 /* The kernel's SPSRs. */
 static const uint8_t spsr_banks[] = {ARM_BANK_SVC, ARM_BANK_ABT, ARM_BANK_UND, ARM_BANK_IRQ,
                                      ARM_BANK_FIQ};
-
-static enum arm_bank bank_of(uint64_t pstate)
-{
-    switch (pstate & ARM_MODE) {
-    case ARM_MODE_FIQ:
-        return ARM_BANK_FIQ;
-    case ARM_MODE_IRQ:
-        return ARM_BANK_IRQ;
-    case ARM_MODE_SVC:
-        return ARM_BANK_SVC;
-    case ARM_MODE_ABT:
-        return ARM_BANK_ABT;
-    case ARM_MODE_UND:
-        return ARM_BANK_UND;
-    default:
-        return ARM_BANK_USR;
-    }
-}
-
-static bool is_banked(unsigned bank)
-{
-    return bank == ARM_BANK_USR || mapped[bank].r14 != 0;
-}
-
-/* r->x is as the kernel has it: the modes' registers to where they wait here, and those in use to
- * R8 to R14. */
-static void unmap(struct arm_regs *r)
-{
-    enum arm_bank now = bank_of(r->pstate);
-    uint64_t x[31];
-
-    memcpy(x, r->x, sizeof x);
-    for (unsigned bank = 0; bank < ARM_BANK_COUNT; bank++) {
-        if (!is_banked(bank))
-            continue;
-        r->banked_r13[bank] = (uint32_t)x[mapped[bank].r13];
-        r->banked_r14[bank] = (uint32_t)x[mapped[bank].r14];
-    }
-    for (unsigned n = 0; n < 5; n++) {
-        r->usr_r8[n] = (uint32_t)x[8 + n];
-        r->fiq_r8[n] = (uint32_t)x[FIQ_R8 + n];
-        if (now == ARM_BANK_FIQ)
-            r->x[8 + n] = r->fiq_r8[n];
-    }
-    r->x[13] = r->banked_r13[now];
-    r->x[14] = r->banked_r14[now];
-    if (now != ARM_BANK_USR)
-        r->spsr[1] = r->banked_spsr[now];
-}
-
-static void map(struct arm_regs *r)
-{
-    enum arm_bank now = bank_of(r->pstate);
-
-    r->banked_r13[now] = (uint32_t)r->x[13];
-    r->banked_r14[now] = (uint32_t)r->x[14];
-    if (now != ARM_BANK_USR)
-        r->banked_spsr[now] = (uint32_t)r->spsr[1];
-    for (unsigned n = 0; n < 5; n++) {
-        if (now == ARM_BANK_FIQ)
-            r->fiq_r8[n] = (uint32_t)r->x[8 + n];
-        else
-            r->usr_r8[n] = (uint32_t)r->x[8 + n];
-        r->x[8 + n] = r->usr_r8[n];
-        r->x[FIQ_R8 + n] = r->fiq_r8[n];
-    }
-    for (unsigned bank = 0; bank < ARM_BANK_COUNT; bank++) {
-        if (!is_banked(bank))
-            continue;
-        r->x[mapped[bank].r13] = r->banked_r13[bank];
-        r->x[mapped[bank].r14] = r->banked_r14[bank];
-    }
-}
 
 static unsigned sp_in_use(const struct arm_regs *r)
 {
@@ -266,14 +183,13 @@ bool kvm_arm_get_regs(const struct kvm_arm_one_reg *one, struct arm_regs *r, uin
     r->fpsr = fp[0];
     r->fpcr = fp[1];
     r->cntvoff = counter - count;
-    r->spsr[1] = spsr[0];
     for (unsigned n = 0; n < ARRAY_SIZE(spsr); n++)
-        r->banked_spsr[spsr_banks[n]] = (uint32_t)spsr[n];
+        arm_set_spsr(r, (enum arm_bank)spsr_banks[n], (uint32_t)spsr[n]);
     if (arm_is_aarch64(r)) {
         r->sp = r->sp_el[sp_in_use(r)];
         return true;
     }
-    unmap(r);
+    arm_banks_from_aarch64(r);
     return true;
 }
 
@@ -284,17 +200,15 @@ bool kvm_arm_put_regs(const struct kvm_arm_one_reg *one, const struct arm_regs *
     uint32_t fp[2] = {(uint32_t)r.fpsr, (uint32_t)r.fpcr};
     uint64_t count = counter - r.cntvoff;
 
-    if (arm_is_aarch64(&r)) {
+    if (arm_is_aarch64(&r))
         r.sp_el[sp_in_use(&r)] = r.sp;
-        r.banked_spsr[ARM_BANK_SVC] = (uint32_t)r.spsr[1];
-    } else {
-        map(&r);
-    }
+    else
+        arm_banks_to_aarch64(&r);
     bool ok = one->set(one->opaque, KVM_ARM_TIMER_COUNT, &count) && put_table(one, &r) &&
               set_word(one, WORD_SP, r.sp_el[0]) && set_word(one, WORD_SP_EL1, r.sp_el[1]) &&
               one->set(one->opaque, KVM_ARM_CORE(2, WORD_FPSR), &fp[0]) &&
               one->set(one->opaque, KVM_ARM_CORE(2, WORD_FPCR), &fp[1]);
     for (unsigned n = 0; n < ARRAY_SIZE(spsr_banks) && ok; n++)
-        ok = set_word(one, WORD_SPSR + 2 * n, r.banked_spsr[spsr_banks[n]]);
+        ok = set_word(one, WORD_SPSR + 2 * n, arm_spsr(&r, (enum arm_bank)spsr_banks[n]));
     return ok;
 }
