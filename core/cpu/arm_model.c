@@ -391,7 +391,8 @@ static void a32_ids(struct arm_cpu_model *m)
     const bool v8 = arm_has(m, ARM_FEAT_A32_V8);
 
     m->id[1][0] = 0x131; /* ID_PFR0: A32, T32, trivial Jazelle; no ThumbEE */
-    m->id[1][1] = 1 | (m->has_el3 ? 1 << 4 : 0) | (m->has_el2 ? 1 << 12 : 0) | 1 << 16 |
+    /* Virt_frac without EL2: ERET, and MRS and MSR of banked registers, are there. */
+    m->id[1][1] = 1 | (m->has_el3 ? 1 << 4 : 0) | (m->has_el2 ? 1 << 12 : 1 << 24) | 1 << 16 |
                   (m->gic_sysregs ? 1 << 28 : 0);
     m->id[1][2] = v8 ? 6 : 5; /* ID_DFR0 */
     if (arm_has(m, ARM_FEAT_PMUV3))

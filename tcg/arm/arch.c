@@ -58,8 +58,7 @@ void arm_set_nzcv(struct tcg_cpu *tc, uint64_t pstate)
 
 #define MODE_IF(condition, bits) mode |= (condition) ? (uint64_t)(bits) : 0
 
-/* The level that an access to FP and SIMD registers traps to; 0: none. */
-static unsigned fp_trap(struct tcg_cpu *tc, unsigned el)
+unsigned arm_fp_trap(struct tcg_cpu *tc, unsigned el)
 {
     const struct arm_regs *r = arm_regs_of(tc);
     const uint64_t hcr = arm_hcr_of(tc);
@@ -79,6 +78,15 @@ static unsigned fp_trap(struct tcg_cpu *tc, unsigned el)
         }
     }
     return arm_model_of(tc)->has_el3 && (r->cptr[3] >> 10 & 1) ? 3 : 0;
+}
+
+/* ... by FPEXC, too, which instructions that read and write it do not ask. */
+static unsigned fp_off(struct tcg_cpu *tc, unsigned el)
+{
+    const struct arm_regs *r = arm_regs_of(tc);
+    if (el < 2 && !(r->fpexc & ARM_FPEXC_EN) && arm_el1_is_aarch32(r, arm_model_of(tc)))
+        return 1;
+    return arm_fp_trap(tc, el);
 }
 
 enum {
@@ -118,7 +126,7 @@ static uint64_t control_mode(struct tcg_cpu *tc, unsigned el)
 {
     const struct arm_regs *r = arm_regs_of(tc);
     const uint64_t sctlr = r->sctlr[arm_regime_el(arm_regime_of(r, arm_model_of(tc), el))];
-    uint64_t mode = el | (uint64_t)fp_trap(tc, el) * (MODE_FP_TRAP & -MODE_FP_TRAP);
+    uint64_t mode = el | (uint64_t)fp_off(tc, el) * (MODE_FP_TRAP & -MODE_FP_TRAP);
     MODE_IF(sctlr & SCTLR_A, MODE_ALIGN);
     MODE_IF(sctlr & (el ? SCTLR_SA : SCTLR_SA0), MODE_SP_ALIGN);
     MODE_IF(el == 0 && (sctlr & SCTLR_USER) != SCTLR_USER, MODE_USER_TRAPS);
@@ -153,7 +161,8 @@ static uint64_t pstate_mode32(struct tcg_cpu *tc)
     MODE_IF(r->pstate & ARM_T, MODE_T32);
     MODE_IF(r->pstate & ARM_E, MODE_BIG);
     MODE_IF(r->pstate & ARM_IL, MODE_ILLEGAL);
-    return mode | (uint64_t)arm_it(r->pstate) << MODE_IT_SHIFT;
+    MODE_IF((r->mdscr & 1) && (r->pstate & ARM_SS) && arm_debug_enabled(tc), MODE_SS);
+    return mode | (r->pstate & 15) << MODE_M_SHIFT | (uint64_t)arm_it(r->pstate) << MODE_IT_SHIFT;
 }
 
 /* What PSTATE decides. */
@@ -258,6 +267,11 @@ static unsigned arm_hash_words(struct tcg_cpu *tc, uint64_t words[TCG_HASH_WORDS
     for (unsigned k = 0; k < 32; k++)
         for (unsigned h = 0; h < 2; h++)
             words[n++] = r->v[k].u64[h];
+    for (unsigned bank = 0; !arm_is_aarch64(r) && bank < ARM_BANK_COUNT; bank++) {
+        const bool waits = bank != arm_bank_of(r->pstate);
+        words[n++] = (uint64_t)r->banked_spsr[bank] << 32 | r->banked_r13[bank] * (uint32_t)waits;
+        words[n++] = r->banked_r14[bank] * (uint32_t)waits;
+    }
     for (unsigned el = 1; el < 4; el++) {
         words[n++] = r->sp_el[el] * (arm_sp_level(r) != el);
         words[n++] = r->elr[el];
@@ -293,6 +307,11 @@ static bool arm_init(struct tcg_cpu *tc, struct vemu_error **errp)
     if (!arm_model_of(tc))
         return error_set(errp, VEMU_ERROR_INVALID, "vCPU %u: an Arm processor needs a model",
                          tc->vcpu->index);
+    if (!arm_model_of(tc)->aarch64 && (arm_model_of(tc)->has_el2 || arm_model_of(tc)->has_el3))
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "CPU model '%s': the translator has no EL2 and EL3 in AArch32 state; "
+                         "%s,el2=off,el3=off runs",
+                         arm_model_of(tc)->name, arm_model_of(tc)->name);
     s = calloc(1, sizeof *s);
     if (!s)
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for vCPU %u", tc->vcpu->index);
@@ -357,6 +376,7 @@ static void arm_raise_trap(struct tcg_cpu *tc, uint64_t imm)
     if (imm == ARM_TRAP_BARRIER) { /* see arm_deliver_exception() */
         tc->barrier = 0;
         tc->exc_vector = ARM_EXC_BARRIER;
+        tc->exc_error = 4; /* bytes of the instruction in any set */
         tc->status = TCG_EXCEPTION;
         return;
     }

@@ -23,6 +23,8 @@ bool arm_debug_enabled(struct tcg_cpu *tc)
     const unsigned el = arm_el(r), target = arm_debug_target(tc);
     if (el == 3 || el > target || r->oslar || r->osdlr)
         return false;
+    if (target == 1 && arm_el1_is_aarch32(r, arm_model_of(tc))) /* nothing masks them there */
+        return true;
     /* From the level itself: when the kernel asked for it and has not masked it. */
     return el < target || ((r->mdscr & MDSCR_KDE) && !(r->pstate & ARM_D));
 }
@@ -59,6 +61,8 @@ static bool breakpoint_matches(struct tcg_cpu *tc, unsigned n, uint64_t pc)
     switch (type & 14) {
     case 0: /* address, sign-extended from 49 bits */
         if ((uint64_t)((int64_t)(r->dbgbvr[n] << 15) >> 15) != (pc & ~UINT64_C(3)))
+            return false;
+        if (!arm_is_aarch64(r) && !(bcr >> (5 + (pc & 3)) & 1)) /* BAS: which half of the word */
             return false;
         break;
     case 2: /* context ID of EL1 */

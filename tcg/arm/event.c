@@ -130,6 +130,8 @@ static bool take_step(struct tcg_cpu *tc)
     if (!(r->mdscr & 1) || (r->pstate & ARM_SS) || !arm_debug_enabled(tc))
         return false;
     const unsigned target = arm_debug_target(tc);
+    if (target == 1 && arm_el1_is_aarch32(r, arm_model_of(tc))) /* AArch64's alone */
+        return false;
     const bool lower = target > arm_el(r);
     /* IFSC is that of a debug exception; ISV: EX is known. */
     arm_take(tc, ARM_EXC_SYNC, target,
@@ -185,7 +187,7 @@ static bool trapped(struct tcg_cpu *tc, unsigned ti)
     const unsigned el = arm_el(r);
     const bool event = ti & 1;
     const uint32_t syndrome = arm_syndrome(ARM_EC_WFX, 1u << 24 | WFX_ISS | ti);
-    if (el == 0) {
+    if (el == 0 && (arm_model_of(tc)->aarch64 || arm_feat(tc, ARM_FEAT_A32_V8))) {
         const unsigned by = arm_regime_el(arm_regime_of(r, arm_model_of(tc), 0));
         if (!(r->sctlr[by] & (event ? SCTLR_NTWE : SCTLR_NTWI))) {
             arm_raise(tc, syndrome, arm_sync_target(tc));

@@ -145,6 +145,14 @@ void arm_take(struct tcg_cpu *tc, enum arm_exception kind, unsigned target, uint
     const uint64_t old = arm_get_pstate(tc);
     uint64_t offset = (uint64_t)kind * 0x80;
 
+    if (arm_el1_is_aarch32(r, arm_model_of(tc))) {
+        if (target == 1) {
+            arm_take32(tc, kind, syndrome);
+            return;
+        }
+        if (!arm_is_aarch64(r))
+            arm_banks_to_aarch64(r);
+    }
     if (el == target)
         offset += r->pstate & ARM_SPSEL ? 0x200 : 0;
     else
@@ -209,7 +217,10 @@ bool arm_deliver_exception(struct tcg_cpu *tc)
     }
     if (tc->exc_vector == ARM_EXC_BARRIER) {
         tcg_wait_requests(tc->tm, tc);
-        r->pc += 4;
+        if (arm_is_aarch64(r))
+            r->pc += 4;
+        else
+            skip32(tc);
         return true;
     }
     const unsigned el = arm_el(r);
@@ -226,7 +237,8 @@ bool arm_deliver_exception(struct tcg_cpu *tc)
         syndrome |= arm_access_syndrome(present_instruction(tc));
     tc->counters.exceptions++;
     log_exception(tc, target, syndrome);
-    if (has_far) {
+    if (has_far &&
+        !(target == 1 && arm_el1_is_aarch32(r, arm_model_of(tc)))) { /* else see arm_take32() */
         r->far[target] = far;
         if (target == 2)
             r->hpfar = hpfar;
@@ -268,7 +280,7 @@ static bool firmware(struct tcg_cpu *tc, enum arm_conduit conduit, uint64_t imm1
         x[0] = ~UINT64_C(0);
     }
     for (unsigned n = 0; n < 4; n++)
-        r->x[n] = x[n];
+        r->x[n] = arm_is_aarch64(r) ? x[n] : (uint32_t)x[n];
     r->pc = next;
     if (tc->vcpu->halted) /* it waits, or is off: arm_take_events() */
         __atomic_store_n(&tc->exit_request, 1, __ATOMIC_SEQ_CST);
@@ -291,8 +303,9 @@ uint64_t arm_helper_hvc(void *env, uint64_t imm16, uint64_t next, uint64_t c, ui
     }
     tc->counters.exceptions++;
     r->pc = next;
-    arm_take(tc, ARM_EXC_SYNC, el == 3 ? 3 : 2,
-             arm_syndrome(ARM_EC_HVC64, (uint32_t)imm16 & 0xffff));
+    arm_take(
+        tc, ARM_EXC_SYNC, el == 3 ? 3 : 2,
+        arm_syndrome(arm_is_aarch64(r) ? ARM_EC_HVC64 : ARM_EC_HVC32, (uint32_t)imm16 & 0xffff));
     return 0;
 }
 
@@ -302,7 +315,10 @@ uint64_t arm_helper_smc(void *env, uint64_t imm16, uint64_t next, uint64_t c, ui
     struct arm_regs *r = env;
     const unsigned el = arm_el(r);
     UNUSED(c, d);
-    const uint32_t syndrome = arm_syndrome(ARM_EC_SMC64, (uint32_t)imm16 & 0xffff);
+    /* AArch32's says nothing of the immediate: CCKNOWNPASS, that its condition held, is 0. */
+    const uint32_t syndrome = arm_is_aarch64(r)
+                                  ? arm_syndrome(ARM_EC_SMC64, (uint32_t)imm16 & 0xffff)
+                                  : arm_syndrome(ARM_EC_SMC32, 0);
     if (el == 0) {
         arm_undefined(tc);
     } else if (el == 1 && (arm_hcr_of(tc) & ARM_HCR_TSC)) {
@@ -329,12 +345,15 @@ static bool legal_return(struct tcg_cpu *tc, uint64_t spsr, unsigned el)
     const unsigned to = spsr >> ARM_EL_SHIFT & 3;
     const bool ns = !model->has_el3 || (el < 3 ? !r->secure : (r->scr & ARM_SCR_NS) != 0);
 
+    const bool below32 = el > 1 && arm_el1_is_aarch32(r, model);
+
     if (spsr & ARM_AARCH32) {
-        /* EL0 alone, and only when the level above it may have AArch32 below. */
-        if ((spsr & 15) != 0 || !arm_has(model, ARM_FEAT_AARCH32_EL0))
-            return false;
-        return true;
+        if ((spsr & ARM_MODE) == ARM_MODE_USR)
+            return arm_has(model, ARM_FEAT_AARCH32_EL0);
+        return below32 && arm_mode_exists((unsigned)spsr);
     }
+    if (below32 && to == 1)
+        return false;
     if (to > el || (spsr & 2) || (to == 0 && (spsr & ARM_SPSEL)))
         return false;
     if ((to == 2 && (!model->has_el2 || !ns)) || (to == 3 && !model->has_el3))
@@ -344,8 +363,8 @@ static bool legal_return(struct tcg_cpu *tc, uint64_t spsr, unsigned el)
     return true;
 }
 
-/* To EL0. The upper halves of registers are 0 there. */
-static void return_to_aarch32(struct tcg_cpu *tc, uint64_t spsr, uint64_t target)
+/* To EL0, or EL1 under a level of AArch64. The upper halves of registers are 0 there. */
+static void return_to_aarch32(struct tcg_cpu *tc, uint64_t spsr, uint64_t target, bool step_now)
 {
     struct arm_regs *r = arm_regs_of(tc);
     const uint64_t keep = ARM_N | ARM_Z | ARM_C | ARM_V | ARM_Q | ARM_IT_LOW | ARM_IT_HIGH |
@@ -360,6 +379,10 @@ static void return_to_aarch32(struct tcg_cpu *tc, uint64_t spsr, uint64_t target
     arm_set_nzcv(tc, spsr);
     for (unsigned n = 0; n < 15; n++)
         r->x[n] = (uint32_t)r->x[n];
+    if (arm_el1_is_aarch32(r, arm_model_of(tc)))
+        arm_banks_from_aarch64(r);
+    if (!step_now && (r->mdscr & 1) && arm_debug_enabled(tc))
+        r->pstate |= spsr & ARM_SS;
     r->pc = (uint32_t)target & (spsr & ARM_T ? ~UINT32_C(1) : ~UINT32_C(3));
     arm_level_changed(tc);
 }
@@ -399,7 +422,7 @@ uint64_t arm_helper_eret(void *env, uint64_t target, uint64_t b, uint64_t c, uin
         return 0;
     }
     if (spsr & ARM_AARCH32) {
-        return_to_aarch32(tc, spsr, target);
+        return_to_aarch32(tc, spsr, target, step_now);
         return 0;
     }
     const unsigned to = spsr >> ARM_EL_SHIFT & 3;

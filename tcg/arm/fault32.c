@@ -12,6 +12,8 @@ static unsigned short_status(unsigned fsc)
     switch (fsc) {
     case 0x10: /* external, not on a walk */
         return 0x08;
+    case 0x11: /* external, asynchronous */
+        return 0x16;
     case 0x21:
         return 0x01;
     case 0x22:

@@ -121,6 +121,28 @@ uint64_t arm_helper_state_changed(void *env, uint64_t a, uint64_t b, uint64_t c,
     return 0;
 }
 
+uint64_t arm_helper_svc32(void *env, uint64_t imm16, uint64_t next, uint64_t c, uint64_t d)
+{
+    return arm_helper_svc(env, imm16, next, c, d);
+}
+
+/* SCTLR.SED makes it undefined at EL0 of AArch64, and in all of AArch32. */
+uint64_t arm_helper_setend(void *env, uint64_t big, uint64_t b, uint64_t c, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    struct arm_regs *r = env;
+    enum { SCTLR_SED = 1 << 8 };
+    UNUSED(b, c, d);
+    if (arm_feat(tc, ARM_FEAT_A32_V8) &&
+        (r->sctlr[arm_regime_el(arm_sys_of(tc)->regime)] & SCTLR_SED)) {
+        arm_undefined(tc);
+        return 0;
+    }
+    r->pstate = big ? r->pstate | ARM_E : r->pstate & ~(uint64_t)ARM_E;
+    arm_level_changed(tc);
+    return 0;
+}
+
 uint64_t arm_helper_interwork(void *env, uint64_t target, uint64_t b, uint64_t c, uint64_t d)
 {
     struct arm_regs *r = env;
@@ -128,5 +150,56 @@ uint64_t arm_helper_interwork(void *env, uint64_t target, uint64_t b, uint64_t c
     r->pstate = target & 1 ? r->pstate | ARM_T : r->pstate & ~(uint64_t)ARM_T;
     r->pc = (uint32_t)target & (target & 1 ? ~UINT32_C(1) : ~UINT32_C(3));
     arm_level_changed(tcg_cpu_of(env));
+    return 0;
+}
+
+/* ---- floating point's own
+ * ------------------------------------------------------------------------
+ */
+
+/* Registers of VMRS and VMSR. */
+enum fp_register { FPSID, MVFR2 = 5, MVFR1, MVFR0, FPEXC };
+
+/* Whether the registers are in use does not count, whether they may be does. */
+static bool fp_allowed(struct tcg_cpu *tc)
+{
+    const unsigned target = arm_fp_trap(tc, arm_el(arm_regs_of(tc)));
+    if (target)
+        arm_raise(tc, arm_syndrome(ARM_EC_FP, 0x1e00000), target);
+    return !target;
+}
+
+uint64_t arm_helper_fp_read(void *env, uint64_t reg, uint64_t b, uint64_t c, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    const struct arm_regs *r = env;
+    const struct arm_cpu_model *model = arm_model_of(tc);
+    UNUSED(b, c, d);
+    if (!fp_allowed(tc))
+        return 0;
+    switch ((enum fp_register)reg) {
+    case FPSID: /* implementer Arm; VFP of version 3 or 4 with the common subarchitecture's number
+                 */
+        return arm_feat(tc, ARM_FEAT_A32_V8) ? 0x41034000 : 0x410430f0;
+    case MVFR0:
+        return (uint32_t)model->id[3][0];
+    case MVFR1:
+        return (uint32_t)model->id[3][1];
+    case MVFR2:
+        return (uint32_t)model->id[3][2];
+    default:
+        return r->fpexc;
+    }
+}
+
+uint64_t arm_helper_fp_write(void *env, uint64_t reg, uint64_t value, uint64_t c, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    struct arm_regs *r = env;
+    UNUSED(c, d);
+    if (!fp_allowed(tc) || (enum fp_register)reg != FPEXC)
+        return 0;
+    r->fpexc = (uint32_t)value & ARM_FPEXC_EN; /* nothing is handed to software */
+    arm_control_changed(tc);
     return 0;
 }

@@ -15,6 +15,11 @@
     (1u << 20 | (uint32_t)((cp) == 14) << 21 | (uint32_t)(opc1) << 16 | (uint32_t)(rt2) << 10 |    \
      (uint32_t)(rt) << 5 | (uint32_t)(crm) << 1 | (uint32_t)(read))
 
+/* X8 to X14: what a change of mode exchanges. */
+#define SYS_BANKED UINT64_C(0x7f00)
+/* ... and to AArch64 state X8 to X30. */
+#define SYS_MAPPED UINT64_C(0x7fffff00)
+
 /* X(name, result, flags, reads, writes) */
 /* clang-format off */
 #define ARM_HELPERS_32(X) \
@@ -34,7 +39,16 @@
     X(store_if, IR_VOID, HELPER_FAULT | HELPER_FP, SYS_PC, 0) \
     /* mrc(ARM_CP_ARG), mcr(ARM_CP_ARG, value): MRC, MRRC, MCR, MCRR. */ \
     X(mrc, IR_I64, HELPER_FAULT | HELPER_FP | HELPER_CLOCK, SYS_FL | SYS_PC, 0) \
-    X(mcr, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_CLOCK, SYS_FL | SYS_PC, SYS_PC)
+    X(mcr, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_CLOCK, SYS_FL | SYS_PC, SYS_PC) \
+    /* svc32(imm16, address of the next instruction). return32(PC, SPSR): an exception return from EL1.
+     * write_cpsr(value, bits that are written), at EL1. setend(E). */ \
+    X(svc32, IR_VOID, HELPER_FAULT, SYS_SP | SYS_FL | SYS_PC | SYS_MAPPED, SYS_SP | SYS_PC | SYS_MAPPED) \
+    X(return32, IR_VOID, 0, SYS_FL | SYS_PC | SYS_BANKED, SYS_FL | SYS_PC | SYS_BANKED) \
+    X(write_cpsr, IR_VOID, 0, SYS_FL | SYS_PC | SYS_BANKED, SYS_FL | SYS_BANKED) \
+    X(setend, IR_VOID, HELPER_FAULT, SYS_FL | SYS_PC, 0) \
+    /* fp_read(register): VMRS of what is not FPSCR. fp_write(register, value). */ \
+    X(fp_read, IR_I32, HELPER_FAULT, SYS_PC, 0) \
+    X(fp_write, IR_VOID, HELPER_FAULT, SYS_FL | SYS_PC, 0)
 /* clang-format on */
 
 #endif

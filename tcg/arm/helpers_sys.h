@@ -35,8 +35,8 @@
     X(svc, IR_VOID, HELPER_FAULT, SYS_SP | SYS_FL | SYS_PC, SYS_SP | SYS_PC) \
     X(hvc, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_CLOCK, HELPER_ALL_GROUPS, HELPER_ALL_GROUPS) \
     X(smc, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_CLOCK, HELPER_ALL_GROUPS, HELPER_ALL_GROUPS) \
-    /* eret(target): ERET and, authenticated, ERETAA; sets PC. */ \
-    X(eret, IR_VOID, HELPER_FAULT, SYS_SP | SYS_FL | SYS_PC, SYS_SP | SYS_FL | SYS_PC) \
+    /* eret(target): ERET and, authenticated, ERETAA; sets PC; AArch32 has other general registers. */ \
+    X(eret, IR_VOID, HELPER_FAULT, SYS_SP | SYS_FL | SYS_PC | ARM_GROUP_ALL_X, SYS_SP | SYS_FL | SYS_PC | ARM_GROUP_ALL_X) \
     /* wfi, wfe(address of the next instruction): trap, or wait: the PC is set to the next one and
      * the vCPU halts. wfxt(address of the next one, timeout, event): WFET and WFIT. sev(local). */ \
     X(wfi, IR_VOID, HELPER_FAULT, SYS_PC, SYS_PC) \

@@ -67,6 +67,7 @@ enum arm_mode_bits {
     MODE_SYS_TRAPS = 1 << 26, /* EL1: HCR_EL2, HFGxTR_EL2 ... say that accesses of EL1's registers
                                  and operations may trap: helpers look at each */
     MODE_UAO = 1 << 27,       /* PSTATE.UAO is in force: LDTR, STTR are as LDR, STR */
+    MODE_M_SHIFT = 28,        /* AArch32: 4 bits, PSTATE.M without its top bit: 0 is USR */
     MODE_IT_SHIFT = 32,       /* AArch32: 8 bits, PSTATE.IT */
 };
 

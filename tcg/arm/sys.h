@@ -125,9 +125,10 @@ static inline bool arm_el2_enabled(struct tcg_cpu *tc)
 {
     return arm_model_of(tc)->has_el2 && !arm_regs_of(tc)->secure;
 }
+/* AArch32's are none of these: SP_EL0 is what waits there. */
 static inline unsigned arm_sp_level(const struct arm_regs *r)
 {
-    return r->pstate & ARM_SPSEL ? arm_el(r) : 0;
+    return arm_is_aarch64(r) && r->pstate & ARM_SPSEL ? arm_el(r) : 0;
 }
 
 /* ---- state (arch.c) -------------------------------------------------------------------------- */
@@ -140,6 +141,9 @@ void arm_set_nzcv(struct tcg_cpu *tc, uint64_t pstate);
 void arm_level_changed(struct tcg_cpu *tc);
 /* What is pending may be deliverable now. */
 void arm_look_at_events(struct tcg_cpu *tc);
+/* The level that an access to FP and SIMD registers from `el` traps to by CPACR and those of higher
+ * levels; 0: none. */
+unsigned arm_fp_trap(struct tcg_cpu *tc, unsigned el);
 /* A register that decides about the mode word was written. */
 void arm_control_changed(struct tcg_cpu *tc);
 
@@ -168,6 +172,16 @@ unsigned arm_debug_target(struct tcg_cpu *tc);
 enum tcg_event arm_take_events(struct tcg_cpu *tc); /* event.c */
 void arm_watch_hit(struct tcg_cpu *tc, unsigned n, uint64_t addr, bool write);
 void arm_update_watches(struct tcg_cpu *tc);
+
+/* ---- AArch32 at EL1 (exception32.c) ------------------------------------------------------------
+ */
+
+/* The exception is taken to AArch32 at EL1. */
+void arm_take32(struct tcg_cpu *tc, enum arm_exception kind, uint32_t syndrome);
+/* Return to AArch32 state at `pc` with `spsr`, from AArch32 state at EL1. */
+void arm_return32(struct tcg_cpu *tc, uint32_t pc, uint32_t spsr);
+/* CPSR's bits in `mask` are written by an instruction at EL1; the mode with its checks. */
+void arm_write_cpsr(struct tcg_cpu *tc, uint32_t value, uint32_t mask);
 
 /* ---- translation (walk.c, root.c, tlbi.c) -----------------------------------------------------
  */

@@ -444,7 +444,7 @@ const struct arm_sysreg arm_sysregs[] = {
     {REG(3, 4, 5, 1, 0, "AFSR0_EL2"), .feature = ARM_FEAT_EL2, AT(afsr0[2]), .mask = 0},
     {REG(3, 4, 5, 1, 1, "AFSR1_EL2"), .feature = ARM_FEAT_EL2, AT(afsr1[2]), .mask = 0},
     {REG(3, 4, 5, 2, 0, "ESR_EL2"), .feature = ARM_FEAT_EL2, AT(esr[2])},
-    {REG(3, 4, 5, 3, 0, "FPEXC32_EL2"), .feature = ARM_FEAT_AARCH32_EL1, AT(fpexc),
+    {REG(3, 4, 5, 3, 0, "FPEXC32_EL2"), .feature = ARM_FEAT_AARCH32_EL1, .flags = SYS_MODE, AT(fpexc),
      .mask = 0xffffffff},
     {REG(3, 4, 6, 0, 0, "FAR_EL2"), .feature = ARM_FEAT_EL2, AT(far[2])},
     {REG(3, 4, 6, 0, 4, "HPFAR_EL2"), .feature = ARM_FEAT_EL2, AT(hpfar)},

@@ -37,7 +37,7 @@ static bool began_in_it(const struct a64_trans *x)
     return x->mode >> MODE_IT_SHIFT & 0xff;
 }
 
-static bool in_steps(const struct a64_trans *x)
+bool a32_in_steps(const struct a64_trans *x)
 {
     return a64_one_by_one(x) || began_in_it(x);
 }
@@ -55,7 +55,7 @@ static bool skip_target(const struct a64_trans *x, int64_t *rel)
 {
     unsigned it = arm_it_next(x->it);
     *rel = x->next;
-    if (in_steps(x))
+    if (a32_in_steps(x))
         return false;
     /* What is left of the block stays out as well when its conditions are the same. */
     for (; it; it = arm_it_next(it)) {
@@ -174,7 +174,7 @@ void a32_put_ge(struct a64_trans *x, ir_ref v)
 static bool asks(const struct a64_trans *x)
 {
     int64_t rel;
-    return x->conditional && !in_steps(x) && !skip_target(x, &rel);
+    return x->conditional && !a32_in_steps(x) && !skip_target(x, &rel);
 }
 
 static ir_ref condition(struct a64_trans *x)
@@ -237,9 +237,20 @@ void a32_end_dyn(struct a64_trans *x, bool poll)
 {
     a32_must(x);
     a32_leave_it(x);
-    if (it_in_mode(x))
+    if (it_in_mode(x) || x->it) /* also where the instruction's helper has made a mode word */
         a64_call_helper(x, HELPER_ID(state_changed), 0, 0, 0, 0);
     a64_end_dyn(x, poll);
+}
+
+void a32_end_poll(struct a64_trans *x)
+{
+    if (it_in_mode(x)) {
+        a32_end_dyn(x, true);
+        return;
+    }
+    a32_must(x);
+    a32_leave_it(x);
+    a64_end_poll(x);
 }
 
 /* The instruction is the last of the region, and falls through. */
@@ -279,7 +290,7 @@ void a32_check_set(struct a64_trans *x, ir_ref target, bool often)
 {
     a32_may_fault(x);
     x->set_checked = true;
-    if (often || in_steps(x))
+    if (often || a32_in_steps(x))
         return;
     ir_ref bit = a32_op2(x, IR_AND, target, a32_i32(x, 1));
     a64_raise_if(x, x->t32 ? a32_op2(x, IR_XOR, bit, a32_i32(x, 1)) : bit, ARM_TRAP_ALONE);
@@ -296,7 +307,10 @@ static void leave_to_set(struct a64_trans *x, ir_ref target)
     a32_leave_it(x);
     a32_put_pstate(x, ARM_T, a32_shift(x, IR_SHL, bit, __builtin_ctz(ARM_T)));
     ir_put(r, SLOT_PC, a32_zext64(x, a32_op2(x, IR_AND, target, a32_i32(x, ~UINT32_C(1)))));
-    ir_emit(r, IR_EXIT_MODE, IR_VOID, ARM_MMU_USER << 1, mode, 0, 0, 0, 0);
+    const bool second = x->mode & MODE_PAN; /* value of DACR */
+    const unsigned index = a64_el(x) ? (second ? ARM_MMU_PRIV_PAN : ARM_MMU_PRIV)
+                                     : (second ? ARM_MMU_USER_PAN : ARM_MMU_USER);
+    ir_emit(r, IR_EXIT_MODE, IR_VOID, index << 1, mode, 0, 0, 0, 0);
     x->done = true;
 }
 
@@ -305,7 +319,7 @@ void a32_jump_interworking(struct a64_trans *x, ir_ref target, bool often)
     struct ir_region *r = x->ir;
     if (!x->set_checked)
         a32_check_set(x, target, often);
-    if (in_steps(x)) {
+    if (a32_in_steps(x)) {
         a32_leave_it(x);
         a64_call_helper(x, HELPER_ID(interwork), target, 0, 0, 0);
         a64_end_dyn_pc_set(x, true);

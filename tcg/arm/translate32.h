@@ -31,6 +31,9 @@ enum { A32_SP = 13, A32_LR = 14, A32_PC = 15, A32_ALWAYS = 14 };
 void a32_must(struct a64_trans *x);
 /* PSTATE.IT is as behind the instruction. */
 void a32_leave_it(struct a64_trans *x);
+/* The instruction is run by itself, or behind the middle of an IT block: what is next is not known
+ * to be where a direct exit leads. */
+bool a32_in_steps(const struct a64_trans *x);
 /* It may fault from here on: PSTATE.IT is right. a32_must() is part of it. */
 void a32_may_fault(struct a64_trans *x);
 
@@ -122,7 +125,20 @@ void a32_jump_interworking(struct a64_trans *x, ir_ref target, bool often);
 void a32_jump_to(struct a64_trans *x, ir_ref target);
 void a32_jump_rel(struct a64_trans *x, int64_t rel);
 void a32_end_dyn(struct a64_trans *x, bool poll);
+/* The region ends with a look at interrupts, which may have become deliverable. */
+void a32_end_poll(struct a64_trans *x);
 ir_ref a32_helper(struct a64_trans *x, unsigned helper, ir_ref a, ir_ref b, ir_ref c, ir_ref d);
+
+/* ---- modes (translate32_psr.c) -----------------------------------------------------------------
+ */
+
+/* Does the mode have registers of its own besides USR's, and an SPSR? */
+bool a32_has_user_bank(const struct a64_trans *x);
+/* R0 to R14 as USR has them. */
+ir_ref a32_user_reg(struct a64_trans *x, unsigned n);
+void a32_put_user(struct a64_trans *x, unsigned n, ir_ref v);
+/* To `pc` with the mode's SPSR as CPSR; false: the mode has none. */
+bool a32_exception_return(struct a64_trans *x, ir_ref pc);
 
 /* tcg_arch.translate in AArch32 state */
 void a32_translate(struct tcg_translation *t);

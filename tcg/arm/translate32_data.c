@@ -87,8 +87,10 @@ static bool dp(struct a64_trans *x, enum dp_op op, bool flags, unsigned rd, unsi
 {
     const bool compare = op >= DP_TST && op <= DP_CMN, move = op == DP_MOV || op == DP_MVN;
     ir_ref a = move ? 0 : a32_reg(x, rn), v;
-    if (flags && !compare && rd == A32_PC) /* an exception return, above EL0 */
-        return false;
+    if (flags && !compare && rd == A32_PC) {
+        v = is_logic(op) ? logic(x, op, a, b) : arithmetic(x, op, false, a, b);
+        return a32_exception_return(x, v);
+    }
     if (is_logic(op)) {
         v = logic(x, op, a, b);
         if (flags)

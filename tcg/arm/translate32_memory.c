@@ -371,6 +371,51 @@ bool a32_stm(struct a64_trans *x, const struct a32_insn *i)
     return store_multiple(x, &m);
 }
 
+/* LDM and STM with "^": PC among the registers that are loaded makes it an exception return, else
+ * the registers are USR's. */
+static bool load_user(struct a64_trans *x, const struct multiple *m)
+{
+    ir_ref after, low, v[16];
+    unsigned n = 0;
+    a32_may_fault(x);
+    low = lowest(x, m, &after);
+    for (unsigned k = 0; k < 16; k++)
+        if (m->list >> k & 1)
+            v[k] = a32_load(x, word_address(x, low, n++), 2, IR_MEM_ALIGN);
+    if (m->wback)
+        a32_put(x, m->rn, after);
+    const bool returns = m->list >> A32_PC & 1;
+    for (unsigned k = 0; k < A32_PC; k++)
+        if (m->list >> k & 1)
+            returns ? a32_put(x, k, v[k]) : a32_put_user(x, k, v[k]);
+    return !returns || a32_exception_return(x, v[A32_PC]);
+}
+
+bool a32_ldm_user(struct a64_trans *x, const struct a32_insn *i)
+{
+    const struct multiple m = of_a32(i);
+    const bool returns = m.list >> A32_PC & 1;
+    if (!m.list || m.rn == A32_PC || !a32_has_user_bank(x) ||
+        (m.wback && (!returns || m.list >> m.rn & 1)))
+        return false;
+    return load_user(x, &m);
+}
+
+bool a32_stm_user(struct a64_trans *x, const struct a32_insn *i)
+{
+    const struct multiple m = of_a32(i);
+    ir_ref after, low;
+    unsigned n = 0;
+    if (!m.list || m.rn == A32_PC || m.wback || !a32_has_user_bank(x))
+        return false;
+    a32_may_fault(x);
+    low = lowest(x, &m, &after);
+    for (unsigned k = 0; k < 16; k++)
+        if (m.list >> k & 1)
+            a32_store(x, word_address(x, low, n++), a32_user_reg(x, k), 2, IR_MEM_ALIGN);
+    return true;
+}
+
 static bool t_multiple(struct a64_trans *x, unsigned rn, unsigned list, bool add, bool wback,
                        bool is_load)
 {

@@ -1,4 +1,4 @@
-/* A32 and T32 system instructions: exceptions, PSTATE, hints, barriers, coprocessors 14 and 15. */
+/* A32 and T32 system instructions: calls, hints, barriers, coprocessors 14 and 15. */
 #include "tcg/arm/translate32.h"
 
 bool a32_nop(struct a64_trans *x, const struct a32_insn *i)
@@ -16,6 +16,7 @@ bool a32_udf(struct a64_trans *x, const struct a32_insn *i)
     return false;
 }
 
+/* HVC and SMC may be undefined yet. */
 static bool call_up(struct a64_trans *x, unsigned helper, uint32_t imm)
 {
     struct ir_region *r = x->ir;
@@ -28,12 +29,27 @@ static bool call_up(struct a64_trans *x, unsigned helper, uint32_t imm)
 
 bool a32_svc(struct a64_trans *x, const struct a32_insn *i)
 {
-    return call_up(x, HELPER_ID(svc), i->imm24 & 0xffff);
+    return call_up(x, HELPER_ID(svc32), i->imm24 & 0xffff);
 }
 
 bool a32_t_svc(struct a64_trans *x, const struct a32_insn *i)
 {
-    return call_up(x, HELPER_ID(svc), i->imm8);
+    return call_up(x, HELPER_ID(svc32), i->imm8);
+}
+
+bool a32_hvc(struct a64_trans *x, const struct a32_insn *i)
+{
+    return a64_el(x) && call_up(x, HELPER_ID(hvc), (uint32_t)i->imm12 << 4 | i->imm4);
+}
+
+bool a32_t_hvc(struct a64_trans *x, const struct a32_insn *i)
+{
+    return a64_el(x) && call_up(x, HELPER_ID(hvc), (uint32_t)i->imm4 << 12 | i->imm12);
+}
+
+bool a32_smc(struct a64_trans *x, const struct a32_insn *i)
+{
+    return a64_el(x) && call_up(x, HELPER_ID(smc), i->imm4);
 }
 
 static bool breakpoint(struct a64_trans *x, uint32_t imm)
@@ -59,8 +75,12 @@ bool a32_t_bkpt(struct a64_trans *x, const struct a32_insn *i)
 
 bool a32_hint(struct a64_trans *x, const struct a32_insn *i)
 {
-    enum { HINT_WFE = 2, HINT_WFI, HINT_SEV, HINT_SEVL };
+    enum { HINT_YIELD = 1, HINT_WFE, HINT_WFI, HINT_SEV, HINT_SEVL };
     switch (i->hint) {
+    case HINT_YIELD: /* how kernels spin */
+        if (x->mode & (MODE_PARALLEL | MODE_ICOUNT))
+            a32_helper(x, HELPER_ID(yield), 0, 0, 0, 0);
+        return true;
     case HINT_WFE:
     case HINT_WFI:
         a32_may_fault(x);
@@ -106,59 +126,6 @@ bool a32_isb(struct a64_trans *x, const struct a32_insn *i)
 bool a32_sb(struct a64_trans *x, const struct a32_insn *i)
 {
     return a32_nop(x, i);
-}
-
-/* ---- PSTATE
- * ----------------------------------------------------------------------------------------- */
-
-/* EL0 sees the flags, Q, GE, E and the mode; IT, T and J read as 0. */
-bool a32_mrs(struct a64_trans *x, const struct a32_insn *i)
-{
-    const uint32_t mask = (uint32_t)ARM_Q | 0xfu << ARM_GE_SHIFT | ARM_E | ARM_MODE;
-    if (i->Rd == A32_PC || i->R || a64_el(x))
-        return false;
-    ir_ref v = a32_op2(x, IR_AND, a32_pstate(x), a32_i32(x, mask));
-    a32_put(x, i->Rd, a32_op2(x, IR_OR, v, a64_nzcv(x)));
-    return true;
-}
-
-/* Bytes of the status register by MSR's mask, of which EL0 writes the flags, Q and GE. */
-static bool write_status(struct a64_trans *x, const struct a32_insn *i, ir_ref v)
-{
-    uint32_t mask = 0;
-    if (i->R || a64_el(x))
-        return false;
-    a32_must(x);
-    if (i->mask & 4)
-        mask |= 0xfu << ARM_GE_SHIFT;
-    if (i->mask & 8) {
-        mask |= ARM_Q;
-        a64_put_nzcv(x, v);
-    }
-    if (mask)
-        a32_put_pstate(x, mask, v);
-    return true;
-}
-
-bool a32_msr_reg(struct a64_trans *x, const struct a32_insn *i)
-{
-    return i->Rn != A32_PC && write_status(x, i, a32_reg(x, i->Rn));
-}
-
-bool a32_msr_imm(struct a64_trans *x, const struct a32_insn *i)
-{
-    ir_ref carry, v = a32_expand_imm(x, i->imm12, &carry);
-    return write_status(x, i, v);
-}
-
-bool a32_setend(struct a64_trans *x, const struct a32_insn *i)
-{
-    if (x->it)
-        return false;
-    a32_put_pstate(x, ARM_E, a32_i32(x, i->E ? (uint32_t)ARM_E : 0));
-    a64_call_helper(x, HELPER_ID(state_changed), 0, 0, 0, 0);
-    a32_end_dyn(x, false);
-    return true;
 }
 
 /* ---- coprocessors
@@ -250,4 +217,28 @@ bool a32_t_mcrr(struct a64_trans *x, const struct a32_insn *i)
 bool a32_t_mrrc(struct a64_trans *x, const struct a32_insn *i)
 {
     return double_register(x, i, true);
+}
+
+/* LDC and STC: of coprocessor 14 there is the debugger's channel, DBGDTRTXint and DBGDTRRXint. */
+bool a32_ldc(struct a64_trans *x, const struct a32_insn *i)
+{
+    enum { CRD_CHANNEL = 5 };
+    const int64_t off = (i->U ? 4 : -4) * (int64_t)i->imm8;
+    if (i->CRd != CRD_CHANNEL || i->D || (!i->P && !i->U && !i->W) || (i->Rn == A32_PC && i->W))
+        return false;
+    ir_ref arg = a32_i32(x, ARM_CP_ARG(14, 0, 0, 5, 0, 0, !i->L));
+    ir_ref base = i->Rn == A32_PC ? ir_trunc(x->ir, a64_pc(x, a32_pc_rel(x) & ~INT64_C(3)))
+                                  : a32_reg(x, i->Rn);
+    ir_ref sum = a64_add_imm(x, IR_I32, base, off), addr = a32_address(x, i->P ? sum : base);
+    a32_may_fault(x);
+    if (i->L)
+        a32_helper(x, HELPER_ID(mcr), arg,
+                   a32_zext64(x, a64_load(x, IR_I32, addr, 2, IR_MEM_ALIGN)), 0, 0);
+    else
+        a64_store(x, addr, ir_trunc(x->ir, a32_helper(x, HELPER_ID(mrc), arg, 0, 0, 0)), 2,
+                  IR_MEM_ALIGN);
+    if (i->W)
+        a32_put(x, i->Rn, sum);
+    a32_end_dyn(x, true);
+    return true;
 }

@@ -116,12 +116,18 @@ bool a32_v_dup_core(struct a64_trans *x, const struct a32_insn *i)
 /* ---- FPSCR -------------------------------------------------------------------------------------
  */
 
-enum { FPSCR = 1 };
+enum { FPSID, FPSCR, MVFR2 = 5, MVFR1, MVFR0, FPEXC };
 
 bool a32_v_mrs(struct a64_trans *x, const struct a32_insn *i)
 {
-    if (i->reg != FPSCR)
-        return false;
+    if (i->reg != FPSCR) {
+        const bool known = i->reg == FPSID || i->reg == FPEXC || i->reg == MVFR0 ||
+                           i->reg == MVFR1 || (i->reg == MVFR2 && a64_has(x, ARM_FEAT_A32_V8));
+        if (!a64_el(x) || !known || i->Rt == A32_PC)
+            return false;
+        a32_put(x, i->Rt, a32_helper(x, HELPER_ID(fp_read), a32_i32(x, i->reg), 0, 0, 0));
+        return true;
+    }
     if (!a32_vec_begin(x))
         return true;
     if (i->Rt == A32_PC) /* the flags */
@@ -134,8 +140,16 @@ bool a32_v_mrs(struct a64_trans *x, const struct a32_insn *i)
 
 bool a32_v_msr(struct a64_trans *x, const struct a32_insn *i)
 {
-    if (i->reg != FPSCR || i->Rt == A32_PC)
+    if (i->Rt == A32_PC)
         return false;
+    if (i->reg != FPSCR) {
+        if (!a64_el(x) || (i->reg != FPSID && i->reg != FPEXC))
+            return false;
+        a32_helper(x, HELPER_ID(fp_write), a32_i32(x, i->reg), a32_zext64(x, a32_reg(x, i->Rt)), 0,
+                   0);
+        a32_end_dyn(x, false);
+        return true;
+    }
     if (!a32_vec_begin(x))
         return true;
     a64_call_helper(x, HELPER_ID(fpscr_write), a32_zext64(x, a32_reg(x, i->Rt)), 0, 0, 0);
