@@ -131,7 +131,7 @@ enum { SCRATCH_XMM = 15 };
 
 /* imm of an FL insn behind a label that is what the flags are unless the mark says otherwise. */
 #define FL_LABEL_MARK(imm) ((imm)&15)
-enum { FL_LABEL_FROM_RESULT = 1 << 4 };
+enum { FL_LABEL_FROM_RESULT = 1 << 4, FL_LABEL = 1 << 5 /* in every such imm */ };
 
 /* What a call has to save of the vector registers. */
 enum cg_live { LIVE_NONE, LIVE_128, LIVE_256 };
@@ -281,7 +281,7 @@ struct cg {
         uint32_t insn; /* IR_LABEL, 0: there is none of this number */
         uint32_t at;   /* code position minus e.start, once emitted */
         uint8_t flags; /* enum label_flags */
-        uint8_t mark;  /* LABEL_FLAGS_RECIPE: number of the mark, from 1 */
+        uint8_t mark;  /* LABEL_FLAGS_RECIPE: number of the mark, from 1; 0: it needs none */
         ir_ref recipe; /* and the FL insn behind the label */
         uint8_t kept;  /* kept checks that are right, or unknown, here: see keep.c */
     } labels[IR_MAX_LABELS];

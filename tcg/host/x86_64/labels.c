@@ -42,6 +42,20 @@ static bool call_uses_flags(const struct cg *g, const struct ir_insn *i)
     return (h->reads | h->writes) >> group & 1;
 }
 
+/* Does anyone but shifts by a constant, which overwrite them all, take the flags of GET n? */
+static bool flags_are_used(const struct cg *g, uint32_t n, uint32_t end)
+{
+    for (uint32_t m = n + 1; m < end; m++) {
+        const struct ir_insn *i = &g->r->insns[m];
+        ir_ref args[4];
+        unsigned count, k = ir_args(i, args);
+        while (k--)
+            if (args[k] == n && !fl_constant_shift(g, i, &count))
+                return true;
+    }
+    return false;
+}
+
 /* What comes first behind the label: an overwriting PUT (dead), only looks that a recipe serves,
  * or a use. */
 static enum label_flags look_behind(const struct cg *g, const struct cg_label *l)
@@ -52,7 +66,7 @@ static enum label_flags look_behind(const struct cg *g, const struct cg_label *l
     unsigned to;
     for (uint32_t n = l->insn + 1; n < end; n++) {
         const struct ir_insn *i = &g->r->insns[n];
-        if (is_flags_get(g, i) || call_uses_flags(g, i))
+        if ((is_flags_get(g, i) && flags_are_used(g, n, end)) || call_uses_flags(g, i))
             return LABEL_FLAGS_PACKED;
         if (is_flags_put(g, i))
             return seen;
@@ -151,7 +165,7 @@ static void set_recipe(struct cg *g, struct cg_label *l, const struct recipe *re
         .aux = recipe->aux,
         .a = a,
         .b = b,
-        .imm = l->mark | (recipe->from_result ? FL_LABEL_FROM_RESULT : 0u),
+        .imm = FL_LABEL | l->mark | (recipe->from_result ? FL_LABEL_FROM_RESULT : 0u),
     };
     g->r->insns[n + 1] =
         (struct ir_insn){.op = IR_PUT, .aux = (uint8_t)g->tm->arch->slot_flags, .a = (ir_ref)n};
@@ -207,6 +221,26 @@ static void see_segment(struct cg *g, uint32_t from, uint32_t to, bool backward,
     }
 }
 
+/* Where every way brings the flags that the recipe says, there is no mark to look at or to clear:
+ * not at the head, which is entered with any. */
+static void drop_marks(struct cg *g)
+{
+    uint64_t marked = UINT64_C(1) << g->r->insns[1].aux;
+    unsigned to;
+    for (uint32_t n = 1; n < g->r->count; n++) {
+        const struct ir_insn *i = &g->r->insns[n];
+        if (ir_branches(i, &to) && !i->b)
+            marked |= UINT64_C(1) << to;
+    }
+    for (unsigned k = 0; k < IR_MAX_LABELS; k++) {
+        struct cg_label *l = &g->labels[k];
+        if (!l->recipe || marked >> k & 1)
+            continue;
+        l->mark = 0;
+        g->r->insns[l->recipe].imm &= ~(uint64_t)FL_LABEL_MARK(~0u);
+    }
+}
+
 void labels_plan(struct cg *g)
 {
     struct recipe recipes[IR_MAX_LABELS];
@@ -236,6 +270,7 @@ void labels_plan(struct cg *g)
     for (unsigned k = 0; k < IR_MAX_LABELS; k++)
         if (g->labels[k].flags == LABEL_FLAGS_RECIPE && !g->labels[k].recipe)
             g->labels[k].flags = LABEL_FLAGS_PACKED;
+    drop_marks(g);
 }
 
 /* ---- code ----------------------------------------------------------------------------------- */
@@ -264,7 +299,7 @@ static void set_mark(struct cg *g, const struct cg_label *l)
 
 static void clear_mark(struct cg *g, const struct cg_label *l)
 {
-    if (l->flags == LABEL_FLAGS_RECIPE)
+    if (l->flags == LABEL_FLAGS_RECIPE && l->mark)
         emit_store_imm(&g->e, false, mark_mem(l), 0);
 }
 
