@@ -124,4 +124,51 @@ Test(tier2, the_thread_sleeps_until_a_vcpu_runs_for_a_while)
     x86_machine_free(&t);
 }
 
+/* 1: mov eax, edx; cmp esi, edi; shl eax, cl; lea ecx, [ecx - step]; jecxz 2f; jmp 1b; 2: hlt,
+ * which is the first to look at flags. Returns RFLAGS there. */
+static uint32_t flags_behind_shifts(uint32_t count, uint8_t step)
+{
+    static const uint8_t loop[] = {0x89, 0xd0, 0x39, 0xfe, 0xd3, 0xe0, 0x8d,
+                                   0x49, 0,    0xe3, 0x02, 0xeb, 0xf3, 0xf4};
+    static const struct {
+        uint8_t opcode;
+        uint32_t value;
+    } start[] = {{0xba, 0x80000001}, {0xbe, 1}, {0xbf, 2}}; /* mov edx, esi, edi */
+    uint8_t *code = x86_at(&t, CODE);
+    for (unsigned n = 0; n < 3; n++, code += 5) {
+        code[0] = start[n].opcode;
+        store_le32(code + 1, start[n].value);
+    }
+    code[0] = 0xb9; /* mov ecx */
+    store_le32(code + 1, count);
+    memcpy(code + 5, loop, sizeof loop);
+    code[5 + 8] = (uint8_t)-step;
+    for (unsigned n = 0; n < 2; n++)
+        run_code();
+    return (uint32_t)t.r->rflags &
+           (X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_ZF | X86_FLAG_SF | X86_FLAG_OF);
+}
+
+Test(tier2, flags_of_a_shift_by_a_register_are_there_for_who_looks_behind_the_region)
+{
+    static const char *const options[] = {"backend", "jit", "tier2", "sync", "count", "on", NULL};
+    static const struct {
+        uint32_t count, flags;
+        uint8_t step;
+        const char *of;
+    } cases[] = {
+        {3000, X86_FLAG_CF | X86_FLAG_OF, 1, "the last shift, by 1"},
+        {3000 * 32, X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_SF, 32,
+         "the comparison, which a shift by 0 leaves"},
+    };
+    for (unsigned n = 0; n < 2; n++) {
+        x86_machine_init_with(&t, "max", options);
+        cr_expect_eq(flags_behind_shifts(cases[n].count, cases[n].step), cases[n].flags, "of %s",
+                     cases[n].of);
+        const struct executed e = executed();
+        cr_expect_geq(e.tier2, 0.9 * e.insns, "%.1f %%", 100 * e.tier2 / e.insns);
+        x86_machine_free(&t);
+    }
+}
+
 #endif

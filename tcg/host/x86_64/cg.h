@@ -537,6 +537,8 @@ void fl_define(struct cg *g); /* an FL_* insn */
 bool fl_constant_shift(const struct cg *g, const struct ir_insn *f, unsigned *count);
 /* Does defining it leave it in EFLAGS? */
 bool fl_in_host(const struct ir_insn *i);
+/* EFLAGS := the packed form in RAX. */
+void fl_emit_unpack(struct emit *e);
 /* Host flags := value f (uses RAX when they must be unpacked). */
 void fl_to_host(struct cg *g, ir_ref f);
 /* Emit what makes cc testable over f; returns the host condition. */

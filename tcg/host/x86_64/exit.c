@@ -515,6 +515,33 @@ static void operand_op(struct cg *g, unsigned size, uint32_t op, int group, cons
     }
 }
 
+/* reg := the operand; keeps EFLAGS. */
+static void operand_to(struct cg *g, int reg, const struct place *p)
+{
+    if (p->kind == PLACE_GPR)
+        emit_mov(&g->e, true, reg, p->index);
+    else if (p->kind == PLACE_CONST)
+        emit_mov_imm(&g->e, reg, g->consts[p->index]);
+    else
+        emit_load(&g->e, p->kind == PLACE_SPILL || g->r->slots[p->index].type == IR_I64, reg,
+                  place_mem(g, p));
+}
+
+/* RAX shifted by a count that may be 0, which leaves the old flags. p: the recipe. RCX, which may
+ * hold any of the operands or what goes home later, is as it was. */
+static void shift_by_cl(struct cg *g, unsigned size, int group, const struct place *p)
+{
+    struct emit *e = &g->e;
+    emit_store(e, 8, RAX, cg_scratch_mem(0));
+    emit_store(e, 8, RCX, cg_scratch_mem(1));
+    operand_to(g, RAX, &p[3]);
+    fl_emit_unpack(e);
+    operand_to(g, RCX, &p[2]);
+    emit_load(e, true, RAX, cg_scratch_mem(0));
+    emit_shift_cl(e, size, group, RAX);
+    emit_load(e, true, RCX, cg_scratch_mem(1));
+}
+
 /* RAX := flags in packed form, by the recipe at p. */
 static void compute_flags(struct cg *g, const struct place *p)
 {
@@ -529,13 +556,7 @@ static void compute_flags(struct cg *g, const struct place *p)
         emit_alu(e, 4, X_TEST, RAX, RAX);
         marked = emit_jcc(e, CC_NE);
     }
-    if (a->kind == PLACE_GPR)
-        emit_mov(e, true, RAX, a->index);
-    else if (a->kind == PLACE_CONST)
-        emit_mov_imm(e, RAX, g->consts[a->index]);
-    else
-        emit_load(e, a->kind == PLACE_SPILL || g->r->slots[a->index].type == IR_I64, RAX,
-                  place_mem(g, a));
+    operand_to(g, RAX, a);
     switch (op) {
     case IR_FL_ADD:
     case IR_FL_CMC:
@@ -575,13 +596,14 @@ static void compute_flags(struct cg *g, const struct place *p)
         emit_alu_imm(e, 4, G_AND, RAX, IR_FL_CF | IR_FL_OF);
         operand_op(g, 4, X_XOR, G_XOR, old);
         return; /* in packed form already; has no mark */
-    default:    /* a shift by a constant */
-        emit_shift_imm(e, size,
-                       op == IR_FL_SHL   ? G_SHL
-                       : op == IR_FL_SHR ? G_SHR
-                                         : G_SAR,
-                       RAX, (unsigned)g->consts[b->index] & 63);
+    default: {
+        int group = op == IR_FL_SHL ? G_SHL : op == IR_FL_SHR ? G_SHR : G_SAR;
+        if (b->kind == PLACE_CONST)
+            emit_shift_imm(e, size, group, RAX, (unsigned)g->consts[b->index] & 63);
+        else
+            shift_by_cl(g, size, group, p);
         break;
+    }
     }
     emit_rr(e, X_SETCC | CC_O, 0, RAX);
     emit_u8(e, 0x9f); /* lahf */

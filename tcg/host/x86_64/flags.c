@@ -128,9 +128,12 @@ void fl_recipe_operands(const struct cg *g, uint32_t n, uint32_t out[3], bool *f
         break;
     case IR_FL_SHL:
     case IR_FL_SHR:
-    case IR_FL_SAR: /* by a constant: the old flags do not go in */
-        if (!label && !fl_constant_shift(g, f, &count))
-            return;
+    case IR_FL_SAR:
+        if (!label && !fl_constant_shift(g, f, &count)) {
+            if (g->r->insns[f->b].op == IR_CONST)
+                return;           /* by 0 */
+            out[2] = g->id[f->c]; /* a count of 0 leaves the old flags */
+        }
         out[0] = g->id[f->a];
         out[1] = g->id[f->b];
         break;
@@ -224,8 +227,7 @@ static void pack(struct cg *g)
     g->host_flags = (uint16_t)g->n;
 }
 
-/* EFLAGS := the packed form in RAX. */
-static void emit_unpack(struct emit *e)
+void fl_emit_unpack(struct emit *e)
 {
     emit_u8(e, 0x04); /* add al, 0x7f: OF from bit 0 */
     emit_u8(e, 0x7f);
@@ -240,7 +242,7 @@ void fl_to_host(struct cg *g, ir_ref f)
     cg_take(g, RAX);
     int r = cg_gpr(g, f);
     emit_mov(&g->e, false, RAX, r);
-    emit_unpack(&g->e);
+    fl_emit_unpack(&g->e);
     g->host_flags = f;
 }
 
@@ -415,7 +417,7 @@ static void conditional_compare(struct cg *g, const struct ir_insn *i, unsigned 
     uint8_t *end = emit_jmp(e);
     emit_patch(other, e->p);
     emit_mov_imm(e, RAX, i->imm >> 8);
-    emit_unpack(e);
+    fl_emit_unpack(e);
     emit_patch(end, e->p);
 }
 
