@@ -129,6 +129,10 @@ enum register_kind {
     KIND_PSTATE,
     KIND_SP_EL, /* where: the level */
     KIND_MODEL, /* read-only: offset in the model */
+    KIND_FPSCR,
+    KIND_R13, /* AArch32, where: the bank */
+    KIND_R14,
+    KIND_SPSR,
 };
 
 #define PLAIN_AS(name_, size_, member)                                                             \
@@ -141,6 +145,18 @@ enum register_kind {
 #define SP_EL(n)                                                                                   \
     {                                                                                              \
         "sp_el" #n, 8, KIND_SP_EL, n                                                               \
+    }
+/* AArch32's D registers: two to each of V0 to V15. */
+#define D(n) PLAIN_AS("d" #n, 8, v[(n) / 2].u64[(n) % 2])
+#define BANKED(mode, bank)                                                                         \
+    {"sp_" mode, 4, KIND_R13, bank},                                                               \
+    {                                                                                              \
+        "lr_" mode, 4, KIND_R14, bank                                                              \
+    }
+#define BANKED_SPSR(mode, bank)                                                                    \
+    BANKED(mode, bank),                                                                            \
+    {                                                                                              \
+        "spsr_" mode, 4, KIND_SPSR, bank                                                           \
     }
 #define BY_EL(name_, member) PLAIN(name_ "_el1", member[1])
 #define BY_EL23(name_, member)                                                                     \
@@ -191,6 +207,18 @@ const struct cpu_register arm_registers[] = {
     PLAIN("cntv_ctl_el0", timer[ARM_TIMER_VIRT].ctl),
     PLAIN("cntv_cval_el0", timer[ARM_TIMER_VIRT].cval),
     PLAIN("vmpidr_el2", vmpidr),
+    /* AArch32's */
+    ARM_DWORDS(D),
+    {"fpscr", 4, KIND_FPSCR, 0},
+    BANKED("usr", ARM_BANK_USR),
+    BANKED_SPSR("svc", ARM_BANK_SVC),
+    BANKED_SPSR("abt", ARM_BANK_ABT),
+    BANKED_SPSR("und", ARM_BANK_UND),
+    BANKED_SPSR("irq", ARM_BANK_IRQ),
+    BANKED_SPSR("fiq", ARM_BANK_FIQ),
+    PLAIN("dacr", dacr),
+    PLAIN("ifsr", ifsr),
+    PLAIN("fpexc", fpexc),
     {"midr_el1", 8, KIND_MODEL, offsetof(struct arm_cpu_model, midr)},
     {NULL, 0, 0, 0},
 };
@@ -199,6 +227,33 @@ const struct cpu_register arm_registers[] = {
 static unsigned sp_level(const struct arm_regs *r)
 {
     return r->pstate & ARM_SPSEL ? arm_el(r) : 0;
+}
+
+/* FPSCR: the status register's bits, and those of the control register. */
+static const uint32_t fpsr_bits = 0xf800009f;
+
+/* A register of a mode: where it waits, or in use. */
+static uint32_t banked_read(const struct arm_regs *r, enum register_kind kind, enum arm_bank bank)
+{
+    const bool in_use = !arm_is_aarch64(r) && arm_bank_of(r->pstate) == bank;
+
+    if (kind == KIND_SPSR)
+        return arm_spsr(r, bank);
+    if (kind == KIND_R13)
+        return in_use ? (uint32_t)r->x[13] : r->banked_r13[bank];
+    return in_use ? (uint32_t)r->x[14] : r->banked_r14[bank];
+}
+
+static void banked_write(struct arm_regs *r, enum register_kind kind, enum arm_bank bank,
+                         uint32_t value)
+{
+    if (kind == KIND_SPSR) {
+        arm_set_spsr(r, bank, value);
+        return;
+    }
+    *(kind == KIND_R13 ? &r->banked_r13[bank] : &r->banked_r14[bank]) = value;
+    if (!arm_is_aarch64(r) && arm_bank_of(r->pstate) == bank)
+        r->x[kind == KIND_R13 ? 13 : 14] = value;
 }
 
 void arm_register_read(struct vcpu *cpu, const struct cpu_register *reg, void *buf)
@@ -218,6 +273,14 @@ void arm_register_read(struct vcpu *cpu, const struct cpu_register *reg, void *b
     case KIND_MODEL:
         from = (const uint8_t *)cpu->model + reg->where;
         break;
+    case KIND_FPSCR:
+        store_le32(buf, (uint32_t)((r->fpsr & fpsr_bits) | (r->fpcr & ~fpsr_bits)));
+        return;
+    case KIND_R13:
+    case KIND_R14:
+    case KIND_SPSR:
+        store_le32(buf, banked_read(r, (enum register_kind)reg->kind, (enum arm_bank)reg->where));
+        return;
     default:
         break;
     }
@@ -269,6 +332,15 @@ bool arm_register_write(struct vcpu *cpu, const struct cpu_register *reg, const 
         r->sp_el[reg->where] = load_le64(buf);
         if (arm_is_aarch64(r) && sp_level(r) == reg->where)
             r->sp = r->sp_el[reg->where];
+        return true;
+    case KIND_FPSCR:
+        r->fpsr = load_le32(buf) & fpsr_bits;
+        r->fpcr = load_le32(buf) & ~fpsr_bits;
+        return true;
+    case KIND_R13:
+    case KIND_R14:
+    case KIND_SPSR:
+        banked_write(r, (enum register_kind)reg->kind, (enum arm_bank)reg->where, load_le32(buf));
         return true;
     case KIND_MODEL:
         return error_set(errp, VEMU_ERROR_INVALID, "register %s is read-only", reg->name);

@@ -1,9 +1,9 @@
 /*
  * How gdb sees a vCPU: the target description (XML) and the registers on the wire, in the order of
  * the description. gdb knows the features org.gnu.gdb.i386.{core,sse,segments,avx} and
- * org.gnu.gdb.aarch64.{core,fpu}; what it has no feature for (control registers, descriptor tables)
- * stands in one of ours and is shown as it is. Const data; vCPUs are paused and the machine lock is
- * held for reads and writes.
+ * org.gnu.gdb.aarch64.{core,fpu} and org.gnu.gdb.arm.{core,vfp}; what it has no feature for
+ * (control registers, descriptor tables) stands in one of ours and is shown as it is. Const data;
+ * vCPUs are paused and the machine lock is held for reads and writes.
  */
 #ifndef CORE_GDB_TARGET_H
 #define CORE_GDB_TARGET_H

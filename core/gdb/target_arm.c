@@ -18,10 +18,11 @@
     {                                                                                              \
         "v" #n, "v" #n, "aarch64v", 16                                                             \
     }
-#define SYSTEM(n)                                                                                  \
+#define SYSTEM_AS(name_, source)                                                                   \
     {                                                                                              \
-        n, n, "long", 8                                                                            \
+        name_, source, "long", 8                                                                   \
     }
+#define SYSTEM(n) SYSTEM_AS(n, n)
 
 static const struct gdb_register aarch64_registers[] = {
     FEATURE("org.gnu.gdb.aarch64.core"),
@@ -84,6 +85,71 @@ static const struct gdb_register aarch64_registers[] = {
     {NULL, NULL, NULL, 0},
 };
 
+/* A processor without AArch64. */
+#define R(n)                                                                                       \
+    {                                                                                              \
+        "r" #n, "x" #n, "uint32", 4                                                                \
+    }
+#define D(n)                                                                                       \
+    {                                                                                              \
+        "d" #n, "d" #n, "ieee_double", 8                                                           \
+    }
+#define WORD(name_, source)                                                                        \
+    {                                                                                              \
+        name_, source, "uint32", 4                                                                 \
+    }
+#define BANKED(mode) WORD("sp_" mode, "sp_" mode), WORD("lr_" mode, "lr_" mode)
+#define BANKED_SPSR(mode) BANKED(mode), WORD("spsr_" mode, "spsr_" mode)
+
+static const struct gdb_register arm_gdb_registers[] = {
+    FEATURE("org.gnu.gdb.arm.core"),
+    R(0),
+    R(1),
+    R(2),
+    R(3),
+    R(4),
+    R(5),
+    R(6),
+    R(7),
+    R(8),
+    R(9),
+    R(10),
+    R(11),
+    R(12),
+    {"sp", "x13", "data_ptr", 4},
+    {"lr", "x14", "uint32", 4},
+    {"pc", "pc", "code_ptr", 4},
+    {"cpsr", "cpsr", "uint32", 4},
+    FEATURE("org.gnu.gdb.arm.vfp"),
+    ARM_DWORDS(D),
+    {"fpscr", "fpscr", "int", 4},
+    FEATURE("org.gnu.gdb.arm.neon"), /* there are D16 to D31: gdb makes Q registers */
+    FEATURE("org.vemu.arm.banked"),
+    BANKED("usr"),
+    BANKED_SPSR("svc"),
+    BANKED_SPSR("abt"),
+    BANKED_SPSR("und"),
+    BANKED_SPSR("irq"),
+    BANKED_SPSR("fiq"),
+    FEATURE("org.vemu.arm.system32"),
+    WORD("sctlr", "sctlr_el1"),
+    SYSTEM_AS("ttbcr", "tcr_el1"), /* with TTBCR2 */
+    SYSTEM_AS("ttbr0", "ttbr0_el1"),
+    SYSTEM_AS("ttbr1", "ttbr1_el1"),
+    WORD("dacr", "dacr"),
+    WORD("vbar", "vbar_el1"),
+    WORD("contextidr", "contextidr_el1"),
+    WORD("dfsr", "esr_el1"),
+    WORD("ifsr", "ifsr"),
+    SYSTEM_AS("ifar_dfar", "far_el1"),
+    WORD("cpacr", "cpacr_el1"),
+    WORD("fpexc", "fpexc"),
+    WORD("tpidrurw", "tpidr_el0"),
+    WORD("tpidruro", "tpidrro_el0"),
+    WORD("tpidrprw", "tpidr_el1"),
+    {NULL, NULL, NULL, 0},
+};
+
 static const struct {
     const char *name;
     unsigned char start, end;
@@ -122,8 +188,11 @@ static void print_types(FILE *out, const char *feature)
 
 static const struct gdb_target aarch64_target = {"aarch64", aarch64_registers, print_types};
 
+static const struct gdb_target arm_target = {"arm", arm_gdb_registers, print_types};
+
 const struct gdb_target *gdb_target_arm(struct vcpu *cpu)
 {
-    (void)cpu;
-    return &aarch64_target;
+    const struct arm_cpu_model *model = cpu->model;
+
+    return !model || model->aarch64 ? &aarch64_target : &arm_target;
 }

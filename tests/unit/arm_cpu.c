@@ -366,6 +366,57 @@ Test(arm_vcpu, gdb_gets_every_register_that_is_described)
     cr_expect_str_eq(cpu_pc_name(ARCH_ARM), "pc");
 }
 
+static void setup32(void)
+{
+    start("cortex-a15,el2=off,el3=off");
+}
+TestSuite(arm_vcpu32, .init = setup32, .fini = teardown);
+
+Test(arm_vcpu32, gdb_gets_every_register_that_is_described)
+{
+    const struct gdb_target *t = gdb_target_of(cpu);
+    char *xml = gdb_target_xml(t);
+    cr_assert(xml);
+    cr_expect(strstr(xml, "<architecture>arm</architecture>"));
+    cr_expect(strstr(xml, "org.gnu.gdb.arm.core"));
+    cr_expect(strstr(xml, "org.gnu.gdb.arm.vfp"));
+    cr_expect_str_eq(gdb_target_register(t, 15)->name, "pc");
+    for (unsigned n = 0; gdb_target_register(t, n); n++)
+        cr_expect(cpu_register_find(ARCH_ARM, gdb_target_register(t, n)->source), "%s",
+                  gdb_target_register(t, n)->source);
+    free(xml);
+}
+
+Test(arm_vcpu32, a_debugger_changes_the_mode_and_sees_all_banks)
+{
+    expect(reg_get("cpsr"), 0x1d3u); /* SVC */
+    cr_expect(reg_set("x13", 0x1111));
+    cr_expect(reg_set("sp_irq", 0x2222));
+    cr_expect(reg_set("spsr_irq", 0x60000010));
+    expect(reg_get("sp_svc"), 0x1111u);
+    cr_expect(reg_set("cpsr", 0x1d2)); /* IRQ */
+    expect(reg_get("x13"), 0x2222u);
+    expect(reg_get("sp_svc"), 0x1111u);
+    cr_expect(reg_set("sp_irq", 0x3333));
+    expect(reg_get("x13"), 0x3333u);
+    expect(reg_get("spsr_irq"), 0x60000010u);
+    cr_expect_not(reg_set("cpsr", 0x1da), "HYP is not there");
+    cr_expect_not(reg_set("cpsr", 0x1d4), "nor is that");
+    expect(reg_get("cpsr"), 0x1d2u);
+}
+
+Test(arm_vcpu32, d_registers_are_halves_of_vectors)
+{
+    cr_expect(reg_set("d6", 0x1234567890));
+    cr_expect(reg_set("d7", 0x77));
+    expect(r->v[3].u64[0], UINT64_C(0x1234567890));
+    expect(r->v[3].u64[1], 0x77u);
+    cr_expect(reg_set("fpscr", 0xf9c0009f));
+    expect(r->fpsr, 0xf800009fu);
+    expect(r->fpcr, 0x01c00000u);
+    expect(reg_get("fpscr"), 0xf9c0009fu);
+}
+
 Test(arm_vcpu, a_timer_is_due_when_the_counter_gets_there)
 {
     int64_t deadline;
