@@ -26,7 +26,7 @@ die() {
 need_build="gcc libc6-dev make pkg-config zlib1g-dev libzstd-dev liburing-dev libjansson-dev libslirp-dev libfdt-dev
     libpixman-1-dev libpng-dev libturbojpeg0-dev libgnutls28-dev nettle-dev libxkbcommon-dev"
 need_test="libsdl2-dev libcriterion-dev libcapstone-dev clang-format gdb python3 acpica-tools
-    gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-arm-linux-gnueabihf
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf
     qemu-utils seabios ovmf ipxe-qemu qemu-efi-aarch64 u-boot-qemu xorriso iproute2
     libvncserver-dev openssl xvfb openbox xdotool imagemagick xclip"
 need_peers="qemu-system-x86 qemu-user python3 gcc-i686-linux-gnu libc6-dev-i386-cross

@@ -1,19 +1,19 @@
 #!/bin/sh
 # Boots the Arm guest test images and passes their TAP on, as one numbered run; each on the machines
-# that its source names, under the compiled code and under the interpreter.
-# usage: run-guests-arm.sh [NAME...]   in the build directory; all of them without a name
+# that its source names, under the compiled code, its second tier and the interpreter.
+# usage: run-guests-arm.sh [NAME...]   in the build directory; all of them without a name, which is
+#        arm/NAME for processors of 64 bits, arm32/NAME for those of 32
 # EMULATOR: the emulator command (default: the one just built, once with each back end)
 set -u
 build=${VEMU_BUILD:-.}
 logs=${GUEST_LOGS:-$build/tests/logs}
 mkdir -p "$logs" || exit 1
-[ $# -gt 0 ] || set -- $(cd "$VEMU_SRC/tests/guest/arm" && ls *.c | sed 's/\.c$//')
-own=$build/vemu-system-aarch64
+[ $# -gt 0 ] || set -- $(cd "$VEMU_SRC/tests/guest" && ls arm/*.c arm32/*.c | sed 's/\.c$//')
 number=0
 
 run() { # NAME EMULATOR LABEL LINE
-    image=$build/tests/guest/arm/$1.img
-    log=$logs/guest-arm-$1.tap
+    image=$build/tests/guest/$1.img
+    log=$logs/guest-$(echo "$1" | tr / -).tap
     how=${4%% *} options=${4#* }
     # A machine whose firmware is the test cannot be powered off: the plan is its last word.
     # shellcheck disable=SC2086
@@ -46,14 +46,21 @@ run() { # NAME EMULATOR LABEL LINE
 }
 
 for name in "$@"; do
-    sed -n 's/^.*guest-run: *//p' "$VEMU_SRC/tests/guest/arm/$name.c" >"$logs/guest-arm-$name.runs"
+    runs=$logs/guest-$(echo "$name" | tr / -).runs
+    sed -n 's/^.*guest-run: *//p' "$VEMU_SRC/tests/guest/$name.c" >"$runs"
+    case $name in
+    arm32/*) own=$build/vemu-system-arm ;;
+    *) own=$build/vemu-system-aarch64 ;;
+    esac
+    label=$(echo "$name" | tr / ' ')
     while read -r line; do
         if [ "${EMULATOR:-}" ]; then
-            run "$name" "$EMULATOR" "arm $name" "$line"
+            run "$name" "$EMULATOR" "$label" "$line"
             continue
         fi
-        run "$name" "$own" "arm $name" "$line"
-        run "$name" "$own -accel tcg,backend=interp" "arm $name, interpreter" "$line"
-    done <"$logs/guest-arm-$name.runs"
+        run "$name" "$own" "$label" "$line"
+        run "$name" "$own -accel tcg,tier2=sync,tier2-threshold=2" "$label, second tier" "$line"
+        run "$name" "$own -accel tcg,backend=interp" "$label, interpreter" "$line"
+    done <"$runs"
 done
 echo "1..$number"

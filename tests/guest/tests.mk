@@ -59,7 +59,26 @@ $(arm_guest_img): %.img: $(srcdir)/%.c $(arm_guest_lib) $(srcdir)/tests/guest/ar
 	    -T $(srcdir)/tests/guest/arm/lib/link.ld -o $@.elf $(arm_guest_lib) $< && \
 	    $(AARCH64_OBJCOPY) -O binary $@.elf $@
 check-guest check-programs: $(arm_guest_img)
+
+# ELF images for processors of 32 bits.
+ARM_CC ?= arm-linux-gnueabihf-gcc
+ifneq ($(shell command -v $(ARM_CC) 2>/dev/null),)
+arm32_guest_flags = $(filter-out -march=% -mstrict-align -mno-outline-atomics,$(arm_guest_flags)) \
+    -marm -mcpu=cortex-a15 -mfloat-abi=softfp -mno-unaligned-access \
+    -Wa,-march=armv7-a+virt+sec+mp+fp
+arm32_guest_img := $(patsubst %.c,%.img,$(call find,tests/guest/arm32/*.c))
+arm32_guest_lib := $(addprefix $(srcdir)/,$(call find,tests/guest/arm32/lib/*.c tests/guest/arm32/lib/*.S))
+$(arm32_guest_img): %.img: $(srcdir)/%.c $(arm32_guest_lib) $(srcdir)/tests/guest/arm32/lib/guest.h \
+    $(srcdir)/tests/guest/arm32/lib/link.ld lists/flags
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)$(ARM_CC) $(subst guest/arm,guest/arm32,$(arm32_guest_flags)) -nostdlib -static -no-pie \
+	    -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
+	    -T $(srcdir)/tests/guest/arm32/lib/link.ld -o $@ $(arm32_guest_lib) $<
+check-guest check-programs: $(arm32_guest_img)
 TESTS_guest += $(srcdir)/tests/guest/run-guests-arm.sh
+else
+TESTS_guest += skip:no_$(ARM_CC)_for_Arm_guests
+endif
 else
 TESTS_guest += skip:no_$(AARCH64_CC)_for_Arm_guests
 endif
