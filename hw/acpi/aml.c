@@ -324,6 +324,15 @@ void aml_field_unit(struct aml *a, const char *name, unsigned bits)
 
 /* ---- resource descriptors -------------------------------------------------------------------- */
 
+void aml_buffer(struct aml *a, const void *data, uint8_t len)
+{
+    put8(a, OP_BUFFER);
+    open_package(a);
+    aml_int(a, len);
+    aml_bytes(a, data, len);
+    aml_end(a);
+}
+
 void aml_resources(struct aml *a)
 {
     put8(a, OP_BUFFER);

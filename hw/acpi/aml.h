@@ -37,6 +37,7 @@ enum aml_op {
     AML_LOCAL1 = 0x61,
     AML_ARG0 = 0x68,
     AML_ARG1 = 0x69,
+    AML_ARG3 = 0x6b,
     AML_STORE = 0x70,              /* source, target */
     AML_AND = 0x7b,                /* a, b, target */
     AML_OR = 0x7d,                 /* a, b, target */
@@ -52,6 +53,7 @@ void aml_path(struct aml *a, const char *path);
 void aml_int(struct aml *a, uint64_t value);
 void aml_string(struct aml *a, const char *text);
 void aml_eisaid(struct aml *a, const char *id); /* "PNP0A03" */
+void aml_buffer(struct aml *a, const void *data, uint8_t len);
 /* Name (name, ...): the value follows. */
 void aml_name(struct aml *a, const char *name);
 void aml_name_int(struct aml *a, const char *name, uint64_t value);

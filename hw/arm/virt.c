@@ -503,6 +503,8 @@ static bool virt_plug(struct vemu_machine *m, struct device *dev, struct vemu_er
         pci->devfn = PCI_DEVFN_ANY;
         if (!pci->bus)
             return false;
+        if (dev->cls == &pcie_root_port_class)
+            pcie_root_port_set_native(dev);
     } else if (bus && strcmp(bus, "isa") == 0) {
         return error_set(errp, VEMU_ERROR_INVALID, "machine %s has no ISA bus for '%s'",
                          b->cls->name, dev->cls->name);
@@ -548,5 +550,7 @@ const struct board_class virt_board_class = {
     .props = virt_props,
     .create = virt_create,
     .plug = virt_plug,
+    .hotplug = virt_hotplug,
+    .unplug = virt_unplug,
     .power_button = virt_power_button,
 };

@@ -123,6 +123,10 @@ unsigned virt_address_bits(const struct virt_board *b);
  * allows? */
 bool virt_has_place(const struct virt_board *b, enum virt_region region);
 
+/* While the machine runs; see struct board_class. */
+bool virt_hotplug(struct vemu_machine *m, struct device *dev, struct vemu_error **errp);
+bool virt_unplug(struct vemu_machine *m, struct device *dev, struct vemu_error **errp);
+
 /* Makes the tree for what there is; *dtb is malloc()ed. */
 bool virt_make_dtb(const struct virt_board *b, uint8_t **dtb, uint32_t *len,
                    struct vemu_error **errp);

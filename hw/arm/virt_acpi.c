@@ -68,6 +68,63 @@ static void add_pci_routing(struct aml *a)
     aml_end(a);
 }
 
+static void dword_field(struct aml *a, unsigned offset, const char *name)
+{
+    aml_op(a, AML_CREATE_DWORD_FIELD);
+    aml_op(a, AML_ARG3);
+    aml_int(a, offset);
+    aml_path(a, name);
+}
+
+/* a = a & or | n */
+static void change(struct aml *a, enum aml_op op, const char *name, unsigned n)
+{
+    aml_op(a, op);
+    aml_path(a, name);
+    aml_int(a, n);
+    aml_path(a, name);
+}
+
+/* What the system may do itself: hot-plug by the ports' registers. "PCI Firmware Specification",
+ * chapter "_OSC Interface for PCI Host Bridge Devices". */
+static void add_pci_control(struct aml *a)
+{
+    /* 33DB4D5B-1FF7-401C-9657-7441C03DD766 */
+    static const uint8_t uuid[] = {0x5b, 0x4d, 0xdb, 0x33, 0xf7, 0x1f, 0x1c, 0x40,
+                                   0x96, 0x57, 0x74, 0x41, 0xc0, 0x3d, 0xd7, 0x66};
+    enum { UNKNOWN_UUID = 4, MASKED = 16, HOTPLUG = 1, CAPABILITY = 16 };
+
+    aml_method(a, "_OSC", 4, true);
+    dword_field(a, 0, "CDW1");
+    aml_if(a);
+    aml_op(a, AML_LEQUAL);
+    aml_op(a, AML_ARG0);
+    aml_buffer(a, uuid, sizeof uuid);
+    dword_field(a, 8, "CDW3");
+    aml_op(a, AML_AND);
+    aml_path(a, "CDW3");
+    aml_int(a, HOTPLUG | CAPABILITY);
+    aml_op(a, AML_LOCAL0);
+    aml_if(a);
+    aml_op(a, AML_LEQUAL);
+    aml_op(a, AML_LOCAL0);
+    aml_path(a, "CDW3");
+    aml_end(a);
+    aml_else(a);
+    change(a, AML_OR, "CDW1", MASKED);
+    aml_end(a);
+    aml_op(a, AML_STORE);
+    aml_op(a, AML_LOCAL0);
+    aml_path(a, "CDW3");
+    aml_end(a);
+    aml_else(a);
+    change(a, AML_OR, "CDW1", UNKNOWN_UUID);
+    aml_end(a);
+    aml_op(a, AML_RETURN);
+    aml_op(a, AML_ARG3);
+    aml_end(a);
+}
+
 static void add_pci(struct aml *a, const struct virt_board *b)
 {
     const struct pci_generic_config *c = &b->pci_config;
@@ -81,6 +138,7 @@ static void add_pci(struct aml *a, const struct virt_board *b)
     aml_name_int(a, "_UID", 0);
     aml_name_int(a, "_CCA", 1);
     add_pci_routing(a);
+    add_pci_control(a);
     aml_method(a, "_CBA", 0, false);
     aml_op(a, AML_RETURN);
     aml_int(a, c->ecam.base);

@@ -6,6 +6,7 @@
 #include "core/device/machine.h"
 #include "core/util/endian.h"
 #include "core/util/range.h"
+#include "hw/pci/msi.h"
 
 /* A bridge's header, behind what it shares with others. */
 enum {
@@ -38,11 +39,24 @@ enum {
     LINK_CAP = 1 | 1 << 4 | 1 << 20,           /* 2.5 GT/s, one lane, reports its activity */
     LINK_STATUS = 1 | 1 << 4,
     LINK_STATUS_ACTIVE = 1 << 13,
+    SLOT_CAP_BUTTON = 1 << 0,
+    SLOT_CAP_POWER_LAMP = 1 << 4,
     SLOT_CAP_SURPRISE = 1 << 5,
     SLOT_CAP_HOTPLUG = 1 << 6,
+    SLOT_CAP_NO_COMMAND_EVENT = 1 << 18,
     SLOT_CAP_NUMBER_SHIFT = 19,
     SLOT_STATUS_PRESENT = 1 << 6,
+    SLOT_STATUS_LINK = 1 << 8,
     SLOT_STATUS_EVENTS = 0x11f,
+    /* events, and in the control register whether they interrupt */
+    SLOT_BUTTON = 1 << 0,
+    SLOT_PRESENCE = 1 << 3,
+    SLOT_CONTROL_INTERRUPT = 1 << 5,
+    SLOT_CONTROL_LAMP = 3 << 8,
+    SLOT_CONTROL_LAMP_ON = 1 << 8,
+    SLOT_CONTROL_LAMP_BLINKS = 2 << 8,
+    SLOT_CONTROL_LAMP_OFF = 3 << 8,
+    SLOT_CONTROL_LINK = 1 << 12,
 };
 
 struct pcie_root_port {
@@ -54,6 +68,9 @@ struct pcie_root_port {
     uint8_t port, chassis;
     uint16_t slot;
     bool hotplug;
+    bool native;      /* wiring */
+    bool asked;       /* the system is to let go what is in it */
+    uint16_t control; /* as the register was last */
 };
 
 static struct pcie_root_port *from_dev(struct device *dev)
@@ -111,6 +128,117 @@ static void reset_behind(struct pcie_root_port *s)
     }
 }
 
+/* ---- the slot -------------------------------------------------------------------------------- */
+
+static bool is_filled(const struct pcie_root_port *s)
+{
+    return s->bus.functions[0] != NULL;
+}
+
+static uint16_t slot_control(const struct pcie_root_port *s)
+{
+    return load_le16(s->pci.config + s->exp + EXP_SLOT_CONTROL);
+}
+
+static void update_interrupt(struct pcie_root_port *s)
+{
+    uint16_t control = slot_control(s);
+    uint16_t status = load_le16(s->pci.config + s->exp + EXP_SLOT_STATUS);
+    bool event = (control & status & (SLOT_BUTTON | SLOT_PRESENCE)) ||
+                 (control & SLOT_CONTROL_LINK && status & SLOT_STATUS_LINK);
+
+    bool level = event && control & SLOT_CONTROL_INTERRUPT;
+
+    if (!s->native)
+        return;
+    if (level && !s->pci.intx_level && pci_msi_enabled(&s->pci))
+        pci_msi_notify(&s->pci, 0);
+    pci_set_intx(&s->pci, level);
+}
+
+static void slot_event(struct pcie_root_port *s, uint16_t events)
+{
+    uint8_t *status = s->pci.config + s->exp + EXP_SLOT_STATUS;
+
+    store_le16(status, load_le16(status) | events);
+    update_interrupt(s);
+}
+
+static void let_go(struct pcie_root_port *s)
+{
+    s->asked = false;
+    for (unsigned i = 0; i < ARRAY_SIZE(s->bus.functions); i++)
+        if (s->bus.functions[i])
+            pci_device_unplug(s->bus.functions[i]);
+    slot_event(s, SLOT_PRESENCE | SLOT_STATUS_LINK);
+}
+
+static unsigned lamp(const struct pcie_root_port *s)
+{
+    return s->control & SLOT_CONTROL_LAMP;
+}
+
+/* A lamp that goes out says that the device may go; one that is lit again says no to who asked. */
+static void slot_written(struct pcie_root_port *s)
+{
+    unsigned before = lamp(s);
+
+    s->control = slot_control(s);
+    if (lamp(s) == before)
+        return;
+    if (s->asked && lamp(s) == SLOT_CONTROL_LAMP_OFF)
+        let_go(s);
+    else if (lamp(s) == SLOT_CONTROL_LAMP_ON)
+        s->asked = false;
+}
+
+void pcie_root_port_set_native(struct device *dev)
+{
+    from_dev(dev)->native = from_dev(dev)->hotplug;
+}
+
+static struct pcie_root_port *slot_of(const struct pci_bus *bus)
+{
+    struct pci_device *bridge = bus->bridge;
+
+    return bridge && bridge->dev.cls == &pcie_root_port_class ? from_dev(&bridge->dev) : NULL;
+}
+
+bool pcie_slot_is_native(const struct pci_bus *bus)
+{
+    const struct pcie_root_port *s = slot_of(bus);
+
+    return s && s->native;
+}
+
+void pcie_slot_filled(struct pci_bus *bus)
+{
+    struct pcie_root_port *s = slot_of(bus);
+
+    s->asked = false;
+    slot_event(s, SLOT_PRESENCE | SLOT_STATUS_LINK);
+}
+
+bool pcie_slot_ask_for(struct pci_bus *bus, struct vemu_error **errp)
+{
+    struct pcie_root_port *s = slot_of(bus);
+
+    if (lamp(s) == SLOT_CONTROL_LAMP_OFF) { /* nobody uses it any more */
+        let_go(s);
+        return true;
+    }
+    /* Pressed again it would mean that it may stay. */
+    if (s->asked && lamp(s) == SLOT_CONTROL_LAMP_BLINKS)
+        return error_set(errp, VEMU_ERROR_STATE,
+                         "the device behind root port '%s' is being removed already",
+                         s->pci.dev.id ? s->pci.dev.id : "");
+    s->asked = true;
+    slot_event(s, SLOT_BUTTON);
+    return true;
+}
+
+/* ---- configuration space --------------------------------------------------------------------- */
+
 static void config_written(struct pci_device *pci, uint32_t offset, uint32_t size)
 {
     struct pcie_root_port *s = (struct pcie_root_port *)pci;
@@ -119,9 +247,19 @@ static void config_written(struct pci_device *pci, uint32_t offset, uint32_t siz
         range_overlaps(offset, size, BRIDGE_IO_BASE, BRIDGE_WINDOWS_END - BRIDGE_IO_BASE))
         update_windows(s);
     /* A reset and a load come as one large write. */
-    if (size <= 4 && range_overlaps(offset, size, BRIDGE_CONTROL, 1) &&
+    if (size > 4) {
+        s->control = slot_control(s);
+        update_interrupt(s);
+        return;
+    }
+    if (range_overlaps(offset, size, BRIDGE_CONTROL, 1) &&
         (pci->config[BRIDGE_CONTROL] & CONTROL_RESET))
         reset_behind(s);
+    if (range_overlaps(offset, size, s->exp + EXP_SLOT_CONTROL, 4)) {
+        if (s->native)
+            slot_written(s);
+        update_interrupt(s);
+    }
 }
 
 /* The slot shows what is in it. */
@@ -129,7 +267,7 @@ static void config_read(struct pci_device *pci, uint32_t offset, uint32_t size)
 {
     struct pcie_root_port *s = (struct pcie_root_port *)pci;
     uint8_t *exp = pci->config + s->exp;
-    bool filled = s->bus.functions[0] != NULL;
+    bool filled = is_filled(s);
 
     if (!range_overlaps(offset, size, s->exp, EXP_SIZE))
         return;
@@ -149,6 +287,8 @@ static bool add_express(struct pcie_root_port *s)
     store_le32(exp + EXP_LINK_CAP, LINK_CAP | (uint32_t)s->port << 24);
     if (s->hotplug)
         slot |= SLOT_CAP_SURPRISE | SLOT_CAP_HOTPLUG;
+    if (s->native)
+        slot |= SLOT_CAP_BUTTON | SLOT_CAP_POWER_LAMP | SLOT_CAP_NO_COMMAND_EVENT;
     store_le32(exp + EXP_SLOT_CAP, slot);
     store_le16(wmask + EXP_LINK_CONTROL, 0x0fff);
     store_le16(wmask + EXP_SLOT_CONTROL, 0x1fff);
@@ -186,13 +326,15 @@ static bool root_port_realize(struct device *dev, struct vemu_error **errp)
     if (s->pci.bus && (!s->pci.bus->express || s->pci.bus->bridge))
         return error_set(errp, VEMU_ERROR_INVALID,
                          "a root port must be on the root bus of a PCI Express machine: use "
-                         "bus=pcie.0 on q35");
+                         "bus=pcie.0 on q35 or virt");
     if (!pci_device_init(&s->pci, &ident, errp))
         return false;
     init_header(s);
-    if (!add_express(s)) {
+    /* What is behind shares the pin, and a driver of it may wait for the pin to be quiet: messages
+     * keep the two apart. */
+    if (!add_express(s) || (s->native && !pci_msi_add(&s->pci, 1, false))) {
         pci_device_exit(&s->pci);
-        return error_set(errp, VEMU_ERROR_INVALID, "no room for its capability");
+        return error_set(errp, VEMU_ERROR_INVALID, "no room for its capabilities");
     }
     mem_region_init_container(&s->mem, "bridge-behind", s->pci.bus->mem->size);
     mem_region_init_container(&s->io, "bridge-io-behind", s->pci.bus->io->size);
@@ -213,9 +355,14 @@ static void root_port_unrealize(struct device *dev)
     pci_device_exit(&s->pci);
 }
 
+/* A system that was asked and never answered is gone: so is the device. */
 static void root_port_reset(struct device *dev)
 {
-    pci_device_reset(&from_dev(dev)->pci);
+    struct pcie_root_port *s = from_dev(dev);
+
+    if (s->asked)
+        let_go(s);
+    pci_device_reset(&s->pci);
 }
 
 static bool root_port_post_load(struct device *dev, struct vemu_error **errp)
@@ -236,6 +383,7 @@ static const struct prop_desc root_port_props[] = {
 
 static const struct state_field root_port_state[] = {
     STATE_PCI(struct pcie_root_port, pci),
+    STATE_FLAG(struct pcie_root_port, asked),
     STATE_FIELDS_END,
 };
 
@@ -247,7 +395,7 @@ const struct device_class pcie_root_port_class = {
     .bus = "pci",
     .props = root_port_props,
     .state = root_port_state,
-    .state_version = 1,
+    .state_version = 2,
     .realize = root_port_realize,
     .unrealize = root_port_unrealize,
     .reset = root_port_reset,

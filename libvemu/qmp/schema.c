@@ -622,7 +622,8 @@ static const struct qmp_command commands[] = {
      .run = qmp_device_add,
      .arguments = &device_options,
      .features = device_add_features,
-     .doc = "Plug a device in. On pc it may be any PCI slot, on q35 one of a root port's."},
+     .doc =
+         "Plug a device in. On pc it may be any PCI slot, on q35 and virt one of a root port's."},
     {.name = "device_del",
      .run = qmp_device_del,
      .arguments = &device_id_arg,

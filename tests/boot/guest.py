@@ -11,7 +11,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from qmp_client import Client
 from qmp_machine import run, vemu
 
-guests = os.path.join(os.environ["VEMU_GUESTS"], "amd64")
+# Its emulator's name, its serial port.
+ARCHS = {"amd64": ("x86_64", "ttyS0"), "arm64": ("aarch64", "ttyAMA0")}
 logs = os.path.join(os.path.dirname(vemu), "tests/logs/boot")
 BAD = re.compile(rb"BUG:|WARNING:|Oops|soft lockup|rcu.*stall|Call Trace")
 VIRTIO = "virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci"
@@ -20,7 +21,9 @@ VIRTIO = "virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_
 class Guest:
     """Its shell on a serial port, and the machine's control socket."""
 
-    def __init__(self, name, *options, initrds, modules, reboot=False):
+    def __init__(self, name, *options, initrds, modules, reboot=False, arch="amd64"):
+        guests = os.path.join(os.environ["VEMU_GUESTS"], arch)
+        system, console = ARCHS[arch]
         with open("initrd", "wb") as f:
             for i in initrds:
                 f.write(open(os.path.join(guests, i), "rb").read())
@@ -30,9 +33,9 @@ class Guest:
         os.makedirs(logs, exist_ok=True)
         self.log = open(os.path.join(logs, name + ".log"), "wb")
         self.process = subprocess.Popen(
-            [vemu, "-m", "256M", "-smp", "2", "-nodefaults", *([] if reboot else ["-no-reboot"]),
+            [vemu.replace("-x86_64", "-" + system), "-m", "256M", "-smp", "2", "-nodefaults", *([] if reboot else ["-no-reboot"]),
              "-kernel", os.path.join(guests, "vmlinuz"), "-initrd", "initrd", "-append",
-             "console=ttyS0 panic=-1 quiet", "-serial", "unix:tty,server=on,wait=off", "-qmp",
+             "console=%s panic=-1 quiet" % console, "-serial", "unix:tty,server=on,wait=off", "-qmp",
              "unix:qmp,server=on,wait=off", "-display", "none", *options],
             stdin=subprocess.DEVNULL)
         atexit.register(self.process.kill)
