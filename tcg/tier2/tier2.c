@@ -147,7 +147,10 @@ static void *run(void *opaque)
         pthread_mutex_lock(&t->lock);
         if (more || t->queued || t->stop)
             continue;
-        pause = wait_for_work(t, pause) ? next_pause(t, pause) : 1;
+        if (wait_for_work(t, pause))
+            pause = next_pause(t, pause);
+        else if (pause > BUSY_SAMPLES) /* there is work: not idle any more */
+            pause = 1;
     }
     pthread_mutex_unlock(&t->lock);
     return NULL;
