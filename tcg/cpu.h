@@ -194,6 +194,9 @@ bool tcg_probe(struct tcg_cpu *tc, uint64_t addr, unsigned len, enum tcg_access 
 /* Host pointer to plain RAM for up to the rest of the page, or NULL (MMIO, code page, watched,
  * fault: status tells the last). Valid until the next poll. For bulk string operations. */
 void *tcg_host_ptr(struct tcg_cpu *tc, uint64_t addr, enum tcg_access access, unsigned attr);
+/* The same for len bytes of one page, without a walk: NULL also when the fast table does not know
+ * the page. Nothing changes, and no status is set. */
+void *tcg_known_ptr(struct tcg_cpu *tc, uint64_t addr, unsigned len, bool write, unsigned attr);
 enum tcg_atomic {
     TCG_XCHG,
     TCG_ADD,

@@ -390,10 +390,18 @@ void tcg_store_bytes(struct tcg_cpu *tc, uint64_t addr, const void *buf, unsigne
 void *tcg_host_ptr(struct tcg_cpu *tc, uint64_t addr, enum tcg_access access, unsigned attr)
 {
     struct tcg_ctx *ctx = tcg_ctx_for_attr(tc, attr);
+    void *known = access == TCG_FETCH ? NULL : fast_host(ctx, addr, 1, access == TCG_WRITE);
+    if (known)
+        return known;
     struct tlb_entry *e = tlb_lookup(tc, ctx, addr, access);
     if (!e || ((access == TCG_WRITE ? e->write : e->read) & TLB_FLAGS))
         return NULL;
     return (void *)(uintptr_t)(addr + e->addend); /* NOLINT */
+}
+
+void *tcg_known_ptr(struct tcg_cpu *tc, uint64_t addr, unsigned len, bool write, unsigned attr)
+{
+    return fast_host(tcg_ctx_for_attr(tc, attr), addr, len, write);
 }
 
 static uint64_t combine(enum tcg_atomic op, uint64_t old, uint64_t value, uint64_t expected,

@@ -276,18 +276,25 @@ static bool x86_init(struct tcg_cpu *tc, struct vemu_error **errp)
     return true;
 }
 
+/* A bit of mode_control, which is seldom another one than before. */
+static void control_bit(struct tcg_cpu *tc, uint64_t bit, bool on)
+{
+    if (on != !!(tc->mode_control & bit))
+        tcg_mode_changed(tc);
+}
+
 /* Guest code runs with all host exceptions masked; the flags it sets collect in guest_mxcsr. */
 void x86_mxcsr_changed(struct tcg_cpu *tc)
 {
     tc->guest_mxcsr = (x86_regs_of(tc)->mxcsr & 0xffff) | 0x1f80;
-    tcg_mode_changed(tc);
+    control_bit(tc, MODE_XM_UNMASKED, ~x86_regs_of(tc)->mxcsr & 0x1f80);
 }
 
 /* Likewise for the x87, but its flags are in the guest's status word at the end of each block. */
 void x86_fcw_changed(struct tcg_cpu *tc)
 {
     tc->x87_cw = (uint16_t)((x86_regs_of(tc)->fcw & 0xf00) | 0x7f);
-    tcg_mode_changed(tc);
+    control_bit(tc, MODE_X87_UNMASKED, ~x86_regs_of(tc)->fcw & 0x3f);
 }
 
 static void x86_reset(struct tcg_cpu *tc)
@@ -300,6 +307,7 @@ static void x86_reset(struct tcg_cpu *tc)
     tcg_mmu_set_memory(tc, vcpu_memory(tc->vcpu));
     tcg_mmu_set_root(tc, x86_mmu_root(tc), true);
     x86_fcw_changed(tc);
+    tcg_mode_changed(tc);
 }
 
 static void x86_sync(struct tcg_cpu *tc)

@@ -407,6 +407,8 @@ static bool deliver_long(struct tcg_cpu *tc, const struct x86_event *ev)
         return false;
     }
     s.sp &= ~UINT64_C(15);
+    const unsigned len = ev->has_error ? 48 : 40;
+    x86_stack_frame(&s, s.sp - len, len, true);
     x86_stack_push(&s, 8, r->seg[X86_SS].selector);
     x86_stack_push(&s, 8, r->gpr[X86_RSP]);
     x86_stack_push(&s, 8, pushed_flags(tc, ev));

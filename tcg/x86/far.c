@@ -595,6 +595,8 @@ static void iret_protected(struct tcg_cpu *tc, unsigned size, uint64_t next)
     }
     struct x86_stack s;
     x86_stack_init(&s, tc);
+    if (!s.seg)
+        x86_stack_frame(&s, s.sp, 5 * size, false);
     uint64_t rip = x86_stack_pop(&s, size);
     uint16_t selector = (uint16_t)x86_stack_pop(&s, size);
     uint64_t flags = x86_stack_pop(&s, size);

@@ -343,39 +343,30 @@ static uint64_t pkru_offset(bool compact, uint64_t components)
     return X86_XSAVE_HEADER_END + (components & X86_XCR0_AVX ? X86_XSAVE_AVX_SIZE : 0);
 }
 
-uint64_t x86_helper_xsave(void *env, uint64_t addr, uint64_t rexw, uint64_t kind, uint64_t d)
+/* What XSAVE writes of the legacy region and of AVX's, into the area itself or a copy that has
+ * zeros elsewhere. init: components of which nothing is written (they are in their initial state).
+ */
+static void fill_area(struct tcg_cpu *tc, uint8_t *area, uint64_t what, uint64_t init, bool rexw)
 {
-    struct tcg_cpu *tc = tcg_cpu_of(env);
-    struct x86_regs *r = env;
-    uint8_t area[X86_XSAVE_HEADER_END + X86_XSAVE_AVX_SIZE] = {0};
-    UNUSED(d);
-    if (misaligned(tc, addr, 64))
-        return 0;
-    const uint64_t what = requested(r);
+    const struct x86_regs *r = x86_regs_of(tc);
     const unsigned count = xmm_count(r);
-    uint64_t bv = 0;
-    /* all that may be written is probed first; then the parts are stored */
-    if (!tcg_probe(tc, addr, what & X86_XCR0_AVX ? sizeof area : X86_XSAVE_HEADER_END, TCG_WRITE,
-                   0))
-        return 0;
-    const bool compact = kind == XSAVE_COMPACT;
-    const uint64_t pkru = addr + pkru_offset(compact, what);
-    if ((what & X86_XCR0_PKRU) && !tcg_probe(tc, pkru, X86_XSAVE_PKRU_SIZE, TCG_WRITE, 0))
-        return 0;
-    if (kind != XSAVE_COMPACT) {
-        bv = tcg_load(tc, addr + XS_BV, 8, 0);
-        if (tcg_faulted(tc))
-            return 0;
+    if (what & X86_XCR0_X87)
+        put_x87(r, area, rexw);
+    if (what & (X86_XCR0_SSE | X86_XCR0_AVX)) {
+        store_le32(area + FX_MXCSR, get_mxcsr(tc));
+        store_le32(area + FX_MXCSR_MASK, MXCSR_MASK);
     }
-    const uint64_t in_use = what & x86_xinuse(r);
-    bv = (bv & ~what) | in_use;
-    put_x87(r, area, rexw);
-    store_le32(area + FX_MXCSR, get_mxcsr(tc));
-    store_le32(area + FX_MXCSR_MASK, MXCSR_MASK);
-    put_vectors(r, 0, area + FX_XMM, count);
-    put_vectors(r, 1, area + X86_XSAVE_HEADER_END, count);
-    store_le64(area + XS_BV, bv);
-    store_le64(area + XS_COMP_BV, what | XCOMP_COMPACT);
+    if (what & X86_XCR0_SSE)
+        put_vectors(r, 0, area + FX_XMM, count);
+    if (what & ~init & X86_XCR0_AVX)
+        put_vectors(r, 1, area + X86_XSAVE_HEADER_END, count);
+}
+
+/* The parts of a copy, which the area may have only these bytes of. */
+static bool store_parts(struct tcg_cpu *tc, uint64_t addr, const uint8_t *area, uint64_t what,
+                        uint64_t init)
+{
+    const unsigned count = xmm_count(x86_regs_of(tc));
     bool ok = true;
     if (what & X86_XCR0_X87)
         ok =
@@ -384,22 +375,65 @@ uint64_t x86_helper_xsave(void *env, uint64_t addr, uint64_t rexw, uint64_t kind
         ok = store_area(tc, addr + FX_MXCSR, area + FX_MXCSR, 8);
     if (ok && (what & X86_XCR0_SSE))
         ok = store_area(tc, addr + FX_XMM, area + FX_XMM, 16 * count);
-    if (ok && ((kind == XSAVE_PLAIN ? what : in_use) & X86_XCR0_AVX))
+    if (ok && (what & ~init & X86_XCR0_AVX))
         ok = store_area(tc, addr + X86_XSAVE_HEADER_END, area + X86_XSAVE_HEADER_END, 16 * count);
-    if (ok && ((kind == XSAVE_PLAIN ? what : in_use) & X86_XCR0_PKRU)) {
-        tcg_store(tc, pkru, X86_XSAVE_PKRU_SIZE, r->pkru, 0);
-        ok = !tcg_faulted(tc);
+    return ok;
+}
+
+uint64_t x86_helper_xsave(void *env, uint64_t addr, uint64_t rexw, uint64_t kind, uint64_t d)
+{
+    struct tcg_cpu *tc = tcg_cpu_of(env);
+    struct x86_regs *r = env;
+    UNUSED(d);
+    if (misaligned(tc, addr, 64))
+        return 0;
+    const uint64_t what = requested(r);
+    const unsigned len =
+        X86_XSAVE_HEADER_END + (what & X86_XCR0_AVX ? (unsigned)X86_XSAVE_AVX_SIZE : 0);
+    /* all that may be written is probed first; then the parts are stored */
+    uint8_t *known = tcg_known_ptr(tc, addr, len, true, 0);
+    if (!known && !tcg_probe(tc, addr, len, TCG_WRITE, 0))
+        return 0;
+    const bool compact = kind == XSAVE_COMPACT;
+    const uint64_t pkru = addr + pkru_offset(compact, what);
+    if ((what & X86_XCR0_PKRU) && !tcg_probe(tc, pkru, X86_XSAVE_PKRU_SIZE, TCG_WRITE, 0))
+        return 0;
+    uint64_t bv = compact ? 0 : tcg_load(tc, addr + XS_BV, 8, 0);
+    if (tcg_faulted(tc))
+        return 0;
+    const uint64_t in_use = what & x86_xinuse(r), init = kind == XSAVE_PLAIN ? 0 : what & ~in_use;
+    bv = (bv & ~what) | in_use;
+    if (known) {
+        fill_area(tc, known, what, init, rexw);
+    } else {
+        uint8_t area[X86_XSAVE_HEADER_END + X86_XSAVE_AVX_SIZE] = {0};
+        fill_area(tc, area, what, init, rexw);
+        if (!store_parts(tc, addr, area, what, init))
+            return 0;
     }
-    if (ok)
-        store_area(tc, addr + XS_BV, area + XS_BV, compact ? 16 : 8);
+    if (what & ~init & X86_XCR0_PKRU) {
+        tcg_store(tc, pkru, X86_XSAVE_PKRU_SIZE, r->pkru, 0);
+        if (tcg_faulted(tc))
+            return 0;
+    }
+    tcg_store(tc, addr + XS_BV, 8, bv, 0);
+    if (compact && !tcg_faulted(tc))
+        tcg_store(tc, addr + XS_COMP_BV, 8, what | XCOMP_COMPACT, 0);
     return 0;
 }
 
+/* Part of an area to be restored: where it is, or a copy of it. What decides is read once, for
+ * another processor may be writing. NULL: faulted. */
+static const uint8_t *find_area(struct tcg_cpu *tc, uint64_t addr, uint8_t *copy, unsigned len)
+{
+    const uint8_t *known = tcg_known_ptr(tc, addr, len, false, 0);
+    return known ? known : load_area(tc, addr, copy, len) ? copy : NULL;
+}
+
 /* The header in its standard or compact form; false: #GP. */
-static bool valid_header(struct tcg_cpu *tc, const uint8_t *area)
+static bool valid_header(struct tcg_cpu *tc, const uint8_t *area, uint64_t bv, uint64_t comp)
 {
     const struct x86_regs *r = x86_regs_of(tc);
-    const uint64_t bv = load_le64(area + XS_BV), comp = load_le64(area + XS_COMP_BV);
     static const uint8_t zero[48];
     if (bv & ~r->xcr0)
         return false;
@@ -417,31 +451,34 @@ uint64_t x86_helper_xrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c, 
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
     struct x86_regs *r = env;
-    uint8_t area[X86_XSAVE_HEADER_END + X86_XSAVE_AVX_SIZE];
+    uint8_t copy[X86_XSAVE_HEADER_END + X86_XSAVE_AVX_SIZE];
+    const uint8_t *area, *upper = NULL;
     UNUSED(c, d);
     const uint64_t what = requested(r);
     const unsigned count = xmm_count(r);
-    if (misaligned(tc, addr, 64) || !load_area(tc, addr, area, X86_XSAVE_HEADER_END))
+    if (misaligned(tc, addr, 64) || !(area = find_area(tc, addr, copy, X86_XSAVE_HEADER_END)))
         return 0;
-    if (!valid_header(tc, area)) {
+    const uint64_t bv = load_le64(area + XS_BV), comp = load_le64(area + XS_COMP_BV);
+    const uint32_t new_mxcsr = load_le32(area + FX_MXCSR);
+    if (!valid_header(tc, area, bv, comp)) {
         gp0(tc);
         return 0;
     }
-    const bool compact = load_le64(area + XS_COMP_BV) & XCOMP_COMPACT;
-    const uint64_t bv = load_le64(area + XS_BV), load = what & bv, init = what & ~bv;
-    if ((load & X86_XCR0_AVX) &&
-        !load_area(tc, addr + X86_XSAVE_HEADER_END, area + X86_XSAVE_HEADER_END, 16 * count))
+    const bool compact = comp & XCOMP_COMPACT;
+    const uint64_t load = what & bv, init = what & ~bv;
+    if ((load & X86_XCR0_AVX) && !(upper = find_area(tc, addr + X86_XSAVE_HEADER_END,
+                                                     copy + X86_XSAVE_HEADER_END, 16 * count)))
         return 0;
     uint64_t pkru = 0;
     if (load & X86_XCR0_PKRU) {
-        pkru = tcg_load(tc, addr + pkru_offset(compact, load_le64(area + XS_COMP_BV)), 4, 0);
+        pkru = tcg_load(tc, addr + pkru_offset(compact, comp), 4, 0);
         if (tcg_faulted(tc))
             return 0;
     }
     /* the standard form loads MXCSR whenever SSE or AVX is asked for, the compact one with SSE's
      * state */
     bool mxcsr = compact ? (load & X86_XCR0_SSE) != 0 : (what & (X86_XCR0_SSE | X86_XCR0_AVX)) != 0;
-    if (mxcsr && (load_le32(area + FX_MXCSR) & ~(uint32_t)MXCSR_MASK)) {
+    if (mxcsr && (new_mxcsr & ~(uint32_t)MXCSR_MASK)) {
         gp0(tc);
         return 0;
     }
@@ -452,18 +489,14 @@ uint64_t x86_helper_xrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c, 
         memset(r->fpr, 0, sizeof r->fpr);
     }
     state_loaded(tc);
-    if (load & X86_XCR0_SSE)
-        get_vectors(r, 0, area + FX_XMM, count);
-    else if (init & X86_XCR0_SSE)
-        get_vectors(r, 0, NULL, count);
-    if (load & X86_XCR0_AVX)
-        get_vectors(r, 1, area + X86_XSAVE_HEADER_END, count);
-    else if (init & X86_XCR0_AVX)
-        get_vectors(r, 1, NULL, count);
+    if (what & X86_XCR0_SSE)
+        get_vectors(r, 0, load & X86_XCR0_SSE ? area + FX_XMM : NULL, count);
+    if (what & X86_XCR0_AVX)
+        get_vectors(r, 1, upper, count);
     if (what & X86_XCR0_PKRU)
         x86_set_pkru(tc, (uint32_t)pkru);
     if (mxcsr)
-        set_mxcsr(tc, load_le32(area + FX_MXCSR));
+        set_mxcsr(tc, new_mxcsr);
     else if (compact && (init & X86_XCR0_SSE))
         set_mxcsr(tc, MXCSR_DEFAULT);
     return 0;

@@ -225,6 +225,41 @@ static uint64_t finish(struct string_op *s, const struct string_ptr *a, const st
     return !stop && left(s) != 0;
 }
 
+/* ---- the usual short one ------------------------------------------------------------------------
+ *
+ * Most repeated moves go upwards, end on the page they begin on, and find the pages in level 1:
+ * kernels copy their users' structures so. What they take is looked at once.
+ */
+
+static bool is_usual(const struct string_op *s, uint64_t how)
+{
+    const uint64_t mode = s->tc->mode;
+    const bool flat = mode & MODE_CODE64
+                          ? s->mask == ~UINT64_C(0) && X86_REP_SEG(how) < X86_FS
+                          : mode & MODE_FLAT_DATA && s->mask == 0xffffffff &&
+                                (X86_REP_SEG(how) == X86_DS || X86_REP_SEG(how) == X86_ES);
+    return flat && !s->down && !s->one && !s->tc->tm->icount &&
+           s->count - 1 < (uint64_t)PAGE >> s->w;
+}
+
+/* What a register points to, as far as the instruction goes; NULL: not of the usual kind. */
+static uint8_t *usual_span(const struct string_op *s, unsigned reg, bool write)
+{
+    return tcg_known_ptr(s->tc, s->regs->gpr[reg] & s->mask, (unsigned)(s->count << s->w), write,
+                         0);
+}
+
+static uint64_t usual_done(const struct string_op *s, bool source)
+{
+    uint64_t *gpr = s->regs->gpr;
+    const uint64_t bytes = s->count << s->w;
+    if (source)
+        gpr[X86_RSI] = (gpr[X86_RSI] + bytes) & s->mask;
+    gpr[X86_RDI] = (gpr[X86_RDI] + bytes) & s->mask;
+    gpr[X86_RCX] = 0;
+    return 0;
+}
+
 /* ---- MOVS ---------------------------------------------------------------------------------------
  */
 
@@ -253,6 +288,14 @@ uint64_t x86_helper_rep_movs(void *env, uint64_t how, uint64_t b, uint64_t c, ui
     (void)b, (void)c, (void)d;
     struct string_op s;
     begin(&s, env, how);
+    if (is_usual(&s, how)) {
+        const uint8_t *f = usual_span(&s, X86_RSI, false);
+        uint8_t *t = f ? usual_span(&s, X86_RDI, true) : NULL;
+        if (t) {
+            copy_run(&s, t, f, s.count);
+            return usual_done(&s, true);
+        }
+    }
     struct string_ptr from = source(&s, how), to = destination(&s, true);
 
     while (more_wanted(&s)) {
@@ -294,8 +337,13 @@ uint64_t x86_helper_rep_stos(void *env, uint64_t how, uint64_t b, uint64_t c, ui
     (void)b, (void)c, (void)d;
     struct string_op s;
     begin(&s, env, how);
-    struct string_ptr to = destination(&s, true);
     uint64_t v = s.regs->gpr[X86_RAX];
+    uint8_t *usual = is_usual(&s, how) ? usual_span(&s, X86_RDI, true) : NULL;
+    if (usual) {
+        fill_run(&s, usual, v, s.count);
+        return usual_done(&s, false);
+    }
+    struct string_ptr to = destination(&s, true);
 
     while (more_wanted(&s)) {
         uint64_t n = prepare_run(&s, &to, NULL);

@@ -2,6 +2,7 @@
  * Segments: descriptors, loads of segment registers, checks of accesses, and the instructions that
  * look at descriptors. SDM vol. 3, chapters "Protected-Mode Memory Management" and "Protection".
  */
+#include "tcg/mmu/refill.h"
 #include "tcg/x86/sys.h"
 
 /* ---- descriptors
@@ -281,6 +282,21 @@ void x86_stack_init(struct x86_stack *s, struct tcg_cpu *tc)
     s->sp = r->gpr[X86_RSP];
     s->error = 0;
     s->attr = x86_mem_attr(tc, x86_cpl(r));
+    s->frame_len = 0;
+}
+
+void x86_stack_frame(struct x86_stack *s, uint64_t at, unsigned len, bool write)
+{
+    s->frame = tcg_known_ptr(s->tc, at, len, write, s->attr);
+    s->frame_at = at;
+    s->frame_len = s->frame ? len : 0;
+}
+
+/* In the frame that was looked up, or NULL. */
+static uint8_t *in_frame(const struct x86_stack *s, uint64_t sp, unsigned size)
+{
+    const uint64_t offset = sp - s->frame_at;
+    return offset < s->frame_len && s->frame_len - offset >= size ? s->frame + offset : NULL;
 }
 
 static bool stack_address(struct x86_stack *s, uint64_t offset, unsigned size, bool write,
@@ -309,6 +325,12 @@ static bool stack_address(struct x86_stack *s, uint64_t offset, unsigned size, b
 void x86_stack_push(struct x86_stack *s, unsigned size, uint64_t value)
 {
     uint64_t addr, sp = s->sp - size;
+    uint8_t *host = in_frame(s, sp, size);
+    if (host) {
+        ram_store(host, &value, size);
+        s->sp = sp;
+        return;
+    }
     if (!stack_address(s, sp, size, true, &addr))
         return;
     tcg_store(s->tc, addr, size, value & x86_size_mask(size), s->attr);
@@ -318,7 +340,10 @@ void x86_stack_push(struct x86_stack *s, unsigned size, uint64_t value)
 uint64_t x86_stack_pop(struct x86_stack *s, unsigned size)
 {
     uint64_t addr, v = 0;
-    if (stack_address(s, s->sp, size, false, &addr))
+    const uint8_t *host = in_frame(s, s->sp, size);
+    if (host)
+        v = ram_load(host, size);
+    else if (stack_address(s, s->sp, size, false, &addr))
         v = tcg_load(s->tc, addr, size, s->attr);
     s->sp += size;
     return v;

@@ -160,10 +160,16 @@ struct x86_stack {
     const struct x86_segment *seg; /* limit checks; NULL: none (64-bit) */
     uint32_t error;                /* of #SS */
     unsigned attr;
+    /* 64-bit: what x86_stack_frame() found; frame_len 0: nothing */
+    uint8_t *frame;
+    uint64_t frame_at, frame_len;
 };
 void x86_stack_init(struct x86_stack *s, struct tcg_cpu *tc); /* the present stack */
 void x86_stack_push(struct x86_stack *s, unsigned size, uint64_t value);
 uint64_t x86_stack_pop(struct x86_stack *s, unsigned size);
+/* A 64-bit stack: len bytes at `at` are about to be pushed or popped. Where they are plain memory
+ * that is at hand, they are looked up together, here. */
+void x86_stack_frame(struct x86_stack *s, uint64_t at, unsigned len, bool write);
 
 /* ---- events (exception.c)
  * -------------------------------------------------------------------------- */
