@@ -7,6 +7,7 @@ system=vemu-system-aarch64
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 guest=$VEMU_GUESTS/arm64
+. "$VEMU_SRC/tests/boot/arm_guest.sh"
 
 until_shown '^=> *$' 120 -M virt -m 256M -no-reboot -bios /usr/lib/u-boot/qemu_arm64/u-boot.bin \
     -device virtio-blk-pci,drive=none0 -drive file="$guest/initrd",format=raw,if=none,id=none0,readonly=on
@@ -28,35 +29,13 @@ ok "and hands on the ACPI tables, of which nothing is complained" $?
 ! cmp -s "$dir/vars" $vars && grep -qa 'B.o.o.t.O.r.d.e.r' "$dir/vars"
 ok "and its variables are in the image" $?
 
-# disk WHAT PATTERN OPTION...: a disk is written and read; PATTERN is in the line of its interrupts.
-mkdir "$dir/root" && echo seed >"$dir/root/seed" && (cd "$dir/root" && sha256sum seed >seed.sum)
-disk() {
-    what=$1 pattern=$2
-    shift 2
-    rm -f "$dir/disk" && truncate -s 64M "$dir/disk" && mkfs.ext4 -q -d "$dir/root" "$dir/disk" &&
-        until_shown 'reboot: Power down' 120 -m 512M -no-reboot -kernel "$guest/vmlinuz" \
-            -initrd "$guest/initrd-disk" -append 'console=ttyAMA0 demo=disk' \
-            -drive "file=$dir/disk,format=raw,if=none,id=d" "$@" &&
-        grep -qaE 'DISK [a-z0-9]* ok' "$dir/log" && grep -qa "$pattern" "$dir/log"
-    ok "$what" $?
-}
 disk 'virtio-blk interrupts by the ITS' 'INTERRUPTS.* ITS-MSI ' -M virt,gic-version=3 -device virtio-blk-pci,drive=d
 disk 'NVMe interrupts by the frame of a GICv2' 'INTERRUPTS.* MSI ' -M virt,gic-version=2 -device nvme,serial=1,drive=d
 disk 'NVMe interrupts by a line where there are no messages' 'DISK nvme0n1' -M virt,gic-version=3,its=off \
     -device nvme,serial=1,drive=d
 disk 'virtio-blk in a virtio-mmio slot' 'DISK vda' -M virt -device virtio-blk-device,drive=d
 
-"$build/$system" -nographic -m 256M -kernel "$guest/vmlinuz" -initrd "$guest/initrd" \
-    -append 'console=ttyAMA0 demo=reboot' -smp 2 </dev/null >"$dir/log" 2>&1 &
-pid=$!
-for _ in $(seq 600); do
-    [ "$(grep -ca 'vemu-init: done' "$dir/log")" -ge 2 ] && break
-    kill -0 $pid 2>/dev/null || break
-    sleep 0.1
-done
-kill $pid 2>/dev/null
-wait $pid 2>/dev/null
-[ "$(grep -ca 'vemu-init: done' "$dir/log")" -ge 2 ]
+restarts "$build/$system" -nographic -m 256M -smp 2
 ok "a reset starts the guest again, on both processors" $?
 
 # power WHAT DEVICE OPTION...: the button is pressed; the guest's input device sees it go down and up.

@@ -4,6 +4,7 @@
 #
 # The guest's /init says that it came up, does what APPEND asks for (tests/boot/init) and powers off.
 emulator=${EMULATOR:-${VEMU_BUILD:-.}/vemu-system-x86_64}
+arm_emulator=${ARM_EMULATOR:-${VEMU_BUILD:-.}/vemu-system-arm}
 arm64_emulator=${ARM64_EMULATOR:-${VEMU_BUILD:-.}/vemu-system-aarch64}
 guests=${VEMU_GUESTS:-${VEMU_BUILD:-.}/guest}
 logs=${BOOT_LOGS:-${VEMU_BUILD:-.}/tests/logs/boot}
@@ -14,6 +15,7 @@ boot() {
     shift 3
     command=$emulator console=ttyS0
     if [ "$arch" = arm64 ]; then command=$arm64_emulator console=ttyAMA0; fi
+    if [ "$arch" = armhf ]; then command=$arm_emulator console=ttyAMA0; fi
     start=$(date +%s%N)
     # shellcheck disable=SC2086
     timeout -k 5 "${BOOT_TIMEOUT:-120}" $command -nographic -no-reboot \

@@ -41,6 +41,8 @@ boots 'amd64 on q35' amd64-q35 amd64 1 -m 512M -M q35
 boots 'amd64 on microvm' amd64-microvm amd64 1 -m 512M -M microvm
 boots 'arm64 reaches its first program and powers off' arm64 arm64 1 -m 512M
 boots 'arm64 on two processors, with a GICv3' arm64-smp2 arm64 2 -m 512M -M virt,gic-version=3
+boots 'armhf reaches its first program and powers off' armhf-smp1 armhf 1 -m 512M
+boots 'armhf on two processors, with a GICv3' armhf-smp2 armhf 2 -m 512M -M virt,gic-version=3
 
 # Programs of 32 bits, T32 with VFP and Advanced SIMD, are all there is on top of the arm64 kernel.
 if boot armhf arm64 demo=numbers -m 512M -initrd "$guests/armhf/initrd"; then

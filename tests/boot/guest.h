@@ -24,18 +24,20 @@ static inline void guest_forget(void)
 
 static inline bool guest_is_arm(const char *options)
 {
-    return strstr(options, "--arch aarch64") != NULL;
+    return strstr(options, "--arch a") != NULL;
 }
 
-/* The kernel of GUESTS/amd64, or arm64, and the initramfs of that name; options as on the command
- * line. NULL: it was said why. */
+/* The kernel of GUESTS/amd64, arm64 or armhf, and the initramfs of that name; options as on the
+ * command line. NULL: it was said why. */
 static inline struct vemu_machine *guest_machine(const char *guests, const char *initrd_name,
                                                  const char *append, const char *options)
 {
     struct vemu_config *cfg = vemu_config_new();
     struct vemu_error *err = NULL;
     struct vemu_machine *m = NULL;
-    const char *arch = guest_is_arm(options) ? "arm64" : "amd64";
+    const char *arch = strstr(options, "--arch aarch64") ? "arm64"
+                       : guest_is_arm(options)           ? "armhf"
+                                                         : "amd64";
     char kernel[4096], initrd[4096];
 
     guest_forget();

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Boots both stock kernels again and again and prints how often each configuration got to its end.
+# Boots the stock kernels again and again and prints how often each configuration got to its end.
 # usage: loop.sh [COUNT [FEW]]: COUNT boots (50) with 1, 2 and 4 processors at 512M on pc, FEW (5)
 # with other memory sizes and machines. One after the other; ends with status 1 after any failure.
 set -u
@@ -37,7 +37,15 @@ row() { # COUNT OPTION...
 
 echo "| guest | options                  | succeeded  | median s |"
 echo "|-------|--------------------------|------------|--------|"
-for arch in ${BOOT_ARCHS:-amd64 i386 arm64}; do
+for arch in ${BOOT_ARCHS:-amd64 i386 arm64 armhf}; do
+    if [ "$arch" = armhf ]; then
+        for smp in 1 2 4; do row "$count" -M virt -m 512M -smp $smp; done
+        row "$few" -M virt,gic-version=3 -m 512M -smp 4
+        row "$few" -M virt -m 128M
+        row "$few" -M virt -m 3G -smp 2
+        row "$few" -M virt -cpu cortex-a7 -m 512M
+        continue
+    fi
     if [ "$arch" = arm64 ]; then
         for smp in 1 2 4; do row "$count" -M virt,gic-version=3 -m 512M -smp $smp; done
         row "$few" -M virt,gic-version=3 -m 512M -smp 8

@@ -79,7 +79,8 @@ static void load(const char *guests, const char *options, int fd)
 int main(void)
 {
     static const char *const options[] = {"-smp 1", "-smp 2 -M q35", "--arch aarch64 -smp 1",
-                                          "--arch aarch64 -M virt,gic-version=3 -smp 2"};
+                                          "--arch aarch64 -M virt,gic-version=3 -smp 2",
+                                          "--arch arm -smp 2"};
     const char *guests = getenv("VEMU_GUESTS");
     char kernel[4096];
 

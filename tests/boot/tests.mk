@@ -13,9 +13,8 @@ TESTS_boot += $(srcdir)/tests/boot/boots.sh $(srcdir)/tests/boot/saved_translati
 TESTS_boot += $(srcdir)/tests/boot/quickstart.sh
 TESTS_boot += $(srcdir)/tests/boot/disks.sh tests/boot/saved_state
 TESTS_boot += $(srcdir)/tests/boot/firmware.sh $(srcdir)/tests/boot/boot_order.sh
-TESTS_boot += $(srcdir)/tests/boot/arm64.sh
-check-boot check-programs: $(GUESTS)/arm64/initrd-disk $(GUESTS)/arm64/initrd-input $(GUESTS)/arm64/initrd-network
-check-boot check-programs: $(GUESTS)/armhf/initrd
+TESTS_boot += $(srcdir)/tests/boot/arm64.sh $(srcdir)/tests/boot/armhf.sh
+check-boot check-programs: $(GUESTS)/arm64/initrd-disk $(GUESTS)/arm64/initrd-input $(GUESTS)/armhf/initrd-disk $(GUESTS)/arm64/initrd-network
 check-boot check-programs: $(GUESTS)/amd64/screens
 # Without a network the test says what it lacks.
 $(GUESTS)/amd64/screens:
