@@ -128,6 +128,9 @@ struct tcg_cpu {
     /* Arm: not 0: an instruction has saturated. FPSR.QC is that or what fpsr says; who reads the
      * register or synchronises it adds it there, who writes FPSR clears it. */
     uint64_t arm_saturated[2] __attribute__((aligned(16)));
+    /* Arm: PSTATE.BTYPE as enum arm_btype, and the address that says whether it holds (bti.c). */
+    uint64_t arm_branch;
+    uint32_t arm_btype;
 
     /* ---- within -128 .. -1 of env: keep this last and in this order ---- */
     uint64_t mode

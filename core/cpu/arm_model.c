@@ -128,7 +128,7 @@ static const struct feature features[] = {
     F(IDST, YES, G_MAX, "idst", MMFR2, 36, 1),
     F(TTST, YES, G_MAX, "ttst", MMFR2, 28, 1),
     F(BBM, YES, G_MAX, "bbm", MMFR2, 52, 2),
-    F(BTI, NO, G_MAX, "bti", PFR1, 0, 1),
+    F(BTI, YES, G_MAX, "bti", PFR1, 0, 1),
     F(SB, YES, G_MAX, "sb", ISAR1, 36, 1),
     F(SSBS, YES, G_82, "ssbs", PFR1, 4, 2),
     F(FLAGM2, YES, G_MAX, "flagm2", ISAR0, 52, 2),

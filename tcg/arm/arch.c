@@ -45,7 +45,11 @@ uint64_t arm_get_pstate(struct tcg_cpu *tc)
     const uint32_t fl = tc->fl;
     const uint64_t nzcv = (fl & IR_FL_SF ? ARM_N : 0) | (fl & IR_FL_ZF ? ARM_Z : 0) |
                           (fl & IR_FL_CF ? 0 : ARM_C) | (fl & IR_FL_OF ? ARM_V : 0);
-    return (arm_regs_of(tc)->pstate & ~(uint64_t)(ARM_N | ARM_Z | ARM_C | ARM_V)) | nzcv;
+    const struct arm_regs *r = arm_regs_of(tc);
+    uint64_t pstate = (r->pstate & ~(uint64_t)(ARM_N | ARM_Z | ARM_C | ARM_V)) | nzcv;
+    if (arm_is_aarch64(r)) /* else the bits are of PSTATE.IT */
+        pstate = (pstate & ~(uint64_t)ARM_BTYPE) | (uint64_t)arm_btype(tc) << ARM_BTYPE_SHIFT;
+    return pstate;
 }
 
 void arm_set_nzcv(struct tcg_cpu *tc, uint64_t pstate)
@@ -138,8 +142,10 @@ static uint64_t control_mode(struct tcg_cpu *tc, unsigned el)
                                     ARM_HCR_TPU | ARM_HCR_TTLB | ARM_HCR_TDZ)) ||
                  (r->mdcr[2] & 0xe60)),
             MODE_SYS_TRAPS);
-    if (arm_feat(tc, ARM_FEAT_BTI))
-        MODE_IF(sctlr >> (el ? 36 : 35) & 1, MODE_BTI);
+    if (arm_feat(tc, ARM_FEAT_BTI)) {
+        MODE_IF(arm_sys_of(tc)->guarded_seen >> el & 1, MODE_BTI);
+        MODE_IF(sctlr >> (el ? 36 : 35) & 1, MODE_BT);
+    }
     if (arm_feat(tc, ARM_FEAT_PAUTH)) {
         const uint64_t keys = (sctlr >> 31 & 1) | (sctlr >> 30 & 1) << 1 | (sctlr >> 27 & 1) << 2 |
                               (sctlr >> 13 & 1) << 3;
@@ -176,7 +182,6 @@ static uint64_t pstate_mode(struct tcg_cpu *tc, unsigned el)
     MODE_IF(r->pstate & ARM_PAN, MODE_PAN);
     MODE_IF(r->pstate & ARM_UAO, MODE_UAO);
     MODE_IF(r->pstate & ARM_IL, MODE_ILLEGAL);
-    mode |= (r->pstate >> ARM_BTYPE_SHIFT & 3) * (MODE_BTYPE & -MODE_BTYPE);
     MODE_IF((r->mdscr & 1) && (r->pstate & ARM_SS) && arm_debug_enabled(tc), MODE_SS);
     return mode;
 }
@@ -335,9 +340,11 @@ static void arm_reset(struct tcg_cpu *tc)
 {
     struct arm_sys *s = arm_sys_of(tc);
     arm_set_nzcv(tc, arm_regs_of(tc)->pstate);
+    arm_take_btype(tc);
     tc->step_pending = 0;
     tc->status = TCG_OK;
     s->control_known = 0;
+    s->guarded_seen = 0;
     s->low_global = false;
     s->domains = 0;
     s->dacr[0] = s->dacr[1] = (uint32_t)arm_regs_of(tc)->dacr;
@@ -377,6 +384,12 @@ static void arm_raise_trap(struct tcg_cpu *tc, uint64_t imm)
         tc->barrier = 0;
         tc->exc_vector = ARM_EXC_BARRIER;
         tc->exc_error = 4; /* bytes of the instruction in any set */
+        tc->status = TCG_EXCEPTION;
+        return;
+    }
+    if (imm & ARM_TRAP_TARGET) { /* likewise */
+        tc->exc_vector = ARM_EXC_TARGET;
+        tc->exc_error = (uint32_t)imm;
         tc->status = TCG_EXCEPTION;
         return;
     }

@@ -177,6 +177,7 @@ void arm_take(struct tcg_cpu *tc, enum arm_exception kind, unsigned target, uint
     pstate |= ARM_D | ARM_A | ARM_I | ARM_F | target << ARM_EL_SHIFT | ARM_SPSEL;
     switch_sp(r, target);
     r->pstate = pstate;
+    tc->arm_btype = ARM_BTYPE_NONE;
     if (target == 3)
         r->secure = 1;
     r->pc = r->vbar[target] + offset;
@@ -213,6 +214,12 @@ bool arm_deliver_exception(struct tcg_cpu *tc)
 
     if (tc->exc_vector == ARM_EXC_SKIP) {
         skip32(tc);
+        return true;
+    }
+    if (tc->exc_vector == ARM_EXC_TARGET && !arm_bad_target(tc, tc->exc_error & 15))
+        return true;
+    if (tc->exc_vector == ARM_EXC_AGAIN) {
+        arm_look_again(tc);
         return true;
     }
     if (tc->exc_vector == ARM_EXC_BARRIER) {
@@ -376,6 +383,7 @@ static void return_to_aarch32(struct tcg_cpu *tc, uint64_t spsr, uint64_t target
     }
     switch_sp(r, 0);
     r->pstate = spsr & keep;
+    tc->arm_btype = ARM_BTYPE_NONE;
     arm_set_nzcv(tc, spsr);
     for (unsigned n = 0; n < 15; n++)
         r->x[n] = (uint32_t)r->x[n];
@@ -416,6 +424,7 @@ uint64_t arm_helper_eret(void *env, uint64_t target, uint64_t b, uint64_t c, uin
         r->pstate = (spsr & keep & ~mode) | ARM_IL |
                     (r->pstate & (mode | ARM_PAN | ARM_UAO | ARM_SSBS | ARM_DIT | ARM_TCO));
         r->pstate &= ~(uint64_t)ARM_BTYPE;
+        tc->arm_btype = ARM_BTYPE_NONE;
         arm_set_nzcv(tc, spsr);
         r->pc = target;
         arm_level_changed(tc);
@@ -434,6 +443,7 @@ uint64_t arm_helper_eret(void *env, uint64_t target, uint64_t b, uint64_t c, uin
         r->pstate |= spsr & ARM_SS;
     arm_set_nzcv(tc, spsr);
     r->pc = target;
+    arm_take_btype(tc);
     if (el == 3) {
         arm_sys_of(tc)->control_known = 0; /* secure or not decides about EL2's controls */
         tell_intc(tc);

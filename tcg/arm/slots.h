@@ -57,8 +57,8 @@ enum arm_mode_bits {
     MODE_SP_ALIGN = 1 << 14,    /* SCTLR_ELx.SA, SA0: SP must be aligned when it is a base */
     MODE_PAN = 1 << 15,     /* PSTATE.PAN, AArch32: the second value of DACR, is in force: decides
                                about the MMU index */
-    MODE_BTI = 1 << 16,     /* SCTLR_ELx.BT: branch targets are looked at */
-    MODE_BTYPE = 3 << 17,   /* PSTATE.BTYPE; the first instruction of a block alone */
+    MODE_BTI = 1 << 16,     /* branch targets are looked at (bti.c) */
+    MODE_BT = 1 << 17,      /* SCTLR_ELx.BT: PACIASP is none for every branch */
     MODE_ILLEGAL = 1 << 19, /* PSTATE.IL */
     MODE_PAUTH = 15 << 20,  /* SCTLR_ELx.EnIA, EnIB, EnDA, EnDB: which keys sign and authenticate */
     MODE_USER_TRAPS =
@@ -109,6 +109,18 @@ static inline bool arm_index_is_user(unsigned index)
 /* A32 and T32: the condition does not hold: on to the next instruction, so many bytes (2 or 4) on.
  */
 #define ARM_TRAP_SKIP (UINT64_C(1) << 61)
+/* PSTATE.BTYPE is not 0, and the instruction no target for it, or for all but some: bit n of the
+ * rest is set for a BTYPE of n that it accepts. */
+#define ARM_TRAP_TARGET (UINT64_C(1) << 60)
+
+/* tcg_cpu.arm_btype: PSTATE.BTYPE, by the instruction that set it. */
+enum arm_btype {
+    ARM_BTYPE_NONE,
+    ARM_BTYPE_BR_16, /* BR by X16 or X17, or from a page that is not guarded */
+    ARM_BTYPE_BLR,
+    ARM_BTYPE_BR,
+    ARM_BTYPE_FROM, /* BR: by the page of tcg_cpu.arm_branch one of the two */
+};
 
 /* Exception classes (ESR_ELx.EC). */
 enum arm_ec {

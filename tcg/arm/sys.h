@@ -29,6 +29,8 @@ enum arm_exception {
     ARM_EXC_SERROR,
     ARM_EXC_SKIP,    /* none: the instruction's condition does not hold */
     ARM_EXC_BARRIER, /* none: the instruction waits for other processors, and is done then */
+    ARM_EXC_AGAIN,   /* none: what the code was looked up by has changed */
+    ARM_EXC_TARGET,  /* perhaps: BTYPE is not one that the instruction is a target for */
 };
 
 /* One address space of the TLB's tags: a regime of a virtual machine. */
@@ -92,6 +94,7 @@ struct arm_sys {
     uint32_t dacr[2];      /* short descriptors: values that the root is for, by MMU index */
     uint8_t domains;       /* which of them is in force */
     bool low_global;       /* there may be global pages below the upper half in the TLB */
+    uint8_t guarded_seen;  /* bit per level: code was fetched from a guarded page */
     struct arm_roots roots;
 
     /* what other vCPUs' TLBI asks for */
@@ -206,6 +209,7 @@ struct arm_walk_request {
     bool stage1_only;
 };
 struct arm_walk_result {
+    bool guarded;  /* the descriptor's GP */
     uint64_t attr; /* MAIR byte of stage 1, in bits 63:56, and SH in 8:7, as PAR_EL1 has them */
 };
 /* A translation for whoever asks (AT); no exception is raised. */
@@ -246,6 +250,23 @@ static inline void arm_synchronise(struct tcg_cpu *tc)
 unsigned arm_space_known(const struct arm_roots *roots, const struct arm_space *space);
 struct arm_space arm_space_now(struct tcg_cpu *tc, enum arm_regime regime);
 uint64_t arm_tag_of(unsigned space, unsigned asid);
+
+/* ---- branch targets (bti.c) -------------------------------------------------------------------
+ */
+
+/* PSTATE.BTYPE. */
+unsigned arm_btype(struct tcg_cpu *tc);
+/* arm_regs.pstate and PC were set: BTYPE goes to where it is kept while code runs. */
+void arm_take_btype(struct tcg_cpu *tc);
+/* ARM_EXC_TARGET: the instruction is a target for these BTYPEs only, a bit each. true: it is none
+ * here, and the exception that says so has taken the place of this one. */
+bool arm_bad_target(struct tcg_cpu *tc, unsigned accepted);
+/* Code is fetched from a guarded page. false: the first at this level, to be looked up again. */
+bool arm_guarded_fetch(struct tcg_cpu *tc);
+void arm_look_again(struct tcg_cpu *tc); /* ARM_EXC_AGAIN */
+
+/* ---- invalidation, address operations -----------------------------------------------------------
+ */
 
 void arm_tlbi(struct tcg_cpu *tc, const struct arm_tlbi *op, bool broadcast);
 void arm_take_request(struct tcg_cpu *tc);

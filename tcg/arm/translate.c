@@ -170,7 +170,58 @@ void a64_before_insn(struct a64_trans *x)
         a64_call_helper(x, HELPER_ID(breakpoint), a64_pc(x, x->start), 0, 0, 0);
 }
 
-static void translate_insn(struct a64_trans *x, uint32_t word)
+enum {
+    ACCEPT_BR = 1 << ARM_BTYPE_BR_16,
+    ACCEPT_BLR = 1 << ARM_BTYPE_BLR,
+    ACCEPT_BR_ANY = 1 << ARM_BTYPE_BR
+};
+
+/* Which BTYPEs an instruction is a target for, a bit each; *keeps: it leaves BTYPE as it is, and is
+ * one for all. */
+static unsigned accepted(const struct a64_trans *x, uint32_t word, bool *keeps)
+{
+    const unsigned calls = ACCEPT_BR | ACCEPT_BLR, all = calls | ACCEPT_BR_ANY;
+    *keeps = false;
+    switch (word) {
+    case 0xd503233f: /* PACIASP */
+    case 0xd503237f: /* PACIBSP */
+        return x->mode & MODE_BT ? calls : all;
+    case 0xd503241f: /* BTI */
+        return 0;
+    case 0xd503245f: /* BTI c */
+        return calls;
+    case 0xd503249f: /* BTI j */
+        return ACCEPT_BR | ACCEPT_BR_ANY;
+    case 0xd50324df: /* BTI jc */
+        return all;
+    default: /* BRK, HLT */
+        *keeps = (word & 0xffe0001f) == 0xd4200000 || (word & 0xffe0001f) == 0xd4400000;
+        return 0;
+    }
+}
+
+/* The region's first instruction: the only one that finds a BTYPE. */
+static void check_target(struct a64_trans *x, uint32_t word)
+{
+    struct ir_region *r = x->ir;
+    const uint64_t at = (uint64_t)(int64_t)TCG_ENV_OFFSET(arm_btype);
+    bool keeps;
+    const unsigned accept = accepted(x, word, &keeps);
+    if (keeps)
+        return;
+    ir_ref v = ir_emit(r, IR_LDENV, IR_I32, 0, 0, 0, 0, 0, at), bad = v;
+    if (accept == (ACCEPT_BR | ACCEPT_BLR)) /* 3 or 4 is not */
+        bad = ir_op2(r, IR_AND, IR_I32, a64_add_imm(x, IR_I32, v, 1), ir_i32(r, 4));
+    else if (accept == (ACCEPT_BR | ACCEPT_BR_ANY)) /* 2 is not */
+        bad = ir_op2(r, IR_AND, IR_I32, ir_op2(r, IR_SHR, IR_I32, v, ir_i32(r, 1)),
+                     ir_op2(r, IR_XOR, IR_I32, v, ir_i32(r, 1)));
+    if (accept != (ACCEPT_BR | ACCEPT_BLR | ACCEPT_BR_ANY))
+        a64_raise_if(x, bad, ARM_TRAP_TARGET | accept);
+    if (accept)
+        ir_emit(r, IR_STENV, IR_VOID, IR_W32, ir_i32(r, 0), 0, 0, 0, at);
+}
+
+static void translate_insn(struct a64_trans *x, uint32_t word, bool first)
 {
     struct a64_insn i;
     x->clock = false;
@@ -180,9 +231,13 @@ static void translate_insn(struct a64_trans *x, uint32_t word)
         return;
     }
     a64_before_insn(x);
-    if (x->mode & MODE_ILLEGAL)
+    if (x->mode & MODE_ILLEGAL) {
         a64_raise(x, ARM_TRAP(ARM_EC_ILLEGAL, 0));
-    else if (!a64_decode(word, &i) || !a64_has(x, a64_set.rows[i.row].feature) || !a64_call(x, &i))
+        return;
+    }
+    if (first && x->mode & MODE_BTI)
+        check_target(x, word);
+    if (!a64_decode(word, &i) || !a64_has(x, a64_set.rows[i.row].feature) || !a64_call(x, &i))
         a64_undefined(x);
 }
 
@@ -209,7 +264,7 @@ void a64_translate(struct tcg_translation *t)
         }
         x.start = t->rel_base + at;
         x.next = x.start + 4;
-        translate_insn(&x, at & 3 ? 0 : fetch(t, at));
+        translate_insn(&x, at & 3 ? 0 : fetch(t, at), n == 0);
         at += 4;
         if (x.clock && x.mode & MODE_ICOUNT && !x.done)
             a64_end_dyn(&x, true); /* the count is exact at the end of a block only */

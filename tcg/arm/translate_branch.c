@@ -69,18 +69,48 @@ bool a64_tbz(struct a64_trans *x, const struct a64_insn *i)
 /* ---- to an address in a register ---------------------------------------------------------------
  */
 
+/* PSTATE.BTYPE of the target, see bti.c. */
+static void put_btype(struct a64_trans *x, enum arm_btype btype, ir_ref target)
+{
+    struct ir_region *r = x->ir;
+    if (!a64_has(x, ARM_FEAT_BTI))
+        return;
+    if (!(x->mode & MODE_BTI))
+        ir_emit(r, IR_STENV, IR_VOID, IR_W64, target, 0, 0, 0,
+                (uint64_t)(int64_t)TCG_ENV_OFFSET(arm_branch));
+    else if (btype == ARM_BTYPE_FROM)
+        ir_emit(r, IR_STENV, IR_VOID, IR_W64, a64_pc(x, x->start), 0, 0, 0,
+                (uint64_t)(int64_t)TCG_ENV_OFFSET(arm_branch));
+    if (btype == ARM_BTYPE_FROM && !(x->mode & MODE_BTI))
+        btype = ARM_BTYPE_BR_16; /* no page is guarded yet */
+    ir_emit(r, IR_STENV, IR_VOID, IR_W32, ir_i32(r, btype), 0, 0, 0,
+            (uint64_t)(int64_t)TCG_ENV_OFFSET(arm_btype));
+}
+
+/* BR and its like by register n. */
+static bool jump_by(struct a64_trans *x, unsigned n, ir_ref target)
+{
+    put_btype(x, n == 16 || n == 17 ? ARM_BTYPE_BR_16 : ARM_BTYPE_FROM, target);
+    a64_jump_to(x, target);
+    return true;
+}
+
+static bool call_by(struct a64_trans *x, ir_ref target)
+{
+    link(x);
+    put_btype(x, ARM_BTYPE_BLR, target);
+    a64_jump_to(x, target);
+    return true;
+}
+
 bool a64_br(struct a64_trans *x, const struct a64_insn *i)
 {
-    a64_jump_to(x, a64_reg(x, i->Rn, true));
-    return true;
+    return jump_by(x, i->Rn, a64_reg(x, i->Rn, true));
 }
 
 bool a64_blr(struct a64_trans *x, const struct a64_insn *i)
 {
-    ir_ref target = a64_reg(x, i->Rn, true);
-    link(x);
-    a64_jump_to(x, target);
-    return true;
+    return call_by(x, a64_reg(x, i->Rn, true));
 }
 
 bool a64_ret(struct a64_trans *x, const struct a64_insn *i)
@@ -99,30 +129,22 @@ static ir_ref target_of(struct a64_trans *x, const struct a64_insn *i, ir_ref mo
 
 bool a64_br_auth(struct a64_trans *x, const struct a64_insn *i)
 {
-    a64_jump_to(x, target_of(x, i, ir_i64(x->ir, 0)));
-    return true;
+    return jump_by(x, i->Rn, target_of(x, i, ir_i64(x->ir, 0)));
 }
 
 bool a64_br_auth_mod(struct a64_trans *x, const struct a64_insn *i)
 {
-    a64_jump_to(x, target_of(x, i, a64_reg_sp(x, i->Rm, true)));
-    return true;
+    return jump_by(x, i->Rn, target_of(x, i, a64_reg_sp(x, i->Rm, true)));
 }
 
 bool a64_blr_auth(struct a64_trans *x, const struct a64_insn *i)
 {
-    ir_ref target = target_of(x, i, ir_i64(x->ir, 0));
-    link(x);
-    a64_jump_to(x, target);
-    return true;
+    return call_by(x, target_of(x, i, ir_i64(x->ir, 0)));
 }
 
 bool a64_blr_auth_mod(struct a64_trans *x, const struct a64_insn *i)
 {
-    ir_ref target = target_of(x, i, a64_reg_sp(x, i->Rm, true));
-    link(x);
-    a64_jump_to(x, target);
-    return true;
+    return call_by(x, target_of(x, i, a64_reg_sp(x, i->Rm, true)));
 }
 
 bool a64_ret_auth(struct a64_trans *x, const struct a64_insn *i)

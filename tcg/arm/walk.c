@@ -17,6 +17,7 @@ enum {
     D_AF = 1 << 10,
     D_NG = 1 << 11,
 };
+#define D_GP (UINT64_C(1) << 50) /* guarded */
 #define D_DBM (UINT64_C(1) << 51)
 #define D_PXN (UINT64_C(1) << 53)
 #define D_UXN (UINT64_C(1) << 54) /* XN where there is no EL0 */
@@ -300,6 +301,7 @@ static void shorten(const struct walk *w, struct tcg_walk *out)
     if (w->aarch32) {
         shorten32(w, l);
     } else if (access == TCG_FETCH) {
+        l->mask |= arm_feat(w->tc, ARM_FEAT_BTI) ? D_GP : 0; /* arm_guarded_fetch() hears of it */
         /* Writable pages are rare among code: what WXN and user pages say of them is the walk's. */
         const bool user = arm_index_is_user(w->q->index);
         l->mask |= el0 && !user ? D_PXN : D_UXN;
@@ -440,6 +442,7 @@ bool arm_translate(struct tcg_cpu *tc, const struct arm_walk_request *q, struct 
         const uint64_t mair = arm_regs_of(tc)->mair[arm_regime_el(q->regime)];
         const uint64_t byte = w.leaf ? mair >> (w.leaf >> 2 & 7) * 8 & 0xff : w.memory;
         result->attr = byte << 56 | (w.leaf ? w.leaf >> 8 & 3 : w.shareability) << 7;
+        result->guarded = (w.leaf & D_GP) != 0;
     }
     return o == DONE;
 }
@@ -449,6 +452,7 @@ bool arm_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsign
 {
     struct arm_sys *s = arm_sys_of(tc);
     const struct arm_regs *r = arm_regs_of(tc);
+    struct arm_walk_result result;
     struct arm_fault fault;
     const struct arm_walk_request q = {
         .vaddr = vaddr,
@@ -460,11 +464,13 @@ bool arm_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsign
         .index = index,
         .quiet = quiet,
     };
-    if (!arm_translate(tc, &q, out, NULL, &fault)) {
+    if (!arm_translate(tc, &q, out, access == TCG_FETCH ? &result : NULL, &fault)) {
         if (!quiet)
             arm_raise_abort(tc, vaddr, access, &fault, 0);
         return false;
     }
+    if (access == TCG_FETCH && result.guarded && !quiet && !arm_guarded_fetch(tc))
+        return false;
     s->low_global |= out->global && !(vaddr >> 55 & 1);
     return true;
 }

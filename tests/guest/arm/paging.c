@@ -1,6 +1,6 @@
 /*
  * Translation at EL1 (or EL2) with each granule: pages and blocks, both halves, faults by level,
- * permissions, access flag, ASIDs, invalidation by address.
+ * permissions, access flag, ASIDs, invalidation by address, guarded pages.
  * guest-run: kernel -M virt -cpu neoverse-n1
  * guest-run: kernel -M virt,virtualization=on -cpu max
  */
@@ -17,6 +17,7 @@ enum {
 };
 #define PXN (1ul << 53)
 #define UXN (1ul << 54)
+#define GP (1ul << 50)
 #define INNER (3 << 8)
 
 struct granule {
@@ -141,6 +142,60 @@ static void set(u64 *e, u64 value)
     *(volatile u64 *)e = value;
 }
 
+/* Class of the exception that BLR or BR to an address ends with, 0: it comes back. */
+static __attribute__((noinline, noclone)) unsigned called(u64 target)
+{
+    void call_over(void);
+    caught.count = 0;
+    expect_trap_resume(call_over);
+    asm volatile("stp x29, x30, [sp, #-16]!\n blr %0\n .globl call_over\n"
+                 "call_over: ldp x29, x30, [sp], #16" ::"r"(target)
+                 : "memory", "x0");
+    trap_over();
+    return caught.count ? caught_class() : 0;
+}
+static __attribute__((noinline, noclone)) unsigned jumped(u64 target)
+{
+    void jump_over(void);
+    caught.count = 0;
+    expect_trap_resume(jump_over);
+    asm volatile("stp x29, x30, [sp, #-16]!\n adr x30, jump_over\n br %0\n .globl jump_over\n"
+                 "jump_over: ldp x29, x30, [sp], #16" ::"r"(target)
+                 : "memory", "x0");
+    trap_over();
+    return caught.count ? caught_class() : 0;
+}
+
+/* The program's own code, which branches there, is not guarded. */
+static void test_guarded(u64 plain)
+{
+    u32 *code = (u32 *)data[0];
+    if (!(sysreg_read(id_aa64pfr1_el1) & 15))
+        return;
+    turn(false);
+    code[0] = 0xd503201f; /* nop */
+    code[2] = 0xd503245f; /* bti c */
+    code[4] = 0xd503249f; /* bti j */
+    for (unsigned n = 1; n < 6; n += 2)
+        code[n] = 0xd65f03c0; /* ret */
+    turn(true);
+    set(leaf_low, (u64)data[0] | plain | GP);
+    flush_page(TEST);
+    is(called(TEST), 13, named("a call in a guarded one that comes to no target"));
+    is(caught.esr & 0x1ffffff, 2, named("its syndrome"));
+    is(caught.elr, TEST, named("its address"));
+    is(caught.spsr >> 10 & 3, 2, named("and BTYPE"));
+    is(called(TEST + 8), 0, named("a call to BTI c"));
+    is(called(TEST + 16), 13, named("a call to BTI j"));
+    is(jumped(TEST), 13, named("a jump that comes to no target"));
+    is(caught.esr & 0x1ffffff, 1, named("its syndrome"));
+    is(jumped(TEST + 8), 0, named("a jump to BTI c, from where nothing is guarded"));
+    is(jumped(TEST + 16), 0, named("a jump to BTI j"));
+    set(leaf_low, (u64)data[0] | plain);
+    flush_page(TEST);
+    is(called(TEST), 0, named("and not guarded any more"));
+}
+
 static void test_granule(void)
 {
     const u64 size = 1ul << g->bits, plain = PAGE | AF | INNER | 1 << 2;
@@ -243,6 +298,7 @@ static void test_granule(void)
     trap_over();
     is(caught.count ? caught.esr >> 26 : 0, 0x21, named("PXN: an instruction abort"));
     is(caught.esr & 63, 15, named("of permission"));
+    test_guarded(plain);
     turn(false);
 }
 
