@@ -195,7 +195,7 @@ static struct tcg_block *make_block(struct tcg_cpu *tc, const struct translation
     return b;
 }
 
-static uint64_t thread_ns(void)
+uint64_t tcg_thread_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -207,18 +207,18 @@ static uint64_t reading_ns(void)
 {
     uint64_t least = UINT64_MAX;
     for (unsigned k = 0; k < 100; k++) {
-        uint64_t t = thread_ns();
-        least = MIN(least, thread_ns() - t);
+        uint64_t t = tcg_thread_ns();
+        least = MIN(least, tcg_thread_ns() - t);
     }
     return least;
 }
 
-static void count_time(struct tcg_machine *tm, uint64_t from)
+uint64_t tcg_ns_since(struct tcg_machine *tm, uint64_t from)
 {
-    uint64_t ns = thread_ns() - from;
+    uint64_t ns = tcg_thread_ns() - from;
     if (!tm->reading_ns)
         tm->reading_ns = reading_ns();
-    tm->counters.translate_ns += ns > tm->reading_ns ? ns - tm->reading_ns : 0;
+    return ns > tm->reading_ns ? ns - tm->reading_ns : 0;
 }
 
 /* code_lock held. NULL: *full: out of code memory; *wanted: `second` must be made available first;
@@ -228,7 +228,7 @@ static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *
                                    bool *full, struct code_place *second, bool *wanted)
 {
     struct tcg_machine *tm = tc->tm;
-    uint64_t from = tm->count ? thread_ns() : 0;
+    uint64_t from = tm->count ? tcg_thread_ns() : 0;
     uint32_t offset = (uint32_t)(place->paddr & (MEM_PAGE_SIZE - 1));
     struct translation x = {
         .t = {.tc = tc,
@@ -292,7 +292,7 @@ static struct tcg_block *translate(struct tcg_cpu *tc, const struct code_place *
     tm->counters.host_bytes += b->code_size;
     tm->counters.ir_insns += tm->region->count;
     if (tm->count)
-        count_time(tm, from);
+        tm->counters.translate_ns += tcg_ns_since(tm, from);
     return b;
 }
 
@@ -401,8 +401,7 @@ static struct tcg_block *find_or_translate(struct tcg_cpu *tc, const struct code
         if (tm->parallel) /* else nobody can have been faster */
             b = find(tc, place, vaddr, mode);
     }
-    const struct saved_want want = {
-        .place = place, .page = page, .pc = pc, .vaddr = vaddr, .mode = mode};
+    struct saved_want want = {.place = place, .page = page, .pc = pc, .vaddr = vaddr, .mode = mode};
     bool saved = page && !single && saved_asked(tm), again = false;
     if (!b && !tcg_faulted(tc) && saved)
         b = saved_block(tc, &want, &again);

@@ -27,6 +27,11 @@ bool tcg_find_code(struct tcg_cpu *tc, uint64_t vaddr, struct code_place *out);
  * code_lock. NULL: no memory. */
 struct tcg_page *tcg_protect_page(struct tcg_cpu *tc, const struct code_place *place);
 
+/* For counters, code_lock held: this thread's CPU time, and how much went by since, without what it
+ * takes to ask. */
+uint64_t tcg_thread_ns(void);
+uint64_t tcg_ns_since(struct tcg_machine *tm, uint64_t from);
+
 /* -d ir: the region made of the code at pc. */
 void tcg_log_region(struct tcg_machine *tm, const struct ir_region *r, uint64_t pc);
 

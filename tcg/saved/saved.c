@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/util/range.h"
@@ -103,13 +102,16 @@ struct entry {
 
 enum { EXIT_SIZE = 5 };
 
-static uint64_t key_hash(unsigned tier, uint64_t mode, uint32_t offset, const uint8_t *code,
-                         unsigned len)
+static uint64_t code_hash(uint64_t mode, uint32_t offset, const uint8_t *code, unsigned len)
 {
     mode &= ~TCG_MODE_ALIAS; /* where the page is mapped, which is of this run */
-    const uint64_t h = saved_hash(mode ^ (uint64_t)offset << 44, code, len);
-    /* Regions are few, and looked for around every block: they have hashes of their own. */
-    return (h & ~UINT64_C(1)) | (tier > 1);
+    return saved_hash(mode ^ (uint64_t)offset << 44, code, len);
+}
+
+/* Regions are few, and looked for around every block: they have hashes of their own. */
+static uint64_t key_hash(unsigned tier, uint64_t hash)
+{
+    return (hash & ~UINT64_C(1)) | (tier > 1);
 }
 
 /* Of so many bytes, how many the hash is of. */
@@ -294,14 +296,6 @@ static enum refusal load(struct tcg_machine *tm, const struct entry *e, uint64_t
     return REFUSALS;
 }
 
-static uint64_t now_ns(const struct tcg_machine *tm)
-{
-    struct timespec t = {0};
-    if (tm->count)
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* The entry n, when it is what is wanted. *dropped: then only for what is there now. */
 static struct tcg_block *take(struct tcg_cpu *tc, const struct saved_want *want, unsigned tier,
                               int n, bool *dropped)
@@ -341,22 +335,32 @@ static struct tcg_block *take(struct tcg_cpu *tc, const struct saved_want *want,
     return b;
 }
 
-static struct tcg_block *look(struct tcg_cpu *tc, const struct saved_want *want, unsigned tier,
-                              bool *dropped)
+_Static_assert(HASHED >> (SAVED_HASHES - 1) == 1, "one hash of each length");
+
+static void hash_code(struct saved_want *want)
 {
-    struct saved *s = tc->tm->saved;
     uint32_t offset = (uint32_t)(want->place->paddr & (MEM_PAGE_SIZE - 1));
     const uint8_t *code = page_bytes(want->page) + offset;
     uint32_t room = (uint32_t)MEM_PAGE_SIZE - offset;
+    for (unsigned len = HASHED; len; len /= 2)
+        if (len <= room)
+            want->hashes[want->hash_count++] = code_hash(want->mode, offset, code, len);
+}
+
+static struct tcg_block *look(struct tcg_cpu *tc, struct saved_want *want, unsigned tier,
+                              bool *dropped)
+{
+    struct saved *s = tc->tm->saved;
     struct tcg_block *b = NULL;
-    uint64_t hashes[4];
-    unsigned count = 0;
+    uint64_t hashes[SAVED_HASHES];
     int n;
     if (!s->file)
         return NULL;
-    for (unsigned len = HASHED; len; len /= 2)
-        if (len <= room)
-            hashes[count++] = key_hash(tier, want->mode, offset, code, len);
+    if (!want->hash_count)
+        hash_code(want);
+    const unsigned count = want->hash_count;
+    for (unsigned k = 0; k < count; k++)
+        hashes[k] = key_hash(tier, want->hashes[k]);
     n = tier == 1 ? saved_file_follow(s->file, s->last, hashes, count) : -1;
     if (n >= 0)
         b = take(tc, want, tier, n, dropped);
@@ -367,24 +371,24 @@ static struct tcg_block *look(struct tcg_cpu *tc, const struct saved_want *want,
     return b;
 }
 
-struct tcg_block *saved_block(struct tcg_cpu *tc, const struct saved_want *want, bool *again)
+struct tcg_block *saved_block(struct tcg_cpu *tc, struct saved_want *want, bool *again)
 {
     struct tcg_machine *tm = tc->tm;
-    uint64_t start = now_ns(tm);
+    uint64_t start = tm->count ? tcg_thread_ns() : 0;
     struct tcg_block *b = look(tc, want, 1, again);
     if (b)
         cache_insert(tm, b);
     else if (!*again)
         tm->saved->missed++;
-    tm->saved->load_ns += now_ns(tm) - start;
+    if (tm->count)
+        tm->saved->load_ns += tcg_ns_since(tm, start);
     return b;
 }
 
-struct tcg_block *saved_region(struct tcg_cpu *tc, const struct saved_want *want,
-                               struct tcg_block *head)
+struct tcg_block *saved_region(struct tcg_cpu *tc, struct saved_want *want, struct tcg_block *head)
 {
     struct tcg_machine *tm = tc->tm;
-    uint64_t start = now_ns(tm), era = tm->cache.flush_count;
+    uint64_t start = tm->count ? tcg_thread_ns() : 0, era = tm->cache.flush_count;
     bool dropped = false;
     if (!tm->tier2)
         return head;
@@ -394,7 +398,8 @@ struct tcg_block *saved_region(struct tcg_cpu *tc, const struct saved_want *want
         return NULL;
     if (b)
         cache_replace(tm, head, b);
-    tm->saved->load_ns += now_ns(tm) - start;
+    if (tm->count)
+        tm->saved->load_ns += tcg_ns_since(tm, start);
     return b ? b : head;
 }
 
@@ -488,7 +493,8 @@ static bool save_block(struct tcg_machine *tm, const struct tcg_block *b, struct
     }
     tm->backend->save(tm, b, out);
     unsigned len = hashed(first);
-    return saved_fresh_add(f, key_hash(b->tier, b->mode, b->offset, origin->bytes, len), at);
+    const uint64_t hash = code_hash(b->mode, b->offset, origin->bytes, len);
+    return saved_fresh_add(f, key_hash(b->tier, hash), at);
 }
 
 /* What was translated since the last flush, whether it is still there or not: regions first, and

@@ -39,19 +39,23 @@ static inline bool saved_asked(const struct tcg_machine *tm)
            !log_enabled(&tm->m->log, (enum log_category)(LOG_IN_ASM | LOG_IR | LOG_OUT_ASM));
 }
 
+enum { SAVED_HASHES = 4 };
+
 struct saved_want {
     const struct code_place *place;
     struct tcg_page *page; /* of place, and code */
     uint64_t pc, vaddr;    /* of the first instruction; its linear address */
     uint64_t mode;
+    /* for these functions: of the first bytes, made when first looked for */
+    uint64_t hashes[SAVED_HASHES];
+    unsigned hash_count;
 };
 
 /* A block of the first tier, inserted. NULL: none; *again: code_lock was dropped, look again. */
-struct tcg_block *saved_block(struct tcg_cpu *tc, const struct saved_want *want, bool *again);
+struct tcg_block *saved_block(struct tcg_cpu *tc, struct saved_want *want, bool *again);
 /* The region that was around the block `head`, in its place; or head; NULL: code_lock was dropped
  * and head is no more: look again. */
-struct tcg_block *saved_region(struct tcg_cpu *tc, const struct saved_want *want,
-                               struct tcg_block *head);
+struct tcg_block *saved_region(struct tcg_cpu *tc, struct saved_want *want, struct tcg_block *head);
 /* Text for the counters. */
 size_t saved_info(const struct tcg_machine *tm, char *buf, size_t len);
 
