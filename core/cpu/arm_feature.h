@@ -15,7 +15,7 @@
     X(EL3)                                                                                         \
     X(FP) X(ASIMD) X(AES) X(PMULL) X(SHA1) X(SHA256) X(CRC32) X(LSE) X(RDM) X(PAN) X(PAN2) X(LOR)  \
         X(VHE) X(VMID16) X(HAFDBS) X(HPDS) /* 8.1 */                                               \
-        X(FP16) X(UAO) X(DPB) X(XNX) X(XPACS) X(LPA) X(LVA) X(TTCNP) X(IESB) X(SHA3) X(SHA512)     \
+        X(FP16) X(UAO) X(DPB) X(XNX) X(XPACS) X(LPA) X(LVA) X(LPA2) X(TTCNP) X(IESB) X(SHA3) X(SHA512)     \
             X(SM3) X(SM4) X(FHM) X(DOTPROD) X(BF16) X(I8MM) /* 8.2 */                              \
         X(FCMA) X(JSCVT) X(LRCPC) X(PAUTH) X(CCIDX)         /* 8.3 */                              \
         X(FLAGM) X(LRCPC2) X(LSE2) X(DIT) X(TLBIOS) X(TLBIRANGE) X(SEL2) X(NV) X(NV2) X(S2FWB)     \

@@ -147,6 +147,7 @@ struct arm_stage {
     bool high;           /* by TTBR1 */
     bool ha, hd, hpd;    /* flags set in hardware; hierarchical attributes ignored */
     bool wide;           /* 64 KiB pages with bits 51:48 of addresses in 15:12 of entries */
+    bool ds;             /* smaller ones with bits 51:50 of addresses in 9:8 of entries */
 };
 
 static inline unsigned arm_stage_shift(const struct arm_stage *s, int level)
@@ -155,7 +156,9 @@ static inline unsigned arm_stage_shift(const struct arm_stage *s, int level)
 }
 static inline uint64_t arm_stage_address(const struct arm_stage *s, uint64_t entry)
 {
-    uint64_t address = entry & mask_bits(48) & ~mask_bits(s->granule);
+    uint64_t address = entry & mask_bits(s->ds ? 50 : 48) & ~mask_bits(s->granule);
+    if (s->ds)
+        address |= (entry >> 8 & 3) << 50;
     if (s->wide)
         address |= (entry >> 12 & 15) << 48;
     return address;
@@ -164,8 +167,8 @@ static inline uint64_t arm_stage_address(const struct arm_stage *s, uint64_t ent
 static inline bool arm_stage_block(const struct arm_stage *s, int level)
 {
     if (s->granule == 12)
-        return level == 1 || level == 2;
-    return level == 2 || (s->granule == 16 && s->wide && level == 1);
+        return level == 1 || level == 2 || (level == 0 && s->ds);
+    return level == 2 || (level == 1 && (s->granule == 16 ? s->wide : s->ds));
 }
 
 enum arm_stage_result {
@@ -182,6 +185,13 @@ static inline unsigned arm_ps_bits(const struct arm_cpu_model *model, unsigned p
     return MIN(bits[ps & 7], model->pa_bits);
 }
 
+/* TCR_ELx.DS of regimes with two ranges, and of others and stage 2. */
+enum { ARM_TCR_DS = 59, ARM_TCR_DS_ALONE = 32 };
+static inline bool arm_stage_ds(const struct arm_cpu_model *model, unsigned granule, uint64_t bit)
+{
+    return (bit & 1) && granule != 16 && arm_has(model, ARM_FEAT_LPA2);
+}
+
 /* Granule, first level and table from the size of input addresses. */
 static inline bool arm_stage_shape(struct arm_stage *s, uint64_t ttbr, unsigned input_bits,
                                    unsigned first_bits)
@@ -195,7 +205,7 @@ static inline bool arm_stage_shape(struct arm_stage *s, uint64_t ttbr, unsigned 
     s->first_mask = mask_bits(first_bits);
     unsigned align = first_bits + 3;
     s->table = ttbr & mask_bits(48) & ~UINT64_C(1);
-    if (s->wide) {
+    if (s->wide || s->ds) {
         align = MAX(align, 6u);
         s->table = (s->table & ~UINT64_C(0x3f)) | (ttbr >> 2 & 15) << 48;
     }
@@ -214,7 +224,7 @@ static inline enum arm_stage_result arm_stage1_32(struct arm_stage *s, const str
     vaddr &= UINT32_MAX;
     s->output_bits = (uint8_t)MIN(model->pa_bits, 40);
     s->granule = 12;
-    s->ha = s->hd = s->hpd = s->wide = false;
+    s->ha = s->hd = s->hpd = s->wide = s->ds = false;
     if (!(r->sctlr[1] & ARM_SCTLR_M) || (arm_hcr(r, model) & (ARM_HCR_DC | ARM_HCR_TGE)))
         return ARM_STAGE_FLAT;
     if (!(tcr & ARM_TTBCR_EAE)) {
@@ -274,14 +284,15 @@ static inline enum arm_stage_result arm_stage1(struct arm_stage *s, const struct
         s->granule = 12;
     s->output_bits = (uint8_t)arm_ps_bits(model, tcr >> (two ? 32 : 16) & 7);
     s->wide = s->granule == 16 && model->pa_bits > 48;
-    if (!s->wide)
+    s->ds = arm_stage_ds(model, s->granule, tcr >> (two ? ARM_TCR_DS : ARM_TCR_DS_ALONE));
+    if (!s->wide && !s->ds)
         s->output_bits = (uint8_t)MIN(s->output_bits, 48);
     const bool hafdbs = arm_has(model, ARM_FEAT_HAFDBS), hpds = arm_has(model, ARM_FEAT_HPDS);
     s->ha = hafdbs && tcr >> (two ? 39 : 21) & 1;
     s->hd = s->ha && tcr >> (two ? 40 : 22) & 1;
     s->hpd = hpds && tcr >> (two ? 41 + s->high : 24) & 1;
 
-    const unsigned least = s->granule == 16 && arm_has(model, ARM_FEAT_LVA) ? 12 : 16;
+    const unsigned least = s->ds || (s->granule == 16 && arm_has(model, ARM_FEAT_LVA)) ? 12 : 16;
     const unsigned most = !arm_has(model, ARM_FEAT_TTST) ? 39 : s->granule == 16 ? 47 : 48;
     if (tsz < least || tsz > most)
         return ARM_STAGE_FAULT;
@@ -312,19 +323,21 @@ static inline enum arm_stage_result arm_stage2(struct arm_stage *s, const struct
     if (s->granule == 14 && !model->tgran16)
         s->granule = 12;
     s->wide = s->granule == 16 && model->pa_bits > 48;
+    s->ds = arm_stage_ds(model, s->granule, vtcr >> ARM_TCR_DS_ALONE);
     s->output_bits = (uint8_t)arm_ps_bits(model, vtcr >> 16 & 7);
-    if (!s->wide)
+    if (!s->wide && !s->ds)
         s->output_bits = (uint8_t)MIN(s->output_bits, 48);
     s->ha = arm_has(model, ARM_FEAT_HAFDBS) && vtcr >> 21 & 1;
     s->hd = s->ha && vtcr >> 22 & 1;
     s->hpd = true;
     const unsigned most = arm_has(model, ARM_FEAT_TTST) ? s->granule == 16 ? 47 : 48 : 39;
-    const unsigned least = s->wide && arm_has(model, ARM_FEAT_LVA) ? 12 : 16;
-    if (tsz < least || tsz > most ||
-        sl0 > (arm_has(model, ARM_FEAT_TTST) && s->granule == 12 ? 3 : 2))
+    const unsigned least = s->ds || (s->wide && arm_has(model, ARM_FEAT_LVA)) ? 12 : 16;
+    const bool three = s->granule == 12 ? arm_has(model, ARM_FEAT_TTST) : s->ds;
+    const bool sl2 = s->ds && s->granule == 12 && (vtcr >> 33 & 1);
+    if (tsz < least || tsz > most || sl0 > (sl2 ? 0 : three ? 3 : 2))
         return ARM_STAGE_FAULT;
-    /* SL0 names the level; up to 16 tables of it may stand side by side. */
-    const int level = s->granule == 12 ? sl0 == 3 ? 3 : 2 - (int)sl0 : 3 - (int)sl0;
+    /* SL0 and SL2 name the level; up to 16 tables of it may stand side by side. */
+    const int level = sl2 ? -1 : s->granule != 12 ? 3 - (int)sl0 : sl0 == 3 ? 3 : 2 - (int)sl0;
     const unsigned input = 64 - tsz, below = arm_stage_shift(s, level);
     if (input <= below || input - below > s->granule - 3u + 4 || ipa >> input)
         return ARM_STAGE_FAULT;

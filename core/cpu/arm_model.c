@@ -99,6 +99,7 @@ static const struct feature features[] = {
     F(XPACS, NO, 0, "xpacs", NONE, 0, 0),
     F(LPA, YES, G_MAX, "lpa", NONE, 0, 0), /* with PARange of 52 bits */
     F(LVA, YES, G_MAX, "lva", MMFR2, 16, 1),
+    F(LPA2, YES, G_MAX, "lpa2", NONE, 0, 0), /* by granule: memory_ids() */
     F(TTCNP, YES, G_82, "ttcnp", MMFR2, 0, 1),
     F(IESB, NO, G_82, "iesb", MMFR2, 12, 1),
     F(SHA3, YES, G_MAX, "sha3", ISAR0, 32, 1),
@@ -199,6 +200,7 @@ static const struct {
     {ARM_FEAT_FCMA, ARM_FEAT_ASIMD},
     {ARM_FEAT_JSCVT, ARM_FEAT_FP},
     {ARM_FEAT_LRCPC2, ARM_FEAT_LRCPC},
+    {ARM_FEAT_LPA2, ARM_FEAT_LVA},
     {ARM_FEAT_TLBIRANGE, ARM_FEAT_TLBIOS},
     {ARM_FEAT_FLAGM2, ARM_FEAT_FLAGM},
     {ARM_FEAT_FRINTTS, ARM_FEAT_FP},
@@ -368,11 +370,11 @@ static void memory_ids(struct arm_cpu_model *m)
     /* 16-bit ASIDs; no mixed endianness; secure memory is told apart where there is an EL3. */
     *mmfr0 |= pa_range(m->pa_bits) | 2 << 4;
     *mmfr0 |= m->has_el3 ? 1 << 12 : 0;
-    *mmfr0 |= m->tgran16 ? 1 << 20 : 0; /* TGran4 and TGran64 are 0: there */
-    if (m->has_el2) {                   /* the same granules for stage 2, said outright */
-        *mmfr0 |= UINT64_C(2) << 36 | UINT64_C(2) << 40;
-        *mmfr0 |= m->tgran16 ? UINT64_C(2) << 32 : UINT64_C(1) << 32;
-    }
+    /* TGran4, TGran16 and TGran64; the same for stage 2, said outright. LPA2 is one more. */
+    const uint64_t lpa2 = arm_has(m, ARM_FEAT_LPA2);
+    *mmfr0 |= lpa2 << 28 | (m->tgran16 ? 1 + lpa2 : 0) << 20;
+    if (m->has_el2)
+        *mmfr0 |= (2 + lpa2) << 40 | (m->tgran16 ? 2 + lpa2 : 1) << 32 | UINT64_C(2) << 36;
 }
 
 static void debug_ids(struct arm_cpu_model *m)

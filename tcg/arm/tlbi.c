@@ -127,15 +127,19 @@ static void by_address(struct tcg_cpu *tc, struct arm_tlbi *op, uint64_t value)
     op->pages = UINT64_C(1) << (granule - 12);
 }
 
-/* Xt of a range: BaseADDR in granules, NUM, SCALE, TG (chapter D8, "TLB range maintenance"). */
-static bool by_range(struct arm_tlbi *op, uint64_t value, bool one_range)
+/* Xt of a range: BaseADDR in granules, or 64 KiB with TCR_ELx.DS, NUM, SCALE, TG (chapter D8, "TLB
+ * range maintenance"). */
+static bool by_range(struct tcg_cpu *tc, struct arm_tlbi *op, uint64_t value, bool one_range)
 {
+    const uint64_t tcr = arm_regs_of(tc)->tcr[arm_regime_el((enum arm_regime)op->space.regime)];
+    const unsigned ds = one_range ? ARM_TCR_DS_ALONE : ARM_TCR_DS;
     const unsigned tg = value >> 46 & 3, scale = value >> 44 & 3, num = value >> 39 & 31;
     if (!tg)
         return false; /* reserved: does nothing */
     const unsigned granule = 10 + 2 * tg;
-    const uint64_t base = (value & mask_bits(37)) << granule;
-    const unsigned bits = 37 + granule;
+    const unsigned unit = arm_stage_ds(arm_model_of(tc), granule, tcr >> ds) ? 16 : granule;
+    const uint64_t base = (value & mask_bits(37)) << unit;
+    const unsigned bits = 37 + unit;
     op->va =
         one_range || bits >= 64 ? base : (uint64_t)((int64_t)(base << (64 - bits)) >> (64 - bits));
     op->asid = (uint16_t)(value >> 48);
@@ -187,7 +191,7 @@ static bool el1_operation(struct tcg_cpu *tc, unsigned crm, unsigned op2, uint64
     if (range && !arm_feat(tc, ARM_FEAT_TLBIRANGE))
         return false;
     if (range) {
-        if (!by_range(&op, value, false))
+        if (!by_range(tc, &op, value, false))
             return true;
     } else if (op2 & 1) {
         by_address(tc, &op, value);
@@ -236,7 +240,7 @@ static bool upper_operation(struct tcg_cpu *tc, unsigned op1, unsigned crm, unsi
     case 5:
         op.kind = regime == ARM_REGIME_EL20 ? ARM_TLBI_VA : ARM_TLBI_VA_ANY;
         if (range) {
-            if (!by_range(&op, value, regime != ARM_REGIME_EL20))
+            if (!by_range(tc, &op, value, regime != ARM_REGIME_EL20))
                 return true;
         } else {
             by_address(tc, &op, value);

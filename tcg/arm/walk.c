@@ -28,8 +28,10 @@ enum {
 
 static enum outcome fail(struct walk *w, unsigned code, int level, bool s2, uint64_t ipa)
 {
-    *w->fault =
-        (struct arm_fault){.fsc = (uint8_t)(code + (unsigned)MAX(level, 0)), .s2 = s2, .ipa = ipa};
+    const unsigned fsc = level >= 0             ? code + (unsigned)level
+                         : code == FSC_EXTERNAL ? FSC_EXTERNAL - 1u
+                                                : FSC_SIZE_FIRST + code / 2;
+    *w->fault = (struct arm_fault){.fsc = (uint8_t)fsc, .s2 = s2, .ipa = ipa};
     return FAULT;
 }
 
@@ -297,6 +299,8 @@ static void shorten(const struct walk *w, struct tcg_walk *out)
     l->mask = D_VALID | D_TABLE | D_AF;
     l->want = D_VALID | D_AF | (block ? 0 : D_TABLE);
     l->mask |= mask_bits(48) & ~mask_bits(w->stage.output_bits); /* address size */
+    if (w->stage.ds) /* pages above 256 TiB take the long way */
+        l->mask |= UINT64_C(3) << 48 | UINT64_C(3) << 8;
     l->address = mask_bits(48) & ~mask_bits(w->bits);
     if (w->aarch32) {
         shorten32(w, l);
@@ -440,8 +444,12 @@ bool arm_translate(struct tcg_cpu *tc, const struct arm_walk_request *q, struct 
         list_entries(&w, out);
     if (result) {
         const uint64_t mair = arm_regs_of(tc)->mair[arm_regime_el(q->regime)];
+        const uint64_t tcr = arm_regs_of(tc)->tcr[arm_regime_el(q->regime)];
         const uint64_t byte = w.leaf ? mair >> (w.leaf >> 2 & 7) * 8 & 0xff : w.memory;
-        result->attr = byte << 56 | (w.leaf ? w.leaf >> 8 & 3 : w.shareability) << 7;
+        const uint64_t share = !w.leaf      ? w.shareability
+                               : w.stage.ds ? tcr >> (w.stage.high ? 28 : 12) & 3
+                                            : w.leaf >> 8 & 3;
+        result->attr = byte << 56 | share << 7;
         result->guarded = (w.leaf & D_GP) != 0;
     }
     return o == DONE;

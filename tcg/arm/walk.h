@@ -9,6 +9,7 @@
 
 /* Fault status codes, with the level in the low bits. */
 enum { FSC_SIZE = 0, FSC_TRANSLATION = 4, FSC_ACCESS = 8, FSC_PERMISSION = 12, FSC_EXTERNAL = 20 };
+enum { FSC_SIZE_FIRST = 0x29 }; /* of level -1; 2 more: translation */
 
 struct descriptor {
     void *host; /* NULL: not writable memory */

@@ -120,6 +120,17 @@ Test(arm_model, floating_point_that_is_not_there_reads_as_fifteen)
     expect(m.id[4][0] >> 16 & 0xff, 0u);
 }
 
+/* ID_AA64MMFR0 from bit 20 on: TGran16, TGran64, TGran4 and, for stage 2, the same. */
+Test(arm_model, granules_with_52_bits_are_said_by_the_granule)
+{
+    struct arm_cpu_model m = model("max");
+    expect(m.id[7][0] >> 20 & 0xffffff, 0x323102u);
+    m = model("max,lpa2=off");
+    expect(m.id[7][0] >> 20 & 0xffffff, 0x222001u);
+    m = model("max,lva=off");
+    expect(m.id[7][0] >> 20 & 0xffffff, 0x222001u);
+}
+
 Test(arm_model, the_gic_interface_is_the_boards)
 {
     struct arm_cpu_model m = model("cortex-a57");

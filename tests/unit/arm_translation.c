@@ -196,6 +196,79 @@ Test(arm_walk, granules_of_16_and_64_kib)
     expect(paddr_of((UINT64_C(2) << 29) + 0x123456), 0x20123000u);
 }
 
+/* TCR.DS: addresses of 52 bits with pages of 4 KiB, a level more, and the upper bits of outputs
+ * where others have the shareability. */
+Test(arm_walk, granules_of_4_kib_with_52_bits)
+{
+    const uint64_t ds = UINT64_C(1) << 59;
+    teardown();
+    start("max", 1);
+    put64(0x1000 + 15 * 8, 0x2000 | TBL);
+    put64(0x2000 + 511 * 8, 0x3000 | TBL);
+    put64(0x3000, 0x4000 | TBL);
+    put64(0x4000, 0x5000 | TBL);
+    put64(0x5000, 0x6000 | PAGE | AF | UINT64_C(2) << 48 | 1 << 8);
+    put64(0x2000 + 510 * 8, UINT64_C(3) << 39 | V | AF); /* 512 GiB */
+    const uint64_t top = UINT64_C(15) << 48, va = top | UINT64_C(511) << 39;
+    paging(12 | 16 << 16 | ds, 0x1000, 0);
+    t.r->tcr[1] |= UINT64_C(6) << 32;
+    expect(paddr_of(va | 0x123), 0x6000u | UINT64_C(2) << 48 | UINT64_C(1) << 50);
+    expect(paddr_of(top | UINT64_C(510) << 39 | 0x123456789), UINT64_C(3) << 39 | 0x123456000);
+    expect(fsc_of(0, TCG_READ, 1, NULL), 0x2b);              /* level -1 */
+    expect(fsc_of(top, TCG_READ, 1, NULL), 4);               /* level 0 */
+    expect(fsc_of(UINT64_C(1) << 52, TCG_READ, 1, NULL), 4); /* beyond the size */
+    put64(0x1000, UINT64_C(1) << 49 | TBL);
+    expect(fsc_of(0, TCG_READ, 1, NULL), 0x14); /* a table that is nowhere */
+    t.r->tcr[1] ^= UINT64_C(3) << 32;           /* 48 bits of output */
+    expect(fsc_of(0, TCG_READ, 1, NULL), 0x29);
+    expect(fsc_of(va, TCG_READ, 1, NULL), 3);
+    t.r->tcr[1] ^= UINT64_C(3) << 32;
+    t.r->ttbr0[1] = UINT64_C(1) << 5; /* 2^51: nowhere */
+    arm_machine_changed(&t);
+    expect(fsc_of(0, TCG_READ, 1, NULL), 0x13);
+    t.r->ttbr0[1] = 0x1000;
+    t.r->tcr[1] &= ~ds;
+    arm_machine_changed(&t);
+    expect(fsc_of(va, TCG_READ, 1, NULL), 4); /* a size that there is not */
+}
+
+Test(arm_walk, granules_of_16_kib_with_52_bits)
+{
+    const uint64_t ds = UINT64_C(1) << 59;
+    teardown();
+    start("max", 1);
+    paging(12 | 2 << 14 | 16 << 16 | ds, 0x4000, 0);
+    t.r->tcr[1] |= UINT64_C(6) << 32;
+    put64(0x4000 + 31 * 8, 0x8000 | TBL);
+    put64(0x8000 + 5 * 8, UINT64_C(1) << 36 | V | AF | 2 << 8); /* 64 GiB, and 2^51 */
+    const uint64_t va = UINT64_C(31) << 47 | UINT64_C(5) << 36;
+    expect(paddr_of(va | 0x345678), UINT64_C(1) << 36 | UINT64_C(1) << 51 | 0x345000);
+    t.r->tcr[1] &= ~ds;
+    t.r->tcr[1] += 4; /* 48 bits, from level 0; there no block of that size is one */
+    arm_machine_changed(&t);
+    put64(0x4000, 0x8000 | TBL);
+    expect(fsc_of(UINT64_C(5) << 36, TCG_READ, 1, NULL), 5);
+}
+
+/* VTCR_EL2.DS and SL2: stage 2 from level -1 on. */
+Test(arm_walk, stage_2_with_52_bits)
+{
+    teardown();
+    start("max", 1);
+    at_level(1);
+    t.r->hcr |= 1;
+    t.r->vtcr = 12 | 6 << 16 | UINT64_C(3) << 32;
+    t.r->vttbr = 0x8000;
+    put64(0x8000 + 8, 0x9000 | TBL);
+    put64(0x9000, UINT64_C(1) << 39 | V | AF | 3 << 6 | 1 << 8);
+    arm_machine_changed(&t);
+    expect(paddr_of(UINT64_C(1) << 48 | 0x5123), UINT64_C(1) << 39 | UINT64_C(1) << 50 | 0x5000);
+    expect(fsc_of(0, TCG_READ, 1, NULL), 0x2b);
+    t.r->vtcr &= ~(UINT64_C(1) << 33); /* from level 2: too many tables side by side */
+    arm_machine_changed(&t);
+    expect(fsc_of(0, TCG_READ, 1, NULL), 4);
+}
+
 Test(arm_walk, a_tag_is_ignored_where_tcr_says)
 {
     four_kib(0x5000 | PAGE | AF);
@@ -406,6 +479,25 @@ Test(arm_tlb, by_range)
     tlbi(0, 6, 1, UINT64_C(1) << 48 | UINT64_C(1) << 46 | UINT64_C(1) << 39 | 1);
     for (unsigned n = 0; n < 8; n++)
         expect(load(n << 12), n >= 1 && n < 5 ? 200u : 100u);
+}
+
+/* With TCR.DS ranges begin at multiples of 64 KiB. */
+Test(arm_tlb, by_range_with_52_bits)
+{
+    teardown();
+    start("max", 1);
+    spaces();
+    t.r->tcr[1] |= UINT64_C(1) << 59;
+    arm_machine_changed(&t);
+    for (unsigned n = 0; n < 24; n++)
+        page_at(0x3000 + 8 * n, 0x5000);
+    for (unsigned n = 0; n < 24; n++)
+        expect(load(n << 12), 100u);
+    for (unsigned n = 0; n < 24; n++)
+        page_at(0x3000 + 8 * n, 0x7000);
+    tlbi(0, 6, 1, UINT64_C(1) << 48 | UINT64_C(1) << 46 | UINT64_C(1) << 39 | 1);
+    for (unsigned n = 0; n < 24; n++)
+        expect(load(n << 12), n >= 16 && n < 20 ? 200u : 100u);
 }
 
 Test(arm_tlb, all_tags_of_an_address_go)
