@@ -29,6 +29,12 @@ READ(cntvct)
 
 /* ---- timers ---------------------------------------------------------------------------------- */
 
+/* The timer device looks at them from the machine's thread. */
+static void set(uint64_t *reg, uint64_t value)
+{
+    __atomic_store_n(reg, value, __ATOMIC_RELAXED);
+}
+
 static void changed(struct tcg_cpu *tc, enum arm_timer which)
 {
     const struct arm_board_ops *ops = tc->vcpu->arm_board_ops;
@@ -50,8 +56,8 @@ READ(tval)
 WRITE(tval)
 {
     const enum arm_timer which = (enum arm_timer)s->value;
-    arm_regs_of(tc)->timer[which].cval =
-        count_for(tc, which) + (uint64_t)(int64_t)(int32_t)(uint32_t)value;
+    set(&arm_regs_of(tc)->timer[which].cval,
+        count_for(tc, which) + (uint64_t)(int64_t)(int32_t)(uint32_t)value);
     changed(tc, which);
 }
 
@@ -66,20 +72,20 @@ READ(ctl)
 
 WRITE(ctl)
 {
-    arm_regs_of(tc)->timer[s->value].ctl = value & 3;
+    set(&arm_regs_of(tc)->timer[s->value].ctl, value & 3);
     changed(tc, (enum arm_timer)s->value);
 }
 
 WRITE(cval)
 {
-    arm_regs_of(tc)->timer[s->value].cval = value;
+    set(&arm_regs_of(tc)->timer[s->value].cval, value);
     changed(tc, (enum arm_timer)s->value);
 }
 
 WRITE(cntvoff)
 {
     IGNORED;
-    arm_regs_of(tc)->cntvoff = value;
+    set(&arm_regs_of(tc)->cntvoff, value);
     changed(tc, ARM_TIMER_VIRT);
 }
 

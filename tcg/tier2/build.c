@@ -226,7 +226,9 @@ static bool attempt(struct tier2_build *b, struct tcg_cpu *tc, struct tcg_block 
 
     pthread_mutex_lock(&tm->code_lock);
     *why = TIER2_GONE;
-    if (era != tm->cache.flush_count || head->dead || head->tier != 1) {
+    /* By itself: vCPUs count in the byte beside it. */
+    if (era != tm->cache.flush_count || __atomic_load_n(&head->dead, __ATOMIC_RELAXED) ||
+        head->tier != 1) {
         pthread_mutex_unlock(&tm->code_lock);
         return false;
     }
