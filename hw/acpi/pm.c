@@ -209,6 +209,11 @@ void acpi_pm_reset(struct acpi_pm *pm)
     update_sci(pm);
 }
 
+void acpi_pm_pre_save(struct acpi_pm *pm)
+{
+    catch_up(pm);
+}
+
 void acpi_pm_post_load(struct acpi_pm *pm)
 {
     pm->pm1_status &= PM1_STS_MASK;

@@ -57,6 +57,7 @@ extern const struct state_field acpi_pm_state[];
 void acpi_pm_init(struct acpi_pm *pm, const struct acpi_pm_config *cfg);
 void acpi_pm_exit(struct acpi_pm *pm);
 void acpi_pm_reset(struct acpi_pm *pm);
+void acpi_pm_pre_save(struct acpi_pm *pm);
 void acpi_pm_post_load(struct acpi_pm *pm);
 /* Enter or leave ACPI mode (SCI_EN), as firmware does when asked by the SMI command port. */
 void acpi_pm_set_acpi_mode(struct acpi_pm *pm, bool on);

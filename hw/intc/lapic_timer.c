@@ -43,6 +43,7 @@ void lapic_timer_arm(struct lapic *l)
 void lapic_timer_stop(struct lapic *l)
 {
     l->initial_count = 0;
+    l->timer_start = 0;
     l->tsc_deadline = 0;
     l->timer_due = -1;
     timer_cancel(&l->timer);
@@ -109,7 +110,7 @@ void lapic_timer_set_initial(struct lapic *l, uint32_t count)
     if (mode(l) == LVT_TIMER_TSC_DEADLINE)
         return;
     l->initial_count = count;
-    l->timer_start = now_ns(l);
+    l->timer_start = count ? now_ns(l) : 0;
     l->timer_due = next_expiry(l, l->timer_start);
     lapic_timer_arm(l);
 }
@@ -160,7 +161,9 @@ void lapic_timer_restore(struct lapic *l, uint32_t initial, uint32_t current, ui
     l->initial_count = initial;
     l->tsc_deadline = deadline;
     l->timer_start = now - ((int64_t)(initial - MIN(current, initial)) << divide_shift(l));
-    if (l->timer_start < 0) /* it began before this machine did: what is left is the same */
+    if (!initial) /* it does not run, as after a reset */
+        l->timer_start = 0;
+    else if (l->timer_start < 0) /* it began before this machine did: what is left is the same */
         l->timer_start = now % MAX(period_ns(l), 1);
     if (mode(l) == LVT_TIMER_TSC_DEADLINE)
         l->timer_due = deadline ? x86_tsc_deadline_ns(l->cpu, deadline, now) : -1;

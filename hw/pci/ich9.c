@@ -263,6 +263,11 @@ static void ich9_reset(struct device *dev)
     s->smi_sts = 0;
 }
 
+static void ich9_pre_save(struct device *dev)
+{
+    acpi_pm_pre_save(&((struct ich9_lpc *)dev)->acpi);
+}
+
 static bool ich9_post_load(struct device *dev, struct vemu_error **errp)
 {
     struct ich9_lpc *s = (struct ich9_lpc *)dev;
@@ -291,6 +296,7 @@ const struct device_class ich9_lpc_class = {
     .unrealize = ich9_unrealize,
     .reset = ich9_reset,
     .post_load = ich9_post_load,
+    .pre_save = ich9_pre_save,
 };
 
 struct device *ich9_lpc_create(struct vemu_machine *m, const struct ich9_lpc_config *cfg,

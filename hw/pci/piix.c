@@ -297,6 +297,11 @@ static void piix4_reset(struct device *dev)
         store_le32(s->pci.config + PIIX4_DEVACTB, DEVACTB_APMC_EN);
 }
 
+static void piix4_pre_save(struct device *dev)
+{
+    acpi_pm_pre_save(&((struct piix4_pm *)dev)->acpi);
+}
+
 static bool piix4_post_load(struct device *dev, struct vemu_error **errp)
 {
     struct piix4_pm *s = (struct piix4_pm *)dev;
@@ -321,6 +326,7 @@ const struct device_class piix4_pm_class = {
     .unrealize = piix4_unrealize,
     .reset = piix4_reset,
     .post_load = piix4_post_load,
+    .pre_save = piix4_pre_save,
 };
 
 struct device *piix4_pm_create(struct vemu_machine *m, const struct piix4_pm_config *cfg,

@@ -63,6 +63,19 @@ Test(acpi_pm, timer_carry_raises_the_sci_only_while_enabled)
     machine_destroy(&f.m);
 }
 
+Test(acpi_pm, a_carry_that_nobody_asked_about_is_saved)
+{
+    struct fixture f;
+    for (unsigned ich9 = 0; ich9 < 2; ich9++) {
+        set_up(&f, ich9, true);
+        step(&f.m, INT64_C(2400000000));
+        cr_assert(f.dev->cls->pre_save);
+        f.dev->cls->pre_save(f.dev);
+        cr_expect_eq(f.pm->pm1_status, 1);
+        machine_destroy(&f.m);
+    }
+}
+
 Test(acpi_pm, soft_off_type_shuts_down_and_others_do_not)
 {
     struct fixture f;

@@ -209,6 +209,28 @@ Test(irqchip, a_timer_that_began_before_the_machine_keeps_what_is_left)
     cr_expect_eq(rd(IRR + 2), 1);
 }
 
+/* As it is saved. */
+static int64_t timer_start(struct device *lapic)
+{
+    const struct state_field *f = lapic->cls->state;
+    while (strcmp(f->name, "timer_start") != 0)
+        f++;
+    return *(int64_t *)((uint8_t *)lapic + f->offset);
+}
+
+Test(irqchip, a_timer_that_does_not_run_began_at_no_time)
+{
+    step(&kernel.m, 300000000);
+    step(&here.m, 400000000);
+    load(kernel.lapic, here.lapic);
+    cr_expect_eq(timer_start(here.lapic), 0);
+    wr(SVR, 0x1ff);
+    wr(TMICT, 1000);
+    cr_expect_neq(timer_start(here.lapic), 0);
+    wr(TMICT, 0);
+    cr_expect_eq(timer_start(here.lapic), 0);
+}
+
 Test(irqchip, a_timer_that_ran_here_goes_on_in_the_kernel)
 {
     wr(SVR, 0x1ff);
