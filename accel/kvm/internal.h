@@ -211,6 +211,8 @@ void kvm_kick(struct vcpu *cpu);
 bool kvm_vcpu_init(struct vcpu *cpu, struct vemu_error **errp);
 void kvm_vcpu_destroy(struct vcpu *cpu);
 enum vcpu_exit kvm_vcpu_run(struct vcpu *cpu);
+/* In and out of the kernel with no instruction done. Any thread, the vCPU is paused. */
+void kvm_vcpu_touch(struct kvm_cpu *k);
 
 /* exits.c */
 void kvm_exit_io(struct kvm_cpu *k);

@@ -103,6 +103,23 @@ static void close_io(struct kvm_cpu *k)
     take_kick(k);
 }
 
+/* KVM_RUN ends before an instruction when a signal that its mask lets through is pending. */
+void kvm_vcpu_touch(struct kvm_cpu *k)
+{
+    sigset_t kick, was;
+
+    sigemptyset(&kick);
+    sigaddset(&kick, k->vm->kick_signal);
+    pthread_sigmask(SIG_BLOCK, &kick, &was);
+    /* Once more by the vCPU's own thread, when it runs. */
+    if (k->signals_set || set_signals(k)) {
+        pthread_kill(pthread_self(), k->vm->kick_signal);
+        kvm_vcpu_ioctl(k, KVM_RUN, NULL);
+        take_kick(k);
+    }
+    pthread_sigmask(SIG_SETMASK, &was, NULL);
+}
+
 /* What an exit asks for. *leave: the loop ends with *why. */
 static void handle_exit(struct kvm_cpu *k, enum vcpu_exit *why, bool *leave)
 {

@@ -265,20 +265,22 @@ static const struct a_case {
     const char *letter, *name;
     void (*change)(struct x86_regs *r); /* to a state that cannot be stopped at from outside */
     bool held;                          /* until it is let go */
+    unsigned stands_ms; /* before it is saved; controllers in the kernel go on meanwhile */
 } cases[] = {
-    {"r", "registers of every kind", NULL, true},
-    {"R", "registers without the TSC", NULL, true},
-    {"t", "a timer that runs", NULL, true},
-    {"p", "a periodic timer", NULL, true},
-    {"d", "a TSC deadline", NULL, true},
-    {"i", "interrupts in IRRs", NULL, true},
-    {"s", "the instruction after STI", enter_shadow, true},
-    {"a", "an interrupt accepted", accept_interrupt, true},
-    {"e", "an exception raised", raise_exception, true},
-    {"h", "a processor that is halted", NULL, false},
-    {"o", "a string half out", NULL, false},
-    {"2", "two processors", NULL, true},
-    {"1", "a processor that waits for its start", NULL, true},
+    {"r", "registers of every kind", NULL, true, 0},
+    {"R", "registers without the TSC", NULL, true, 0},
+    {"t", "a timer that runs", NULL, true, 0},
+    {"t", "a timer that ends while nobody runs", NULL, true, 400},
+    {"p", "a periodic timer", NULL, true, 0},
+    {"d", "a TSC deadline", NULL, true, 0},
+    {"i", "interrupts in IRRs", NULL, true, 0},
+    {"s", "the instruction after STI", enter_shadow, true, 0},
+    {"a", "an interrupt accepted", accept_interrupt, true, 0},
+    {"e", "an exception raised", raise_exception, true, 0},
+    {"h", "a processor that is halted", NULL, false, 0},
+    {"o", "a string half out", NULL, false, 0},
+    {"2", "two processors", NULL, true, 0},
+    {"1", "a processor that waits for its start", NULL, true, 0},
 };
 
 /* Stops at the case's point with its output so far in *out. */
@@ -293,6 +295,7 @@ static bool stop(const struct a_case *c, struct vemu_machine *m, char *out, size
     usleep(string ? 0 : 5000); /* from the word to where it holds */
     if (!vemu_machine_pause(m, NULL))
         return false;
+    usleep(1000 * c->stands_ms);
     *len = guest_console.have - guest_console.seen;
     memcpy(out, guest_console.text + guest_console.seen, *len);
     *len += vemu_console_read(m, NULL, out + *len, room - *len, 0);
@@ -405,7 +408,11 @@ int main(int argc, char **argv)
             if ((c->letter[0] == 'd' && strstr(kvm[k], "=off")) ||
                 (c->letter[0] == 'r' ? !tsc : c->letter[0] == 'R' && tsc))
                 continue;
+            if (c->stands_ms && strstr(kvm[k], "=off"))
+                continue;
             run(c, kvm[k], "-accel tcg");
+            if (c->stands_ms)
+                continue;
             if (tsc || !by_tsc)
                 run(c, "-accel tcg", kvm[k]);
         }

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,16 @@ static int run_vcpu(struct kernel *k)
 {
     struct kvm_run *run = (struct kvm_run *)k->page;
     k->runs++;
+    /* 4.10: EINTR when an unmasked signal is pending, which the kick is by 4.21. */
+    sigset_t pending;
+    sigpending(&pending);
+    if (sigismember(&pending, SIGRTMIN + 6)) {
+        if (k->due_vector)
+            k->lapic.regs[0x200 + k->due_vector / 32 * 16 + k->due_vector % 32 / 8] |=
+                (char)(1 << k->due_vector % 8);
+        k->due_vector = 0;
+        return -EINTR;
+    }
     if (run->immediate_exit) { /* section 5: the access is completed, no instruction runs */
         k->completed = true;
         return -EINTR;

@@ -61,6 +61,7 @@ struct kernel {
     unsigned routings;
     struct kvm_irqchip chips[3];
     struct kvm_lapic_state lapic;
+    int due_vector; /* of a local timer that ended: in IRR on the next way in; 0: none */
     struct kvm_mp_state mp_state;
     int lines[ROUTES]; /* KVM_IRQ_LINE; -1: never */
     unsigned line_calls;

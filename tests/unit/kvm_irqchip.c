@@ -294,6 +294,24 @@ Test(kvm_irqchip, local_apic_state_goes_both_ways_and_the_deadline_behind_the_ts
     cr_expect(!memcmp(&lapic, &back, sizeof lapic));
 }
 
+/* A one-shot count of 0x100 that ended is fetched as the vector that it is about to be. */
+Test(kvm_irqchip, a_timer_that_ended_outside_is_not_lost)
+{
+    enum { VECTOR = 0x41, LVT_TIMER = 0x320, INITIAL = 0x380, MASKED = 1 << 16 };
+    struct vcpu *cpu = make("on");
+    struct irqchip_lapic lapic;
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_SHUTDOWN);
+    store_le32(kernel.lapic.regs + LVT_TIMER, VECTOR);
+    store_le32(kernel.lapic.regs + INITIAL, 0x100);
+    kernel.due_vector = VECTOR;
+    cr_assert(ops()->get_lapic(cpu, &lapic));
+    cr_expect_eq(lapic.reg[0x20 + VECTOR / 32], 1u << VECTOR % 32);
+    int runs = kernel.runs;
+    store_le32(kernel.lapic.regs + LVT_TIMER, VECTOR | MASKED);
+    cr_assert(ops()->get_lapic(cpu, &lapic));
+    cr_expect_eq(kernel.runs, runs, "one that is masked never comes");
+}
+
 Test(kvm_irqchip, the_tsc_goes_both_ways_by_its_value)
 {
     enum { TSC = 0x10 };

@@ -21,17 +21,38 @@ static bool complain(const struct vcpu *cpu, bool ok)
     return ok;
 }
 
+/* A count that ended while its vCPU was out of the kernel becomes a pending vector on its way in,
+ * and is nothing but an end until then. */
+static bool timer_ended(const struct irqchip_lapic *lapic)
+{
+    enum { LVT_TIMER = 0x32, INITIAL = 0x38, CURRENT = 0x39, MASKED = 1 << 16, PERIODIC = 1 << 17 };
+    uint32_t lvt = lapic->reg[LVT_TIMER];
+
+    return lapic->reg[INITIAL] && !(lvt & MASKED) && (lvt & PERIODIC || !lapic->reg[CURRENT]);
+}
+
+static bool read_page(const struct kvm_cpu *k, struct irqchip_lapic *lapic)
+{
+    struct kvm_lapic_state page;
+    bool ok = kvm_vcpu_ioctl(k, KVM_GET_LAPIC, &page) >= 0;
+
+    for (unsigned n = 0; ok && n < IRQCHIP_LAPIC_REGS; n++)
+        lapic->reg[n] = load_le32((const uint8_t *)page.regs + 16 * n);
+    return ok;
+}
+
 bool kvm_x86_get_lapic(struct vcpu *cpu, struct irqchip_lapic *lapic)
 {
-    const struct kvm_cpu *k = kvm_cpu_of(cpu);
-    struct kvm_lapic_state page;
+    struct kvm_cpu *k = kvm_cpu_of(cpu);
 
     *lapic = (struct irqchip_lapic){0};
-    if (!complain(cpu, kvm_x86_one_msr(k, KVM_GET_MSRS, MSR_APIC_BASE, &lapic->base) &&
-                           kvm_vcpu_ioctl(k, KVM_GET_LAPIC, &page) >= 0))
+    bool ok = kvm_x86_one_msr(k, KVM_GET_MSRS, MSR_APIC_BASE, &lapic->base) && read_page(k, lapic);
+    if (ok && timer_ended(lapic)) {
+        kvm_vcpu_touch(k);
+        ok = read_page(k, lapic);
+    }
+    if (!complain(cpu, ok))
         return false;
-    for (unsigned n = 0; n < IRQCHIP_LAPIC_REGS; n++)
-        lapic->reg[n] = load_le32((const uint8_t *)page.regs + 16 * n);
     /* A processor without the mode has no such register: 0. */
     kvm_x86_one_msr(k, KVM_GET_MSRS, MSR_TSC_DEADLINE, &lapic->tsc_deadline);
     return true;
