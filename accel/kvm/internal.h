@@ -251,7 +251,7 @@ void kvm_arch_before_resume(struct kvm_vm *vm);
 enum cpu_debug_room kvm_arch_debug_room(const struct kvm_vm *vm, const struct cpu_breakpoint *list,
                                         unsigned count);
 void kvm_arch_debug(struct kvm_cpu *k);
-void kvm_arch_debug_exit(struct kvm_cpu *k);
+bool kvm_arch_debug_exit(struct kvm_cpu *k); /* false: it is the guest's, which goes on */
 /* Exits of this architecture only. False: not known. */
 bool kvm_arch_exit(struct kvm_cpu *k, enum vcpu_exit *why, bool *leave);
 /* Registers and code as log lines. */

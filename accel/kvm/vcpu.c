@@ -148,9 +148,8 @@ static void handle_exit(struct kvm_cpu *k, enum vcpu_exit *why, bool *leave)
         *leave = true;
         return;
     case KVM_EXIT_DEBUG:
-        kvm_arch_debug_exit(k);
         *why = VCPU_EXIT_DEBUG;
-        *leave = true;
+        *leave = kvm_arch_debug_exit(k);
         return;
     default:
         if (kvm_arch_exit(k, why, leave))

@@ -55,6 +55,14 @@ bool cpu_debug_translate(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr)
                                            : cpu_arch_ops(cpu)->translate(cpu, vaddr, paddr);
 }
 
+bool cpu_debug_write_physical(struct vcpu *cpu, uint64_t paddr, const void *buf, size_t len)
+{
+    struct mem_space *space = vcpu_memory(cpu);
+
+    return mem_write_rom(space, paddr, buf, len) == MEM_OK ||
+           dma_write(space, NULL, paddr, buf, len) == MEM_OK;
+}
+
 /* One copy, page by page; exactly one of in and out is set. */
 static bool copy(struct vcpu *cpu, uint64_t vaddr, void *out, const void *in, size_t len)
 {
@@ -68,8 +76,7 @@ static bool copy(struct vcpu *cpu, uint64_t vaddr, void *out, const void *in, si
             return false;
         if (out && dma_read(space, NULL, paddr, (uint8_t *)out + done, n) != MEM_OK)
             return false;
-        if (in && mem_write_rom(space, paddr, (const uint8_t *)in + done, n) != MEM_OK &&
-            dma_write(space, NULL, paddr, (const uint8_t *)in + done, n) != MEM_OK)
+        if (in && !cpu_debug_write_physical(cpu, paddr, (const uint8_t *)in + done, n))
             return false;
         done += n;
     }

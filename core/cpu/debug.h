@@ -38,6 +38,9 @@ bool cpu_debug_translate(struct vcpu *cpu, uint64_t vaddr, uint64_t *paddr);
 bool cpu_debug_read(struct vcpu *cpu, uint64_t vaddr, void *buf, size_t len);
 bool cpu_debug_write(struct vcpu *cpu, uint64_t vaddr, const void *buf, size_t len);
 
+/* Likewise, within a page, and the vCPU may run. */
+bool cpu_debug_write_physical(struct vcpu *cpu, uint64_t paddr, const void *buf, size_t len);
+
 /* The program counter as a linear address (x86: CS base added). */
 uint64_t cpu_debug_pc(struct vcpu *cpu);
 

@@ -139,7 +139,8 @@ if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
         'set {int}0x1000 = 41' 'stepi' 'printf "from=%lx eax=%d\n", $pc, $eax' 'break *0x7c10' 'continue' \
         'output *(int*)0x1000' 'echo \n' 'continue' 'output *(int*)0x1000' 'echo \n' 'delete' 'hbreak *0x7c0a' \
         'continue' 'printf "eax=%d\n", $eax' 'break *0x7c0c' 'break *0x7c0f' 'break *0x7c11' 'continue' \
-        'printf "third=%lx\n", $pc' 'break *0x7c06' 'watch *(int*)0x1000' 'continue' 'detach')
+        'printf "third=%lx\n", $pc' 'delete' 'watch *(int*)0x1000' 'watch *(int*)0x1010' \
+        'watch *(int*)0x1020' 'watch *(int*)0x1030' 'watch *(int*)0x1040' 'continue' 'detach')
     check 'kvm: a machine that waits stands at the reset vector' 'pc=fff0 cs=f000' "$out"
     check 'kvm: a step is one instruction' 'step=0' "$out"
     check 'kvm: registers follow' 'rbx=1000' "$out"
@@ -150,7 +151,7 @@ if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 43' "$out"
     check 'kvm: a hardware breakpoint stops as well' 'eax=43' "$out"
     check 'kvm: four at once' 'third=7c0c' "$out"
-    check 'kvm: a fifth is refused' 'Cannot insert breakpoint 5' "$out"
+    check 'kvm: a fifth watchpoint is refused' 'Could not insert hardware watchpoint 10' "$out"
     out=$(debug 'printf "again=%lx\n", $cs' 'kill')
     check 'kvm: the next debugger attaches to a running machine' 'again=0' "$out"
     wait $machine

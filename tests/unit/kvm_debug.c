@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "accel/kvm/kvm.h"
+#include "core/memory/memory.h"
 #include "tests/unit/kvm_fake.h"
 
 static void end(void)
@@ -30,16 +31,16 @@ static struct vcpu *with(struct cpu_breakpoint *list, unsigned count)
  */
 Test(kvm_debug, each_kind_and_length_is_a_register)
 {
-    struct cpu_breakpoint list[] = {{0x1000, 1, CPU_BP_EXEC},
-                                    {0x2000, 8, CPU_BP_WRITE},
+    struct cpu_breakpoint list[] = {{0x2000, 8, CPU_BP_WRITE},
                                     {0x3004, 4, CPU_BP_ACCESS},
-                                    {0x4002, 2, CPU_BP_WRITE}};
+                                    {0x4002, 2, CPU_BP_WRITE},
+                                    {0x1000, 1, CPU_BP_EXEC}};
     with(list, 4);
     const struct kvm_guest_debug *d = &kernel.debug;
     cr_assert_eq(d->control, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP);
     for (unsigned i = 0; i < 4; i++)
         cr_assert_eq(d->arch.debugreg[i], list[i].addr);
-    cr_assert_eq(d->arch.debugreg[7], 0x5f9006aa, "%llx", d->arch.debugreg[7]);
+    cr_assert_eq(d->arch.debugreg[7], 0x05f906aa, "%llx", d->arch.debugreg[7]);
 }
 
 Test(kvm_debug, a_watchpoint_that_is_not_aligned_takes_several)
@@ -59,7 +60,7 @@ static int stop_at_second(struct kernel *k, struct kvm_run *run)
     (void)k;
     run->exit_reason = KVM_EXIT_DEBUG;
     run->debug.arch.pc = 0x7c0f;
-    run->debug.arch.dr6 = 0xffff0ff4; /* B2 */
+    run->debug.arch.dr6 = 0xffff0ff2; /* B1 */
     return 0;
 }
 
@@ -106,6 +107,105 @@ Test(kvm_debug, a_step_goes_from_registers_that_were_written)
     cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_SHUTDOWN);
 }
 
+/* 64 KiB of memory at 0, in which the vCPU runs without paging. */
+static struct mem_region ram;
+static uint8_t *memory(void)
+{
+    struct vemu_error *err = NULL;
+    struct ram_block *block = ram_block_new(&m.rams, "ram", 0x10000, false, &err);
+    cr_assert(block);
+    mem_region_init_ram(&ram, "ram", block, 0, 0x10000);
+    machine_lock(&m);
+    mem_region_add(mem_space_root(m.memory), 0, &ram, 0);
+    machine_unlock(&m);
+    memset(block->host, 0x90, 0x10000);
+    return block->host;
+}
+
+static void forget_memory(void)
+{
+    machine_lock(&m);
+    mem_region_remove(&ram);
+    machine_unlock(&m);
+}
+
+static void set(struct vcpu *cpu, struct cpu_breakpoint *list, unsigned count)
+{
+    cpu->breakpoints = list;
+    cpu->breakpoint_count = count;
+    kvm_accel()->debug_changed(cpu);
+}
+
+/* Section 4.87 and KVM_EXIT_DEBUG: the exit names exception 3 and where the INT3 is. */
+static const uint8_t *code;
+static int int3_at_1400(struct kernel *k, struct kvm_run *run)
+{
+    (void)k;
+    if (code[0x1400] != 0xcc)
+        return fake_shut_down(k, run);
+    run->exit_reason = KVM_EXIT_DEBUG;
+    run->debug.arch.exception = 3;
+    run->debug.arch.pc = 0x1400;
+    return 0;
+}
+
+Test(kvm_debug, breakpoints_beyond_the_registers_are_in_memory_while_it_runs)
+{
+    struct cpu_breakpoint list[] = {{0x1000, 1, CPU_BP_EXEC}, {0x1100, 1, CPU_BP_EXEC},
+                                    {0x1200, 1, CPU_BP_EXEC}, {0x1300, 1, CPU_BP_EXEC},
+                                    {0x1400, 1, CPU_BP_EXEC}, {0x2000, 4, CPU_BP_WRITE}};
+    struct vcpu *cpu = fake_make_vcpu();
+    uint8_t *ram_host = memory();
+    code = ram_host;
+    set(cpu, list, 6);
+    kernel.run = int3_at_1400;
+    kvm_accel()->before_resume(&m);
+    cr_expect_eq(ram_host[0x1400], 0xcc);
+    cr_expect_eq(ram_host[0x1300], 0xcc, "the watchpoint has the fourth register");
+    cr_expect_eq(ram_host[0x1200], 0x90);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_DEBUG);
+    cr_expect_eq(kernel.debug.control,
+                 KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP | KVM_GUESTDBG_USE_SW_BP);
+    cr_expect_eq(cpu->debug_hit, &list[4]);
+    cr_expect_eq(cpu->debug_addr, 0x1400);
+    ram_host[0x1300] = 0x55; /* the guest's own write */
+    kvm_accel()->get_state(cpu);
+    cr_expect_eq(ram_host[0x1400], 0x90, "nobody else sees it");
+    cr_expect_eq(ram_host[0x1300], 0x55);
+    set(cpu, list, 2);
+    kvm_accel()->before_resume(&m);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_SHUTDOWN);
+    cr_expect_eq(kernel.debug.control, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP);
+    forget_memory();
+}
+
+/* 4.87, KVM_GUESTDBG_INJECT_BP: the guest gets the exception. */
+static int its_own_int3(struct kernel *k, struct kvm_run *run)
+{
+    if (k->debug.control & KVM_GUESTDBG_INJECT_BP)
+        return fake_shut_down(k, run);
+    run->exit_reason = KVM_EXIT_DEBUG;
+    run->debug.arch.exception = 3;
+    run->debug.arch.pc = 0x3000;
+    return 0;
+}
+
+Test(kvm_debug, an_int3_of_the_guests_own_is_given_back)
+{
+    struct cpu_breakpoint list[5] = {{0x1000, 1, CPU_BP_EXEC}};
+    struct vcpu *cpu = fake_make_vcpu();
+    memory();
+    for (unsigned i = 0; i < 5; i++)
+        list[i] = (struct cpu_breakpoint){0x1000 + i, 1, CPU_BP_EXEC};
+    set(cpu, list, 5);
+    kernel.run = its_own_int3;
+    kvm_accel()->before_resume(&m);
+    cr_assert_eq(fake_run_once(cpu), VCPU_EXIT_SHUTDOWN);
+    cr_expect_eq(kernel.runs, 2, "and it goes on");
+    kvm_accel()->get_state(cpu);
+    forget_memory();
+}
+
 Test(kvm_debug, what_does_not_fit_is_told_before)
 {
     struct cpu_breakpoint list[5] = {0};
@@ -115,7 +215,12 @@ Test(kvm_debug, what_does_not_fit_is_told_before)
     for (unsigned i = 0; i < 5; i++)
         list[i] = (struct cpu_breakpoint){0x1000 + i, 1, CPU_BP_EXEC};
     cr_assert_eq(room(&m, list, 4), CPU_DEBUG_FITS);
-    cr_assert_eq(room(&m, list, 5), CPU_DEBUG_NO_ROOM);
+    cr_assert_eq(room(&m, list, 5), CPU_DEBUG_NO_ROOM, "there is no memory");
+    memory();
+    cr_assert_eq(room(&m, list, 5), CPU_DEBUG_FITS);
+    kernel.debug_flags = KVM_GUESTDBG_USE_HW_BP;
+    cr_assert_eq(room(&m, list, 5), CPU_DEBUG_NO_ROOM, "the kernel takes none");
+    forget_memory();
     list[0] = (struct cpu_breakpoint){0x1000, 32, CPU_BP_WRITE};
     cr_assert_eq(room(&m, list, 1), CPU_DEBUG_FITS);
     list[0].addr++;

@@ -70,6 +70,7 @@ static int extension(const struct kernel *k, int capability)
         return 0;
     return capability == KVM_CAP_NR_MEMSLOTS              ? SLOTS
            : capability == KVM_CAP_IRQ_ROUTING            ? ROUTES
+           : capability == KVM_CAP_SET_GUEST_DEBUG2       ? k->debug_flags
            : capability == KVM_CAP_MULTI_ADDRESS_SPACE    ? 2
            : capability == KVM_CAP_TSC_CONTROL            ? k->tsc_scales
            : capability == KVM_CAP_DIRTY_LOG_RING         ? (int)sizeof k->ring

@@ -93,6 +93,7 @@ struct kernel {
     struct kvm_pit_state2 pit;
     unsigned pit_sets;
     struct kvm_guest_debug debug;
+    int debug_flags; /* KVM_CAP_SET_GUEST_DEBUG2; 0: it cannot be asked */
     bool step_armed;
     bool completed; /* KVM_RUN with immediate_exit after an access */
     /* What KVM_RUN does: fills the page, returns what the call does. */

@@ -111,7 +111,7 @@ void kvm_arch_debug(struct kvm_cpu *k)
 }
 
 /* The syndrome says what it was (Arm ARM, ESR_EL2.EC). */
-void kvm_arch_debug_exit(struct kvm_cpu *k)
+bool kvm_arch_debug_exit(struct kvm_cpu *k)
 {
     enum { EC_SHIFT = 26, EC_WATCHPOINT = 0x34, EC_BREAKPOINT = 0x30 };
     const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
@@ -133,4 +133,5 @@ void kvm_arch_debug_exit(struct kvm_cpu *k)
             cpu->debug_addr = b->addr;
         }
     }
+    return true;
 }

@@ -56,6 +56,7 @@ void kvm_arch_vm_destroy(struct kvm_vm *vm)
 
     kvm_routes_free(vm);
     free(x->supported);
+    free(x->soft);
     free(x);
     vm->arch = NULL;
 }
@@ -91,12 +92,14 @@ static void get_clock(struct kvm_cpu *k, struct x86_regs *r)
 
 void kvm_arch_after_pause(struct kvm_vm *vm)
 {
+    kvm_x86_soft_remove(vm);
     kvm_x86_pause_pit(vm);
 }
 
 void kvm_arch_before_resume(struct kvm_vm *vm)
 {
     struct vemu_machine *m = vm->m;
+    kvm_x86_soft_insert(vm);
     kvm_x86_resume_pit(vm);
     const struct x86_regs *r = m->vcpu_count ? m->vcpus[0]->regs : NULL;
 

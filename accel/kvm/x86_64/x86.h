@@ -29,6 +29,8 @@ struct kvm_x86_pit {
     struct kvm_pit_channel_state expired; /* what a count out of a guest's range stands for */
 };
 
+struct kvm_x86_soft;
+
 /* Per machine. */
 struct kvm_x86 {
     struct kvm_x86_pit pit;
@@ -37,6 +39,8 @@ struct kvm_x86 {
     unsigned msrs_usual; /* of every guest, before Hyper-V's */
     unsigned msr_count;  /* those of our list that this kernel saves (section 4.3) */
     uint16_t xsave_offset[X86_XSAVE_COMPONENTS]; /* 0: there is none */
+    struct kvm_x86_soft *soft;                   /* breakpoints in memory; machine lock */
+    unsigned soft_count;
 };
 
 struct kvm_x86 *kvm_x86_of(const struct kvm_vm *vm);
@@ -86,5 +90,13 @@ bool kvm_x86_put_pit(struct vemu_machine *m, const struct irqchip_pit *pit);
 void kvm_x86_block_pit(struct vemu_machine *m, bool block);
 void kvm_x86_pause_pit(struct kvm_vm *vm);
 void kvm_x86_resume_pit(struct kvm_vm *vm);
+
+/* debug.c: has the vCPU's breakpoint no debug register? */
+bool kvm_x86_is_soft(const struct vcpu *cpu, unsigned n);
+/* softbreak.c. Machine lock held. Could there be one at the address; those of vCPU 0's list into
+ * memory, before anyone runs, and out of it. */
+bool kvm_x86_soft_possible(const struct kvm_vm *vm, uint64_t addr);
+void kvm_x86_soft_insert(struct kvm_vm *vm);
+void kvm_x86_soft_remove(struct kvm_vm *vm);
 
 #endif
