@@ -71,6 +71,7 @@ struct kvm_vm {
     bool irqchip_asked;        /* by name, and not just the default */
     bool pit_wanted;           /* in the kernel with IRQCHIP_ON */
     struct kvm_routes *routes; /* NULL: there are none */
+    bool wires_short;          /* said once */
 
     struct kvm_ioevent *ioevents; /* machine lock */
     unsigned ioevent_count;
@@ -156,7 +157,7 @@ extern const struct accel kvm_arch_accel;
     .vcpu_run = kvm_vcpu_run, .vcpu_kick = kvm_kick, .get_state = kvm_accel_get_state,             \
     .put_state = kvm_accel_outside_change, .before_resume = kvm_accel_before_resume,               \
     .flush_posted = kvm_posted_flush, .debug_changed = kvm_accel_debug_changed,                    \
-    .debug_room = kvm_accel_debug_room
+    .debug_room = kvm_accel_debug_room, .wires = &kvm_wire_ops
 
 /* slots.c. Machine lock held; all slots are gone after the last. */
 bool kvm_slots_init(struct kvm_vm *vm);
@@ -176,16 +177,9 @@ bool kvm_dirty_ring_map(struct kvm_cpu *k);
 void kvm_dirty_ring_unmap(struct kvm_cpu *k);
 void kvm_dirty_ring_collect(const struct kvm_vm *vm);
 
-/* x86_64/routes.c */
-struct kvm_routes;
-bool kvm_routes_init(struct kvm_vm *vm);
-void kvm_routes_free(struct kvm_vm *vm);
-/* The pins of the kernel's controllers, as core/cpu/irqchip.h numbers them. */
-bool kvm_route_pins(struct kvm_vm *vm);
-/* GSI 0 as the kernel's PIT raises it: what IRQ 0 is of a PC, and no pin 0. */
-bool kvm_route_pit(struct kvm_vm *vm);
-/* What a GSI sends from now on. */
-bool kvm_route_message(struct kvm_vm *vm, uint32_t gsi, uint64_t addr, uint32_t data);
+/* irqfd.c. Once there are routes. */
+extern const struct irqchip_wire_ops kvm_wire_ops;
+void kvm_wires_init(struct kvm_vm *vm);
 
 /* doorbells.c. The view of a space, or its doorbells, changed. */
 void kvm_doorbells_changed(void *opaque, struct mem_space *space);
@@ -230,6 +224,9 @@ void kvm_arch_vm_destroy(struct kvm_vm *vm);
 /* Before there is a vCPU. asked: without what it needs it is an error, else a warning. */
 bool kvm_arch_make_irqchip(struct kvm_vm *vm, enum irqchip_mode mode, bool asked,
                            struct vemu_error **errp);
+/* What a wire sends; a pin's level as a GSI, false: it has no such thing, or no room. */
+struct kvm_msi kvm_arch_message(const struct kvm_vm *vm, const struct irqchip_wire *w);
+bool kvm_arch_route_level(struct kvm_vm *vm, uint32_t gsi, unsigned pin);
 extern const struct irqchip_ops kvm_arch_irqchip; /* x86 */
 extern const struct irqchip_gic_ops kvm_arch_gic; /* Arm */
 bool kvm_arch_vcpu_init(struct kvm_cpu *k, struct vemu_error **errp);

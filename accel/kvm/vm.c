@@ -174,6 +174,7 @@ static void vm_free(struct kvm_vm *vm)
     kvm_doorbells_free(vm);
     kvm_posted_free(vm);
     vm->m->irqchip = IRQCHIP_OFF;
+    vm->m->has_wires = false;
     pthread_cond_destroy(&vm->gate_moved);
     pthread_mutex_destroy(&vm->gate_lock);
     free(vm);

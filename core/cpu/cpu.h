@@ -115,6 +115,7 @@ struct accel {
     /* Interrupt controllers that it keeps (core/cpu/irqchip.h). NULL: it never does. */
     const struct irqchip_ops *irqchip;
     const struct irqchip_gic_ops *gic; /* the same of Arm */
+    const struct irqchip_wire_ops *wires;
     /* Counters as text for people, as snprintf: returns the length wanted. NULL: none. */
     size_t (*info_text)(struct vemu_machine *m, char *buf, size_t len);
 };

@@ -96,6 +96,34 @@ struct irqchip_ops {
     bool (*put_lapic)(struct vcpu *cpu, const struct irqchip_lapic *lapic);
 };
 
+/* ---- wires --------------------------------------------------------------------------------------
+ * An interrupt that a write to an eventfd raises: for who cannot call, a device in another process
+ * or in the kernel. What is written while it is not connected waits in the descriptor. Machine lock
+ * held; vemu_machine.has_wires says whether there are any. */
+
+struct irqchip_wire {
+    int fd;          /* the caller's, as the next */
+    int resample_fd; /* of a level: written when software is done with it; -1: it is a message */
+    uint64_t addr;
+    uint32_t data;
+    uint16_t requester; /* who sends it, for an ITS */
+    /* Of a level, IRQCHIP_ON: the I/O APIC's pin, and below 16 the 8259s' line of that number. It
+     * falls when software is done. */
+    uint8_t pin;
+    bool connected;
+    uint32_t gsi; /* the accelerator's; 0: none */
+};
+
+struct irqchip_wire_ops {
+    /* They raise what they say from now on, also those that raised something else; in one change
+     * of what the accelerator keeps. One that it has no room for is not connected. */
+    void (*connect)(struct vemu_machine *m, struct irqchip_wire *const *wires, unsigned count);
+    /* Nothing is under way any more. */
+    void (*disconnect)(struct vemu_machine *m, struct irqchip_wire *wire);
+    /* And the accelerator forgets it; idempotent. */
+    void (*forget)(struct vemu_machine *m, struct irqchip_wire *wire);
+};
+
 /* ---- Arm ----------------------------------------------------------------------------------------
  * A GIC that the accelerator keeps, by its registers: offsets and encodings are the architecture's,
  * so that a device model puts and fetches what it has in any case. */

@@ -71,6 +71,7 @@ struct vemu_machine {
     const struct accel *accel;
     void *accel_state;         /* the accelerator's per-machine state */
     enum irqchip_mode irqchip; /* set before a device is made */
+    bool has_wires;            /* the accelerator connects them (core/cpu/irqchip.h) */
     struct irq_taps *irq_taps; /* core/device/irq_tap.h; NULL: none */
 
     /* requests from devices and other threads, taken up with machine_take_requests() on the loop

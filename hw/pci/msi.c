@@ -31,9 +31,6 @@ enum {
     MSIX_FUNCTION_MASK = 1 << 14,
     MSIX_ENABLE = 1 << 15,
 };
-/* An entry of the MSI-X table. */
-enum { ENTRY_ADDRESS = 0, ENTRY_DATA = 8, ENTRY_CONTROL = 12, ENTRY_MASKED = 1 };
-
 static void send(struct pci_device *pci, uint64_t addr, uint32_t data)
 {
     struct pci_bus *bus = pci->bus;
@@ -138,16 +135,41 @@ bool pci_msix_enabled(const struct pci_device *pci)
     return pci->msix && (msix_control(pci) & MSIX_ENABLE);
 }
 
-static void msix_send_if_unmasked(struct pci_msix *s, unsigned vector)
+bool pci_msix_can_send(const struct pci_msix *s, unsigned vector)
 {
     const uint8_t *entry = s->table + PCI_MSIX_ENTRY_SIZE * vector;
     uint16_t control = msix_control(s->pci);
 
-    if (!(s->pending[vector / 8] >> vector % 8 & 1) || !(control & MSIX_ENABLE) ||
-        (control & MSIX_FUNCTION_MASK) || (entry[ENTRY_CONTROL] & ENTRY_MASKED))
+    return (control & MSIX_ENABLE) && !(control & MSIX_FUNCTION_MASK) &&
+           !(entry[PCI_MSIX_ENTRY_CONTROL] & PCI_MSIX_ENTRY_MASKED);
+}
+
+static void msix_send_if_unmasked(struct pci_msix *s, unsigned vector)
+{
+    const uint8_t *entry = s->table + PCI_MSIX_ENTRY_SIZE * vector;
+
+    if (!(s->pending[vector / 8] >> vector % 8 & 1) || !pci_msix_can_send(s, vector))
         return;
     s->pending[vector / 8] &= (uint8_t) ~(1u << vector % 8);
-    send(s->pci, load_le64(entry + ENTRY_ADDRESS), load_le32(entry + ENTRY_DATA));
+    if (!pci_msix_wire_raise(s, vector))
+        send(s->pci, load_le64(entry + PCI_MSIX_ENTRY_ADDRESS),
+             load_le32(entry + PCI_MSIX_ENTRY_DATA));
+}
+
+/* These vectors, or what decides of them, were changed. */
+static void msix_changed(struct pci_msix *s, unsigned first, unsigned count)
+{
+    pci_msix_wires_update(s, first, count);
+    for (unsigned n = first; n < first + count; n++)
+        msix_send_if_unmasked(s, n);
+}
+
+/* What waits in descriptors is pending. */
+static void msix_collect(struct pci_msix *s)
+{
+    for (unsigned n = 0; n < s->vectors; n++)
+        if (pci_msix_wire_take(s, n))
+            s->pending[n / 8] |= (uint8_t)(1u << n % 8);
 }
 
 void pci_msix_notify(struct pci_device *pci, unsigned vector)
@@ -166,6 +188,7 @@ static uint64_t msix_read(void *opaque, uint64_t offset, unsigned size)
 
     if (range_fits(offset, size, PCI_MSIX_ENTRY_SIZE * (uint64_t)s->vectors))
         return load_le(s->table + offset, size);
+    msix_collect(s);
     if (offset >= PCI_MSIX_PBA && range_fits(offset - PCI_MSIX_PBA, size, sizeof s->pending))
         return load_le(s->pending + (offset - PCI_MSIX_PBA), size);
     return 0;
@@ -181,9 +204,10 @@ static void msix_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
         return;
     entry = s->table + PCI_MSIX_ENTRY_SIZE * vector;
     store_le(s->table + offset, value, size);
-    entry[ENTRY_ADDRESS] &= (uint8_t)~3;
-    store_le32(entry + ENTRY_CONTROL, entry[ENTRY_CONTROL] & ENTRY_MASKED);
-    msix_send_if_unmasked(s, vector);
+    entry[PCI_MSIX_ENTRY_ADDRESS] &= (uint8_t)~3;
+    store_le32(entry + PCI_MSIX_ENTRY_CONTROL,
+               entry[PCI_MSIX_ENTRY_CONTROL] & PCI_MSIX_ENTRY_MASKED);
+    msix_changed(s, vector, 1);
 }
 
 static const struct mem_ops msix_ops = {
@@ -215,13 +239,15 @@ void pci_msi_config_written(struct pci_device *pci, uint32_t offset, uint32_t si
     bool msi = pci->msi_cap && range_overlaps(offset, size, pci->msi_cap, MSI_SIZE_MASKABLE);
     bool msix = pci->msix && range_overlaps(offset, size, pci->msix_cap, MSIX_TABLE);
 
+    if (pci->msix && range_overlaps(offset, size, PCI_COMMAND, 2))
+        pci_msix_wires_update(pci->msix, 0, pci->msix->vectors);
     if (!msi && !msix)
         return;
     pci_bus_update_irqs(pci->bus, false);
     if (msi)
         msi_send_pending(pci);
-    for (unsigned n = 0; msix && n < pci->msix->vectors; n++)
-        msix_send_if_unmasked(pci->msix, n);
+    if (msix)
+        msix_changed(pci->msix, 0, pci->msix->vectors);
 }
 
 void pci_msi_reset(struct pci_device *pci)
@@ -233,7 +259,16 @@ void pci_msi_reset(struct pci_device *pci)
     memset(s->table, 0, sizeof s->table);
     memset(s->pending, 0, sizeof s->pending);
     for (unsigned n = 0; n < s->vectors; n++)
-        s->table[PCI_MSIX_ENTRY_SIZE * n + ENTRY_CONTROL] = ENTRY_MASKED;
+        s->table[PCI_MSIX_ENTRY_SIZE * n + PCI_MSIX_ENTRY_CONTROL] = PCI_MSIX_ENTRY_MASKED;
+    pci_msix_wires_update(s, 0, s->vectors);
+    for (unsigned n = 0; n < s->vectors; n++)
+        pci_msix_wire_take(s, n);
+}
+
+void pci_msi_exit(struct pci_device *pci)
+{
+    if (pci->msix)
+        pci_msix_wires_free(pci->msix);
 }
 
 void pci_msi_post_load(struct pci_device *pci)
@@ -242,11 +277,14 @@ void pci_msi_post_load(struct pci_device *pci)
 
     for (unsigned n = 0; s && n < PCI_MSIX_VECTORS_MAX; n++) {
         uint8_t *entry = s->table + PCI_MSIX_ENTRY_SIZE * n;
-        entry[ENTRY_ADDRESS] &= (uint8_t)~3;
-        store_le32(entry + ENTRY_CONTROL, entry[ENTRY_CONTROL] & ENTRY_MASKED);
+        entry[PCI_MSIX_ENTRY_ADDRESS] &= (uint8_t)~3;
+        store_le32(entry + PCI_MSIX_ENTRY_CONTROL,
+                   entry[PCI_MSIX_ENTRY_CONTROL] & PCI_MSIX_ENTRY_MASKED);
         if (n >= s->vectors)
             s->pending[n / 8] &= (uint8_t) ~(1u << n % 8);
     }
+    if (s)
+        pci_msix_wires_update(s, 0, s->vectors);
 }
 
 const struct state_field pci_msix_state[] = {

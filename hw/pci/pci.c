@@ -386,6 +386,7 @@ void pci_device_exit(struct pci_device *pci)
         return;
     for (unsigned i = 0; i <= PCI_ROM_BAR; i++)
         bar_unmap(&pci->bars[i]);
+    pci_msi_exit(pci);
     pci_set_intx(pci, 0);
     pci->bus->functions[pci->devfn] = NULL;
     pci->attached = false;

@@ -548,6 +548,8 @@ bool virtio_pci_init(struct virtio_pci *s, struct virtio *v, const struct virtio
         ok = pci_msix_add(&s->pci, &s->msix, vectors, bar, 0);
         if (ok)
             pci_bar_add(&s->pci, bar, PCI_BAR_MEM32, &s->msix.region);
+        if (ok && s->irqfd)
+            pci_msix_use_wires(&s->msix);
     }
     if (legacy)
         init_legacy(s);

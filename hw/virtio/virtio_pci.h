@@ -33,6 +33,7 @@ struct virtio_pci {
     int disable_legacy; /* enum virtio_pci_choice */
     bool disable_modern;
     uint16_t vectors;
+    bool irqfd;
 
     struct pci_msix msix;
     struct mem_region legacy, modern;
@@ -53,7 +54,9 @@ extern const char *const virtio_pci_choices[];
         PROP(PROP_BOOL, type_, member_.disable_modern, "disable-modern", "off",                    \
              "without the interface of VIRTIO 1.0 and later"),                                     \
         PROP(PROP_U16, type_, member_.vectors, "vectors", "65535",                                 \
-             "MSI-X vectors; 0: no MSI-X; 65535: one more than queues")
+             "MSI-X vectors; 0: no MSI-X; 65535: one more than queues"),                           \
+        PROP(PROP_BOOL, type_, member_.irqfd, "irqfd", "off",                                      \
+             "with an accelerator that can: raise MSI-X vectors by descriptors")
 
 extern const struct state_field virtio_pci_state[];
 #define STATE_VIRTIO_PCI(type_, member_)                                                           \

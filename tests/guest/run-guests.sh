@@ -2,6 +2,7 @@
 # Boots guest test images and passes their TAP on, as one numbered run.
 # usage: run-guests.sh [IMAGE-NAME...]   in the build directory; all of them without a name
 # EMULATOR: the emulator command and its accelerator options (default: the one just built)
+# GUEST_EDIT: a sed command for what an image asks for
 # GUEST_LOGS: directory for what each image printed (default tests/logs)
 set -u
 build=${VEMU_BUILD:-.}
@@ -16,6 +17,7 @@ for name in "$@"; do
     log=$logs/guest-$name.tap
     # What an image needs beyond the usual stands in its source: "guest: -smp 4".
     options=$(sed -n 's/^.*guest-options: *\(-.*\)$/\1/p' "$VEMU_SRC/tests/guest/$name.c")
+    [ -z "${GUEST_EDIT:-}" ] || options=$(echo "$options" | sed "$GUEST_EDIT")
     # A triple fault ends the run, but where the test is about what comes after it.
     grep -q 'guest-reboots' "$VEMU_SRC/tests/guest/$name.c" || options="$options -no-reboot"
     # shellcheck disable=SC2086

@@ -206,13 +206,39 @@ static int set_routing(struct kernel *k, const struct kvm_irq_routing *r)
         return -EINVAL;
     for (uint32_t i = 0; i < r->nr; i++) {
         const struct kvm_irq_routing_entry *e = &r->entries[i];
-        if (e->flags || (e->type != KVM_IRQ_ROUTING_MSI &&
-                         (e->type != KVM_IRQ_ROUTING_IRQCHIP || k->irqchip != 1)))
+        if (e->flags || e->gsi >= ROUTES ||
+            (e->type != KVM_IRQ_ROUTING_MSI &&
+             (e->type != KVM_IRQ_ROUTING_IRQCHIP || k->irqchip != 1)))
             return -EINVAL;
         k->routes[i] = *e;
     }
     k->routing.nr = r->nr;
     k->routings++;
+    return 0;
+}
+
+/* 4.75: one descriptor once at a time; taken back by descriptor and GSI; RESAMPLE with a second
+ * descriptor, where the kernel has KVM_CAP_IRQFD_RESAMPLE. */
+static int irqfd(struct kernel *k, const struct kvm_irqfd *f)
+{
+    unsigned n = 0;
+    k->irqfd_calls++;
+    if (!k->irqchip || f->flags & ~(KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE))
+        return -EINVAL;
+    while (n < k->irqfd_count && k->irqfds[n].fd != f->fd)
+        n++;
+    if (f->flags & KVM_IRQFD_FLAG_DEASSIGN) {
+        if (n < k->irqfd_count && k->irqfds[n].gsi == f->gsi)
+            k->irqfds[n] = k->irqfds[--k->irqfd_count];
+        return 0;
+    }
+    if (n < k->irqfd_count)
+        return -EBUSY;
+    if (f->flags && (f->resamplefd == f->fd || k->missing == KVM_CAP_IRQFD_RESAMPLE))
+        return -EINVAL;
+    if (k->irqfd_count == IRQFDS)
+        return -ENOSPC;
+    k->irqfds[k->irqfd_count++] = *f;
     return 0;
 }
 
@@ -483,6 +509,8 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg
         return do_irqchip(k, p, true);
     case KVM_SET_GSI_ROUTING:
         return set_routing(k, p);
+    case KVM_IRQFD:
+        return irqfd(k, p);
     case KVM_IRQ_LINE:
         return set_line(k, p);
     case KVM_SIGNAL_MSI:

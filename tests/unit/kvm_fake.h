@@ -23,7 +23,8 @@ enum {
     SLOTS = 64,
     LOG_BYTES = 4096,
     RUN_BYTES = 3 * 4096, /* the page, port data, the ring of gathered writes */
-    ROUTES = 64,
+    ROUTES = 96,
+    IRQFDS = 16,
     BELLS = 8,
     CPUID_ENTRIES = 80,
     DIRTY_ENTRIES = 1024, /* the most that a ring of written pages has */
@@ -59,6 +60,8 @@ struct kernel {
     struct kvm_irq_routing routing; /* as set last, with its entries */
     struct kvm_irq_routing_entry routes[ROUTES];
     unsigned routings;
+    struct kvm_irqfd irqfds[IRQFDS];
+    unsigned irqfd_count, irqfd_calls;
     struct kvm_irqchip chips[3];
     struct kvm_lapic_state lapic;
     int due_vector; /* of a local timer that ended: in IRR on the next way in; 0: none */

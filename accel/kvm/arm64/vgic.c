@@ -7,6 +7,7 @@
 
 #include "accel/kvm/arm64/arm.h"
 #include "accel/kvm/internal.h"
+#include "accel/kvm/routes.h"
 #include "core/util/log.h"
 #include "core/util/range.h"
 
@@ -39,6 +40,7 @@ void kvm_arm_gic_close(struct kvm_vm *vm)
     if (a->gic >= 0)
         vm->host->close(vm->host->opaque, a->gic);
     a->its = a->gic = -1;
+    kvm_routes_free(vm);
 }
 
 /* ---- making them -------------------------------------------------------------------------------
@@ -98,6 +100,9 @@ static bool make(struct vemu_machine *m, const struct irqchip_gic_config *cfg)
     }
     a->is_gicv3 = cfg->version == 3;
     m->irqchip = IRQCHIP_ON;
+    /* An ITS takes messages as they are; a table of them alone leaves lines to KVM_IRQ_LINE. */
+    if (cfg->its && kvm_extension(vm, KVM_CAP_IRQ_ROUTING) && kvm_routes_init(vm))
+        kvm_wires_init(vm);
     return true;
 }
 
@@ -150,16 +155,36 @@ static void set_ppi(struct vcpu *cpu, unsigned ppi, int level)
              level);
 }
 
-/* Section 4.70 KVM_SIGNAL_MSI: an ITS is told which device it was. */
+/* An ITS is told which device it was. */
+static struct kvm_msi message(const struct kvm_vm *vm, uint32_t device, uint64_t addr,
+                              uint32_t data)
+{
+    bool its = kvm_arm_of(vm)->its >= 0;
+
+    return (struct kvm_msi){.address_lo = (uint32_t)addr,
+                            .address_hi = (uint32_t)(addr >> 32),
+                            .data = data,
+                            .flags = its ? KVM_MSI_VALID_DEVID : 0,
+                            .devid = its ? device : 0};
+}
+
+struct kvm_msi kvm_arch_message(const struct kvm_vm *vm, const struct irqchip_wire *w)
+{
+    return message(vm, w->requester, w->addr, w->data);
+}
+
+/* Lines are no GSIs of a table here. */
+bool kvm_arch_route_level(struct kvm_vm *vm, uint32_t gsi, unsigned pin)
+{
+    (void)vm, (void)gsi, (void)pin;
+    return false;
+}
+
+/* Section 4.71 KVM_SIGNAL_MSI */
 static bool send_msi(struct vemu_machine *m, uint32_t device, uint64_t addr, uint32_t data)
 {
     const struct kvm_vm *vm = kvm_vm_of(m);
-    bool its = kvm_arm_of(vm)->its >= 0;
-    struct kvm_msi msi = {.address_lo = (uint32_t)addr,
-                          .address_hi = (uint32_t)(addr >> 32),
-                          .data = data,
-                          .flags = its ? KVM_MSI_VALID_DEVID : 0,
-                          .devid = its ? device : 0};
+    struct kvm_msi msi = message(vm, device, addr, data);
 
     return kvm_ioctl(vm, vm->fd, KVM_SIGNAL_MSI, (uintptr_t)&msi) > 0;
 }

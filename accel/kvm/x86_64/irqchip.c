@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "accel/kvm/internal.h"
+#include "accel/kvm/routes.h"
 #include "accel/kvm/x86_64/x86.h"
 #include "core/util/log.h"
 #include "core/util/range.h"
@@ -66,10 +67,11 @@ bool kvm_arch_make_irqchip(struct kvm_vm *vm, enum irqchip_mode mode, bool asked
     if (r < 0)
         return error_set_errno(errp, -r, "kvm: the kernel does not make interrupt controllers");
     vm->m->irqchip = mode;
-    if (mode == IRQCHIP_ON && !kvm_route_pins(vm))
+    if (mode == IRQCHIP_ON && !kvm_x86_route_pins(vm))
         return error_set(errp, VEMU_ERROR_UNSUPPORTED,
                          "kvm: the kernel does not connect its interrupt controllers; use "
                          "kernel-irqchip=off");
+    kvm_wires_init(vm);
     return true;
 }
 
@@ -83,11 +85,22 @@ static void set_line(struct vemu_machine *m, unsigned gsi, int level)
     kvm_ioctl(vm, vm->fd, KVM_IRQ_LINE, (uintptr_t)&line);
 }
 
+static struct kvm_msi message(uint64_t addr, uint32_t data)
+{
+    return (struct kvm_msi){
+        .address_lo = (uint32_t)addr, .address_hi = (uint32_t)(addr >> 32), .data = data};
+}
+
+struct kvm_msi kvm_arch_message(const struct kvm_vm *vm, const struct irqchip_wire *w)
+{
+    (void)vm;
+    return message(w->addr, w->data);
+}
+
 static bool send_msi(struct vemu_machine *m, uint64_t addr, uint32_t data)
 {
     const struct kvm_vm *vm = kvm_vm_of(m);
-    struct kvm_msi msi = {
-        .address_lo = (uint32_t)addr, .address_hi = (uint32_t)(addr >> 32), .data = data};
+    struct kvm_msi msi = message(addr, data);
 
     return kvm_ioctl(vm, vm->fd, KVM_SIGNAL_MSI, (uintptr_t)&msi) > 0;
 }
@@ -96,7 +109,11 @@ static bool send_msi(struct vemu_machine *m, uint64_t addr, uint32_t data)
  */
 static void set_pin_message(struct vemu_machine *m, unsigned pin, uint64_t addr, uint32_t data)
 {
-    kvm_route_message(kvm_vm_of(m), pin, addr, data);
+    struct kvm_vm *vm = kvm_vm_of(m);
+    struct kvm_msi msi = message(addr, data);
+
+    if (kvm_route_message(vm, pin, &msi))
+        kvm_routes_commit(vm);
 }
 
 /* ---- state ----------------------------------------------------------------------------------- */

@@ -55,7 +55,7 @@ bool kvm_x86_make_pit(struct vemu_machine *m)
         return false;
     }
     int r = kvm_ioctl(vm, vm->fd, KVM_CREATE_PIT2, (uintptr_t)&config);
-    if (r < 0 || !kvm_route_pit(vm)) {
+    if (r < 0 || !kvm_x86_route_pit(vm)) {
         log_msg(&m->log, LOG_WARN, "kvm: the kernel makes no PIT, which is in this process: %s",
                 strerrordesc_np(r < 0 ? -r : 0));
         return false;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "accel/kvm/internal.h"
+#include "accel/kvm/routes.h"
 #include "accel/kvm/x86_64/x86.h"
 #include "core/cpu/x86.h"
 

@@ -83,6 +83,10 @@ void kvm_x86_put_deadline(struct kvm_cpu *k); /* after the TSC */
 bool kvm_x86_get_mp_state(struct kvm_cpu *k, struct x86_regs *r);
 bool kvm_x86_put_mp_state(struct kvm_cpu *k, const struct x86_regs *r);
 
+/* pins.c: routes; false: the kernel takes them not. */
+bool kvm_x86_route_pins(struct kvm_vm *vm);
+bool kvm_x86_route_pit(struct kvm_vm *vm);
+
 /* pit.c: with the interrupt controllers in the kernel. */
 bool kvm_x86_make_pit(struct vemu_machine *m);
 bool kvm_x86_get_pit(struct vemu_machine *m, struct irqchip_pit *pit);
