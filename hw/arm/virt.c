@@ -263,6 +263,7 @@ static bool create_gicv3(struct virt_board *b, struct vemu_error **errp)
         .reset_nonsecure = !b->firmware,
         .virtualization = b->options.virtualization,
         .lpis = b->options.its,
+        .its_base = virt_map[VIRT_GIC_ITS].base,
         .maintenance = VIRT_PPI_MAINTENANCE,
     };
     for (unsigned n = 0; n < b->cpus; n++)
@@ -318,7 +319,8 @@ static bool create_timer(struct virt_board *b, struct vemu_error **errp)
         [ARM_TIMER_SEC] = VIRT_PPI_TIMER_SEC,
     };
     b->timer = arm_timer_create(b->m, b->m->vcpus, b->cpus, errp);
-    for (unsigned n = 0; b->timer && n < b->cpus; n++)
+    /* With the kernel's GIC the timers are its own, too. */
+    for (unsigned n = 0; b->timer && n < b->cpus && b->m->irqchip == IRQCHIP_OFF; n++)
         for (unsigned t = 0; t < ARM_TIMER_COUNT; t++)
             arm_timer_connect(b->timer, n, (enum arm_timer)t, ppi(b, n, intids[t]));
     return b->timer != NULL;

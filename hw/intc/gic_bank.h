@@ -71,6 +71,13 @@ static inline uint32_t gic_bank_ready(const struct gic_bank *b)
     return gic_bank_pending(b) & b->enabled & ~b->active;
 }
 void gic_bank_set_line(struct gic_bank *b, unsigned n, int level);
+/* The same; true: it was at the other level. */
+static inline bool gic_bank_move_line(struct gic_bank *b, unsigned n, int level)
+{
+    bool moved = (b->line >> n & 1) != (level != 0);
+    gic_bank_set_line(b, n, level);
+    return moved;
+}
 /* Pending becomes active. */
 void gic_bank_acknowledge(struct gic_bank *b, unsigned n);
 

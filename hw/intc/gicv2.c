@@ -8,6 +8,7 @@
 #include "core/device/machine.h"
 #include "core/util/range.h"
 #include "hw/create.h"
+#include "hw/intc/gic_kernel.h"
 #include "hw/intc/gicv2_internal.h"
 
 static struct gicv2 *gicv2_from(struct device *dev)
@@ -34,7 +35,8 @@ static void spi_input(void *opaque, unsigned n, int level)
     struct gicv2 *s = opaque;
 
     pthread_mutex_lock(&s->lock);
-    gic_bank_set_line(&s->spi[n / GIC_BANK], n % GIC_BANK, level);
+    if (gic_bank_move_line(&s->spi[n / GIC_BANK], n % GIC_BANK, level) && s->in_kernel)
+        gicv2_set_kernel_spi(s, n, level);
     gicv2_update_intid(s, 0, GIC_INTERNAL + n);
     pthread_mutex_unlock(&s->lock);
 }
@@ -45,7 +47,8 @@ static void ppi_input(void *opaque, unsigned n, int level)
     unsigned cpu = (n - first_ppi(s)) / GIC_BANK;
 
     pthread_mutex_lock(&s->lock);
-    gic_bank_set_line(&s->cpu[cpu].bank, n % GIC_BANK, level);
+    if (gic_bank_move_line(&s->cpu[cpu].bank, n % GIC_BANK, level) && s->in_kernel)
+        gicv2_set_kernel_ppi(s, cpu, n % GIC_BANK, level);
     gicv2_update(s, cpu);
     pthread_mutex_unlock(&s->lock);
 }
@@ -92,6 +95,18 @@ static void gicv2_reset(struct device *dev)
     }
     update_everything(s);
     pthread_mutex_unlock(&s->lock);
+    if (s->in_kernel)
+        gicv2_put_to_kernel(s);
+}
+
+/* Where the accelerator has none, it is this model's after all. */
+static bool make_in_kernel(struct gicv2 *s)
+{
+    struct irqchip_gic_config cfg = {.version = 2,
+                                     .spis = (s->banks - 1) * GIC_BANK,
+                                     .dist = s->cfg.dist_base,
+                                     .cpu = s->cfg.cpu_base};
+    return !s->cfg.security && !s->cfg.virtualization && gic_kernel_make(s->dev.machine, &cfg);
 }
 
 static bool gicv2_realize(struct device *dev, struct vemu_error **errp)
@@ -115,7 +130,10 @@ static bool gicv2_realize(struct device *dev, struct vemu_error **errp)
     s->cfg.cpus = NULL; /* the caller's */
     s->banks = 1 + (s->cfg.spis + GIC_BANK - 1) / GIC_BANK;
     pthread_mutex_init(&s->lock, NULL);
+    s->in_kernel = make_in_kernel(s);
     gicv2_reset(dev);
+    if (s->in_kernel)
+        return true;
     mem_region_init_io(&s->dist_region, "gicv2-dist", GICV2_DIST_SIZE, &gicv2_dist_ops, s, dev);
     mem_region_init_io(&s->cpu_region, "gicv2-cpu", GICV2_CPU_SIZE, &gicv2_cpu_ops, s, dev);
     mem_region_add(memory, s->cfg.dist_base, &s->dist_region, 0);
@@ -137,9 +155,19 @@ static void gicv2_unrealize(struct device *dev)
         mem_region_remove(&s->guest_region);
         mem_region_remove(&s->hyp_region);
     }
-    mem_region_remove(&s->cpu_region);
-    mem_region_remove(&s->dist_region);
+    if (!s->in_kernel) {
+        mem_region_remove(&s->cpu_region);
+        mem_region_remove(&s->dist_region);
+    }
     pthread_mutex_destroy(&s->lock);
+}
+
+static void gicv2_pre_save(struct device *dev)
+{
+    struct gicv2 *s = gicv2_from(dev);
+
+    if (s->in_kernel)
+        gicv2_get_from_kernel(s);
 }
 
 static bool gicv2_post_load(struct device *dev, struct vemu_error **errp)
@@ -157,6 +185,8 @@ static bool gicv2_post_load(struct device *dev, struct vemu_error **errp)
         gicv2_cpu_sanitize(&s->cpu[i]);
     update_everything(s);
     pthread_mutex_unlock(&s->lock);
+    if (s->in_kernel)
+        gicv2_put_to_kernel(s);
     return true;
 }
 
@@ -188,6 +218,7 @@ const struct device_class gicv2_class = {
     .unrealize = gicv2_unrealize,
     .reset = gicv2_reset,
     .post_load = gicv2_post_load,
+    .pre_save = gicv2_pre_save,
 };
 
 struct device *gicv2_create(struct vemu_machine *m, const struct gicv2_config *cfg,

@@ -111,6 +111,8 @@ static bool preempts(const struct gicv2_cpu *c, const struct gicv2_pending *p)
 
 void gicv2_update(struct gicv2 *s, unsigned cpu)
 {
+    if (s->in_kernel)
+        return;
     struct gicv2_cpu *c = &s->cpu[cpu];
     struct gicv2_pending p = gicv2_highest(s, cpu);
     uint32_t raised = 0;

@@ -29,6 +29,7 @@ struct gicv2 {
     struct gicv2_config cfg;
     struct vcpu *cpus[GICV2_CPUS_MAX];
     unsigned banks; /* bank 0 is each vCPU's own */
+    bool in_kernel; /* the accelerator has it, and this is for its state alone */
     pthread_mutex_t lock;
     uint32_t ctlr;
     struct gic_bank spi[GIC_SPI_BANKS]; /* banks 1 to 31 */
@@ -66,5 +67,11 @@ void gicv2_cpu_sanitize(struct gicv2_cpu *c);
 extern const struct mem_ops gicv2_hyp_ops, gicv2_guest_ops;
 void gicv2_virt_update(struct gicv2 *s, unsigned cpu); /* the maintenance line, virtual outputs */
 void gicv2_virt_sanitize(struct gic_virt *v);
+
+/* gicv2_kernel.c: without the GIC's lock, vCPUs paused; inputs: any time. */
+void gicv2_get_from_kernel(struct gicv2 *s);
+void gicv2_put_to_kernel(struct gicv2 *s);
+void gicv2_set_kernel_spi(struct gicv2 *s, unsigned n, int level);
+void gicv2_set_kernel_ppi(struct gicv2 *s, unsigned cpu, unsigned intid, int level);
 
 #endif

@@ -8,6 +8,7 @@
 #include "core/device/machine.h"
 #include "core/util/range.h"
 #include "hw/create.h"
+#include "hw/intc/gic_kernel.h"
 #include "hw/intc/gicv3_internal.h"
 
 #define MPIDR_AFFINITY UINT64_C(0xff00ffffff)
@@ -129,6 +130,8 @@ static uint32_t condition(const struct gicv3_cpu *c, enum gicv3_group g)
 
 void gicv3_update(struct gicv3_cpu *c)
 {
+    if (c->gic->in_kernel)
+        return;
     struct gicv3_pending p = gicv3_highest(c);
 
     gic_output(c->vcpu, CPU_INT_IRQ | CPU_INT_FIQ,
@@ -187,7 +190,8 @@ static void spi_input(void *opaque, unsigned n, int level)
     struct gicv3 *s = opaque;
 
     pthread_mutex_lock(&s->lock);
-    gic_bank_set_line(&s->spi[n / GIC_BANK], n % GIC_BANK, level);
+    if (gic_bank_move_line(&s->spi[n / GIC_BANK], n % GIC_BANK, level) && s->in_kernel)
+        gicv3_set_kernel_spi(s, n, level);
     if (s->target[n] == GICV3_TARGET_ANY)
         gicv3_update_all(s);
     else if (s->target[n] >= 0)
@@ -201,7 +205,8 @@ static void ppi_input(void *opaque, unsigned n, int level)
     struct gicv3_cpu *c = &s->cpu[(n - first_ppi(s)) / GIC_BANK];
 
     pthread_mutex_lock(&s->lock);
-    gic_bank_set_line(&c->bank, n % GIC_BANK, level);
+    if (gic_bank_move_line(&c->bank, n % GIC_BANK, level) && s->in_kernel)
+        gicv3_set_kernel_ppi(c, n % GIC_BANK, level);
     gicv3_update(c);
     pthread_mutex_unlock(&s->lock);
 }
@@ -256,6 +261,8 @@ static void gicv3_reset(struct device *dev)
         gicv3_update(&s->cpu[i]);
     }
     pthread_mutex_unlock(&s->lock);
+    if (s->in_kernel)
+        gicv3_put_to_kernel(s);
 }
 
 static bool check_config(const struct gicv3_config *cfg, struct vemu_error **errp)
@@ -298,11 +305,34 @@ static void map_redistributors(struct gicv3 *s)
     }
 }
 
+/* System registers of the CPU interface are the accelerator's or nobody's, so that one that runs
+ * guests by itself has all of it. */
+static bool make_in_kernel(struct gicv3 *s, struct vemu_error **errp)
+{
+    struct vemu_machine *m = s->dev.machine;
+    struct irqchip_gic_config cfg = {.version = 3,
+                                     .spis = (s->cfg.spis + GIC_BANK - 1) / GIC_BANK * GIC_BANK,
+                                     .dist = s->cfg.dist_base,
+                                     .cpu = s->cfg.redist[0].base,
+                                     .its = s->cfg.lpis ? s->cfg.its_base : 0};
+
+    if (!m->accel || !m->accel->gic)
+        return true;
+    s->in_kernel = !s->cfg.security && !s->cfg.virtualization &&
+                   s->cfg.redist[0].count >= s->cfg.cpu_count && gic_kernel_make(m, &cfg);
+    return s->in_kernel ||
+           error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                     "%s makes no such GICv3 here: use kernel-irqchip=on where it has one, "
+                     "without secure=on and virtualization=on, or gic-version=2, or -accel tcg",
+                     m->accel->name);
+}
+
 static bool gicv3_realize(struct device *dev, struct vemu_error **errp)
 {
     struct gicv3 *s = gicv3_from(dev);
 
-    if (!check_config(&s->cfg, errp) || (s->cfg.lpis && !gicv3_lpi_alloc(s, errp)))
+    if (!check_config(&s->cfg, errp) || !make_in_kernel(s, errp) ||
+        (s->cfg.lpis && !gicv3_lpi_alloc(s, errp)))
         return false;
     for (unsigned i = 0; i < s->cfg.cpu_count; i++) {
         struct gicv3_cpu *c = &s->cpu[i];
@@ -318,6 +348,8 @@ static bool gicv3_realize(struct device *dev, struct vemu_error **errp)
     s->banks = 1 + (s->cfg.spis + GIC_BANK - 1) / GIC_BANK;
     pthread_mutex_init(&s->lock, NULL);
     gicv3_reset(dev);
+    if (s->in_kernel)
+        return true;
     mem_region_init_io(&s->dist_region, "gicv3-dist", GICV3_DIST_SIZE, &gicv3_dist_ops, s, dev);
     mem_region_add(mem_space_root(device_memory(dev)), s->cfg.dist_base, &s->dist_region, 0);
     map_redistributors(s);
@@ -332,7 +364,8 @@ static void gicv3_unrealize(struct device *dev)
         if (s->frame[i].gic)
             mem_region_remove(&s->redist_region[i]);
     }
-    mem_region_remove(&s->dist_region);
+    if (!s->in_kernel)
+        mem_region_remove(&s->dist_region);
     for (unsigned i = 0; i < s->cfg.cpu_count; i++) {
         s->cpu[i].vcpu->arm_intc_ops = NULL;
         s->cpu[i].vcpu->intc = NULL;
@@ -350,6 +383,14 @@ static void sanitize_cpu(struct gicv3_cpu *c)
     c->waker = c->waker & GICR_WAKER_SLEEP ? GICR_WAKER_SLEEP | GICR_WAKER_ASLEEP : 0;
     gicv3_cpu_sanitize(c);
     gicv3_virt_sanitize(c);
+}
+
+static void gicv3_pre_save(struct device *dev)
+{
+    struct gicv3 *s = gicv3_from(dev);
+
+    if (s->in_kernel)
+        gicv3_get_from_kernel(s);
 }
 
 static bool gicv3_post_load(struct device *dev, struct vemu_error **errp)
@@ -377,6 +418,8 @@ static bool gicv3_post_load(struct device *dev, struct vemu_error **errp)
         gicv3_update(&s->cpu[i]);
     }
     pthread_mutex_unlock(&s->lock);
+    if (s->in_kernel)
+        gicv3_put_to_kernel(s);
     return true;
 }
 
@@ -416,6 +459,7 @@ const struct device_class gicv3_class = {
     .unrealize = gicv3_unrealize,
     .reset = gicv3_reset,
     .post_load = gicv3_post_load,
+    .pre_save = gicv3_pre_save,
 };
 
 struct device *gicv3_create(struct vemu_machine *m, const struct gicv3_config *cfg,

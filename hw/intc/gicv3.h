@@ -43,6 +43,7 @@ struct gicv3_config {
     bool reset_nonsecure; /* with security, and no secure software that sets the controller up */
     bool virtualization;  /* the vCPUs have EL2 */
     bool lpis;            /* for an ITS */
+    uint64_t its_base;    /* where that will be, for an accelerator that keeps both; 0: none */
     uint8_t maintenance;  /* with virtualization: the private INTID, 25 by custom; an output too */
 };
 

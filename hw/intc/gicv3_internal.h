@@ -78,6 +78,7 @@ struct gicv3 {
     struct device dev;
     struct gicv3_config cfg;
     unsigned banks; /* bank 0 is each vCPU's own */
+    bool in_kernel; /* the accelerator has it, and this is for its state alone */
     pthread_mutex_t lock;
     uint32_t ctlr;
     struct gic_bank spi[GIC_SPI_BANKS];
@@ -163,5 +164,11 @@ void gicv3_lpi_choose(struct gicv3_cpu *c);
 extern const struct state_tail gicv3_lpi_tail;
 
 struct gicv3 *gicv3_from(struct device *dev);
+
+/* gicv3_kernel.c: without the GIC's lock, vCPUs paused; inputs: any time. */
+void gicv3_get_from_kernel(struct gicv3 *s);
+void gicv3_put_to_kernel(struct gicv3 *s);
+void gicv3_set_kernel_spi(struct gicv3 *s, unsigned n, int level);
+void gicv3_set_kernel_ppi(struct gicv3_cpu *c, unsigned intid, int level);
 
 #endif

@@ -1,4 +1,5 @@
 /* The ITS: registers and life. Specification: Arm IHI 0069, chapter on the ITS. See gicv3_its.h. */
+#include "core/cpu/cpu.h"
 #include "core/device/machine.h"
 #include "core/util/range.h"
 #include "hw/create.h"
@@ -136,6 +137,10 @@ bool gicv3_its_send_msi(void *its, uint16_t requester, uint64_t addr, uint32_t d
 
     if (addr != s->cfg.base + GITS_TRANSLATER)
         return false;
+    if (s->gic->in_kernel) {
+        s->dev.machine->accel->gic->send_msi(s->dev.machine, requester, addr, data);
+        return true;
+    }
     if (!its_translate(s, requester, data, true))
         guest_error(s, "gicv3-its: nothing is mapped for event %u of device %#x", data, requester);
     return true;
@@ -151,6 +156,9 @@ static void its_reset(struct device *dev)
     s->cbaser = s->cwriter = s->creadr = 0;
     for (unsigned i = 0; i < ITS_TABLES; i++)
         s->baser[i] = baser_fixed[i];
+    s->kernel_tables = s->gic->in_kernel;
+    if (s->gic->in_kernel)
+        its_put_to_kernel(s);
 }
 
 static bool its_realize(struct device *dev, struct vemu_error **errp)
@@ -161,6 +169,8 @@ static bool its_realize(struct device *dev, struct vemu_error **errp)
         return error_set(errp, VEMU_ERROR_INVALID, "it needs a GICv3 that has LPIs");
     s->gic = gicv3_from(s->cfg.gic);
     its_reset(dev);
+    if (s->gic->in_kernel)
+        return true;
     mem_region_init_io(&s->region, "gicv3-its", GICV3_ITS_SIZE, &its_ops, s, dev);
     mem_region_add(mem_space_root(device_memory(dev)), s->cfg.base, &s->region, 0);
     return true;
@@ -168,19 +178,35 @@ static bool its_realize(struct device *dev, struct vemu_error **errp)
 
 static void its_unrealize(struct device *dev)
 {
-    mem_region_remove(&its_from(dev)->region);
+    if (!its_from(dev)->gic->in_kernel)
+        mem_region_remove(&its_from(dev)->region);
+}
+
+static void its_pre_save(struct device *dev)
+{
+    struct gicv3_its *s = its_from(dev);
+
+    if (s->gic->in_kernel)
+        its_get_from_kernel(s);
 }
 
 static bool its_post_load(struct device *dev, struct vemu_error **errp)
 {
     struct gicv3_its *s = its_from(dev);
-    (void)errp;
 
+    if (s->kernel_tables != s->gic->in_kernel && s->ctlr & ITS_CTLR_ENABLED)
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "saved state of arm-gicv3-its: its tables have the form of %s; a machine "
+                         "that is to change between them needs its=off",
+                         s->kernel_tables ? "kvm" : "tcg");
+    s->kernel_tables = s->gic->in_kernel;
     s->cbaser &= CBASER_WRITABLE;
     s->cwriter &= OFFSET_MASK;
     s->creadr &= OFFSET_MASK | CREADR_STALLED;
     for (unsigned i = 0; i < ITS_TABLES; i++)
         s->baser[i] = baser_value(i, s->baser[i]);
+    if (s->gic->in_kernel)
+        its_put_to_kernel(s);
     return true;
 }
 
@@ -190,6 +216,7 @@ static const struct state_field its_state[] = {
     STATE_INT(struct gicv3_its, cwriter),
     STATE_INT(struct gicv3_its, creadr),
     STATE_INT_ARRAY(struct gicv3_its, baser),
+    STATE_FLAG(struct gicv3_its, kernel_tables),
     STATE_FIELDS_END,
 };
 
@@ -198,11 +225,12 @@ const struct device_class gicv3_its_class = {
     .help = "interrupt translation service of a GICv3",
     .size = sizeof(struct gicv3_its),
     .state = its_state,
-    .state_version = 1,
+    .state_version = 2,
     .realize = its_realize,
     .unrealize = its_unrealize,
     .reset = its_reset,
     .post_load = its_post_load,
+    .pre_save = its_pre_save,
 };
 
 struct device *gicv3_its_create(struct vemu_machine *m, const struct gicv3_its_config *cfg,

@@ -28,6 +28,7 @@ struct gicv3_its {
     uint32_t ctlr;
     uint64_t cbaser, cwriter, creadr; /* the latter two: byte offsets, bit 0 of creadr: stalled */
     uint64_t baser[ITS_TABLES];
+    bool kernel_tables; /* those in the guest's memory are in the accelerator's form */
     struct mem_region region;
 };
 
@@ -55,5 +56,9 @@ bool its_write_event(struct gicv3_its *s, const struct its_device *device, uint3
 void its_run_commands(struct gicv3_its *s);
 /* A message: the LPI that it stands for becomes pending. False: it stands for none. */
 bool its_translate(struct gicv3_its *s, uint32_t device, uint32_t event, bool pending);
+
+/* gicv3_its_kernel.c: one that the accelerator keeps. vCPUs paused. */
+void its_get_from_kernel(struct gicv3_its *s);
+void its_put_to_kernel(struct gicv3_its *s);
 
 #endif
