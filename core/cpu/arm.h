@@ -261,6 +261,8 @@ struct arm_cpu_model {
     uint64_t
         features[ARM_FEATURE_WORDS]; /* bit per enum arm_feature, in force with the ID registers */
     uint8_t pa_bits, breakpoints, watchpoints, pmu_counters;
+    /* Of the host's processor: id is what it says, and nothing here changes it. */
+    bool host;
     bool qarma5;  /* -cpu max,pauth-qarma5=on: pointer authentication as QARMA5 has it */
     bool tgran16; /* pages of 16 KiB */
     /* The board: the interrupt controller's CPU interface is system registers (GICv3). */
@@ -273,6 +275,9 @@ static inline bool arm_has(const struct arm_cpu_model *model, enum arm_feature f
 }
 /* The ID registers anew, after a board changed one of gic_sysregs, pa_bits, ... above. */
 void arm_cpu_model_ids(struct arm_cpu_model *model);
+/* From id, midr, ctr and clidr as the host's processor has them for guests: all that follows from
+ * them. */
+void arm_cpu_model_from_host(struct arm_cpu_model *model);
 /* A feature (a board without EL2 or EL3, for instance) with what it needs, or what needs it; the ID
  * registers follow. */
 void arm_cpu_model_set(struct arm_cpu_model *model, enum arm_feature feature, bool on);

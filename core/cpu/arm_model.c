@@ -419,6 +419,8 @@ static void a32_ids(struct arm_cpu_model *m)
 
 void arm_cpu_model_ids(struct arm_cpu_model *m)
 {
+    if (m->host)
+        return;
     memset(m->id, 0, sizeof m->id);
     m->has_el2 = arm_has(m, ARM_FEAT_EL2);
     m->has_el3 = arm_has(m, ARM_FEAT_EL3);
@@ -452,6 +454,49 @@ static void set_bit(struct arm_cpu_model *m, unsigned feature, bool on)
 {
     const uint64_t bit = UINT64_C(1) << feature % 64;
     m->features[feature / 64] = (m->features[feature / 64] & ~bit) | (on ? bit : 0);
+}
+
+/* ---- the host's ------------------------------------------------------------------------------ */
+
+static unsigned field(const struct arm_cpu_model *m, unsigned crm, unsigned op2, unsigned shift)
+{
+    return m->id[crm][op2] >> shift & 15;
+}
+
+/* Fields that are 15 where there is nothing. */
+enum { ABSENT = 15 };
+
+void arm_cpu_model_from_host(struct arm_cpu_model *m)
+{
+    static const uint8_t pa_bits[] = {32, 36, 40, 42, 44, 48, 52};
+    enum { PA_RANGE = 0, BREAKPOINTS = 12, WATCHPOINTS = 20, PAUTH_FIELDS = 0xff000ff0 };
+    unsigned range = field(m, MMFR0, PA_RANGE);
+
+    snprintf(m->name, sizeof m->name, "host");
+    m->host = m->aarch64 = true;
+    memset(m->features, 0, sizeof m->features);
+    set_bit(m, ARM_FEAT_BASE, true);
+    for (unsigned i = 0; i < ARRAY_SIZE(features); i++) {
+        const struct feature *f = &features[i];
+        unsigned is = field(m, f->crm, f->op2, f->shift);
+        /* Of two fields each has to say so. */
+        if (f->value)
+            set_bit(m, f->feature,
+                    is != ABSENT && is >= f->value &&
+                        (i == 0 || features[i - 1].feature != f->feature ||
+                         arm_has(m, (enum arm_feature)f->feature)));
+    }
+    bool fp = field(m, PFR0, 16) != ABSENT;
+    set_bit(m, ARM_FEAT_FP, fp);
+    set_bit(m, ARM_FEAT_ASIMD, fp);
+    set_bit(m, ARM_FEAT_PAUTH, m->id[6][1] & PAUTH_FIELDS);
+    m->pa_bits = pa_bits[MIN(range, ARRAY_SIZE(pa_bits) - 1)];
+    set_bit(m, ARM_FEAT_LPA, m->pa_bits > 48);
+    m->has_el2 = arm_has(m, ARM_FEAT_EL2);
+    m->has_el3 = arm_has(m, ARM_FEAT_EL3);
+    m->breakpoints = (uint8_t)(field(m, DFR0, BREAKPOINTS) + 1);
+    m->watchpoints = (uint8_t)(field(m, DFR0, WATCHPOINTS) + 1);
+    m->pmu_counters = arm_has(m, ARM_FEAT_PMUV3) ? 6 : 0;
 }
 
 void arm_cpu_model_set(struct arm_cpu_model *m, enum arm_feature feature, bool on)

@@ -22,6 +22,7 @@ struct mem_space;
 struct irqchip_gic_ops;
 struct irqchip_ops;
 struct vcpu;
+struct arm_cpu_model;
 struct x86_cpu_model;
 
 enum cpu_arch { ARCH_X86, ARCH_ARM };
@@ -84,6 +85,8 @@ struct accel {
     /* A model made of them is to be run: what the host decides of it. NULL: nothing. */
     bool (*x86_model)(struct vemu_machine *m, struct x86_cpu_model *model,
                       struct vemu_error **errp);
+    /* The processor that all its guests run on, whatever is asked for; NULL: any model. */
+    bool (*arm_host)(struct vemu_machine *m, struct arm_cpu_model *model, struct vemu_error **errp);
     /* Has the vCPU's TSC run at another speed than the model's, for a state that was saved where it
      * had that. False, or NULL: it cannot. Paused. */
     bool (*x86_scale_tsc)(struct vcpu *cpu, uint64_t hz);

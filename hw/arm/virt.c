@@ -189,11 +189,28 @@ static bool firmware_call(struct vcpu *cpu, uint64_t x[18], void *opaque)
     return psci_call(cpu, x);
 }
 
+/* An accelerator of the host's processor has guests of that one alone, and nothing above EL1. */
+static bool choose_host(struct virt_board *b, const char *spec, struct vemu_error **errp)
+{
+    const struct accel *accel = b->m->accel;
+
+    if (strcmp(spec, "host") != 0 && strcmp(spec, "max") != 0)
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "-cpu %s: with %s guests have the host's processor: use -cpu host", spec,
+                         accel->name);
+    if (b->options.virtualization || b->options.secure)
+        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
+                         "-machine %s=on: with %s guests have EL1 and EL0; use -accel tcg",
+                         b->options.secure ? "secure" : "virtualization", accel->name);
+    return accel->arm_host(b->m, &b->model, errp);
+}
+
 static bool choose_model(struct virt_board *b, const struct board_config *cfg,
                          struct vemu_error **errp)
 {
-    const char *spec = cfg->cpu_model ? cfg->cpu_model : b->cls->default_cpu;
-    if (!arm_cpu_model_parse(&b->model, spec, errp))
+    bool host = b->m->accel && b->m->accel->arm_host;
+    const char *spec = cfg->cpu_model ? cfg->cpu_model : host ? "host" : b->cls->default_cpu;
+    if (host ? !choose_host(b, spec, errp) : !arm_cpu_model_parse(&b->model, spec, errp))
         return false;
     if (cfg->cpu_bits == 32 && b->model.aarch64)
         return error_set(errp, VEMU_ERROR_INVALID,

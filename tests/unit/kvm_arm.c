@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "accel/kvm/arm64/model.h"
 #include "accel/kvm/arm64/regs.h"
 #include "core/cpu/arm.h"
 
@@ -251,4 +252,56 @@ Test(kvm_arm, the_virtual_counter_stands_while_the_machines_does)
     r.cntvoff = 0;
     cr_assert(kvm_arm_get_regs(&one, &r, 80000));
     cr_expect_eq(r.cntvoff, 5000);
+}
+
+static void has_id(unsigned crm, unsigned op2, uint64_t value)
+{
+    cr_assert(set(&store, KVM_ARM_SYS(3, 0, 0, crm, op2), &value));
+}
+
+/* A Neoverse N1's, as far as they matter. */
+Test(kvm_arm, the_hosts_processor_is_what_its_registers_say)
+{
+    struct arm_cpu_model m;
+    has_id(0, 0, 0x413fd0c1);
+    has_id(4, 0, 0x1100000011111112); /* A64; A32 at EL0; EL2, EL3; FP16 in both */
+    has_id(5, 0, 0x110305408);
+    has_id(6, 0, 0x100010211120);
+    has_id(6, 1, 0x100001);
+    has_id(7, 0, 0x101125);
+    has_id(7, 1, 0x10212122);
+    has_id(7, 2, 0x1011);
+    cr_assert(kvm_arm_read_model(&one, &m));
+    cr_expect_str_eq(m.name, "host");
+    cr_expect(m.aarch64 && m.host);
+    cr_expect_eq(m.midr, 0x413fd0c1);
+    cr_expect_eq(m.pa_bits, 48);
+    cr_expect_eq(m.breakpoints, 6);
+    cr_expect_eq(m.watchpoints, 4);
+    static const uint16_t there[] = {ARM_FEAT_FP,      ARM_FEAT_ASIMD,       ARM_FEAT_FP16,
+                                     ARM_FEAT_AES,     ARM_FEAT_LSE,         ARM_FEAT_PAN2,
+                                     ARM_FEAT_DPB,     ARM_FEAT_LRCPC,       ARM_FEAT_UAO,
+                                     ARM_FEAT_DOTPROD, ARM_FEAT_AARCH32_EL0, ARM_FEAT_PMUV3};
+    static const uint16_t not_there[] = {ARM_FEAT_SVE,   ARM_FEAT_PAUTH, ARM_FEAT_SHA3,
+                                         ARM_FEAT_JSCVT, ARM_FEAT_LPA,   ARM_FEAT_AARCH32_EL1};
+    for (unsigned i = 0; i < sizeof there / sizeof *there; i++)
+        cr_expect(arm_has(&m, there[i]), "feature %u", i);
+    for (unsigned i = 0; i < sizeof not_there / sizeof *not_there; i++)
+        cr_expect(!arm_has(&m, not_there[i]), "no feature %u", i);
+    uint64_t before = m.id[6][0];
+    arm_cpu_model_set(&m, ARM_FEAT_EL3, false);
+    cr_expect_eq(m.id[6][0], before, "nobody changes what the processor says");
+}
+
+Test(kvm_arm, half_precision_in_one_of_two_fields_is_none)
+{
+    struct arm_cpu_model m;
+    has_id(4, 0, 0x10011); /* FP has it, AdvSIMD not */
+    cr_assert(kvm_arm_read_model(&one, &m));
+    cr_expect(!arm_has(&m, ARM_FEAT_FP16));
+    has_id(4, 0, 0xff0011);
+    cr_assert(kvm_arm_read_model(&one, &m));
+    cr_expect(!arm_has(&m, ARM_FEAT_FP) && !arm_has(&m, ARM_FEAT_ASIMD));
+    has_id(4, 0, 0);
+    cr_assert(!kvm_arm_read_model(&one, &m), "no A64");
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct arm_cpu_model;
 struct irqchip_gic;
 struct kvm_cpu;
 struct kvm_vm;
@@ -22,6 +23,9 @@ struct kvm_arm {
 };
 
 struct kvm_arm *kvm_arm_of(const struct kvm_vm *vm);
+
+/* vm.c */
+bool kvm_arm_host(struct vemu_machine *m, struct arm_cpu_model *model, struct vemu_error **errp);
 
 /* vgic.c */
 void kvm_arm_gic_close(struct kvm_vm *vm);

@@ -1,9 +1,13 @@
 /* A machine of Arm vCPUs: what KVM wants once. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "accel/kvm/arm64/arm.h"
+#include "accel/kvm/arm64/model.h"
+#include "accel/kvm/arm64/regs.h"
 #include "accel/kvm/internal.h"
+#include "core/cpu/arm.h"
 
 struct kvm_arm *kvm_arm_of(const struct kvm_vm *vm)
 {
@@ -68,4 +72,57 @@ void kvm_arch_after_pause(struct kvm_vm *vm)
 void kvm_arch_before_resume(struct kvm_vm *vm)
 {
     (void)vm;
+}
+
+/* ---- the processor that guests have -----------------------------------------------------------
+ */
+
+struct scratch {
+    const struct kvm_vm *vm;
+    int machine, vcpu;
+};
+
+static bool scratch_get(void *opaque, uint64_t id, void *value)
+{
+    const struct scratch *s = opaque;
+    struct kvm_one_reg reg = {.id = id, .addr = (uintptr_t)value};
+
+    return kvm_ioctl(s->vm, s->vcpu, KVM_GET_ONE_REG, (uintptr_t)&reg) >= 0;
+}
+
+/* A machine of its own: a vCPU of this one could not be made again. */
+static int open_scratch(struct scratch *s)
+{
+    const struct kvm_vm *vm = s->vm;
+    struct kvm_vcpu_init init = {.target = kvm_arm_of(vm)->target};
+
+    memcpy(init.features, kvm_arm_of(vm)->preferred, sizeof init.features);
+    s->machine = kvm_ioctl(vm, vm->kvm_fd, KVM_CREATE_VM, kvm_arch_vm_type(vm));
+    if (s->machine < 0)
+        return s->machine;
+    s->vcpu = kvm_ioctl(vm, s->machine, KVM_CREATE_VCPU, 0);
+    return s->vcpu < 0 ? s->vcpu : kvm_ioctl(vm, s->vcpu, KVM_ARM_VCPU_INIT, (uintptr_t)&init);
+}
+
+bool kvm_arm_host(struct vemu_machine *m, struct arm_cpu_model *model, struct vemu_error **errp)
+{
+    const struct kvm_vm *vm = kvm_vm_of(m);
+    struct scratch s = {.vm = vm, .machine = -1, .vcpu = -1};
+    const struct kvm_arm_one_reg one = {.get = scratch_get, .opaque = &s};
+    int r = open_scratch(&s);
+    bool ok = r >= 0 && kvm_arm_read_model(&one, model);
+
+    if (s.vcpu >= 0)
+        vm->host->close(vm->host->opaque, s.vcpu);
+    if (s.machine >= 0)
+        vm->host->close(vm->host->opaque, s.machine);
+    if (!ok)
+        return error_set_errno(errp, r < 0 ? -r : ENODEV,
+                               "-cpu host: the kernel does not show the processor to guests");
+#ifdef __aarch64__
+    /* What no guest's registers tell, any program may read. */
+    __asm__("mrs %0, cntfrq_el0" : "=r"(model->cntfrq));
+    __asm__("mrs %0, dczid_el0" : "=r"(model->dczid));
+#endif
+    return true;
 }
