@@ -5,7 +5,8 @@
 
 Writes OUT/results/NAME.json and NAME.md, and all of them in OUT/results/report.md.  --quick: the
 amd64 and i386 tables alone, in two rounds.  `qemu64` and `qmax` are Debian's QEMU with these CPU
-models, `vemu` has `max`; vemu is compared with whichever is faster, kernel by kernel.
+models, `vemu` has `max`; vemu is compared with whichever is faster, kernel by kernel. Arm guests have a
+cortex-a57 on both sides.
 """
 import argparse
 import json
@@ -26,6 +27,8 @@ def emulators(opt):
         "vemu": "%s -accel tcg -cpu max" % opt.vemu,
         "1 tier": "%s -accel tcg,tier2=off -cpu max" % opt.vemu,
         "2 tiers": "%s -accel tcg -cpu max" % opt.vemu,
+        "qemu a57": "%s -accel tcg -cpu cortex-a57" % opt.qemu_arm,
+        "vemu a57": "%s -accel tcg -cpu cortex-a57" % opt.vemu_arm,
     }
 
 
@@ -36,6 +39,8 @@ TABLES = {
     "i386": ("i386, page-table isolation on", "qemu64,qmax,vemu",
              "--guest i386 --append pti=on --fastest"),
     "amd64v3": ("amd64 with AVX2 and FMA", "qmax,vemu", "--guest amd64v3"),
+    "arm64": ("arm64", "qemu a57,vemu a57", "--guest arm64"),
+    "armhf": ("AArch32 programs under the arm64 kernel", "qemu a57,vemu a57", "--guest armhf"),
     "programs": ("programs of Debian, not written for this", "qemu64,qmax,vemu",
                  "--guest programs --mem 1024 --fastest"),
     "smp1": ("smp_scale, 1 vCPU", "qmax,vemu", "--guest amd64 --gb smp_scale"),
@@ -53,7 +58,7 @@ def run_table(opt, name):
             "--json", os.path.join(opt.results, name + ".json")] + shlex.split(args)
     for e in emus.split(","):
         argv += ["--emu", "%s=%s" % (e, commands[e])]
-    if opt.floor and "vemu" in emus.split(","):
+    if opt.floor and {"vemu", "vemu a57"} & set(emus.split(",")):
         argv += ["--floor", "%g" % opt.floor]
     p = subprocess.run(argv, stdout=subprocess.PIPE, text=True)
     return "## %s\n\n%d rounds\n\n%s" % (title, opt.rounds, p.stdout), p.returncode == 0
@@ -106,6 +111,8 @@ def main():
     ap.add_argument("--out", required=True, help="directory made by build.sh")
     ap.add_argument("--vemu", default="./vemu-system-x86_64")
     ap.add_argument("--qemu", default="qemu-system-x86_64")
+    ap.add_argument("--vemu-arm", default="./vemu-system-aarch64")
+    ap.add_argument("--qemu-arm", default="qemu-system-aarch64")
     ap.add_argument("--quick", action="store_true")
     ap.add_argument("--rounds", type=int)
     ap.add_argument("--scale", type=float, default=0.3, help="of the kernels' work")
