@@ -315,8 +315,9 @@ static const uint8_t to_do[IR_OP_COUNT] = {
 #undef X
 };
 
-/* Between an insn that sets EFLAGS and one that tests them: emits moves at most. */
-static bool keeps_host_flags(const struct cg *g, const struct ir_insn *i)
+/* Between the insn that leaves flags in EFLAGS and one that tests them: emits moves at most. Other
+ * flags are tested there, too. */
+static bool keeps_host_flags(const struct cg *g, const struct ir_insn *i, uint32_t flags)
 {
     unsigned label;
     switch (i->op) {
@@ -325,13 +326,20 @@ static bool keeps_host_flags(const struct cg *g, const struct ir_insn *i)
     case IR_GET:
     case IR_PUT:
     case IR_TRUNC:
-    case IR_SETCC:
-    case IR_SELCC:
+    case IR_LEA:
         return true;
+    case IR_SETCC:
+        return g->id[i->a] == flags;
+    case IR_SELCC:
+        return g->id[i->c] == flags;
+    case IR_ADD: /* LEA as well, where no flags come with it */
+        return !g->partner[i - g->r->insns];
+    case IR_STENV:
+        return g->r->insns[i->a].op == IR_CONST && i->aux <= IR_W32;
     case IR_INSN:
         return !g->tm->count && !g->tm->icount;
     case IR_BRCC:
-        return !g->tm->count && !g->tm->icount && !ir_branches(i, &label);
+        return g->id[i->a] == flags && !g->tm->count && !g->tm->icount && !ir_branches(i, &label);
     default:
         return false;
     }
@@ -554,8 +562,8 @@ void cg_prepare(struct cg *g, uint32_t from, uint32_t to)
         if (i->type == IR_FL) {
             flags[flag_count++] = (ir_ref)n;
             in_host_flags = fl_in_host(i) ? n : 0;
-        } else if (in_host_flags && !keeps_host_flags(g, i) && !cg_is_alias(r, n) &&
-                   !(tests_flags(i) && g->direct[g->id[i->a]])) {
+        } else if (in_host_flags && !keeps_host_flags(g, i, in_host_flags) && !cg_is_alias(r, n) &&
+                   !(tests_flags(i) && g->id[i->a] == in_host_flags)) {
             in_host_flags = 0;
         }
         if (!(how & DO_LOOK))

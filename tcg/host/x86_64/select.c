@@ -112,8 +112,8 @@ static bool defer_and(struct cg *g, const struct ir_insn *i)
     for (uint32_t m = g->n + 1, looked = 0; m < g->r->count && looked < 4; m++, looked++) {
         const struct ir_insn *f = &g->r->insns[m];
         if (f->op == IR_FL_LOGIC && g->id[f->a] == g->n) {
-            if ((!g->packed[m] && !g->direct[m]) || g->recipe[m])
-                return false; /* a recipe for them wants the result */
+            if ((!g->packed[m] && !g->direct[m]) || g->last[g->n] > m)
+                return false; /* a recipe for them, or for their complement, wants the result */
             g->deferred[g->n] = 1;
             ir_ref args[2] = {g->id[i->a], g->id[i->b]};
             for (unsigned k = 0; k < 2; k++)
