@@ -76,6 +76,7 @@ struct tcg_cpu {
     uint64_t inject_looks; /* at the run loop, with injections */
     bool sample;          /* shared: the second tier wants to know where this vCPU is (tcg/tier2) */
     uint8_t step_pending; /* x86: #DB conditions of the running instruction (tcg/x86/sys.h) */
+    uint8_t insn_it;      /* AArch32: not 0: PSTATE.IT of the running instruction */
     uint32_t barrier;     /* Arm: a broadcast of TLBI is under way, which DSB waits for */
     uint32_t root_later;  /* Arm: TTBRs were written: the root changes at the next context
                              synchronisation, so that not each step on the way to it makes one */
@@ -429,6 +430,9 @@ struct tcg_arch {
     /* Deliver the exception in exc_*: may end in a double or triple fault (returns false:
      * shutdown). */
     bool (*deliver_exception)(struct tcg_cpu *tc);
+    /* status was set within a block: what compiled code keeps elsewhere until then goes to the
+     * register file. NULL: there is nothing. */
+    void (*settle)(struct tcg_cpu *tc);
     /* Take pending events (vcpu->interrupt): INIT, SIPI, NMI, interrupts when deliverable. Returns
      * what the run loop does next. */
     enum tcg_event {

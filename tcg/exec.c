@@ -232,6 +232,8 @@ static struct tcg_block *fit_budget(struct tcg_cpu *tc, struct tcg_block *b)
 /* status is set: what next? false: leave the run loop with *why. */
 static bool handle_status(struct tcg_cpu *tc, enum vcpu_exit *why)
 {
+    if (tc->arch->settle)
+        tc->arch->settle(tc);
     switch (tc->status) {
     case TCG_EXCEPTION:
         tc->status = TCG_OK;

@@ -306,6 +306,17 @@ static void arm_set_pc(struct tcg_cpu *tc, uint64_t pc)
     arm_regs_of(tc)->pc = pc;
 }
 
+/* The instruction that the status is of stands in an IT block. */
+static void arm_settle(struct tcg_cpu *tc)
+{
+    struct arm_regs *r = arm_regs_of(tc);
+    if (!tc->insn_it)
+        return;
+    r->pstate = (r->pstate & ~(uint64_t)(ARM_IT_LOW | ARM_IT_HIGH)) | arm_it_bits(tc->insn_it);
+    tc->insn_it = 0;
+    tcg_mode_changed(tc);
+}
+
 static bool arm_init(struct tcg_cpu *tc, struct vemu_error **errp)
 {
     struct arm_sys *s;
@@ -341,7 +352,7 @@ static void arm_reset(struct tcg_cpu *tc)
     struct arm_sys *s = arm_sys_of(tc);
     arm_set_nzcv(tc, arm_regs_of(tc)->pstate);
     arm_take_btype(tc);
-    tc->step_pending = 0;
+    tc->step_pending = tc->insn_it = 0;
     tc->status = TCG_OK;
     s->control_known = 0;
     s->guarded_seen = 0;
@@ -472,6 +483,7 @@ const struct tcg_arch tcg_arch_arm = {
     .describe = describe,
     .reset = arm_reset,
     .sync = arm_sync,
+    .settle = arm_settle,
     .hash_words = arm_hash_words,
     .get_pc = arm_get_pc,
     .set_pc = arm_set_pc,

@@ -93,24 +93,6 @@ uint64_t arm_helper_usad8(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_
     return sum;
 }
 
-/* ---- conditional accesses -----------------------------------------------------------------------
- */
-
-uint64_t arm_helper_load_if(void *env, uint64_t addr, uint64_t condition, uint64_t attr, uint64_t d)
-{
-    UNUSED(d);
-    return condition ? tcg_load(tcg_cpu_of(env), addr, 1u << (attr & IR_MEM_SIZE), (unsigned)attr)
-                     : 0;
-}
-
-uint64_t arm_helper_store_if(void *env, uint64_t addr, uint64_t condition, uint64_t attr,
-                             uint64_t value)
-{
-    if (condition)
-        tcg_store(tcg_cpu_of(env), addr, 1u << (attr & IR_MEM_SIZE), value, (unsigned)attr);
-    return 0;
-}
-
 /* ---- the set ------------------------------------------------------------------------------------
  */
 

@@ -33,10 +33,6 @@
      * and T by an address whose bit 0 is T. */ \
     X(state_changed, IR_VOID, 0, SYS_FL | SYS_PC, 0) \
     X(interwork, IR_VOID, 0, SYS_FL, SYS_PC) \
-    /* load_if(address, condition, enum ir_mem): the value as memory has it, 0 when the condition is 0.
-     * store_if(address, condition, enum ir_mem, value). */ \
-    X(load_if, IR_I32, HELPER_FAULT | HELPER_FP, SYS_PC, 0) \
-    X(store_if, IR_VOID, HELPER_FAULT | HELPER_FP, SYS_PC, 0) \
     /* mrc(ARM_CP_ARG), mcr(ARM_CP_ARG, value): MRC, MRRC, MCR, MCRR. */ \
     X(mrc, IR_I64, HELPER_FAULT | HELPER_FP | HELPER_CLOCK, SYS_FL | SYS_PC, 0) \
     X(mcr, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_CLOCK, SYS_FL | SYS_PC, SYS_PC) \

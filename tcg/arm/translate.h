@@ -47,6 +47,8 @@ struct a64_trans {
     uint8_t cond;           /* 14: always */
     uint8_t it, it_next;    /* PSTATE.IT of this instruction and of the next one */
     uint8_t it_stored;      /* what arm_regs.pstate has of it */
+    uint32_t seen;          /* end of what was looked at beyond the instructions, in the page */
+    uint8_t it_noted;       /* what tcg_cpu.insn_it has of it */
     bool set_checked;       /* a32_check_set() was called */
     ir_ref temp[A64_TEMPS]; /* in AArch32 state: what V16 to V31 name (translate32_vec.h) */
 };

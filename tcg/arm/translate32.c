@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/util/range.h"
+#include "tcg/ir/eval.h"
 
 enum {
     PAGE = 4096,
@@ -16,6 +17,13 @@ enum {
 
 /* ---- PSTATE.IT --------------------------------------------------------------------------------
  */
+
+/* Does the region's own mode word say that it begins inside an IT block? Exits that do not look at
+ * the mode lead to code of the same one. */
+static bool began_in_it(const struct a64_trans *x)
+{
+    return x->mode >> MODE_IT_SHIFT & 0xff;
+}
 
 static void store_it(struct a64_trans *x, unsigned it)
 {
@@ -30,11 +38,16 @@ static void store_it(struct a64_trans *x, unsigned it)
     x->it_stored = (uint8_t)it;
 }
 
-/* Does the region's own mode word say that it begins inside an IT block? Exits that do not look at
- * the mode lead to code of the same one. */
-static bool began_in_it(const struct a64_trans *x)
+/* For what may fault from here on. */
+static void note_it(struct a64_trans *x, unsigned it)
 {
-    return x->mode >> MODE_IT_SHIFT & 0xff;
+    if (began_in_it(x)) {
+        store_it(x, it);
+    } else if (x->it_noted != it) {
+        ir_emit(x->ir, IR_STENV, IR_VOID, IR_W8, a32_i32(x, it), 0, 0, 0,
+                (uint64_t)(int64_t)TCG_ENV_OFFSET(insn_it));
+        x->it_noted = (uint8_t)it;
+    }
 }
 
 bool a32_in_steps(const struct a64_trans *x)
@@ -50,8 +63,42 @@ static unsigned insn_bytes(uint16_t first)
     return first >> 11 >= 0x1d ? 4 : 2;
 }
 
+/* What condition `other` is where `cond` does not hold: 1, 0, or -1, either. */
+static int implied(unsigned cond, unsigned other)
+{
+    unsigned seen = 0;
+    for (unsigned nzcv = 0; nzcv < 16; nzcv++) {
+        const uint32_t fl = (nzcv & 8 ? IR_FL_SF : 0) | (nzcv & 4 ? IR_FL_ZF : 0) |
+                            (nzcv & 2 ? 0 : IR_FL_CF) | (nzcv & 1 ? IR_FL_OF : 0);
+        if (!ir_eval_cc(a64_cc(cond), fl))
+            seen |= 1u << ir_eval_cc(a64_cc(other), fl);
+    }
+    return seen == 3 ? -1 : (int)seen >> 1;
+}
+
+/* Comparisons by a condition come before a branch by the same: where they are left out it is known
+ * where that leads. */
+static void follow_branch(struct a64_trans *x, int64_t *rel)
+{
+    const int64_t at = *rel - x->t->rel_base;
+    uint16_t half[2];
+    unsigned cond;
+    int64_t offset;
+    if (at < 0 || at > PAGE - (int64_t)sizeof half)
+        return;
+    memcpy(half, x->t->page + at, sizeof half);
+    if (!t32_conditional_branch(half, &cond, &offset))
+        return;
+    const unsigned bytes = insn_bytes(half[0]);
+    const int holds = implied(x->cond, cond);
+    if (holds < 0)
+        return;
+    x->seen = MAX(x->seen, (uint32_t)at + bytes);
+    *rel += holds ? 4 + offset : (int64_t)bytes;
+}
+
 /* Where to go on when the condition does not hold; false: not to where an exit can lead. */
-static bool skip_target(const struct a64_trans *x, int64_t *rel)
+static bool skip_target(struct a64_trans *x, int64_t *rel)
 {
     unsigned it = arm_it_next(x->it);
     *rel = x->next;
@@ -66,6 +113,8 @@ static bool skip_target(const struct a64_trans *x, int64_t *rel)
         memcpy(&first, x->t->page + at, sizeof first);
         *rel += insn_bytes(first);
     }
+    if (x->t32 && !(x->mode & (MODE_ICOUNT | MODE_BREAKPOINTS)))
+        follow_branch(x, rel);
     return true;
 }
 
@@ -77,10 +126,10 @@ void a32_must(struct a64_trans *x)
     const enum ir_cc cc = a64_cc(x->cond) ^ 1u;
     x->conditional = false;
     if (skip_target(x, &rel)) {
-        store_it(x, 0);
+        note_it(x, 0);
         a64_leave_if(x, a64_flags(x), cc, rel);
     } else {
-        store_it(x, x->it);
+        note_it(x, x->it);
         ir_emit(x->ir, IR_TRAPCC, IR_VOID, cc, a64_flags(x), 0, 0, 0,
                 ARM_TRAP_SKIP | (uint64_t)(x->next - x->start));
     }
@@ -89,7 +138,12 @@ void a32_must(struct a64_trans *x)
 void a32_may_fault(struct a64_trans *x)
 {
     a32_must(x);
-    store_it(x, x->it);
+    a32_note_it(x);
+}
+
+void a32_note_it(struct a64_trans *x)
+{
+    note_it(x, x->it);
 }
 
 /* ---- registers and flags ----------------------------------------------------------------------
@@ -169,19 +223,6 @@ void a32_put_ge(struct a64_trans *x, ir_ref v)
 /* ---- memory -----------------------------------------------------------------------------------
  */
 
-/* Between instructions of other conditions an access asks for its own: there is nowhere to go when
- * it does not hold. */
-static bool asks(const struct a64_trans *x)
-{
-    int64_t rel;
-    return x->conditional && !a32_in_steps(x) && !skip_target(x, &rel);
-}
-
-static ir_ref condition(struct a64_trans *x)
-{
-    return ir_emit(x->ir, IR_SETCC, IR_I32, a64_cc(x->cond), a64_flags(x), 0, 0, 0, 0);
-}
-
 /* Unprivileged accesses are EL0's under the value of DACR that is in force. */
 static unsigned in_force(const struct a64_trans *x, unsigned attr)
 {
@@ -190,31 +231,58 @@ static unsigned in_force(const struct a64_trans *x, unsigned attr)
                : attr;
 }
 
+/* The access of an instruction whose condition is not known yet: IR_LDCC, IR_STCC. */
+static ir_ref if_it_holds(struct a64_trans *x, enum ir_op op, enum ir_type type, ir_ref addr,
+                          ir_ref v, unsigned attr)
+{
+    a32_note_it(x);
+    return ir_emit(x->ir, op, type, a64_cc(x->cond), addr, v, a64_flags(x), 0, attr);
+}
+
 ir_ref a32_load(struct a64_trans *x, ir_ref addr, unsigned size, unsigned attr)
 {
     attr = in_force(x, attr);
-    if (!asks(x)) {
-        a32_may_fault(x);
+    if (!x->conditional) {
+        a32_note_it(x);
         return a64_load(x, IR_I32, addr, size, attr);
     }
-    store_it(x, x->it);
-    const unsigned how = (a64_mem(x, size) | attr) & ~(unsigned)IR_MEM_SIGN;
-    ir_ref v = a64_call_helper(x, HELPER_ID(load_if), addr, condition(x), a32_i32(x, how), 0);
+    const bool swapped = x->mode & MODE_BIG && size;
+    const unsigned sign = attr & IR_MEM_SIGN && size < 2 ? IR_MEM_SIGN : 0;
+    attr = a64_mem(x, size) | (attr & ~(unsigned)IR_MEM_SIGN) | (swapped ? 0 : sign);
+    ir_ref v = if_it_holds(x, IR_LDCC, IR_I32, addr, a32_i32(x, 0), attr);
+    if (!swapped)
+        return v;
     v = a64_in_order(x, v, size);
-    return attr & IR_MEM_SIGN && size < 2 ? ir_sext(x->ir, IR_I32, v, (enum ir_width)size) : v;
+    return sign ? ir_sext(x->ir, IR_I32, v, (enum ir_width)size) : v;
+}
+
+void a32_load_register(struct a64_trans *x, unsigned n, ir_ref addr, unsigned size, unsigned attr,
+                       unsigned rn, ir_ref wback)
+{
+    ir_ref v;
+    if (x->conditional && !(attr & IR_MEM_SIGN) && !(x->mode & MODE_BIG && size)) {
+        v = if_it_holds(x, IR_LDCC, IR_I64, addr, ir_get(x->ir, SLOT_X + n),
+                        a64_mem(x, size) | in_force(x, attr));
+        if (wback)
+            a32_put(x, rn, wback);
+        ir_put(x->ir, SLOT_X + n, v);
+        return;
+    }
+    v = a32_load(x, addr, size, attr);
+    if (wback)
+        a32_put(x, rn, wback);
+    a32_put(x, n, v);
 }
 
 void a32_store(struct a64_trans *x, ir_ref addr, ir_ref v, unsigned size, unsigned attr)
 {
     attr = in_force(x, attr);
-    if (!asks(x)) {
-        a32_may_fault(x);
-        a64_store(x, addr, v, size, attr);
+    if (x->conditional) {
+        if_it_holds(x, IR_STCC, IR_VOID, addr, a64_in_order(x, v, size), a64_mem(x, size) | attr);
         return;
     }
-    store_it(x, x->it);
-    a64_call_helper(x, HELPER_ID(store_if), addr, condition(x), a32_i32(x, a64_mem(x, size) | attr),
-                    a64_in_order(x, v, size));
+    a32_note_it(x);
+    a64_store(x, addr, v, size, attr);
 }
 
 /* ---- how regions end --------------------------------------------------------------------------
@@ -223,6 +291,8 @@ void a32_store(struct a64_trans *x, ir_ref addr, ir_ref v, unsigned size, unsign
 /* PSTATE.IT as behind this instruction. */
 void a32_leave_it(struct a64_trans *x)
 {
+    if (!began_in_it(x))
+        note_it(x, 0);
     store_it(x, x->it_next);
 }
 
@@ -466,7 +536,7 @@ void a32_translate(struct tcg_translation *t)
             end_next(&x);
         x.it = x.it_next;
         if (!x.it && !x.done)
-            store_it(&x, 0);
+            note_it(&x, 0);
     }
-    t->len = at - t->page_offset;
+    t->len = MAX(at, x.seen) - t->page_offset;
 }

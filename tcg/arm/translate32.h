@@ -7,14 +7,15 @@
  * Registers R0-R14 are the low halves of X0-X14, whose upper halves are 0; values are i32.
  *
  * Conditions. An instruction that does nothing but write general registers runs always, and
- * a32_put() chooses between the new value and the old one. Whatever has another effect says so
- * first by a32_must(), which all the accessors here do: from there on the instruction is only
- * reached when its condition holds. Where it does not, control goes to the next instruction; or,
- * where that is not one that a direct exit can lead to (in the middle of an IT block of several
- * conditions, and when every instruction is a block of its own), through ARM_TRAP_SKIP.
+ * a32_put() chooses between the new value and the old one; a load or store asks the condition by
+ * itself (IR_LDCC, IR_STCC). Whatever has another effect says so first by a32_must(): from there on
+ * the instruction is only reached when its condition holds. Where it does not, control goes to the
+ * next instruction; or, where that is not one that a direct exit can lead to (in the middle of an
+ * IT block of several conditions, and when every instruction is a block of its own), through
+ * ARM_TRAP_SKIP.
  *
- * PSTATE.IT is in arm_regs.pstate only when something looks: before what may fault, and where a
- * region ends inside an IT block.
+ * PSTATE.IT is in arm_regs.pstate where a region ends inside an IT block. Within a region it is in
+ * tcg_cpu.insn_it while what may fault runs, from where arm_settle() takes it.
  */
 #ifndef TCG_ARM_TRANSLATE32_H
 #define TCG_ARM_TRANSLATE32_H
@@ -36,6 +37,8 @@ void a32_leave_it(struct a64_trans *x);
 bool a32_in_steps(const struct a64_trans *x);
 /* It may fault from here on: PSTATE.IT is right. a32_must() is part of it. */
 void a32_may_fault(struct a64_trans *x);
+/* The same without a32_must(). */
+void a32_note_it(struct a64_trans *x);
 
 /* ---- registers --------------------------------------------------------------------------------
  */
@@ -109,9 +112,14 @@ static inline ir_ref a32_address(struct a64_trans *x, ir_ref v)
 {
     return a32_zext64(x, v);
 }
-/* 1 << size bytes, size 0-2, as i32; attr: IR_MEM_SIGN, IR_MEM_ALIGN, ARM_MEM_USER. */
+/* 1 << size bytes, size 0-2, as i32; attr: IR_MEM_SIGN, IR_MEM_ALIGN, ARM_MEM_USER. When the
+ * condition does not hold: nothing is accessed, and the value counts for nothing. */
 ir_ref a32_load(struct a64_trans *x, ir_ref addr, unsigned size, unsigned attr);
 void a32_store(struct a64_trans *x, ir_ref addr, ir_ref v, unsigned size, unsigned attr);
+/* a32_load() of register n, which is not PC, after `wback` was written to the base rn (0: it is
+ * not). */
+void a32_load_register(struct a64_trans *x, unsigned n, ir_ref addr, unsigned size, unsigned attr,
+                       unsigned rn, ir_ref wback);
 
 /* ---- branches ----------------------------------------------------------------------------------
  */
@@ -124,6 +132,8 @@ void a32_jump_interworking(struct a64_trans *x, ir_ref target, bool often);
 /* To an address of the same set. */
 void a32_jump_to(struct a64_trans *x, ir_ref target);
 void a32_jump_rel(struct a64_trans *x, int64_t rel);
+/* B by a condition, of T32, and where it leads: PC and *offset. false: another instruction. */
+bool t32_conditional_branch(const uint16_t half[2], unsigned *cond, int64_t *offset);
 void a32_end_dyn(struct a64_trans *x, bool poll);
 /* The region ends with a look at interrupts, which may have become deliverable. */
 void a32_end_poll(struct a64_trans *x);

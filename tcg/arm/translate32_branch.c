@@ -111,11 +111,28 @@ bool a32_t_b_wide(struct a64_trans *x, const struct a32_insn *i)
     return branch(x, offset25(i, (uint32_t)i->imm11 << 1));
 }
 
-bool a32_t_b_cond_wide(struct a64_trans *x, const struct a32_insn *i)
+static int64_t offset21(const struct a32_insn *i)
 {
     const uint32_t v = (uint32_t)i->Sb << 20 | (uint32_t)i->J2 << 19 | (uint32_t)i->J1 << 18 |
                        (uint32_t)i->imm6 << 12 | (uint32_t)i->imm11 << 1;
-    return branch_on(x, i->bcond, (int32_t)(v << 11) >> 11);
+    return (int32_t)(v << 11) >> 11;
+}
+
+bool a32_t_b_cond_wide(struct a64_trans *x, const struct a32_insn *i)
+{
+    return branch_on(x, i->bcond, offset21(i));
+}
+
+bool t32_conditional_branch(const uint16_t half[2], unsigned *cond, int64_t *offset)
+{
+    const bool narrow = half[0] >> 12 == 0xd,
+               wide = half[0] >> 11 == 0x1e && (half[1] & 0xd000) == 0x8000;
+    struct a32_insn i = {0};
+    if ((!narrow && !wide) || !t32_decode((uint32_t)half[0] << 16 | (narrow ? 0 : half[1]), &i))
+        return false;
+    *cond = i.bcond;
+    *offset = narrow ? (int64_t)i.off8 * 2 : offset21(&i);
+    return i.bcond < A32_ALWAYS && (narrow ? half[0] >> 8 & 15 : half[0] >> 6 & 15) == i.bcond;
 }
 
 bool a32_t_bl(struct a64_trans *x, const struct a32_insn *i)

@@ -86,7 +86,11 @@ static bool dp(struct a64_trans *x, enum dp_op op, bool flags, unsigned rd, unsi
                ir_ref carry)
 {
     const bool compare = op >= DP_TST && op <= DP_CMN, move = op == DP_MOV || op == DP_MVN;
-    ir_ref a = move ? 0 : a32_reg(x, rn), v;
+    ir_ref v;
+    if (flags && (compare || rd != A32_PC)) /* first: the host compares what the condition is of
+                                               before it compares again */
+        a32_must(x);
+    ir_ref a = move ? 0 : a32_reg(x, rn);
     if (flags && !compare && rd == A32_PC) {
         v = is_logic(op) ? logic(x, op, a, b) : arithmetic(x, op, false, a, b);
         return a32_exception_return(x, v);

@@ -42,16 +42,17 @@ static void put_after(struct a64_trans *x, unsigned rn, const struct place *p)
 static bool load(struct a64_trans *x, unsigned rt, unsigned rn, const struct place *p,
                  unsigned size, unsigned attr, bool often)
 {
-    ir_ref v = a32_load(x, p->addr, size, rt == A32_PC ? attr | IR_MEM_ALIGN : attr);
-    if (rt == A32_PC)
-        a32_check_set(x, v, often);
+    if (rt != A32_PC) {
+        a32_load_register(x, rt, p->addr, size, attr, rn, p->after);
+        return true;
+    }
+    a32_must(x);
+    ir_ref v = a32_load(x, p->addr, size, attr | IR_MEM_ALIGN);
+    a32_check_set(x, v, often);
     put_after(x, rn, p);
-    if (rt == A32_PC && rn == A32_SP && p->after)
+    if (rn == A32_SP && p->after)
         x->t->ends = TCG_ENDS_RETURN;
-    if (rt == A32_PC)
-        a32_jump_interworking(x, v, often);
-    else
-        a32_put(x, rt, v);
+    a32_jump_interworking(x, v, often);
     return true;
 }
 

@@ -182,6 +182,10 @@ static enum interp_code choose(const struct builder *b, const struct ir_insn *i,
         return load_code(i);
     case IR_ST:
         return store_code(b, i);
+    case IR_LDCC:
+        return INTERP_LDCC;
+    case IR_STCC:
+        return INTERP_STCC;
     case IR_XCHG:
     case IR_FETCH_ADD:
     case IR_FETCH_AND:

@@ -454,6 +454,17 @@ do_LD:
 do_LDV:
     load_vector(&f, i);
     goto check;
+do_LDCC:
+    if (ir_eval_cc(i->aux, interp_flags(&f, i->c))) {
+        load_any(&f, i);
+        goto check;
+    }
+    v[i->d] = interp_truncate(i->type, v[i->b]);
+    NEXT;
+do_STCC:
+    if (ir_eval_cc(i->aux, interp_flags(&f, i->c)))
+        goto do_ST;
+    NEXT;
 do_ST8:
     STORE(uint8_t);
 do_ST16:

@@ -64,7 +64,7 @@ struct tcg_machine;
     X(CONST) X(VCONST) X(GET64) X(GET32) X(GETV) X(GETFL) X(PUT64) X(PUT32) X(PUTV) X(PUTFL)       \
     X(LDENVV) X(LDENVW) X(LDENV64) X(LDENV32) X(STENV) X(STENVV) X(MULX) X(DIVX) X(HI)                       \
     X(LD8) X(LD16) X(LD32) X(LD64) X(LDS8) X(LDS16) X(LDS32) X(LD) X(LDV)                          \
-    X(ST8) X(ST16) X(ST32) X(ST64) X(ST) X(STV) X(ATOMIC) X(FENCE) X(CLOCK) X(CALL) X(CALL_FLAGS)           \
+    X(ST8) X(ST16) X(ST32) X(ST64) X(ST) X(STV) X(LDCC) X(STCC) X(ATOMIC) X(FENCE) X(CLOCK) X(CALL) X(CALL_FLAGS)           \
     X(TRAPNZ) X(TRAPCC) X(BRCC) X(BRNZ) X(EXIT) X(EXIT_IND) X(EXIT_MODE) X(EXIT_DYN)                            \
     X(MOV32) X(LEA64) X(LEA32) X(LEAI64) X(LEAI32) X(ZEXT8) X(ZEXT16) X(SEXT) X(NOT64) X(NOT32)    \
     X(NEG64) X(NEG32) X(SETCC) X(SELCC) X(INT) X(VECTOR) X(VECTOR_INT)                             \

@@ -190,6 +190,8 @@ enum ir_exit_flags {
     /* memory: a = linear address (i64), imm = enum ir_mem */                                     \
     X(LD, '*', "q---", "i32, i64, v128 (4, 8 and 16 bytes; upper lanes 0) or v256")                     \
     X(ST, '0', "q*r-", "b = value; c = the IR_LD when IR_MEM_RMW")                                \
+    X(LDCC, 'T', "qif-", "integers: LD when condition aux holds over c, else b")                  \
+    X(STCC, '0', "qxf-", "integers: ST of b when condition aux holds over c")                     \
     X(XCHG, 'T', "qi--", "atomic exchange; returns the old value, zero-extended, as all atomics") \
     X(FETCH_ADD, 'T', "qi--", "")                                                                 \
     X(FETCH_AND, 'T', "qi--", "")                                                                 \

@@ -90,7 +90,9 @@ static bool check_insn(const struct ir_region *r, uint32_t n, uint32_t label, ch
             return false;
         }
     }
-    if ((i->op == IR_LD || i->op == IR_ST) && (i->imm & IR_MEM_SIZE) > IR_W256) {
+    const bool conditional = i->op == IR_LDCC || i->op == IR_STCC;
+    if ((conditional || i->op == IR_LD || i->op == IR_ST) &&
+        (i->imm & IR_MEM_SIZE) > (conditional ? IR_W64 : IR_W256)) {
         snprintf(buf, len, "%%%u %s: size", n, info->name);
         return false;
     }

@@ -5,6 +5,8 @@
  */
 #include "tcg/host/x86_64/access.h"
 
+enum { CC_ALWAYS = 16 }; /* beyond the host's */
+
 /* ---- parts of both forms
  * ------------------------------------------------------------------------------------------ */
 
@@ -97,8 +99,7 @@ static bool sign_extends(const struct access *a)
     return (a->attr & IR_MEM_SIGN) && (width < IR_W32 || (width == IR_W32 && a->wide));
 }
 
-/* mov [m], imm of 1, 2, 4 or 8 bytes */
-static void store_const(struct emit *e, unsigned size, int32_t imm, struct host_mem m)
+void access_store_const(struct emit *e, unsigned size, int32_t imm, struct host_mem m)
 {
     if (size == 1) {
         emit_rm(e, 0xc6, 0, m);
@@ -140,7 +141,7 @@ void access_move(struct emit *e, const struct access *a, struct host_mem m)
     else if (a->vec)
         emit_vex_rm(e, vec_load(width), a->data, NO_REG, m);
     else if (a->store && a->data == NO_REG)
-        store_const(e, 1u << width, a->imm, m);
+        access_store_const(e, 1u << width, a->imm, m);
     else if (a->store)
         emit_store(e, 1u << width, a->data, m);
     else
@@ -383,9 +384,11 @@ static struct span own_span(const struct cg *g, const struct access *a)
 
 /*
  * Registers first (allocation may emit moves), then the record of where everything is, then the
- * checks, whose jumps (TLB, alignment) lead to one stub. *base: the addend.
+ * checks, whose jumps (TLB, alignment) lead to one stub. *base: the addend. condition: the access
+ * is made when it holds of EFLAGS, and *skip the jump when it does not; else CC_ALWAYS.
  */
-static struct stub *inline_check(struct cg *g, const struct access *a, int *base)
+static struct stub *inline_check(struct cg *g, const struct access *a, int *base,
+                                 unsigned condition, uint8_t **skip)
 {
     bool slow_only = access_slow_only(a);
     unsigned share = g->share_of[g->n];
@@ -404,10 +407,12 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
     if (!known && !slow_only && !ask)
         u = cg_temp(g);
     exit_places(g, g->home, &first, &count);
+    if (condition != CC_ALWAYS)
+        *skip = emit_jcc(&g->e, condition ^ 1u);
     fl_clobber(g);
     if (a->attr & IR_MEM_ALIGN)
         odd = access_alignment_check(&g->e, a);
-    bool page = !known && !slow_only && !kept && wants_page_slot(g);
+    bool page = !known && !slow_only && !kept && condition == CC_ALWAYS && wants_page_slot(g);
     if (known) {
         emit_alu(&g->e, 8, X_TEST, t, t);
         slow = emit_jcc(&g->e, CC_E);
@@ -448,7 +453,7 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
 static void inline_load(struct cg *g, const struct access *a)
 {
     int base;
-    struct stub *s = inline_check(g, a, &base);
+    struct stub *s = inline_check(g, a, &base, CC_ALWAYS, NULL);
     if (base != NO_REG)
         access_move(&g->e, a, mem_index(base, a->addr, 0, a->disp));
     cg_bind(g, g->n, a->data);
@@ -458,7 +463,7 @@ static void inline_load(struct cg *g, const struct access *a)
 static void inline_store(struct cg *g, const struct access *a)
 {
     int base;
-    struct stub *s = inline_check(g, a, &base);
+    struct stub *s = inline_check(g, a, &base, CC_ALWAYS, NULL);
     if (base != NO_REG)
         access_move(&g->e, a, mem_index(base, a->addr, 0, a->disp));
     s->back = g->e.p;
@@ -611,4 +616,42 @@ void select_store(struct cg *g, const struct ir_insn *i)
     }
     if (g->inline_access || !call_routine(g, &a))
         inline_store(g, &a);
+}
+
+/* The register of a conditional load's result, with what it is when there is no access. It is there
+ * before the access may fault, so only a register that has this value anyway is taken over. */
+static int conditional_result(struct cg *g, const struct ir_insn *i)
+{
+    const int old = cg_gpr(g, i->b);
+    if (i->type == IR_I64 && cg_dies(g, g->id[i->b]))
+        return old;
+    const int dst = cg_temp(g);
+    emit_mov(&g->e, i->type == IR_I64, dst, old);
+    return dst;
+}
+
+/* Around the access by a jump: a guest that was made to choose by a branch would have one there,
+ * too. The condition comes first, as it may move a value out of RAX; moves keep it. */
+void select_conditional(struct cg *g, const struct ir_insn *i)
+{
+    const unsigned condition = fl_condition(g, i->c, i->aux);
+    struct access a = {.attr = (uint16_t)i->imm,
+                       .store = i->op == IR_STCC,
+                       .wide = i->type == IR_I64,
+                       .data = NO_REG,
+                       .scratch = {NO_REG, NO_REG}};
+    uint8_t *skip;
+    int base;
+    a.addr = (int8_t)cg_gpr(g, i->a);
+    if (!a.store)
+        a.data = (int8_t)conditional_result(g, i);
+    else if (!cg_imm32(g, i->b, &a.imm))
+        a.data = (int8_t)cg_gpr(g, i->b);
+    struct stub *s = inline_check(g, &a, &base, condition, &skip);
+    if (base != NO_REG)
+        access_move(&g->e, &a, mem_index(base, a.addr, 0, 0));
+    if (!a.store)
+        cg_bind(g, g->n, a.data);
+    s->back = g->e.p;
+    emit_patch(skip, g->e.p);
 }

@@ -23,6 +23,8 @@ uint8_t *access_look_for_victim(struct cg *g, const struct stub *s);
 uint8_t *access_alignment_check(struct emit *e, const struct access *a);
 /* The access itself, at m. */
 void access_move(struct emit *e, const struct access *a, struct host_mem m);
+/* mov [m], imm of 1, 2, 4 or 8 bytes */
+void access_store_const(struct emit *e, unsigned size, int32_t imm, struct host_mem m);
 /* The opcode that stores a vector register, or its low part. */
 uint32_t access_vec_store(unsigned width);
 /* What the C function is told, which one it is, and where its result goes. */

@@ -348,7 +348,7 @@ static bool keeps_host_flags(const struct cg *g, const struct ir_insn *i, uint32
 static bool tests_flags(const struct ir_insn *i)
 {
     return i->op == IR_BRCC || i->op == IR_SETCC || i->op == IR_SELCC || i->op == IR_TRAPCC ||
-           i->op == IR_FL_CMC || i->op == IR_FL_CCMP;
+           i->op == IR_FL_CMC || i->op == IR_FL_CCMP || i->op == IR_LDCC || i->op == IR_STCC;
 }
 
 /* What slots were looked at while a segment is prepared. */

@@ -641,6 +641,7 @@ extern const uint64_t arm_fp_constants[TCG_HOST_CONSTS][2];
 /* access.c */
 void select_load(struct cg *g, const struct ir_insn *i);
 void select_store(struct cg *g, const struct ir_insn *i);
+void select_conditional(struct cg *g, const struct ir_insn *i);
 void access_stub_code(struct cg *g, struct stub *s);
 /* Which accesses of the region have page slots, and the code that empties those at its entry. */
 void access_page_slots(struct cg *g);

@@ -629,6 +629,7 @@ static void get(struct cg *g, const struct ir_insn *i)
 static void env_access(struct cg *g, const struct ir_insn *i)
 {
     struct host_mem m = mem_at(ENV, (int32_t)(int64_t)i->imm);
+    int32_t imm;
     if (i->op == IR_LDENV) {
         if (i->type >= IR_V128)
             emit_vex_rm(&g->e, V_MOVDQU_LOAD | (i->type == IR_V256 ? OPC_L : 0u), cg_xmm_dst(g, 0),
@@ -637,6 +638,8 @@ static void env_access(struct cg *g, const struct ir_insn *i)
             emit_load(&g->e, is_wide(i), cg_dst(g, 0), m);
     } else if (g->r->insns[i->a].type >= IR_V128) {
         emit_vex_rm(&g->e, access_vec_store(i->aux), cg_xmm(g, i->a), NO_REG, m);
+    } else if (i->aux != IR_W16 && cg_imm32(g, i->a, &imm)) { /* a prefix of 16 bits stalls */
+        access_store_const(&g->e, 1u << i->aux, imm, m);
     } else {
         emit_store(&g->e, 1u << i->aux, cg_gpr(g, i->a), m);
     }
@@ -901,6 +904,10 @@ static bool select_other(struct cg *g, const struct ir_insn *i)
         return true;
     case IR_ST:
         select_store(g, i);
+        return true;
+    case IR_LDCC:
+    case IR_STCC:
+        select_conditional(g, i);
         return true;
     case IR_XCHG:
     case IR_FETCH_ADD:
