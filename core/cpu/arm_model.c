@@ -71,7 +71,7 @@ enum { NO_FIELD = 0 };
     }
 static const struct feature features[] = {
     F(AARCH32_EL0, YES, G_A32_EL0, "aarch32-el0", PFR0, 0, 2),
-    F(AARCH32_EL1, NO, G_A32_EL1, "aarch32-el1", PFR0, 4, 2),
+    F(AARCH32_EL1, YES, G_A32_EL1, "aarch32-el1", PFR0, 4, 2),
     F(EL2, YES, G_EL2, "el2", PFR0, 8, 1),
     F(EL3, YES, G_EL3, "el3", PFR0, 12, 1),
     /* FP and AdvSIMD are 15 where there is none: arm_cpu_model_ids() */

@@ -160,12 +160,10 @@ bool arm_regs_check(const struct arm_regs *r, const struct arm_cpu_model *model,
         if ((r->pstate & ARM_MODE) == ARM_SPSEL || (r->pstate & 2))
             return inconsistent(errp, "PSTATE", r->pstate, "there is no such mode");
     } else {
-        static const uint32_t modes = 1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 6 | 1u << 7 |
-                                      1u << 10 | 1u << 11 | 1u << 15;
         const enum arm_feature needed = el ? ARM_FEAT_AARCH32_EL1 : ARM_FEAT_AARCH32_EL0;
         if (!arm_has(model, needed))
             return inconsistent(errp, "CPSR", r->pstate, "the processor has no AArch32 there");
-        if (!(modes >> (r->pstate & 15) & 1))
+        if (!arm_mode_exists((unsigned)r->pstate))
             return inconsistent(errp, "CPSR", r->pstate, "there is no such mode");
         if (r->pc >> 32)
             return inconsistent(errp, "PC", r->pc, "bits 63:32 are zero in AArch32");

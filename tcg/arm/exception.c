@@ -180,7 +180,7 @@ void arm_take(struct tcg_cpu *tc, enum arm_exception kind, unsigned target, uint
     tc->arm_btype = ARM_BTYPE_NONE;
     if (target == 3)
         r->secure = 1;
-    r->pc = r->vbar[target] + offset;
+    r->pc = (r->vbar[target] & ~UINT64_C(0x7ff)) + offset; /* below that: AArch32's VBAR */
     r->excl_size = 0;
     if (target == 3)
         tell_intc(tc);

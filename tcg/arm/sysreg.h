@@ -93,13 +93,13 @@ void arm_trap_sysreg(struct tcg_cpu *tc, uint64_t arg, bool read, unsigned targe
 #define ARM_SYSREG_READS(X) \
     X(midr) X(mpidr) X(revidr) X(id) X(ctr) X(dczid) X(clidr) X(ccsidr) X(rvbar) X(isr) X(spsel) \
     X(currentel) X(pan) X(uao) X(nzcv) X(daif) X(dit) X(ssbs) X(fpcr) X(fpsr) X(oslsr) X(claim) \
-    X(rndr) X(cntpct) X(cntvct) X(tval) X(ctl) X(hcr) X(pmcr) X(pmccntr) X(pmxevtyper) \
+    X(rndr) X(spsr32) X(cntpct) X(cntvct) X(tval) X(ctl) X(hcr) X(pmcr) X(pmccntr) X(pmxevtyper) \
     X(pmxevcntr) X(pmceid)
 #define ARM_SYSREG_WRITES(X) \
     X(control) X(ttbr) X(spsel) X(pan) X(uao) X(nzcv) X(daif) X(dit) X(ssbs) X(fpcr) X(fpsr) \
     X(oslar) X(mdscr) X(debug) X(claimset) X(claimclr) X(tval) X(ctl) X(cval) X(cntvoff) X(hcr) \
     X(scr) X(pmcr) X(set) X(clear) X(pmswinc) X(pmccntr) X(pmxevtyper) X(pmxevcntr) X(ignore) \
-    X(rmr)
+    X(rmr) X(spsr32)
 /* clang-format on */
 #define X(name) uint64_t arm_read_##name(struct tcg_cpu *tc, const struct arm_sysreg *s);
 ARM_SYSREG_READS(X)

@@ -81,6 +81,16 @@ READ(ccsidr)
 }
 
 /* That of the highest level alone is there. */
+/* Of a mode of AArch32: the row's value is its bank. */
+READ(spsr32)
+{
+    return arm_spsr(arm_regs_of(tc), (enum arm_bank)s->value);
+}
+WRITE(spsr32)
+{
+    arm_set_spsr(arm_regs_of(tc), (enum arm_bank)s->value, (uint32_t)value);
+}
+
 READ(rvbar)
 {
     const struct arm_cpu_model *m = arm_model_of(tc);

@@ -217,7 +217,7 @@ Test(arm_state, reset_is_in_the_highest_level)
 Test(arm_state, states_that_no_processor_has_are_refused)
 {
     struct arm_cpu_model m = model("cortex-a57,el3=off");
-    static const uint32_t bad[] = {0xd, 0xc, 0x1, 0x6, 0x13, 0x1f};
+    static const uint32_t bad[] = {0xd, 0xc, 0x1, 0x6, 0x14, 0x16, 0x1a};
     struct arm_regs r;
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         struct vemu_error *err = NULL;

@@ -52,7 +52,7 @@ static void at_level(unsigned el)
 Test(arm_intc, it_learns_when_el3_is_left_and_entered)
 {
     at_level(3);
-    t.r->scr |= ARM_SCR_NS;
+    t.r->scr |= ARM_SCR_NS | ARM_SCR_RW;
     t.r->spsr[3] = 1 << ARM_EL_SHIFT | ARM_SPSEL;
     arm_helper_eret(t.r, 0x1000, 0, 0, 0);
     cr_expect_eq(told.calls, 1);

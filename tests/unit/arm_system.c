@@ -280,7 +280,7 @@ Test(arm_exception, returns_that_are_illegal_set_il)
     static const struct {
         unsigned el;
         uint32_t spsr;
-    } cases[] = {{1, 0x9}, {1, 0xd}, {2, 0xc}, {1, 0x1}, {1, 0x6}, {2, 0x13}, {3, 0x1f}};
+    } cases[] = {{1, 0x9}, {1, 0xd}, {2, 0xc}, {1, 0x1}, {1, 0x6}, {2, 0x16}, {3, 0x1a}};
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         at_level(cases[i].el);
         t.r->spsr[cases[i].el] = cases[i].spsr | ARM_N;
@@ -291,6 +291,34 @@ Test(arm_exception, returns_that_are_illegal_set_il)
         expect(t.r->pc, 0x1230u);
         cr_expect(t.tc->mode & MODE_ILLEGAL);
     }
+}
+
+/* What EL1 is, HCR_EL2.RW says: the other state is none to return to. */
+Test(arm_exception, el1_is_returned_to_in_the_state_that_it_has)
+{
+    at_level(2);
+    t.r->hcr &= ~ARM_HCR_RW;
+    t.r->x[19] = 0x1900;
+    t.r->spsr[2] = ARM_MODE_SVC | ARM_I;
+    arm_helper_eret(t.r, 0x1234, 0, 0, 0);
+    expect(arm_el(t.r), 1u);
+    expect(t.r->pstate & (ARM_IL | ARM_AARCH32 | ARM_MODE), (uint64_t)ARM_MODE_SVC);
+    expect(t.r->pc, 0x1234u);
+    expect(t.r->x[13], 0x1900u);
+    /* Up again: an undefined instruction that EL2 is to see. */
+    t.r->x[13] = 0x1901;
+    arm_raise(t.tc, arm_syndrome(ARM_EC_CP15_32, 0), 2);
+    t.tc->status = TCG_OK;
+    cr_assert(arm_deliver_exception(t.tc));
+    expect(arm_el(t.r), 2u);
+    expect(t.r->x[19], 0x1901u);
+    expect(t.r->spsr[2] & 0xff, (uint64_t)(ARM_MODE_SVC | ARM_I));
+    expect(t.r->pc & 0x7ff, 0x600u);
+    at_level(2);
+    t.r->hcr &= ~ARM_HCR_RW;
+    t.r->spsr[2] = 1 << ARM_EL_SHIFT | ARM_SPSEL;
+    arm_helper_eret(t.r, 0x1234, 0, 0, 0);
+    cr_expect(t.r->pstate & ARM_IL);
 }
 
 /* T32 in the middle of an IT block; the kernel above is AArch64. */

@@ -47,6 +47,7 @@ struct trap {
     unsigned kind, level, count;
 };
 extern struct trap caught;
+extern u64 caught_x[31]; /* X0 to X30 then */
 static inline unsigned caught_class(void)
 {
     return caught.esr >> 26 & 63;
@@ -67,6 +68,9 @@ void trap_over(void);
 
 /* Run fn at a lower level, with SP_ELx (spsel 1) or SP_EL0. */
 void at_level(unsigned el, bool spsel, void (*fn)(void));
+
+/* Run code of AArch32 in a mode of EL1 or EL0; HCR_EL2.RW is 0. Back by HVC 0xdead. */
+void at_aarch32(unsigned mode, const u32 *code);
 
 /* ---- memory ---- */
 void *pages(u64 bytes); /* zeroed, aligned to 64 KiB */

@@ -94,6 +94,7 @@ void done(void)
 
 unsigned top_level;
 struct trap caught;
+u64 caught_x[31];
 static bool expected;
 static void (*resume_at)(void);
 static u64 saved[16];
@@ -144,6 +145,8 @@ void trap(struct frame *f, unsigned level)
                            .kind = (unsigned)f->kind,
                            .level = level,
                            .count = caught.count + 1};
+    for (unsigned n = 0; n < 31; n++)
+        caught_x[n] = f->x[n];
     if (resume_at)
         f->elr = (u64)resume_at;
     else if (synchronous && !is_call(class, level))
@@ -174,6 +177,11 @@ void at_level(unsigned el, bool spsel, void (*fn)(void))
         sysreg_write(sp_el1, lower_stacks[1][1] + sizeof lower_stacks[0][0]);
     go(saved, fn, 0x3c0 | el << 2 | spsel,
        (u64)lower_stacks[el][spsel] + sizeof lower_stacks[0][0]);
+}
+
+void at_aarch32(unsigned mode, const u32 *code)
+{
+    go(saved, (void (*)(void))code, 0x1c0 | mode, 0);
 }
 
 /* ---- memory ---- */
