@@ -131,16 +131,20 @@ bool a32_sb(struct a64_trans *x, const struct a32_insn *i)
 /* ---- coprocessors
  * ------------------------------------------------------------------------------------ */
 
-/* The thread registers, which C libraries read all the time. */
+/* TPIDRURW, TPIDRURO and TPIDRPRW, which C libraries and kernels read all the time; those of EL1
+ * where no EL2 can trap them. */
 static bool thread_register(struct a64_trans *x, const struct a32_insn *i)
 {
     size_t at;
+    const bool kernel = a64_el(x) && x->model && !x->model->has_el2;
     if (i->coproc != 15 || i->opc1 || i->CRn != 13 || i->CRm || i->Rt == A32_PC)
         return false;
     if (i->opc2 == 2)
         at = offsetof(struct arm_regs, tpidr[0]);
-    else if (i->opc2 == 3 && i->L)
+    else if (i->opc2 == 3 && (i->L || kernel))
         at = offsetof(struct arm_regs, tpidrro);
+    else if (i->opc2 == 4 && kernel)
+        at = offsetof(struct arm_regs, tpidr[1]);
     else
         return false;
     if (i->L) {

@@ -292,7 +292,7 @@ static void returns(void)
 
 /* ---- USR ---- */
 
-static u32 user_seen[4];
+static u32 user_seen[7];
 
 static void look_at_status(void)
 {
@@ -309,6 +309,11 @@ static void privileged(void)
     user_seen[1] = caught.vector * caught.count;
     (void)traps("movs pc, lr");
     user_seen[2] = caught.vector * caught.count;
+    (void)traps("mrc p15, 0, r0, c13, c0, 4");
+    user_seen[4] = caught.vector * caught.count;
+    (void)traps("mcr p15, 0, r0, c13, c0, 3");
+    user_seen[5] = caught.vector * caught.count;
+    user_seen[6] = cp_read("p15, 0", "c13, c0, 3");
     (void)traps("svc #5");
     user_seen[3] = caught.vector * caught.count;
 }
@@ -325,7 +330,13 @@ static void user_mode(void)
     is(user_seen[1] & 0x1f, USR, "CPS and MSR leave the mode as it is");
     is((user_seen[0] ^ user_seen[1]) & 0x1c0, 0, "and the masks");
     is(user_seen[1] >> 28, 5, "MSR writes the flags");
+    cp_write("p15, 0", "c13, c0, 3", 0x333);
+    cp_write("p15, 0", "c13, c0, 4", 0x444);
+    is(cp_read("p15, 0", "c13, c0, 4"), 0x444, "TPIDRPRW has what was written");
     user(privileged);
+    is(user_seen[4], VEC_UND, "and is undefined in USR");
+    is(user_seen[5], VEC_UND, "where TPIDRURO is not written");
+    is(user_seen[6], 0x333, "but read");
     is(user_seen[0], VEC_UND, "SCTLR is undefined");
     is(user_seen[1], VEC_UND, "RFE is undefined");
     is(user_seen[2], VEC_UND, "so is MOVS PC");
