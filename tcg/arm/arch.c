@@ -356,7 +356,7 @@ static void arm_reset(struct tcg_cpu *tc)
     tc->status = TCG_OK;
     s->control_known = 0;
     s->guarded_seen = 0;
-    s->low_global = false;
+    s->low_global = UINT64_MAX;
     s->domains = 0;
     s->dacr[0] = s->dacr[1] = (uint32_t)arm_regs_of(tc)->dacr;
     arm_fp_reset(tc);

@@ -93,7 +93,7 @@ struct arm_sys {
     uint64_t ttbr[2];      /* as in force until tcg_cpu.root_later is looked at */
     uint32_t dacr[2];      /* short descriptors: values that the root is for, by MMU index */
     uint8_t domains;       /* which of them is in force */
-    bool low_global;       /* there may be global pages below the upper half in the TLB */
+    uint64_t low_global;   /* global pages in the TLB below the upper half are not below this */
     uint8_t guarded_seen;  /* bit per level: code was fetched from a guarded page */
     struct arm_roots roots;
 

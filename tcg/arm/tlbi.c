@@ -19,7 +19,8 @@ static void flush_pages(struct tcg_cpu *tc, const struct arm_tlbi *op, unsigned 
 {
     /* An entry of another ASID answers when it is global. */
     const bool any =
-        op->kind == ARM_TLBI_VA_ANY || (op->va >> 55 & 1) || arm_sys_of(tc)->low_global;
+        op->kind == ARM_TLBI_VA_ANY || (op->va >> 55 & 1) ||
+        (op->va & mask_bits(55)) + op->pages * MEM_PAGE_SIZE > arm_sys_of(tc)->low_global;
     if (op->pages > PAGES_ONE_BY_ONE) {
         if (any)
             tcg_mmu_flush(tc, false);
@@ -51,7 +52,7 @@ static void apply(struct tcg_cpu *tc, const struct arm_tlbi *op)
         flush_pages(tc, op, space);
         break;
     default: /* others' entries may go too */
-        s->low_global = false;
+        s->low_global = UINT64_MAX;
         tcg_mmu_flush(tc, false);
         break;
     }

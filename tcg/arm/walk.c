@@ -327,6 +327,10 @@ static void shorten(const struct walk *w, struct tcg_walk *out)
     }
     l->low = mask_bits(w->bits) & ~UINT64_C(0xfff);
     l->global = l->local = el0 ? D_NG : 0;
+    if (el0) { /* what arm_walk() notes of global pages is of all that go this way */
+        l->mask |= D_NG;
+        l->want |= w->leaf & D_NG;
+    }
     l->size = 8;
     l->index_mask = block ? 0 : 511;
     l->table = (const uint8_t *)d->host - (block ? 0 : (size_t)d->index * 8);
@@ -479,6 +483,9 @@ bool arm_walk(struct tcg_cpu *tc, uint64_t vaddr, enum tcg_access access, unsign
     }
     if (access == TCG_FETCH && result.guarded && !quiet && !arm_guarded_fetch(tc))
         return false;
-    s->low_global |= out->global && !(vaddr >> 55 & 1);
+    if (out->global && !(vaddr >> 55 & 1)) {
+        const unsigned bits = MAX((unsigned)out->page_bits, out->last.table ? 21u : 0);
+        s->low_global = MIN(s->low_global, vaddr & mask_bits(55) & ~mask_bits(bits));
+    }
     return true;
 }

@@ -177,8 +177,8 @@ static void shorten(const struct walk *w, const struct mapping *m, struct tcg_wa
     const uint32_t even = odd ? other : (uint32_t)l1->value;
     if ((other ^ l1->value) != TABLE2_SIZE || even & TABLE2_SIZE)
         return;
-    l->mask = L2_SMALL | L2_AP0;
-    l->want = L2_SMALL | L2_AP0;
+    l->mask = L2_SMALL | L2_AP0 | L2_NG; /* nG: what arm_walk() notes is of all that go this way */
+    l->want = L2_SMALL | L2_AP0 | (l2->value & L2_NG);
     if (w->q->access == TCG_WRITE)
         l->mask |= L2_AP2;
     if (user) {

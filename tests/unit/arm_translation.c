@@ -538,3 +538,20 @@ Test(arm_tlb, a_broadcast_is_done_when_the_barrier_ends)
     tcg_leave_code(other);
     tcg_leave_code(t.tc);
 }
+
+/* A global page is dropped whatever ASID is named, and was found by walking for another one. */
+Test(arm_walk, global_pages_go_whatever_the_asid)
+{
+    const uint64_t by_asid_1 = UINT64_C(1) << 48;
+    four_kib(0x5000 | PAGE | AF | NG | AP1);
+    put64(0x3000 + 8, 0x6000 | PAGE | AF); /* global */
+    t.r->ttbr0[1] = 0x1000 | UINT64_C(2) << 48;
+    arm_machine_changed(&t);
+    store_le32(t.ram->host + 0x6000, 0x66666666);
+    store_le32(t.ram->host + 0x7000, 0x77777777);
+    tcg_load(t.tc, 0, 4, 0);
+    expect(tcg_load(t.tc, 0x1000, 4, 0), 0x66666666u);
+    put64(0x3000 + 8, 0x7000 | PAGE | AF);
+    cr_assert(arm_tlbi_insn(t.tc, ARM_SYSREG(1, 0, 8, 7, 1), by_asid_1 | 1));
+    expect(tcg_load(t.tc, 0x1000, 4, 0), 0x77777777u);
+}
