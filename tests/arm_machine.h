@@ -26,6 +26,7 @@ struct arm_machine {
 struct arm_machine_config {
     uint64_t ram;                /* bytes */
     const char *model;           /* as after -cpu */
+    unsigned bits;               /* of the machine's guests; 0: 64 */
     unsigned vcpus;              /* 0: one */
     const char *const *options;  /* of -accel tcg, key and value in turn, then NULL; or NULL */
     const struct tcg_arch *arch; /* in place of Arm's; or NULL */
@@ -53,7 +54,7 @@ static inline bool arm_machine_create(struct arm_machine *t, const struct arm_ma
             return false;
     if (c->arch)
         tcg_machine_of(&t->m)->arch = c->arch;
-    if (!arm_cpu_model_parse(&t->model, c->model, err))
+    if (!arm_cpu_model_parse(&t->model, c->model, c->bits ? c->bits : 64, err))
         return false;
     for (unsigned k = 0; k < (c->vcpus ? c->vcpus : 1); k++)
         if (!vcpu_new(&t->m, ARCH_ARM, k, &t->model, err))

@@ -285,10 +285,11 @@ void arm_cpu_model_set(struct arm_cpu_model *model, enum arm_feature feature, bo
 uint64_t arm_mpidr(const struct arm_cpu_model *model, unsigned index);
 
 /*
- * Look up `spec` ("cortex-a57", "max", "max,sve=off", "neoverse-n1,+lse"...) for a machine of the
- * given kind, 64-bit or 32-bit.
+ * Look up `spec` ("cortex-a57", "max", "max,sve=off", "neoverse-n1,+lse"...). bits: 32 or 64, of
+ * the guests that the machine is for, which decides what "max" is.
  */
-bool arm_cpu_model_parse(struct arm_cpu_model *model, const char *spec, struct vemu_error **errp);
+bool arm_cpu_model_parse(struct arm_cpu_model *model, const char *spec, unsigned bits,
+                         struct vemu_error **errp);
 const char *const *arm_cpu_model_names(void); /* NULL-terminated */
 
 /* ---- the generic timer, as the register file has it --------------------------------------------

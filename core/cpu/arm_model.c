@@ -32,6 +32,7 @@ enum group {
     G_A32_EL1 = 1 << 10,
     G_V7 = 1 << 11, /* cortex-a15 */
     G_V8_A32 = 1 << 12,
+    G_A32_MAX = 1 << 13, /* everything that AArch32 has */
 };
 
 /* Is it there to be had under the translator? */
@@ -170,6 +171,8 @@ static const struct feature features[] = {
     F(A32_MP, YES, G_V7 | G_V8_A32, "a32-mp", NONE, 0, 0),
     F(A32_RDM, YES, G_81, "a32-rdm", A32_ISAR5, 24, 1),
     F(A32_DOTPROD, YES, G_82, "a32-dotprod", A32_ISAR6, 4, 1),
+    F(A32_RDM, YES, G_A32_MAX, "a32-rdm", A32_ISAR5, 24, 1),
+    F(A32_DOTPROD, YES, G_A32_MAX, "a32-dotprod", A32_ISAR6, 4, 1),
     F(A32_FP16, NO, G_82, "a32-fp16", A32_MVFR1, 20, 3),
     F(A32_FCMA, NO, G_MAX, "a32-fcma", A32_ISAR5, 28, 1),
     F(A32_JSCVT, NO, G_MAX, "a32-jscvt", A32_ISAR6, 0, 1),
@@ -332,6 +335,19 @@ static const struct model models[] = {
      .aarch64 = true,
      .tgran16 = true,
      .ctr = 0xb444c004,
+     .clidr = CLIDR_2_LEVELS,
+     .ccsidr = {{CACHE(256, 4, 6), CACHE(256, 4, 6)}, {CACHE(2048, 8, 6)}},
+     .mpidr_flags = MPIDR_RES1},
+    /* The same for 32-bit guests, which has no other exception levels than these. */
+    {.name = "max",
+     .midr = 0x000f0320,
+     .groups = G_FP | G_CRYPTO | G_CRC | G_EL2 | G_EL3 | G_PMU | G_A32_EL0 | G_A32_EL1 | G_V8_A32 |
+               G_A32_MAX,
+     .pa_bits = 40,
+     .breakpoints = 6,
+     .watchpoints = 4,
+     .pmu_counters = 6,
+     .ctr = 0x8444c004,
      .clidr = CLIDR_2_LEVELS,
      .ccsidr = {{CACHE(256, 4, 6), CACHE(256, 4, 6)}, {CACHE(2048, 8, 6)}},
      .mpidr_flags = MPIDR_RES1},
@@ -532,12 +548,17 @@ uint64_t arm_mpidr(const struct arm_cpu_model *model, unsigned index)
 /* ---- command line -----------------------------------------------------------------------------
  */
 
-static const struct model *find_model(const char *name, size_t len)
+/* Where there are two of a name, that for guests of so many bits. */
+static const struct model *find_model(const char *name, size_t len, unsigned bits)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
-        if (strlen(models[i].name) == len && !memcmp(models[i].name, name, len))
-            return &models[i];
-    return NULL;
+    const struct model *found = NULL;
+    for (unsigned i = 0; i < ARRAY_SIZE(models); i++) {
+        const struct model *m = &models[i];
+        if (strlen(m->name) == len && !memcmp(m->name, name, len) &&
+            (!found || m->aarch64 == (bits == 64)))
+            found = m;
+    }
+    return found;
 }
 
 /* A version of the architecture and what else the feature's row names must be there together; of
@@ -642,10 +663,11 @@ static bool set_property(struct arm_cpu_model *m, const char *spec, const char *
     return set_feature(m, spec, name, name_len, on, errp);
 }
 
-bool arm_cpu_model_parse(struct arm_cpu_model *model, const char *spec, struct vemu_error **errp)
+bool arm_cpu_model_parse(struct arm_cpu_model *model, const char *spec, unsigned bits,
+                         struct vemu_error **errp)
 {
     const size_t len = strcspn(spec, ",");
-    const struct model *from = find_model(spec, len);
+    const struct model *from = find_model(spec, len, bits);
     struct arm_cpu_model m;
 
     if (!from)

@@ -131,8 +131,8 @@ void arm_regs_reset(struct arm_regs *r, const struct arm_cpu_model *model)
     r->secure = model->has_el3;
     r->sctlr[1] = SCTLR_EL1_RES1;
     r->sctlr[2] = r->sctlr[3] = SCTLR_EL2_RES1;
-    if (!model->aarch64) { /* Armv7-A: CP15BEN, nTWI, nTWE and what is always one; PRRR, NMRR */
-        r->sctlr[1] = 0x00c50078;
+    if (!model->aarch64) { /* CP15BEN, nTWI, nTWE and what is always one; PRRR, NMRR */
+        r->sctlr[1] = arm_has(model, ARM_FEAT_A32_V8) ? 0x00c50838 : 0x00c50078;
         r->mair[1] = UINT64_C(0x44e048e000098aa4);
     }
     r->cptr[2] = CPTR_EL2_RES1;

@@ -210,7 +210,8 @@ static bool choose_model(struct virt_board *b, const struct board_config *cfg,
 {
     bool host = b->m->accel && b->m->accel->arm_host;
     const char *spec = cfg->cpu_model ? cfg->cpu_model : host ? "host" : b->cls->default_cpu;
-    if (host ? !choose_host(b, spec, errp) : !arm_cpu_model_parse(&b->model, spec, errp))
+    const unsigned bits = cfg->cpu_bits ? cfg->cpu_bits : 64;
+    if (host ? !choose_host(b, spec, errp) : !arm_cpu_model_parse(&b->model, spec, bits, errp))
         return false;
     if (cfg->cpu_bits == 32 && b->model.aarch64)
         return error_set(errp, VEMU_ERROR_INVALID,

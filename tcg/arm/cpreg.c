@@ -54,6 +54,15 @@ WRITE(implementation)
         arm_undefined(tc);
 }
 
+/* Armv8 has nTWI and nTWE besides. */
+WRITE(control32)
+{
+    struct arm_regs *r = arm_regs_of(tc);
+    const uint64_t mask =
+        s->mask | (arm_feat(tc, ARM_FEAT_A32_V8) ? UINT64_C(1) << 16 | UINT64_C(1) << 18 : 0);
+    r->sctlr[1] = (r->sctlr[1] & ~mask) | (value & mask);
+}
+
 WRITE(dacr)
 {
     IGNORED;

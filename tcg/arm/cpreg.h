@@ -22,7 +22,7 @@ const struct arm_sysreg *arm_cpreg_find(uint32_t key);
 /* clang-format off */
 #define ARM_CPREG_READS(X) X(dbgdidr) X(implementation)
 #define ARM_CPREG_WRITES(X) \
-    X(dacr) X(contextidr32) X(cache_va) X(tlbi32) X(ats32) X(sgi) X(implementation)
+    X(control32) X(dacr) X(contextidr32) X(cache_va) X(tlbi32) X(ats32) X(sgi) X(implementation)
 /* clang-format on */
 #define X(name) uint64_t arm_read_##name(struct tcg_cpu *tc, const struct arm_sysreg *s);
 ARM_CPREG_READS(X)

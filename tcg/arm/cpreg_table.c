@@ -110,7 +110,7 @@ const struct arm_sysreg arm_cpregs[] = {
     ID_NONES(4), ID_NONES(5), ID_NONES(6), ID_NONES(7),
     /* control */
     {CP15(0, 1, 0, 0, "SCTLR"), .trap = TRAP_VM, .flags = SYS_MODE | SYS_ROOT, AT(sctlr[1]),
-     .mask = SCTLR_WRITABLE},
+     .mask = SCTLR_WRITABLE, .write = arm_write_control32},
     {CP15(0, 1, 0, 1, "ACTLR"), .trap = TRAP_ACR, AT(actlr[1]), .mask = 0},
     {CP15(0, 1, 0, 2, "CPACR"), .trap = TRAP_CPACR, .flags = SYS_MODE, AT(cpacr),
      .mask = 0xf00000},

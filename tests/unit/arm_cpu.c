@@ -14,10 +14,12 @@
 #include "core/util/error.h"
 #include "core/util/range.h"
 
+static unsigned bits = 64; /* of guests */
+
 static bool parse(struct arm_cpu_model *m, const char *spec, char *why, size_t len)
 {
     struct vemu_error *err = NULL;
-    bool ok = arm_cpu_model_parse(m, spec, &err);
+    bool ok = arm_cpu_model_parse(m, spec, bits, &err);
     cr_assert_eq(ok, err == NULL);
     if (err) {
         snprintf(why, len, "%s", vemu_error_message(err));
@@ -174,6 +176,19 @@ Test(arm_model, a_32_bit_processor_has_no_registers_of_aarch64)
     expect(m.id[1][4], 0x10201105u);
     expect(m.id[2][0], 0x02101110u);
     expect(m.id[3][1], 0x11111111u);
+}
+
+/* AArch32 has more than Armv7 there, and nothing of AArch64. */
+Test(arm_model, max_is_what_the_guests_have)
+{
+    cr_expect(model("max").aarch64);
+    bits = 32;
+    struct arm_cpu_model m = model("max");
+    cr_expect_not(m.aarch64);
+    cr_expect(arm_has(&m, ARM_FEAT_A32_V8) && arm_has(&m, ARM_FEAT_A32_DOTPROD));
+    cr_expect_not(arm_has(&m, ARM_FEAT_A32_FP16) || arm_has(&m, ARM_FEAT_PAN));
+    expect(m.id[2][5] & 0xffffff, 0x00011121u); /* AES, PMULL, SHA1, SHA256, CRC32; SEVL */
+    expect(model("cortex-a15").midr, 0x412fc0f1u);
 }
 
 Test(arm_model, affinities_of_many_processors_differ)
