@@ -735,6 +735,9 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
         f.rip = false;
     if (row->fn == tr_bswap && d.opsize == IR_W16)
         return false; /* undefined */
+    if (!host_is_intel() && (row->fn == tr_shld || row->fn == tr_shrd) && row->ops[2] == OP_CL &&
+        d.opsize == IR_W16 && d.mem && (d.base == X86_RCX || d.index == X86_RCX))
+        return false; /* the count is part of an address: beyond 16 the result is undefined */
     if (row->fn != tr_push && names_gpr(&d, X86_RSP) && !percent(r, 4))
         return false;
     for (unsigned k = 12; k < 16; k++)
