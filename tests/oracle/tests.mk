@@ -14,7 +14,7 @@ oracle-long: tests/oracle/oracle
 	tests/oracle/oracle -n 2000000 -s $(SEED) -l
 
 # Faults planted one at a time: how many does a run of CI's length notice?
-oracle-mutants: tests/oracle/oracle
-	@VEMU_SRC='$(srcdir)' CC='$(CC)' CFLAGS='$(CPPFLAGS_ALL) $(CFLAGS_ALL)' \
+oracle-mutants: tests/oracle/oracle tests/oracle/arm_oracle tests/oracle/arm_fp
+	@VEMU_SRC='$(srcdir)' MUTANTS='$(MUTANTS)' CC='$(CC)' CFLAGS='$(CPPFLAGS_ALL) $(CFLAGS_ALL)' \
 	    LDFLAGS='$(LDFLAGS_ALL)' ARCHIVES='$(archives)' LIBS='$(LIBS)' \
 	    sh $(srcdir)/tests/oracle/mutate.sh
