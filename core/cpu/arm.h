@@ -302,4 +302,22 @@ uint64_t arm_counter(const struct vcpu *cpu);
  * virtual clock's time in ns at which it will be, or INT64_MAX. */
 bool arm_timer_output(const struct vcpu *cpu, enum arm_timer which, int64_t *deadline);
 
+/* ---- performance monitors (arm_pmu.c) ----------------------------------------------------------
+ */
+
+enum {
+    ARM_PMCR_E = 1 << 0,
+    ARM_PMCR_LC = 1 << 6, /* the cycle counter overflows by its 64 bits */
+    ARM_PMU_CYCLES = 31,  /* number of the cycle counter */
+    ARM_PMU_EVENT_SW_INCR = 0,
+    ARM_PMU_EVENT_CYCLES = 0x11,
+};
+/* What a counter shows, and PMOVSSET, when the virtual clock is at `now`. */
+uint64_t arm_pmu_count(const struct arm_regs *r, unsigned counter, int64_t now);
+uint64_t arm_pmu_overflows(const struct arm_regs *r, int64_t now);
+/* The registers have that, from where counters go on: before what they count by is changed. */
+void arm_pmu_collect(struct arm_regs *r, int64_t now);
+/* As arm_timer_output(). */
+bool arm_pmu_output(const struct vcpu *cpu, int64_t *deadline);
+
 #endif

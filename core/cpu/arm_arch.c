@@ -10,7 +10,7 @@ static void timers_changed(struct vcpu *cpu)
 {
     const struct arm_board_ops *ops = cpu->arm_board_ops;
 
-    for (unsigned n = 0; ops && ops->timer_changed && n < ARM_TIMER_COUNT; n++)
+    for (unsigned n = 0; ops && ops->timer_changed && n < ARM_OUTPUT_COUNT; n++)
         ops->timer_changed(cpu, (enum arm_timer)n, cpu->arm_board);
 }
 

@@ -54,6 +54,10 @@ enum arm_timer {
     ARM_TIMER_HYP_VIRT, /* EL2 virtual: CNTHV */
     ARM_TIMER_SEC,      /* secure physical: CNTPS */
     ARM_TIMER_COUNT,
+    /* No timer, but an output that comes at a time like theirs: overflows of the performance
+     * monitors' counters. */
+    ARM_OUTPUT_PMU = ARM_TIMER_COUNT,
+    ARM_OUTPUT_COUNT,
 };
 
 /* How a processor calls firmware. */

@@ -38,6 +38,8 @@ static int64_t time_of(const struct arm_cpu_model *model, uint64_t ticks)
 bool arm_timer_output(const struct vcpu *cpu, enum arm_timer which, int64_t *deadline)
 {
     const struct arm_regs *r = cpu->regs;
+    if (which == ARM_OUTPUT_PMU)
+        return arm_pmu_output(cpu, deadline);
     const struct arm_timer_regs *t = &r->timer[which];
     const uint64_t ctl = __atomic_load_n(&t->ctl, __ATOMIC_RELAXED),
                    cval = __atomic_load_n(&t->cval, __ATOMIC_RELAXED);

@@ -331,15 +331,15 @@ static bool create_messages(struct virt_board *b, struct vemu_error **errp)
 
 static bool create_timer(struct virt_board *b, struct vemu_error **errp)
 {
-    static const uint8_t intids[ARM_TIMER_COUNT] = {
+    static const uint8_t intids[ARM_OUTPUT_COUNT] = {
         [ARM_TIMER_PHYS] = VIRT_PPI_TIMER_PHYS, [ARM_TIMER_VIRT] = VIRT_PPI_TIMER_VIRT,
         [ARM_TIMER_HYP] = VIRT_PPI_TIMER_HYP,   [ARM_TIMER_HYP_VIRT] = VIRT_PPI_TIMER_HYP_VIRT,
-        [ARM_TIMER_SEC] = VIRT_PPI_TIMER_SEC,
+        [ARM_TIMER_SEC] = VIRT_PPI_TIMER_SEC,   [ARM_OUTPUT_PMU] = VIRT_PPI_PMU,
     };
     b->timer = arm_timer_create(b->m, b->m->vcpus, b->cpus, errp);
     /* With the kernel's GIC the timers are its own, too. */
     for (unsigned n = 0; b->timer && n < b->cpus && b->m->irqchip == IRQCHIP_OFF; n++)
-        for (unsigned t = 0; t < ARM_TIMER_COUNT; t++)
+        for (unsigned t = 0; t < ARM_OUTPUT_COUNT; t++)
             arm_timer_connect(b->timer, n, (enum arm_timer)t, ppi(b, n, intids[t]));
     return b->timer != NULL;
 }

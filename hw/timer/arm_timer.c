@@ -1,4 +1,4 @@
-/* The generic timer's outputs; see arm_timer.h. */
+/* The generic timer's outputs, and the performance monitors'; see arm_timer.h. */
 #include "hw/timer/arm_timer.h"
 
 #include <pthread.h>
@@ -22,7 +22,7 @@ struct arm_timer_device {
     struct device dev;
     struct vcpu *const *cpus;
     unsigned cpu_count;
-    struct output *outputs; /* ARM_TIMER_COUNT for each vCPU */
+    struct output *outputs; /* ARM_OUTPUT_COUNT for each vCPU */
 };
 
 static struct arm_timer_device *from_dev(struct device *dev)
@@ -54,7 +54,7 @@ static void due(void *opaque)
 
 static struct output *output_of(struct device *dev, unsigned cpu, enum arm_timer which)
 {
-    return &from_dev(dev)->outputs[cpu * ARM_TIMER_COUNT + which];
+    return &from_dev(dev)->outputs[cpu * ARM_OUTPUT_COUNT + which];
 }
 
 void arm_timer_connect(struct device *dev, unsigned cpu, enum arm_timer which, struct irq line)
@@ -73,7 +73,7 @@ void arm_timer_update(struct device *dev, unsigned cpu, enum arm_timer which)
 static void arm_timer_reset(struct device *dev)
 {
     struct arm_timer_device *s = from_dev(dev);
-    for (unsigned n = 0; n < s->cpu_count * ARM_TIMER_COUNT; n++) {
+    for (unsigned n = 0; n < s->cpu_count * ARM_OUTPUT_COUNT; n++) {
         struct output *o = &s->outputs[n];
         pthread_mutex_lock(&o->lock);
         timer_cancel(&o->timer);
@@ -87,14 +87,14 @@ static bool arm_timer_realize(struct device *dev, struct vemu_error **errp)
 {
     struct arm_timer_device *s = from_dev(dev);
 
-    s->outputs = calloc((size_t)s->cpu_count * ARM_TIMER_COUNT, sizeof *s->outputs);
+    s->outputs = calloc((size_t)s->cpu_count * ARM_OUTPUT_COUNT, sizeof *s->outputs);
     if (!s->outputs)
         return error_set(errp, VEMU_ERROR_NO_MEMORY, "no memory for the timers of %u vCPUs",
                          s->cpu_count);
-    for (unsigned n = 0; n < s->cpu_count * ARM_TIMER_COUNT; n++) {
+    for (unsigned n = 0; n < s->cpu_count * ARM_OUTPUT_COUNT; n++) {
         struct output *o = &s->outputs[n];
-        o->cpu = s->cpus[n / ARM_TIMER_COUNT];
-        o->which = (enum arm_timer)(n % ARM_TIMER_COUNT);
+        o->cpu = s->cpus[n / ARM_OUTPUT_COUNT];
+        o->which = (enum arm_timer)(n % ARM_OUTPUT_COUNT);
         pthread_mutex_init(&o->lock, NULL);
         timer_init(&o->timer, device_clocks(dev), VCLOCK_VIRTUAL, due, o);
     }
@@ -104,7 +104,7 @@ static bool arm_timer_realize(struct device *dev, struct vemu_error **errp)
 static void arm_timer_unrealize(struct device *dev)
 {
     struct arm_timer_device *s = from_dev(dev);
-    for (unsigned n = 0; n < s->cpu_count * ARM_TIMER_COUNT; n++) {
+    for (unsigned n = 0; n < s->cpu_count * ARM_OUTPUT_COUNT; n++) {
         timer_cancel(&s->outputs[n].timer);
         pthread_mutex_destroy(&s->outputs[n].lock);
     }

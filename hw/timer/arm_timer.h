@@ -1,7 +1,7 @@
 /*
- * The generic timer's outputs on the board's side: levels to the interrupt controller's private
- * inputs, and timers of the machine for what becomes due. The registers are the vCPU's
- * (core/cpu/arm.h). Device class "arm-timer", made by boards.
+ * The generic timer's outputs, and the performance monitors', on the board's side: levels to the
+ * interrupt controller's private inputs, and timers of the machine for what becomes due. The
+ * registers are the vCPU's (core/cpu/arm.h). Device class "arm-timer", made by boards.
  *
  * arm_timer_update is called by vCPUs without the machine lock: each timer has a lock of its own,
  * below the machine lock and above the interrupt controller's. The lines it drives take that.

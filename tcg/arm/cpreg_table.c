@@ -65,13 +65,15 @@
     }
 #define PMEVCNTR(n, crm, op2)                                                                      \
     {                                                                                              \
-        CP15(0, 14, crm, op2, "PMEVCNTR" #n), .feature = ARM_FEAT_A32_V8, EL0,                     \
-                                              .trap = TRAP_PMU_ER, AT(pmevcntr[n])                 \
+        CP15(0, 14, crm, op2, "PMEVCNTR" #n),                                                      \
+            .feature = ARM_FEAT_A32_V8, EL0, .trap = TRAP_PMU_ER, .value = n,                      \
+            .read = arm_read_pmevcntr, .write = arm_write_pmevcntr                                 \
     }
 #define PMEVTYPER(n, crm, op2)                                                                     \
     {                                                                                              \
         CP15(0, 14, crm, op2, "PMEVTYPER" #n), .feature = ARM_FEAT_A32_V8, EL0, .trap = TRAP_PMU,  \
-                                               AT(pmevtyper[n]), .mask = 0xfe00ffff                \
+                                               .value = n, .read = arm_read_pmevtyper,             \
+                                               .write = arm_write_pmevtyper                        \
     }
 #define BREAKPOINT(n)                                                                              \
     {CP14(0, 0, n, 4, "DBGBVR" #n), .trap = TRAP_DEBUG, AT(dbgbvr[n]), .write = arm_write_debug},  \
@@ -155,7 +157,7 @@ const struct arm_sysreg arm_cpregs[] = {
     {CP15(0, 9, 12, 2, "PMCNTENCLR"), PMU, .trap = TRAP_PMU, AT(pmcnten), .mask = PMU_COUNTERS,
      .write = arm_write_clear},
     {CP15(0, 9, 12, 3, "PMOVSR"), PMU, .trap = TRAP_PMU, AT(pmovs), .mask = PMU_COUNTERS,
-     .write = arm_write_clear},
+     .read = arm_read_pmovs, .write = arm_write_clear},
     {CP15(0, 9, 12, 4, "PMSWINC"), PMU, .trap = TRAP_PMU_SW, .flags = SYS_WO,
      .write = arm_write_pmswinc},
     {CP15(0, 9, 12, 5, "PMSELR"), PMU, .trap = TRAP_PMU_ER, AT(pmsel), .mask = 31},
@@ -175,7 +177,7 @@ const struct arm_sysreg arm_cpregs[] = {
     {CP15(0, 9, 14, 2, "PMINTENCLR"), .feature = ARM_FEAT_PMUV3, .trap = TRAP_PMU, AT(pminten),
      .mask = PMU_COUNTERS, .write = arm_write_clear},
     {CP15(0, 9, 14, 3, "PMOVSSET"), PMU, .trap = TRAP_PMU, AT(pmovs), .mask = PMU_COUNTERS,
-     .write = arm_write_set},
+     .read = arm_read_pmovs, .write = arm_write_set},
     /* memory attributes */
     {CP15(0, 10, 2, 0, "PRRR, MAIR0"), .trap = TRAP_VM, AT(mair[1])},
     {CP15(0, 10, 2, 1, "NMRR, MAIR1"), .trap = TRAP_VM, .flags = SYS_HIGH, AT(mair[1])},
@@ -206,7 +208,7 @@ const struct arm_sysreg arm_cpregs[] = {
     PMEVTYPER(0, 12, 0), PMEVTYPER(1, 12, 1), PMEVTYPER(2, 12, 2), PMEVTYPER(3, 12, 3),
     PMEVTYPER(4, 12, 4), PMEVTYPER(5, 12, 5),
     {CP15(0, 14, 15, 7, "PMCCFILTR"), .feature = ARM_FEAT_A32_V8, EL0, .trap = TRAP_PMU,
-     AT(pmccfiltr), .mask = 0xfc000000},
+     .value = ARM_PMU_CYCLES, .read = arm_read_pmevtyper, .write = arm_write_pmevtyper},
     /* caches, by number */
     {CP15(1, 0, 0, 0, "CCSIDR"), .trap = TRAP_TID2, .flags = SYS_RO, .read = arm_read_ccsidr},
     {CP15(1, 0, 0, 1, "CLIDR"), .trap = TRAP_TID2, .flags = SYS_RO, .read = arm_read_clidr},

@@ -88,18 +88,24 @@ bool arm_intc_register(struct tcg_cpu *tc, uint64_t arg, bool read, uint64_t *va
 /* A trap of MSR, MRS or SYS to a level, with the syndrome of class 0x18. */
 void arm_trap_sysreg(struct tcg_cpu *tc, uint64_t arg, bool read, unsigned target);
 
+/* What the timer device looks at from the machine's thread. */
+static inline void arm_store_shared(uint64_t *reg, uint64_t value)
+{
+    __atomic_store_n(reg, value, __ATOMIC_RELAXED);
+}
+
 /* Functions of the table. */
 /* clang-format off */
 #define ARM_SYSREG_READS(X) \
     X(midr) X(mpidr) X(revidr) X(id) X(ctr) X(dczid) X(clidr) X(ccsidr) X(rvbar) X(isr) X(spsel) \
     X(currentel) X(pan) X(uao) X(nzcv) X(daif) X(dit) X(ssbs) X(fpcr) X(fpsr) X(oslsr) X(claim) \
     X(rndr) X(spsr32) X(cntpct) X(cntvct) X(tval) X(ctl) X(hcr) X(pmcr) X(pmccntr) X(pmxevtyper) \
-    X(pmxevcntr) X(pmceid)
+    X(pmxevcntr) X(pmceid) X(pmovs) X(pmevcntr) X(pmevtyper)
 #define ARM_SYSREG_WRITES(X) \
     X(control) X(ttbr) X(spsel) X(pan) X(uao) X(nzcv) X(daif) X(dit) X(ssbs) X(fpcr) X(fpsr) \
     X(oslar) X(mdscr) X(debug) X(claimset) X(claimclr) X(tval) X(ctl) X(cval) X(cntvoff) X(hcr) \
     X(scr) X(pmcr) X(set) X(clear) X(pmswinc) X(pmccntr) X(pmxevtyper) X(pmxevcntr) X(ignore) \
-    X(rmr) X(spsr32)
+    X(rmr) X(spsr32) X(pmevcntr) X(pmevtyper)
 /* clang-format on */
 #define X(name) uint64_t arm_read_##name(struct tcg_cpu *tc, const struct arm_sysreg *s);
 ARM_SYSREG_READS(X)

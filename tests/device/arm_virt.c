@@ -144,6 +144,33 @@ Test(arm_virt, timers_interrupt_when_they_are_due)
     machine_destroy(&m);
 }
 
+Test(arm_virt, counters_interrupt_when_they_overflow)
+{
+    struct vemu_machine m;
+    struct board_config cfg = {.ram_size = 128 * MIB, .cpus = 2, .options = gic2};
+    board_machine(&m, &virt_board_class, &cfg);
+    open_gic(&m);
+    struct arm_regs *r = regs_of(&m, 0);
+    const struct arm_board_ops *ops = m.vcpus[0]->arm_board_ops;
+    enable(&m, 23);
+    r->pmccntr_base = clock_now(m.clocks, VCLOCK_VIRTUAL);
+    r->pmevtyper[0] = ARM_PMU_EVENT_CYCLES;
+    r->pmevcntr[0] = (uint32_t)-1000000;
+    r->pmcnten = r->pminten = 1;
+    r->pmcr = ARM_PMCR_E;
+    ops->timer_changed(m.vcpus[0], ARM_OUTPUT_PMU, m.vcpus[0]->arm_board);
+    step(&m, 999000);
+    cr_expect_not(interrupted(&m, 0));
+    step(&m, 2000);
+    cr_expect(interrupted(&m, 0));
+    cr_expect_not(interrupted(&m, 1), "it is the vCPU's own");
+    arm_pmu_collect(r, clock_now(m.clocks, VCLOCK_VIRTUAL));
+    r->pmovs = 0;
+    ops->timer_changed(m.vcpus[0], ARM_OUTPUT_PMU, m.vcpus[0]->arm_board);
+    cr_expect_not(interrupted(&m, 0), "the overflow was cleared");
+    machine_destroy(&m);
+}
+
 Test(arm_virt, the_power_button_is_a_key_on_a_gpio_line)
 {
     struct vemu_machine m;

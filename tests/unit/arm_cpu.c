@@ -485,6 +485,62 @@ Test(arm_vcpu, the_virtual_timer_runs_behind_by_its_offset)
     cr_expect(arm_timer_output(cpu, ARM_TIMER_VIRT, &deadline));
 }
 
+static void pass_ns(int64_t ns)
+{
+    machine_lock(&m);
+    clock_step(m.clocks, ns);
+    machine_unlock(&m);
+}
+static int64_t clock_ns(void)
+{
+    return clock_now(m.clocks, VCLOCK_VIRTUAL);
+}
+
+/* An event counter has 32 bits, the cycle counter 64 with PMCR.LC. */
+Test(arm_vcpu, counters_overflow_when_their_cycles_have_passed)
+{
+    int64_t deadline;
+    const int64_t from = clock_ns();
+    r->pmccntr_base = from;
+    r->pmcr = ARM_PMCR_E;
+    r->pmcnten = UINT64_C(1) << 31 | 6;
+    r->pmevtyper[1] = ARM_PMU_EVENT_CYCLES;
+    r->pmevtyper[2] = 0x3c; /* an event that there is not */
+    r->pmevcntr[1] = 0xffffff00;
+    r->pmevcntr[2] = 0xffffffff;
+    r->pmccntr = UINT64_C(0x7fffffe00);
+    cr_expect_not(arm_pmu_output(cpu, &deadline));
+    expect(deadline, INT64_MAX); /* no interrupt is enabled */
+    r->pminten = UINT64_C(1) << 31 | 7;
+    cr_expect_not(arm_pmu_output(cpu, &deadline));
+    expect(deadline, from + 256);
+    r->pmcr |= ARM_PMCR_LC;
+    r->pminten = UINT64_C(1) << 31;
+    cr_expect_not(arm_pmu_output(cpu, &deadline));
+    expect(deadline, INT64_MAX); /* in centuries */
+    r->pmcr &= ~(uint64_t)ARM_PMCR_LC;
+    cr_expect_not(arm_pmu_output(cpu, &deadline));
+    expect(deadline, from + 512);
+    pass_ns(511);
+    cr_expect_not(arm_pmu_output(cpu, &deadline));
+    expect(arm_pmu_overflows(r, clock_ns()), 2u);
+    expect(arm_pmu_count(r, 1, clock_ns()), 255u);
+    expect(arm_pmu_count(r, 2, clock_ns()), 0xffffffffu);
+    expect(arm_pmu_count(r, ARM_PMU_CYCLES, clock_ns()), UINT64_C(0x7ffffffff));
+    pass_ns(1);
+    cr_expect(arm_pmu_output(cpu, &deadline));
+    r->pmcr = 0; /* off: nothing is said, and nothing counts */
+    cr_expect_not(arm_pmu_output(cpu, &deadline));
+    r->pmcr = ARM_PMCR_E;
+    arm_pmu_collect(r, clock_ns());
+    expect(r->pmovs, UINT64_C(1) << 31 | 2);
+    expect(r->pmccntr, UINT64_C(0x800000000));
+    cr_expect(arm_pmu_output(cpu, &deadline));
+    r->pmovs = 0;
+    cr_expect_not(arm_pmu_output(cpu, &deadline));
+    expect(deadline, clock_ns() + (INT64_C(1) << 32));
+}
+
 Test(arm_vcpu, state_is_saved_and_loaded_whole)
 {
     const struct cpu_arch_ops *ops = cpu_arch_ops(cpu);

@@ -126,6 +126,37 @@ Test(arm_sysreg, el1_sees_the_identity_that_el2_gives_it)
     expect(value_of(MIDR_EL1), t.model.midr);
 }
 
+/* What is read is what has passed; flags are set and cleared by names of their own. */
+Test(arm_sysreg, performance_counters)
+{
+    enum { ENSET = 1, OVSCLR = 3, SWINC = 4, SELR = 5 };
+    at_level(1);
+    clock_set_manual(t.m.clocks, true);
+    t.r->pmccntr_base = clock_now(t.m.clocks, VCLOCK_VIRTUAL);
+    expect(writes(ARM_SYSREG(3, 3, 14, 12, 3), 0x11), 0); /* PMEVTYPER3 */
+    expect(writes(ARM_SYSREG(3, 3, 9, 12, SELR), 4), 0);
+    expect(writes(ARM_SYSREG(3, 3, 9, 13, 1), 0), 0);          /* PMXEVTYPER: SW_INCR */
+    expect(writes(ARM_SYSREG(3, 3, 9, 13, 2), 0xffffffff), 0); /* PMXEVCNTR */
+    expect(writes(ARM_SYSREG(3, 3, 14, 8, 3), 0xfffffff0), 0); /* PMEVCNTR3 */
+    expect(writes(ARM_SYSREG(3, 3, 9, 12, ENSET), 1 << 3 | 1 << 4), 0);
+    expect(writes(ARM_SYSREG(3, 3, 9, 12, 0), 1), 0); /* PMCR.E */
+    clock_step(t.m.clocks, 15);
+    expect(value_of(ARM_SYSREG(3, 3, 14, 8, 3)), 0xffffffffu);
+    expect(value_of(ARM_SYSREG(3, 3, 9, 12, OVSCLR)), 0u);
+    clock_step(t.m.clocks, 2);
+    expect(value_of(ARM_SYSREG(3, 3, 14, 8, 3)), 1u);
+    expect(value_of(ARM_SYSREG(3, 3, 9, 12, OVSCLR)), 1u << 3);
+    expect(writes(ARM_SYSREG(3, 3, 9, 12, SWINC), 1 << 3 | 1 << 4), 0);
+    expect(value_of(ARM_SYSREG(3, 3, 9, 13, 2)), 0u);
+    expect(value_of(ARM_SYSREG(3, 3, 14, 8, 4)), 0u);
+    expect(value_of(ARM_SYSREG(3, 3, 9, 14, 3)), 1u << 3 | 1u << 4); /* PMOVSSET */
+    expect(writes(ARM_SYSREG(3, 3, 9, 12, OVSCLR), 1 << 3), 0);
+    expect(value_of(ARM_SYSREG(3, 3, 9, 14, 3)), 1u << 4);
+    clock_step(t.m.clocks, 100);
+    expect(value_of(ARM_SYSREG(3, 3, 14, 8, 3)), 101u);
+    expect(value_of(ARM_SYSREG(3, 3, 9, 14, 3)), 1u << 4);
+}
+
 Test(arm_sysreg, traps_of_hcr)
 {
     at_level(1);
