@@ -1,6 +1,6 @@
 #!/bin/sh
 # SeaBIOS under KVM to its last words: on both machines, with two processors, and with the interrupt controllers in the
-# kernel, half in it, and here. Side by side, since most of it is waiting. Prints TAP.
+# kernel, half in it, and here. Side by side, since most of it is waiting. Then its boot menu's picture. Prints TAP.
 set -u
 vemu=$VEMU_BUILD/vemu-system-x86_64
 [ -r /dev/kvm ] && [ -w /dev/kvm ] || {
@@ -42,4 +42,6 @@ for machine in $machines; do
         tail -n 5 "$log" "$log.err" | sed 's/^/# /'
     fi
 done
+n=$((n + 1))
+python3 "$VEMU_SRC/tests/boot/kvm_menu.py" $n "$dir" || echo "not ok $n - SeaBIOS' boot menu by VNC is the same picture as under tcg"
 echo "1..$n"

@@ -126,20 +126,31 @@ class Viewer:
 
     def picture(self):
         """Asks for all of it, raw; returns the number of pixels that came."""
+        return self.pixels()[0]
+
+    def pixels(self):
+        """Likewise: their number, and the whole picture in the server's own format."""
         self.s.sendall(struct.pack(">BxHi", 2, 1, 0))
         self.s.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, self.width, self.height))
-        pixels = 0
+        pixels, whole = 0, bytearray(self.width * self.height * 4)
         while pixels < self.width * self.height:
             kind, count = struct.unpack(">BxH", read(self.s, 4))
             assert kind == 0, kind
             for _ in range(count):
-                _, _, w, h, encoding = struct.unpack(">HHHHi", read(self.s, 12))
+                x, y, w, h, encoding = struct.unpack(">HHHHi", read(self.s, 12))
                 assert encoding == 0, encoding
-                read(self.s, w * h * 4)
+                data = read(self.s, w * h * 4)
+                for row in range(h):
+                    at = ((y + row) * self.width + x) * 4
+                    whole[at:at + w * 4] = data[row * w * 4:(row + 1) * w * 4]
                 pixels += w * h
             if pixels < self.width * self.height:
                 self.s.sendall(struct.pack(">BBHHHH", 3, 1, 0, 0, self.width, self.height))
-        return pixels
+        return pixels, bytes(whole)
+
+    def type(self, keysym):
+        for down in (1, 0):
+            self.s.sendall(struct.pack(">BBxxI", 4, down, keysym))
 
 
 class WebSocket:
