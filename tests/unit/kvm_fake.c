@@ -474,12 +474,12 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, uintptr_t arg
     case KVM_GET_REGS: /* 4.11 */
         *(struct kvm_regs *)p = k->regs;
         return 0;
-        COPY(KVM_GET_SREGS, KVM_SET_SREGS, sregs);
-        COPY(KVM_GET_XSAVE, KVM_SET_XSAVE, xsave);
-        COPY(KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, events);
-        COPY(KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, debugregs);
-        COPY(KVM_GET_LAPIC, KVM_SET_LAPIC, lapic);          /* 4.57, 4.58 */
-        COPY(KVM_GET_MP_STATE, KVM_SET_MP_STATE, mp_state); /* 4.38, 4.39 */
+        COPY(KVM_GET_SREGS, KVM_SET_SREGS, sregs);              /* 4.13, 4.14 */
+        COPY(KVM_GET_XSAVE, KVM_SET_XSAVE, xsave);              /* 4.42, 4.43 */
+        COPY(KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, events); /* 4.31, 4.32 */
+        COPY(KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, debugregs);  /* 4.33, 4.34 */
+        COPY(KVM_GET_LAPIC, KVM_SET_LAPIC, lapic);              /* 4.57, 4.58 */
+        COPY(KVM_GET_MP_STATE, KVM_SET_MP_STATE, mp_state);     /* 4.38, 4.39 */
     case KVM_ENABLE_CAP:
         return enable(k, p);
     case KVM_REGISTER_COALESCED_MMIO:
