@@ -406,7 +406,7 @@ static void arm_raise_trap(struct tcg_cpu *tc, uint64_t imm)
     }
     const uint32_t syndrome = (uint32_t)imm;
     if (syndrome >> 26 == ARM_EC_PC_ALIGN)
-        arm_raise_far(tc, syndrome, 0, arm_regs_of(tc)->pc);
+        arm_raise_far(tc, syndrome, 0, 0); /* FAR is PC: see arm_deliver_exception() */
     else
         arm_raise(tc, syndrome, (unsigned)(imm >> 32) & 3);
 }

@@ -230,6 +230,8 @@ bool arm_deliver_exception(struct tcg_cpu *tc)
             skip32(tc);
         return true;
     }
+    if (tc->exc_error >> 26 == ARM_EC_PC_ALIGN) /* PC was not known yet where it was raised */
+        tc->exc_addr = r->pc;
     const unsigned el = arm_el(r);
     unsigned target = s->target ? s->target : arm_sync_target(tc);
     if (target < el)

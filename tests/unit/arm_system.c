@@ -582,6 +582,28 @@ Test(arm_exception, traps_of_compiled_code_keep_all_of_their_bits)
     expect(t.r->pc, 0x2204u);
 }
 
+/* Twice: the second time the way there is compiled, and nobody has put PC in its place. */
+Test(arm_exception, a_misaligned_target_is_in_far)
+{
+    teardown();
+    start_as("cortex-a57", 1, HOST_BACKEND);
+    at_level(1);
+    store_le32(t.ram->host + 0x1000, 0xd61f0000); /* br x0 */
+    store_le32(t.ram->host + 0x2200, 0xd503207f); /* wfi */
+    t.r->vbar[1] = 0x2000;
+    arm_machine_changed(&t);
+    for (unsigned n = 0; n < 3; n++) {
+        t.r->pc = 0x1000;
+        t.r->x[0] = 0x3002;
+        t.r->far[1] = t.r->elr[1] = 0;
+        t.cpu->stop_request = t.cpu->halted = false;
+        cr_assert_eq(t.m.accel->vcpu_run(t.cpu), VCPU_EXIT_HALT);
+        expect(t.r->esr[1] >> 26, (unsigned)ARM_EC_PC_ALIGN);
+        expect(t.r->far[1], 0x3002u);
+        expect(t.r->elr[1], 0x3002u);
+    }
+}
+
 Test(arm_exception, a_random_number_comes_with_its_flags)
 {
     static const uint32_t code[] = {0xd53b2400 /* mrs x0, rndr */, 0xd53b4201 /* mrs x1, nzcv */,
