@@ -66,6 +66,7 @@ static bool host_realize(struct device *dev, struct vemu_error **errp)
     mem_region_init_container(&host->mem, "pci-memory", UINT64_C(1) << 52);
     mem_region_init_container(&host->io, "pci-io", PIO_SIZE);
     pci_bus_init(&host->bus, dev->machine, &host->mem, &host->io, &bus_ops, host);
+    host->bus.ports_from_0 = true;
     host->bus.express = true;
     host->bus.name = "pcie.0";
     pci_ecam_init(&host->ecam, &host->bus, cfg->ecam.size, dev);

@@ -33,6 +33,7 @@ void pci_bus_init_behind(struct pci_bus *bus, struct pci_device *bridge, const c
                             .name = name,
                             .bridge = bridge,
                             .slots = 1,
+                            .ports_from_0 = bridge->bus->ports_from_0,
                             .express = bridge->bus->express,
                             .send_msi = bridge->bus->send_msi,
                             .msi_opaque = bridge->bus->msi_opaque};
@@ -169,9 +170,10 @@ static bool bar_address(const struct pci_device *pci, unsigned index, uint64_t *
         *addr = load_le32(reg) & ~UINT64_C(15);
         limit = UINT64_C(1) << 32;
     }
-    /* Address 0 is what an unprogrammed BAR holds; a BAR at the very end of its space is one in the
-     * middle of being sized. Neither is decoded. */
-    return *addr && range_fits(*addr, bar->size, limit - 1);
+    /* Address 0 is what an unprogrammed BAR holds, and ports of the PC's own are there; a BAR at
+     * the very end of its space is one in the middle of being sized. Neither is decoded. */
+    return (*addr || (bar->flags & PCI_BAR_IO && pci->bus->ports_from_0)) &&
+           range_fits(*addr, bar->size, limit - 1);
 }
 
 static void bar_unmap(struct pci_bar *bar)

@@ -109,6 +109,7 @@ struct pci_bus {
     const char *name;                  /* as bus= has it; NULL: it cannot be named */
     struct pci_device *bridge;         /* what it is behind; NULL: the root bus */
     unsigned slots;                    /* that there are */
+    bool ports_from_0;                 /* functions may have port 0, which is nothing else's */
     bool express;                      /* functions have 4096 bytes of configuration space */
     uint8_t line_level[PCI_IRQ_LINES]; /* what set_irq was told last */
     struct pci_device *functions[256]; /* by devfn */

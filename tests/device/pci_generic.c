@@ -122,6 +122,18 @@ Test(pci_generic, bars_are_seen_in_their_windows)
     cr_expect_eq(read32(&m, UINT64_C(0x08000010)), 0xffffffff, "outside of every window");
 }
 
+/* UEFI firmware places the first one there. */
+Test(pci_generic, ports_may_begin_at_0)
+{
+    plug(pci_generic_host_bus(host), 1);
+    write32(&m, config(0, 1, 0x14), 0);
+    cr_expect_eq(read32(&m, PIO + 0x20), 0xffffffff, "not decoded yet");
+    write32(&m, config(0, 1, 4), 1);
+    cr_expect_eq(read32(&m, PIO + 0x20), 0x1020);
+    write32(&m, config(0, 1, 4), 7);
+    cr_expect_eq(read32(&m, UINT64_C(0x20)), 0xffffffff, "memory may not");
+}
+
 Test(pci_generic, slots_take_the_four_lines_in_turn)
 {
     for (unsigned slot = 1; slot < 6; slot++) {
