@@ -233,7 +233,9 @@ static void reset_cpu(struct gicv3_cpu *c, uint32_t group)
 {
     c->bank = (struct gic_bank){.line = c->bank.line, .edge = 0xffff, .group = group};
     c->ctlr = 0;
-    c->waker = group ? 0 : GICR_WAKER_SLEEP | GICR_WAKER_ASLEEP;
+    /* Waking it is the business of firmware at EL3, and where there is none, as good as done: UEFI
+     * firmware does not look. */
+    c->waker = group || !c->gic->cfg.security ? 0 : GICR_WAKER_SLEEP | GICR_WAKER_ASLEEP;
     c->propbaser = c->pendbaser = 0;
     gicv3_lpi_clear(c);
     gicv3_cpu_reset(c);

@@ -28,6 +28,10 @@ grep -qa 'ACPI: RSDP .* VEMU' "$dir/log" && grep -qa 'GICv3: .*redistributor' "$
 ok "and hands on the ACPI tables, of which nothing is complained" $?
 ! cmp -s "$dir/vars" $vars && grep -qa 'B.o.o.t.O.r.d.e.r' "$dir/vars"
 ok "and its variables are in the image" $?
+# By its timer's interrupt, and a port at 0.
+until_shown 'BLK0' 120 -M virt,gic-version=3 -m 256M -no-reboot -bios QEMU_EFI.fd \
+    -device virtio-blk-pci,drive=d -drive file="$guest/initrd",format=raw,if=none,id=d,readonly=on
+ok "UEFI firmware finds a disk, with a GICv3" $?
 
 disk 'virtio-blk interrupts by the ITS' 'INTERRUPTS.* ITS-MSI ' -M virt,gic-version=3 -device virtio-blk-pci,drive=d
 disk 'NVMe interrupts by the frame of a GICv2' 'INTERRUPTS.* MSI ' -M virt,gic-version=2 -device nvme,serial=1,drive=d

@@ -71,7 +71,6 @@ static void setup(void)
     for (unsigned i = 0; i < 3; i++)
         wr(IGROUPR + 4 + 4 * i, ~0u);
     for (unsigned i = 0; i < CPUS; i++) {
-        write32(&m, redist(i) + WAKER, 0);
         write32(&m, redist(i) + SGI + IGROUPR, ~0u);
         write32(&m, redist(i) + SGI + ISENABLER, 0xffff);
         gic_msr(&cpus, i, ICC_PMR_EL1, 0xf0);
@@ -174,6 +173,15 @@ Test(gicv3, any_processor_may_be_asked)
     write32(&m, redist(1) + WAKER, 2);
     cr_expect(!irq(1) && irq(2));
     cr_expect_eq(ack(2), UART);
+}
+
+/* UEFI firmware at EL1 leaves the register alone. */
+Test(gicv3, processors_without_el3_are_awake_from_the_start)
+{
+    enable(UART, 0xa0, 0);
+    line(UART, 1);
+    cr_expect_eq(read32(&m, redist(0) + WAKER), 0);
+    cr_expect(irq(0));
 }
 
 Test(gicv3, sleeping_processor_is_asked_nothing)
@@ -426,6 +434,7 @@ static void setup_secure(void)
     wr(CTLR, 7);
     wr(IGROUPR + 4, 2);
     wr(IGRPMODR + 4, 4);
+    cr_expect_eq(read32(&m, redist(0) + WAKER), 6, "firmware at EL3 wakes it");
     write32(&m, redist(0) + WAKER, 0);
     msr(ICC_PMR_EL1, 0xf8, &el3);
     msr(ICC_IGRPEN0_EL1, 1, &el3);
@@ -655,7 +664,7 @@ Test(gicv3, reset_lowers_its_outputs)
     machine_unlock(&m);
     for (unsigned i = 0; i < CPUS; i++)
         cr_expect_not(irq(i) || fiq(i));
-    cr_expect_eq(read32(&m, redist(18) + WAKER), 6);
+    cr_expect_eq(read32(&m, redist(18) + WAKER), 0);
     cr_expect_eq(gic_mrs(&cpus, 0, ICC_RPR_EL1), 0xff);
     cr_expect_eq(rd(ISPENDR + 4) & 2, 2, "the line is still up");
 }
