@@ -3,7 +3,8 @@
  * coverage-arm --words SET, --rows
  *
  * Writes docs/coverage-arm.md: every encoding that the Arm decoders know, from their own tables
- * (tcg/arm/decode.h), so that the page cannot say more than there is. Linked with the library's
+ * (tcg/arm/decode.h), and the features of each processor, so that the page cannot say more than
+ * there is. Linked with the library's
  * objects; `make docs-coverage` runs it, tests/checks compares. --words: a few words of each
  * encoding of the set instead, "WORD PART NAME" a line, with the operands' extremes among them:
  * what tests/checks/check-arm-decoder.sh compares with another decoder.
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/cpu/arm.h"
 #include "core/util/range.h"
 #include "tcg/arm/decode.h"
 
@@ -116,6 +118,34 @@ static const char intro[] =
     "16 bits are the upper half of a word.\n"
     "\n";
 
+/* Features of AArch32 alone are named A32_... . */
+static void print_features(FILE *out, const struct arm_cpu_model *model, bool a32)
+{
+    for (unsigned k = 0; k < ARM_FEAT_COUNT; k++) {
+        const bool of_a32 = !strncmp(feature_names[k], "A32_", 4);
+        if (*feature_names[k] && of_a32 == a32 && arm_has(model, (enum arm_feature)k))
+            fprintf(out, " %s", feature_names[k] + (of_a32 ? 4 : 0));
+    }
+}
+
+/* What each processor shows, without options. */
+static void print_models(FILE *out)
+{
+    fputs("\n## Processors\n\n"
+          "| -cpu | FEAT_ | of AArch32 |\n|------|-------|------------|\n",
+          out);
+    for (const char *const *name = arm_cpu_model_names(); *name; name++) {
+        struct arm_cpu_model model;
+        if (!arm_cpu_model_parse(&model, *name, 64, NULL))
+            continue;
+        fprintf(out, "| %s |", *name);
+        print_features(out, &model, false);
+        fputs(" |", out);
+        print_features(out, &model, true);
+        fputs(" |\n", out);
+    }
+}
+
 static const struct arm_set *const sets[] = {&a64_set, &a32_set, &t32_set};
 enum { SET_COUNT = sizeof sets / sizeof sets[0] };
 
@@ -131,6 +161,7 @@ static int write_page(const char *path)
           out);
     for (unsigned k = 0; k < SET_COUNT; k++)
         print_counts(out, sets[k]);
+    print_models(out);
     for (unsigned k = 0; k < SET_COUNT; k++)
         for (unsigned n = 0; n < sets[k]->row_count; n++)
             if (begins(sets[k], n))
