@@ -3,6 +3,8 @@
 #   make check-guest           under the vemu-system-x86_64 just built, both back ends
 #   make check-guest-qemu      under the distribution's emulator, as a black box
 #   make inject-long           injected invalidations, INJECT_SEEDS="1 2 3 ..." of them, and boots
+#   make sanitizer-proofs      in a build with --enable-sanitizer=: machines of both architectures in one process, and
+#                              Arm guests; the first report ends it
 #   make docs-guest-tests      both, and writes the table docs/guest-tests.md
 ifeq ($(HOST_ARCH),x86_64)
 GUEST_CC ?= $(CC)
@@ -100,6 +102,14 @@ INJECT_SEEDS ?= 1 2 3 4 5 6 7 8
 inject-long: all guests $(guest_img) tests/oracle/oracle
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) INJECT_SEEDS='$(INJECT_SEEDS)' \
 	    sh $(srcdir)/tests/guest/inject-long.sh
+.PHONY: sanitizer-proofs
+sanitizer-proofs: all guests $(arm_guest_img) tests/unit/programs/machine_api
+	@mkdir -p tests/logs; set -e; export LSAN_OPTIONS=print_suppressions=0:suppressions=$(srcdir)/tests/checks/lsan.txt; \
+	export TSAN_OPTIONS=halt_on_error=1:suppressions=$(srcdir)/tests/checks/tsan.txt; \
+	tests/unit/programs/machine_api; \
+	examples/two_machines $(foreach a,amd64 arm64,$(GUESTS)/$(a)/vmlinuz $(GUESTS)/$(a)/initrd); \
+	VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) GUEST_TIMEOUT=600 sh $(srcdir)/tests/guest/run-guests-arm.sh \
+	    >tests/logs/sanitizer-proofs.tap; ! grep -A5 '^not ok' tests/logs/sanitizer-proofs.tap
 docs-guest-tests: all $(guest_img)
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) sh $(srcdir)/tests/guest/compare.sh
 docs-kvm-guests: all $(guest_img)
