@@ -1,10 +1,12 @@
 # Stock kernels to their shell and to power-off.
 #   make icount-boots       counted execution, three boots in each tier; likewise
 #   make disk-kill [DISK_KILLS=100 DISK_SEED=1]  the emulator is killed while the guest writes; likewise
-#   make debian-image      an installed Debian 12 on a disk, as root; build/debian/debian.qcow2
+#   make debian-image [DEBIAN_ARCH=arm64]   an installed Debian 12 on a disk, as root; build/debian/debian.qcow2, or
+#                           build/debian-arm64/debian.qcow2
 #   make desktop-image     the same with Xfce; build/desktop/debian.qcow2
 #   make desktop-proofs [DESKTOP_VIEWERS="viewer page"]   it is used through TigerVNC's viewer and a browser; minutes
-#   make debian-boot [DEBIAN_BOOTS="bios-virtio uefi-virtio"]   it is booted, written to and looked at; likewise
+#   make debian-boot [DEBIAN_ARCH=arm64 DEBIAN_BOOTS="uefi-virtio"]   it is booted, written to and looked at; likewise
+#   make debian-screen [DEBIAN_ARCH=arm64]   it is used by `vemu run` and TigerVNC's viewer; likewise
 #   make debian-install [DEBIAN_INSTALLS="bios uefi"]   a guest installs Debian over the network; likewise
 #   make network-proofs     1 GiB through either card, and all of links.py; likewise
 #   make viewer-proofs     TigerVNC, gvncviewer and Chromium with each authentication that they know; likewise
@@ -40,10 +42,15 @@ BOOT_FEW ?= 5
 DISK_KILLS ?= 100
 DISK_SEED ?= 1
 DEBIAN_BOOTS ?=
+DEBIAN_ARCH ?= amd64
+debian_dir := debian$(if $(filter-out amd64,$(DEBIAN_ARCH)),-$(DEBIAN_ARCH))
 DESKTOP_VIEWERS ?=
-.PHONY: boot-loop disk-kill icount-boots network-proofs debian-image desktop-image desktop-proofs debian-boot debian-install
-debian-image: all
-	@VEMU_BUILD=$(builddir) sh $(srcdir)/tests/boot/debian_image.sh debian
+.PHONY: boot-loop disk-kill icount-boots network-proofs debian-image desktop-image desktop-proofs debian-boot debian-screen debian-install
+# Packages of another architecture than this host's are installed inside a machine, by this kernel.
+debian-image: all $(if $(filter-out amd64,$(DEBIAN_ARCH)),tools/mkinitramfs $(GUESTS)/$(DEBIAN_ARCH)/vmlinuz \
+    $(GUESTS)/$(DEBIAN_ARCH)/initrd-disk)
+	@VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) sh $(srcdir)/tests/boot/debian_image.sh $(debian_dir) system \
+	    $(DEBIAN_ARCH)
 desktop-image: all
 	@VEMU_BUILD=$(builddir) sh $(srcdir)/tests/boot/debian_image.sh desktop desktop
 # Its pictures, in desktop/pictures, are there to be looked at.
@@ -51,7 +58,12 @@ desktop-proofs: desktop-image
 	@VEMU_BUILD=$(builddir) python3 $(srcdir)/tests/boot/desktop.py desktop/debian.qcow2 desktop/pictures \
 	    $(DESKTOP_VIEWERS)
 debian-boot: debian-image
-	@VEMU_BUILD=$(builddir) python3 $(srcdir)/tests/boot/debian_boot.py debian/debian.qcow2 $(DEBIAN_BOOTS)
+	@VEMU_BUILD=$(builddir) ARCH=$(DEBIAN_ARCH) python3 $(srcdir)/tests/boot/debian_boot.py \
+	    $(debian_dir)/debian.qcow2 $(DEBIAN_BOOTS)
+# Its pictures, in debian/pictures, are there to be looked at. It needs what desktop-proofs needs for the viewer.
+debian-screen: debian-image
+	@VEMU_BUILD=$(builddir) ARCH=$(DEBIAN_ARCH) python3 $(srcdir)/tests/boot/debian_screen.py \
+	    $(debian_dir)/debian.qcow2 $(debian_dir)/pictures
 disk-kill: all guests $(GUESTS)/amd64/initrd-disk
 	@VEMU_SRC=$(srcdir) VEMU_BUILD=$(builddir) VEMU_GUESTS=$(GUESTS) \
 	    sh $(srcdir)/tests/boot/disk_kill.sh $(DISK_KILLS) $(DISK_SEED)
