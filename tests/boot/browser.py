@@ -124,7 +124,7 @@ class Browser:
         assert "exceptionDetails" not in r, (text, r["exceptionDetails"])
         return r["result"].get("value")
 
-    def until(self, text, seconds=30):
+    def until(self, text, seconds=120):
         end = time.monotonic() + seconds
         while not self.eval(text):
             if time.monotonic() > end:

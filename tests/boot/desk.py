@@ -37,7 +37,7 @@ def do(*words):
                           timeout=60).stdout.decode()
 
 
-def comes(test, seconds=30):
+def comes(test, seconds=120):
     """What test says, once it says something."""
     end = time.monotonic() + seconds
     while not (got := test()):

@@ -29,7 +29,7 @@ def read_until(want, seconds):
     return False
 
 
-told = read_until(b"Ctrl-A x", 30)
+told = read_until(b"Ctrl-A x", 120)
 shell = read_until(b"# ", 60) and read_until(b"vemu:", 60)
 os.write(fd, b"echo $((40 + 2))-is-it\r")
 answered = read_until(b"42-is-it", 20)

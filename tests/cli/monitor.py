@@ -21,7 +21,7 @@ class Terminal:
     def __init__(self, fd):
         self.fd, self.got = fd, b""
 
-    def until(self, what, seconds=30):
+    def until(self, what, seconds=120):
         end = time.time() + seconds
         while what not in self.got:
             ready, _, _ = select.select([self.fd], [], [], max(0, end - time.time()))
