@@ -31,11 +31,9 @@ static void add(int32_t *sum, int32_t value)
 
 static void button(struct hid_pointer *p, unsigned n, bool down)
 {
-    uint8_t bit = (uint8_t)(1u << n);
-
-    if (n >= BUTTONS || !(p->now.buttons & bit) == !down)
+    if (n >= BUTTONS || (p->now.buttons >> n & 1) == down)
         return;
-    p->now.buttons ^= bit;
+    p->now.buttons ^= (uint8_t)(1u << n);
     last_event(p, true)->buttons = p->now.buttons;
 }
 

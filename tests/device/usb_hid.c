@@ -222,6 +222,8 @@ Test(usb_hid, mouse_reports_motion_in_pieces)
     cr_expect_eq(report(&x, slot, 5), 1 | 5 << 8);
     cr_expect_eq(report(&x, slot, 5), 0);
     cr_expect_eq(report(&x, slot, 5), 16);
+    key(&x, BTN_LEFT + 61, true);
+    cr_expect_eq(report(&x, slot, 5), -1, "a button that it does not have");
     cr_expect_eq(xt_control(&x, slot, CLASS_OUT, 11, 0, 0, 0), CC_SUCCESS);
     move(&x, EV_REL, REL_X, 1);
     cr_expect_eq(report(&x, slot, 5), 16 | 1 << 8);
