@@ -1,4 +1,4 @@
-/* Helpers of A32 and T32: parallel arithmetic, conditional accesses, changes of the set. */
+/* Helpers of A32 and T32: parallel arithmetic, changes of the set. */
 #include "tcg/arm/sys.h"
 
 /* ---- parallel arithmetic -----------------------------------------------------------------------
@@ -69,16 +69,6 @@ uint64_t arm_helper_parallel(void *env, uint64_t a, uint64_t b, uint64_t how, ui
     value = top.value << 16 | low.value;
     ge = (low.ge ? 3u : 0) | (top.ge ? 12u : 0);
     return (uint64_t)ge << 32 | value;
-}
-
-uint64_t arm_helper_sel(void *env, uint64_t a, uint64_t b, uint64_t ge, uint64_t d)
-{
-    uint32_t mask = 0;
-    UNUSED(d);
-    (void)env;
-    for (unsigned n = 0; n < 4; n++)
-        mask |= ge >> n & 1 ? 0xffu << 8 * n : 0;
-    return ((uint32_t)a & mask) | ((uint32_t)b & ~mask);
 }
 
 uint64_t arm_helper_usad8(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)

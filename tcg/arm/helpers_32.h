@@ -26,8 +26,7 @@
     /* parallel(a, b, prefix << 3 | operation as A32 numbers them): the halves or bytes added or
      * subtracted; the result, and GE in the upper half. */ \
     X(parallel, IR_I64, 0, 0, 0) \
-    /* sel(a, b, GE): bytes by GE. usad8(a, b): sum of the differences of bytes. */ \
-    X(sel, IR_I32, 0, 0, 0) \
+    /* usad8(a, b): sum of the differences of bytes. */ \
     X(usad8, IR_I32, 0, 0, 0) \
     /* state_changed(): PSTATE.IT, T or E was written: the mode word follows. interwork(target): PC
      * and T by an address whose bit 0 is T. */ \

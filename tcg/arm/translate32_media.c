@@ -366,11 +366,81 @@ bool a32_usat16(struct a64_trans *x, const struct a32_insn *i)
 /* ---- parallel ----------------------------------------------------------------------------------
  */
 
+static ir_ref both(struct a64_trans *x, ir_ref a, uint32_t mask)
+{
+    return a32_op2(x, IR_AND, a, a32_i32(x, mask));
+}
+
+/* A lane's bit in its top one: GE has a bit for each byte. */
+static ir_ref ge_of(struct a64_trans *x, ir_ref tops, bool bytes)
+{
+    if (bytes)
+        return a32_shift(x, IR_SHR,
+                         a32_op2(x, IR_MUL, a32_shift(x, IR_SHR, both(x, tops, 0x80808080), 7),
+                                 a32_i32(x, 0x10204080)),
+                         28);
+    ir_ref t = a32_shift(x, IR_SHR, both(x, tops, 0x80008000), 15);
+    t = both(x, a32_op2(x, IR_OR, t, a32_shift(x, IR_SHR, t, 14)), 5);
+    return a32_op2(x, IR_MUL, t, a32_i32(x, 3));
+}
+
+/* Lanes added or subtracted modulo their size, all at once: their top bits apart from the others,
+ * of which nothing is carried into the next lane then. */
+static void wrapped(struct a64_trans *x, const struct a32_insn *i, bool bytes, bool sub,
+                    bool is_signed)
+{
+    struct ir_region *r = x->ir;
+    const uint32_t top = bytes ? 0x80808080 : 0x80008000;
+    a32_must(x);
+    ir_ref a = a32_reg(x, i->Rn), b = a32_reg(x, i->Rm), differ = a32_op2(x, IR_XOR, a, b), v, out;
+    if (sub) {
+        v = a32_op2(x, IR_SUB, a32_op2(x, IR_OR, a, a32_i32(x, top)), both(x, b, ~top));
+        v = a32_op2(x, IR_XOR, v, both(x, ir_op1(r, IR_NOT, IR_I32, differ), top));
+        /* borrowed: a is less, or it is as b and a borrow came in */
+        out = a32_op2(x, IR_OR, a32_op2(x, IR_ANDN, a, b), a32_op2(x, IR_ANDN, differ, v));
+    } else {
+        v = a32_op2(x, IR_ADD, both(x, a, ~top), both(x, b, ~top));
+        v = a32_op2(x, IR_XOR, v, both(x, differ, top));
+        out = a32_op2(x, IR_OR, a32_op2(x, IR_AND, a, b), a32_op2(x, IR_ANDN, v, differ));
+    }
+    if (is_signed) /* the sign that there would be with a bit more */
+        out = a32_op2(x, IR_XOR, out, differ);
+    if (is_signed || sub)
+        out = ir_op1(r, IR_NOT, IR_I32, out);
+    a32_put_ge(x, ge_of(x, out, bytes));
+    a32_put(x, i->Rd, v);
+}
+
+/* Likewise with saturation, as the host's vectors do it. */
+static void saturated_lanes(struct a64_trans *x, const struct a32_insn *i, bool bytes, bool sub,
+                            bool is_signed)
+{
+    struct ir_region *r = x->ir;
+    const enum ir_op op =
+        sub ? (is_signed ? IR_V_SUBS : IR_V_SUBUS) : (is_signed ? IR_V_ADDS : IR_V_ADDUS);
+    ir_ref a = ir_emit(r, IR_V_FROM, IR_V128, IR_W32, a32_reg(x, i->Rn), 0, 0, 0, 0),
+           b = ir_emit(r, IR_V_FROM, IR_V128, IR_W32, a32_reg(x, i->Rm), 0, 0, 0, 0),
+           v = ir_emit(r, op, IR_V128, bytes ? IR_W8 : IR_W16, a, b, 0, 0, 0);
+    a32_put(x, i->Rd, ir_emit(r, IR_V_LANE, IR_I32, IR_W32, v, 0, 0, 0, 0));
+}
+
 /* prefix and operation as A32 numbers them: see arm_helper_parallel(). */
 static bool parallel(struct a64_trans *x, const struct a32_insn *i, unsigned prefix, unsigned op)
 {
+    enum { SIGNED = 1, SATURATING, UNSIGNED = 5, USATURATING };
+    enum { ADD16 = 0, SUB16 = 3, ADD8, SUB8 = 7 };
+    const bool straight = op == ADD16 || op == SUB16 || op == ADD8 || op == SUB8,
+               bytes = op >= ADD8, sub = op == SUB16 || op == SUB8;
     if (any_pc(i->Rd, i->Rn, i->Rm, 0))
         return false;
+    if (straight && (prefix == SIGNED || prefix == UNSIGNED)) {
+        wrapped(x, i, bytes, sub, prefix == SIGNED);
+        return true;
+    }
+    if (straight && (prefix == SATURATING || prefix == USATURATING)) {
+        saturated_lanes(x, i, bytes, sub, prefix == SATURATING);
+        return true;
+    }
     ir_ref v = ir_call(x->ir, HELPER_ID(parallel), a32_reg(x, i->Rn), a32_reg(x, i->Rm),
                        a32_i32(x, prefix << 3 | op), 0);
     if ((prefix & 3) == 1)
@@ -395,8 +465,12 @@ bool a32_sel(struct a64_trans *x, const struct a32_insn *i)
 {
     if (any_pc(i->Rd, i->Rn, i->Rm, 0))
         return false;
-    a32_put(x, i->Rd,
-            ir_call(x->ir, HELPER_ID(sel), a32_reg(x, i->Rn), a32_reg(x, i->Rm), a32_ge(x), 0));
+    ir_ref a = a32_reg(x, i->Rn), b = a32_reg(x, i->Rm);
+    /* The four bits to the bytes, and each over its byte. */
+    ir_ref mask = both(x, a32_op2(x, IR_MUL, a32_ge(x), a32_i32(x, 0x204081)), 0x01010101);
+    mask = a32_op2(x, IR_MUL, mask, a32_i32(x, 255));
+    mask = a32_op2(x, IR_AND, a32_op2(x, IR_XOR, a, b), mask);
+    a32_put(x, i->Rd, a32_op2(x, IR_XOR, b, mask));
     return true;
 }
 
