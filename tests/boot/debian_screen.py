@@ -60,6 +60,18 @@ def typed_in(viewer, screen):
                         "cat /tmp/typed", 60)
 
 
+def pointed(viewer, screen):
+    """How many positions the guest's tablet told of while the viewer's pointer clicked here and there."""
+    screen.shell("node=$(sed -n '/Tablet/,/Handlers/s/.*\\(event[0-9]*\\).*/\\1/p' /proc/bus/input/devices); "
+                 "(cat /dev/input/$node >/tmp/pointed &)")
+    for n in range(4):
+        viewer.click(200 + 100 * n, 200 + 50 * n)
+        time.sleep(0.5)
+    # struct input_event: type 3, an absolute position, code 0, across.
+    found = screen.shell("sleep 1; od -An -v -tx2 -w24 /tmp/pointed | grep -c '0003 0000 .... ....$'")
+    return int(found or 0)
+
+
 def use(tap, screen, address):
     tail = lambda: open(os.path.join(screen.dir, "serial.log"), errors="replace").read()[-1500:]
     m = screen.machine
@@ -89,6 +101,9 @@ def use(tap, screen, address):
         viewer.look(os.path.join(screen.dir, "shell.png"))
         why = same(screen, viewer, os.path.join(screen.dir, "shown.png"))
         tap.ok("the viewer shows it to the pixel", why is None, why or "")
+        found = pointed(viewer, screen)
+        # The first click may be for the viewer's own window.
+        tap.ok("the pointer is a tablet that follows", found >= 3, "%d positions" % found)
     finally:
         viewer.close()
     said = screen.ctl("powerdown")
