@@ -159,7 +159,7 @@ static void guest_put(struct guest *g, const struct arm_state *s, const uint64_t
     r->mair[1] = 0xff;
     r->ttbr0[1] = GUEST_L1;
     r->cpacr = 3 << 20;
-    r->scr = 1;
+    r->scr = 1 | 1 << 10; /* NS, RW: below EL3 all may be AArch64 */
     r->hcr = UINT64_C(1) << 31;
     r->secure = 0;
     r->excl_size = 0;
