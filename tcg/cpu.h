@@ -19,6 +19,7 @@
 #include "core/cpu/cpu.h"
 #include "core/memory/memory.h"
 #include "tcg/ir/ir.h"
+#include "tcg/spin.h"
 
 struct tcg_machine; /* tcg/machine.h: code cache, blocks, safe points */
 struct tcg_ctx;   /* tcg/mmu/tlb.h: one cached address space: level 1 TLB, jump cache, link table */
@@ -61,6 +62,7 @@ struct tcg_cpu {
     void *backend;            /* the back end's own per-vCPU data */
     void *arch_data;          /* the front end's own, between arch->init and arch->destroy */
     struct tcg_counters counters;
+    struct tcg_spin spin;
 
     /* An exception raised by a helper or slow path, until the architecture delivers it. */
     uint8_t exc_vector;

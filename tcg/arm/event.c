@@ -3,12 +3,10 @@
  * waiting (WFI, WFE). Arm ARM, chapter D1, "Asynchronous exception types" and "Mechanisms for
  * entering a low-power state".
  */
-#include <sched.h>
 #include <stdatomic.h>
 
-#include "tcg/icount.h"
 #include "tcg/arm/sys.h"
-#include "tcg/icount.h"
+#include "tcg/spin.h"
 
 /* ---- interrupts ------------------------------------------------------------------------------ */
 
@@ -230,15 +228,6 @@ static bool event_stream(const struct arm_regs *r)
     return (r->cntkctl >> 2 & 1) || (r->cnthctl >> 2 & 1);
 }
 
-/* Whoever this vCPU waits for may need its host processor, or with counted time its turn. */
-static void let_others_run(struct tcg_cpu *tc)
-{
-    if (tc->tm->icount)
-        icount_yield(tc);
-    else if (tc->vcpu->machine->vcpu_count > 1)
-        sched_yield();
-}
-
 /*
  * An exclusive's monitor is no event of ours: who waits for one to be lost (a lock) goes round
  * instead, and lets another thread have the processor. So does who would be woken by the event
@@ -250,7 +239,7 @@ static void wait_for_event(struct tcg_cpu *tc)
     if (r->event)
         r->event = 0;
     else if (r->excl_size || event_stream(r))
-        let_others_run(tc);
+        tcg_spin(tc);
     else
         halt(tc);
 }
@@ -280,19 +269,14 @@ uint64_t arm_helper_wfxt(void *env, uint64_t next, uint64_t timeout, uint64_t ev
     if (event)
         r->event = 0;
     if (!due)
-        let_others_run(tc);
+        tcg_spin(tc);
     return 0;
 }
 
-/* Whoever holds what this vCPU spins for may need this host processor. */
 uint64_t arm_helper_yield(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-    struct tcg_cpu *tc = tcg_cpu_of(env);
     UNUSED(a, b, c, d);
-    if (tc->tm->icount)
-        icount_yield(tc);
-    else
-        sched_yield();
+    tcg_spin(tcg_cpu_of(env));
     return 0;
 }
 

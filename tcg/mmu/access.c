@@ -20,6 +20,7 @@
 
 static void io_begin(struct tcg_cpu *tc)
 {
+    tcg_spin_ends(&tc->spin);
     tc->counters.io_accesses++;
     if (tc->tm->icount)
         icount_show(tc);

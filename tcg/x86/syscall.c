@@ -4,7 +4,7 @@
  */
 #include <sched.h>
 
-#include "tcg/icount.h"
+#include "tcg/spin.h"
 #include "tcg/x86/sys.h"
 
 enum { CODE64 = X86_FLAT_CODE64, CODE32 = X86_FLAT_CODE32, DATA32 = X86_FLAT_DATA32 };
@@ -177,12 +177,7 @@ uint64_t x86_helper_mwait(void *env, uint64_t next, uint64_t b, uint64_t c, uint
 
 uint64_t x86_helper_pause(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-    struct tcg_cpu *tc = tcg_cpu_of(env);
     UNUSED(a, b, c, d);
-    /* whoever holds what this vCPU spins for may need this host processor */
-    if (tc->tm->icount)
-        icount_yield(tc);
-    else if (tc->vcpu->machine->vcpu_count > 1)
-        sched_yield();
+    tcg_spin(tcg_cpu_of(env));
     return 0;
 }
