@@ -126,15 +126,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct vemu_machine *m = calloc(1, sizeof *m);
     unsigned kind = size ? data[0] : 0;
+    const bool is_32bit = kind & 8; /* these have EL1 and EL0 alone */
     const struct board_option options[] = {{"gic-version", kind & 1 ? "3" : "2"},
-                                           {"virtualization", kind & 2 ? "on" : "off"},
+                                           {"virtualization", kind & 2 && !is_32bit ? "on" : "off"},
                                            {"highmem", kind & 4 ? "on" : "off"},
                                            {"dtb-randomness", "off"},
                                            {NULL, NULL}};
     struct board_config cfg = {.ram_size = RAM,
                                .cpus = CPUS,
                                .options = options,
-                               .cpu_model = kind & 8 ? "cortex-a15" : "cortex-a57",
+                               .cpu_model = is_32bit ? "cortex-a15" : "cortex-a57",
                                .rtc_virtual = true,
                                .rtc_start = 1};
     char kernel[40], tree[40];
