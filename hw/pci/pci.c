@@ -17,6 +17,11 @@ const struct state_field pci_device_state[] = {
     STATE_FIELDS_END,
 };
 
+bool pci_is_device(const struct device *dev)
+{
+    return dev->cls->bus && strcmp(dev->cls->bus, "pci") == 0;
+}
+
 void pci_bus_init(struct pci_bus *bus, struct vemu_machine *m, struct mem_region *mem,
                   struct mem_region *io, const struct pci_bus_ops *ops, void *opaque)
 {

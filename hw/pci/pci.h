@@ -181,6 +181,7 @@ extern const struct state_field pci_device_state[];
         .elem_size = sizeof(struct pci_device), .fields = pci_device_state                         \
     }
 
+bool pci_is_device(const struct device *dev);
 /* Takes the slot and fills in the header. Fails when the slot is taken or the bus is full. */
 bool pci_device_init(struct pci_device *pci, const struct pci_ident *ident,
                      struct vemu_error **errp);

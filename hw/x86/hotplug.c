@@ -1,12 +1,10 @@
 /* Devices that come and go while an x86 board runs: see hotplug.h. */
 #include "hw/x86/hotplug.h"
 
-#include <string.h>
-
 #include "core/device/machine.h"
 #include "hw/acpi/pci_hotplug.h"
+#include "hw/board_hotplug.h"
 #include "hw/pci/root_port.h"
-#include "hw/usb/usb.h"
 #include "hw/x86/x86_common.h"
 
 /* ---- buses ----------------------------------------------------------------------------------- */
@@ -44,30 +42,13 @@ struct pci_bus *x86_find_pci_bus(struct x86_board *b, const char *name, struct v
     return b->pci ? pcie_find_bus(b->pci, name, errp) : NULL;
 }
 
-/* An empty slot for who did not say where. */
-static struct pci_bus *find_free(struct x86_board *b, struct vemu_error **errp)
+static bool takes(struct vemu_machine *m, struct pci_bus *bus)
 {
-    if (b->hotplug.slots)
-        return b->pci;
-    list_for_each(dev, &b->m->devices, struct device, node)
-    {
-        struct pci_bus *bus =
-            dev->cls == &pcie_root_port_class && dev->realized ? pcie_root_port_bus(dev) : NULL;
-        if (bus && !bus->functions[0] && acpi_pci_hotplug_has_slot(b->pci_hotplug, bus, 0))
-            return bus;
-    }
-    error_set(errp, VEMU_ERROR_STATE,
-              "there is no free slot: what is plugged in later needs a root port, as in -device "
-              "pcie-root-port,id=pci.1");
-    return NULL;
+    struct x86_board *b = m->board;
+    return acpi_pci_hotplug_has_slot(b->pci_hotplug, bus, 0);
 }
 
 /* ---- coming and going ------------------------------------------------------------------------ */
-
-static bool is_pci(const struct device *dev)
-{
-    return dev->cls->bus && strcmp(dev->cls->bus, "pci") == 0;
-}
 
 static bool need_slot(struct x86_board *b, const struct pci_device *pci, struct vemu_error **errp)
 {
@@ -77,18 +58,17 @@ static bool need_slot(struct x86_board *b, const struct pci_device *pci, struct 
                      pci->bus->name);
 }
 
-bool x86_hotplug(struct vemu_machine *m, struct device *dev, struct vemu_error **errp)
+/* An empty slot for who did not say where. */
+static struct pci_bus *find_free(struct x86_board *b, struct vemu_error **errp)
+{
+    return b->hotplug.slots ? b->pci : board_free_slot(b->m, takes, errp);
+}
+
+static bool add(struct vemu_machine *m, struct pci_device *pci, struct vemu_error **errp)
 {
     struct x86_board *b = m->board;
-    struct pci_device *pci = (struct pci_device *)dev;
+    struct device *dev = &pci->dev;
 
-    if (usb_is_device(dev))
-        return usb_plug(m, dev, errp) && device_realize(dev, errp);
-    if (!is_pci(dev))
-        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                         "device '%s' cannot be added while the machine runs: only PCI devices "
-                         "and USB devices can",
-                         dev->cls->name);
     if (!b->pci_hotplug)
         return error_set(errp, VEMU_ERROR_UNSUPPORTED,
                          "machine '%s' cannot take devices while it runs: that needs PCI and ACPI",
@@ -109,23 +89,24 @@ bool x86_hotplug(struct vemu_machine *m, struct device *dev, struct vemu_error *
     return true;
 }
 
-bool x86_unplug(struct vemu_machine *m, struct device *dev, struct vemu_error **errp)
+static bool ask(struct vemu_machine *m, struct pci_device *pci, struct vemu_error **errp)
 {
     struct x86_board *b = m->board;
 
-    if (dev->unplugged)
-        return error_set(errp, VEMU_ERROR_STATE, "device '%s' is being removed already",
-                         dev->id ? dev->id : dev->cls->name);
-    if (usb_is_device(dev)) { /* the guest is not asked */
-        usb_unplug((struct usb_device *)dev);
-        return true;
-    }
-    if (!is_pci(dev) || !b->pci_hotplug)
-        return error_set(errp, VEMU_ERROR_UNSUPPORTED,
-                         "device '%s' cannot be removed while the machine runs",
-                         dev->id ? dev->id : dev->cls->name);
-    if (!need_slot(b, (const struct pci_device *)dev, errp))
+    if (!b->pci_hotplug)
+        return board_keeps(&pci->dev, errp);
+    if (!need_slot(b, pci, errp))
         return false;
-    acpi_pci_hotplug_ask_for(b->pci_hotplug, (const struct pci_device *)dev);
+    acpi_pci_hotplug_ask_for(b->pci_hotplug, pci);
     return true;
+}
+
+bool x86_hotplug(struct vemu_machine *m, struct device *dev, struct vemu_error **errp)
+{
+    return board_hotplug(m, dev, add, errp);
+}
+
+bool x86_unplug(struct vemu_machine *m, struct device *dev, struct vemu_error **errp)
+{
+    return board_unplug(m, dev, ask, errp);
 }

@@ -660,7 +660,7 @@ static void publish_disk(struct x86_board *b, struct device *dev)
 bool x86_plug(struct vemu_machine *m, struct device *dev, struct vemu_error **errp)
 {
     struct x86_board *b = board_of(m);
-    if (dev->cls->bus && !strcmp(dev->cls->bus, "pci")) {
+    if (pci_is_device(dev)) {
         struct pci_device *pci = (struct pci_device *)dev;
         pci->bus = x86_find_pci_bus(b, pci->bus_name, errp);
         pci->devfn = PCI_DEVFN_ANY;
