@@ -257,7 +257,7 @@ static bool handle_status(struct tcg_cpu *tc, enum vcpu_exit *why)
 }
 
 /* A poll: false: leave the run loop with *why. entered: see tier2_at_entry(). */
-static bool poll(struct tcg_cpu *tc, uint64_t entered, enum vcpu_exit *why)
+static bool poll(struct tcg_cpu *tc, int64_t entered, enum vcpu_exit *why)
 {
     struct vcpu *cpu = tc->vcpu;
     /* Cleared first: what is asked from now on makes the next poll leave again. */
@@ -315,7 +315,7 @@ enum vcpu_exit tcg_vcpu_run(struct vcpu *cpu)
     cpu->debug_hit = NULL;
     if (tc->tm->icount && !icount_enter(tc))
         return VCPU_EXIT_STOP;
-    const uint64_t entered = tier2_at_entry(tc);
+    const int64_t entered = tier2_at_entry(tc);
     tcg_enter_code(tc);
     tcg_mode_changed(tc);
     for (;;) {

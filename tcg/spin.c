@@ -1,6 +1,6 @@
 #include "tcg/spin.h"
 #include <sched.h>
-#include <time.h>
+#include "core/clock/monotonic.h"
 #include "core/cpu/cpu.h"
 #include "core/device/machine.h"
 #include "tcg/cpu.h"
@@ -25,13 +25,9 @@ bool tcg_spin_yields(struct tcg_spin *s, int64_t now)
 
 void tcg_spin(struct tcg_cpu *tc)
 {
-    struct timespec t;
-
     if (tc->tm->icount) {
         icount_yield(tc);
-    } else if (tc->vcpu->machine->vcpu_count > 1) {
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        if (tcg_spin_yields(&tc->spin, t.tv_sec * INT64_C(1000000000) + t.tv_nsec))
-            sched_yield();
+    } else if (tc->vcpu->machine->vcpu_count > 1 && tcg_spin_yields(&tc->spin, monotonic_ns())) {
+        sched_yield();
     }
 }

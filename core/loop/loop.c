@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "core/clock/clock.h"
+#include "core/clock/monotonic.h"
 #include "core/loop/loop.h"
 #include "core/util/error.h"
 #include "core/util/range.h"
@@ -70,13 +71,6 @@ struct loop {
 /* Values of epoll_event.data for our own descriptors: no watch has a negative descriptor. */
 #define DATA_EVENT_FD (~UINT64_C(0))
 #define DATA_TIMER_FD (~UINT64_C(0) - 1)
-
-static int64_t mono_now(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
 
 static uintptr_t self(void)
 {
@@ -394,7 +388,7 @@ static void run_calls(struct loop *loop)
 static void run_timers(struct loop *loop)
 {
     int64_t next = clock_next_deadline(loop->clocks);
-    if (next >= 0 && next <= mono_now()) {
+    if (next >= 0 && next <= monotonic_ns()) {
         lock_machine(loop);
         clock_run_timers(loop->clocks);
         unlock_machine(loop);
@@ -413,7 +407,7 @@ bool loop_iterate(struct loop *loop, int64_t timeout_ns)
     if (always || atomic_load(&loop->stop))
         timeout_ns = 0;
     if (timeout_ns != 0) {
-        int64_t end = -1, now = mono_now();
+        int64_t end = -1, now = monotonic_ns();
         if (timeout_ns > 0 && __builtin_add_overflow(now, timeout_ns, &end))
             end = INT64_MAX;
         arm_next(loop, end);

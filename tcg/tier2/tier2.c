@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/clock/monotonic.h"
 #include "core/util/error.h"
 #include "core/util/range.h"
 #include "tcg/tier2/build.h"
@@ -52,13 +53,6 @@ struct tier2 {
     uint64_t refused[TIER2_REFUSALS];
 };
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void refuse(struct tier2 *t, enum tier2_refusal why)
 {
     __atomic_fetch_add(&t->refused[why], 1, __ATOMIC_RELAXED);
@@ -68,9 +62,9 @@ static bool build(struct tier2 *t, const struct job *j)
 {
     enum tier2_refusal why = TIER2_GONE;
     pthread_mutex_lock(&t->build_lock);
-    uint64_t start = now_ns();
+    int64_t start = monotonic_ns();
     bool ok = tier2_build(t->build, j->tc, j->block, j->era, j->pcb, &why);
-    t->build_ns += now_ns() - start;
+    t->build_ns += (uint64_t)(monotonic_ns() - start);
     if (ok) {
         t->regions++;
         t->nodes += t->build->plan.order_count;
@@ -101,9 +95,9 @@ static bool ask(struct tier2 *t)
 static bool wait_for_work(struct tier2 *t, unsigned pause)
 {
     struct timespec until;
-    uint64_t at = now_ns() + (uint64_t)pause * SAMPLE_NS;
-    until.tv_sec = (time_t)(at / 1000000000u);
-    until.tv_nsec = (long)(at % 1000000000u);
+    int64_t at = monotonic_ns() + (int64_t)pause * SAMPLE_NS;
+    until.tv_sec = (time_t)(at / 1000000000);
+    until.tv_nsec = (long)(at % 1000000000);
     __atomic_store_n(&t->asleep, pause == SLEEP_SAMPLES, __ATOMIC_RELAXED);
     bool over = pthread_cond_timedwait(&t->wake, &t->lock, &until) == ETIMEDOUT;
     __atomic_store_n(&t->asleep, false, __ATOMIC_RELAXED);
@@ -272,16 +266,16 @@ static bool request(struct tier2 *t, const struct job *j)
     return false;
 }
 
-uint64_t tier2_at_entry(const struct tcg_cpu *tc)
+int64_t tier2_at_entry(const struct tcg_cpu *tc)
 {
     const struct tier2 *t = tc->tm->tier2;
-    return t && __atomic_load_n(&t->asleep, __ATOMIC_RELAXED) ? now_ns() : 0;
+    return t && __atomic_load_n(&t->asleep, __ATOMIC_RELAXED) ? monotonic_ns() : 0;
 }
 
-void tier2_at_poll(struct tcg_cpu *tc, uint64_t entered)
+void tier2_at_poll(struct tcg_cpu *tc, int64_t entered)
 {
     struct tier2 *t = tc->tm->tier2;
-    if (!t || !__atomic_load_n(&t->asleep, __ATOMIC_RELAXED) || now_ns() - entered < AWAKE_NS)
+    if (!t || !__atomic_load_n(&t->asleep, __ATOMIC_RELAXED) || monotonic_ns() - entered < AWAKE_NS)
         return;
     pthread_mutex_lock(&t->lock);
     if (t->asleep) {

@@ -36,8 +36,8 @@ bool tier2_add_vcpu(struct tcg_cpu *tc, struct vemu_error **errp);
 void tier2_remove_vcpu(struct tcg_cpu *tc);
 /* The thread sleeps while no vCPU runs for more than a moment. Where the vCPU enters code: when
  * that is, if it matters; and where it polls, so that one that goes on running wakes the thread. */
-uint64_t tier2_at_entry(const struct tcg_cpu *tc);
-void tier2_at_poll(struct tcg_cpu *tc, uint64_t entered);
+int64_t tier2_at_entry(const struct tcg_cpu *tc);
+void tier2_at_poll(struct tcg_cpu *tc, int64_t entered);
 /* The vCPU is about to run b; *out is how it left the block before. true: look again, a region has
  * taken its place. */
 bool tier2_note(struct tcg_cpu *tc, struct tcg_block *b, const struct tcg_exit *out);

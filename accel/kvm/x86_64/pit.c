@@ -5,11 +5,11 @@
  * when they go on; what is asked in between is answered from what was fetched.
  */
 #include <string.h>
-#include <time.h>
 
 #include "accel/kvm/internal.h"
 #include "accel/kvm/x86_64/x86.h"
 #include "core/clock/clock.h"
+#include "core/clock/monotonic.h"
 #include "core/util/log.h"
 #include "core/util/range.h"
 
@@ -22,14 +22,6 @@
 enum { NO_MODE = 0xff /* the kernel's for a counter without a control word */ };
 /* The kernel's names for what byte comes next, and what of a latch is left. */
 enum { STATE_LSB = 1, STATE_MSB = 2, STATE_WORD0 = 3, STATE_WORD1 = 4 };
-
-static int64_t monotonic_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * (int64_t)SECOND + t.tv_nsec;
-}
 
 static bool transfer(const struct kvm_vm *vm, unsigned long request, struct kvm_pit_state2 *state)
 {
@@ -159,7 +151,7 @@ void kvm_x86_pause_pit(struct kvm_vm *vm)
     if (!pit->made || pit->held || !transfer(vm, KVM_GET_PIT2, &pit->state))
         return;
     pit->held = true;
-    pit->held_at = monotonic_now();
+    pit->held_at = monotonic_ns();
     end_anew(pit, &pit->state.channels[0]);
     struct kvm_pit_state2 stopped = pit->state;
     stopped.channels[0].mode = NO_MODE;
@@ -172,7 +164,7 @@ void kvm_x86_resume_pit(struct kvm_vm *vm)
 
     if (!pit->held)
         return;
-    int64_t now = monotonic_now();
+    int64_t now = monotonic_ns();
     for (unsigned n = 0; n < ARRAY_SIZE(pit->state.channels); n++)
         pit->state.channels[n].count_load_time += now - pit->held_at;
     begin_anew(pit, &pit->state.channels[0], now);
@@ -202,7 +194,7 @@ bool kvm_x86_put_pit(struct vemu_machine *m, const struct irqchip_pit *pit)
     kvm_x86_pause_pit(vm);
     if (!here->held)
         return false;
-    here->held_at = monotonic_now();
+    here->held_at = monotonic_ns();
     for (unsigned n = 0; n < ARRAY_SIZE(pit->counter); n++)
         put_counter(&here->state.channels[n], &pit->counter[n], here->held_at);
     here->state.flags &= ~(uint32_t)KVM_PIT_FLAGS_SPEAKER_DATA_ON;
@@ -226,6 +218,6 @@ void kvm_x86_block_pit(struct vemu_machine *m, bool block)
     if (pit->held)
         return;
     end_anew(pit, &state->channels[0]);
-    begin_anew(pit, &state->channels[0], monotonic_now());
+    begin_anew(pit, &state->channels[0], monotonic_ns());
     transfer(vm, KVM_SET_PIT2, state);
 }
