@@ -69,7 +69,7 @@ arm32_guest_flags = $(filter-out -march=% -mstrict-align -mno-outline-atomics,$(
     -marm -mcpu=cortex-a15 -mfloat-abi=softfp -mno-unaligned-access \
     -Wa,-march=armv7-a+virt+sec+mp+fp
 arm32_guest_img := $(patsubst %.c,%.img,$(call find,tests/guest/arm32/*.c))
-arm32_guest_lib := $(addprefix $(srcdir)/,$(call find,tests/guest/arm32/lib/*.c tests/guest/arm32/lib/*.S))
+arm32_guest_lib := $(addprefix $(srcdir)/,$(call find,tests/guest/arm32/lib/*.c tests/guest/arm32/lib/*.S) tests/guest/arm/lib/print.c)
 $(arm32_guest_img): %.img: $(srcdir)/%.c $(arm32_guest_lib) $(srcdir)/tests/guest/arm32/lib/guest.h \
     $(srcdir)/tests/guest/arm32/lib/link.ld lists/flags
 	@mkdir -p $(@D)

@@ -1,7 +1,5 @@
-/* See guest.h. The PL011 and PSCI are where the machine virt has them. */
+/* See guest.h. PSCI is where the machine virt has it. */
 #include "lib/guest.h"
-
-#include <stdarg.h>
 
 void secondary(void);
 void go(u64 *saved, void (*fn)(void), u64 spsr, u64 sp);
@@ -15,52 +13,6 @@ u8 stacks[8][32768] __attribute__((aligned(16)));
 static u8 lower_stacks[3][2][32768] __attribute__((aligned(16)));
 
 /* ---- output ---- */
-
-static void put_char(char c)
-{
-    volatile u32 *uart = (u32 *)0x09000000ul;
-    while (uart[6] & 1 << 5) /* FR.TXFF */
-        ;
-    uart[0] = (u8)c;
-}
-
-static void put_number(u64 v, unsigned base)
-{
-    char buf[24];
-    int n = 0;
-    do {
-        buf[n++] = "0123456789abcdef"[v % base];
-        v /= base;
-    } while (v);
-    while (n)
-        put_char(buf[--n]);
-}
-
-static void vprint(const char *fmt, va_list ap)
-{
-    for (; *fmt; fmt++) {
-        if (*fmt != '%') {
-            put_char(*fmt);
-            continue;
-        }
-        bool wide = *++fmt == 'l';
-        fmt += wide;
-        if (*fmt == 's') {
-            for (const char *s = va_arg(ap, const char *); *s; s++)
-                put_char(*s);
-        } else {
-            put_number(wide ? va_arg(ap, u64) : va_arg(ap, u32), *fmt == 'x' ? 16 : 10);
-        }
-    }
-}
-
-void print(const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    vprint(fmt, ap);
-    va_end(ap);
-}
 
 static unsigned tests;
 

@@ -1,7 +1,5 @@
-/* See guest.h. The PL011 and PSCI are where the machine virt has them. */
+/* See guest.h. PSCI is where the machine virt has it. */
 #include "lib/guest.h"
-
-#include <stdarg.h>
 
 void at_user(void (*fn)(void), u32 sp);
 u32 call_firmware(u32 a, u32 b, u32 c, u32 d);
@@ -12,46 +10,6 @@ extern u8 user_returned[];
 static u8 user_stack[8192] __attribute__((aligned(8)));
 
 /* ---- output ---- */
-
-static void put_char(char c)
-{
-    volatile u32 *uart = (u32 *)0x09000000;
-    while (uart[6] & 1 << 5) /* FR.TXFF */
-        ;
-    uart[0] = (u8)c;
-}
-
-static void put_number(u32 v, unsigned base)
-{
-    char buf[16];
-    int n = 0;
-    do {
-        buf[n++] = "0123456789abcdef"[v % base];
-        v /= base;
-    } while (v);
-    while (n)
-        put_char(buf[--n]);
-}
-
-void print(const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    for (; *fmt; fmt++) {
-        if (*fmt != '%') {
-            put_char(*fmt);
-            continue;
-        }
-        fmt++;
-        if (*fmt == 's') {
-            for (const char *s = va_arg(ap, const char *); *s; s++)
-                put_char(*s);
-        } else {
-            put_number(va_arg(ap, u32), *fmt == 'x' ? 16 : 10);
-        }
-    }
-    va_end(ap);
-}
 
 static unsigned tests;
 
