@@ -34,18 +34,7 @@ TestSuite(arm_short, .init = start_short, .fini = teardown);
 /* The status as DFSR or IFSR has it; -1: none. */
 static int status_of(uint32_t va, enum tcg_access access, unsigned index, struct tcg_walk *w)
 {
-    struct tcg_walk own;
-    w = w ? w : &own;
-    w->tables_wanted = false;
-    t.tc->status = TCG_OK;
-    if (arm_walk(t.tc, va, access, index, false, w)) {
-        cr_assert_eq(t.tc->status, TCG_OK);
-        return -1;
-    }
-    cr_assert_eq(t.tc->status, TCG_EXCEPTION);
-    t.tc->status = TCG_OK;
-    expect(t.tc->exc_addr, va);
-    return (int)arm_fault_status32(t.tc, t.tc->exc_error);
+    return walk_raises(va, access, index, w) ? (int)arm_fault_status32(t.tc, t.tc->exc_error) : -1;
 }
 static int reads(uint32_t va)
 {

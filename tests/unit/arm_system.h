@@ -54,6 +54,24 @@ static inline uint64_t get64(uint64_t addr)
     return load_le64(t.ram->host + addr);
 }
 
+/* Walks for an access: was an exception raised? It is in exc_error then. w may be NULL. */
+static inline bool walk_raises(uint64_t va, enum tcg_access access, unsigned index,
+                               struct tcg_walk *w)
+{
+    struct tcg_walk own;
+    w = w ? w : &own;
+    w->tables_wanted = false;
+    t.tc->status = TCG_OK;
+    if (arm_walk(t.tc, va, access, index, false, w)) {
+        cr_assert_eq(t.tc->status, TCG_OK);
+        return false;
+    }
+    cr_assert_eq(t.tc->status, TCG_EXCEPTION);
+    t.tc->status = TCG_OK;
+    expect(t.tc->exc_addr, va);
+    return true;
+}
+
 /* At a level, with masks set and SP_ELx. */
 static inline void at_level(unsigned el)
 {

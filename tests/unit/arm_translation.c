@@ -15,18 +15,7 @@ TestSuite(arm_walk, .init = setup, .fini = teardown);
 
 static int fsc_of(uint64_t va, enum tcg_access access, unsigned index, struct tcg_walk *w)
 {
-    struct tcg_walk own;
-    w = w ? w : &own;
-    w->tables_wanted = false;
-    t.tc->status = TCG_OK;
-    if (arm_walk(t.tc, va, access, index, false, w)) {
-        cr_assert_eq(t.tc->status, TCG_OK);
-        return -1;
-    }
-    cr_assert_eq(t.tc->status, TCG_EXCEPTION);
-    t.tc->status = TCG_OK;
-    expect(t.tc->exc_addr, va);
-    return (int)(t.tc->exc_error & 0x3f);
+    return walk_raises(va, access, index, w) ? (int)(t.tc->exc_error & 0x3f) : -1;
 }
 static uint64_t paddr_of(uint64_t va)
 {
@@ -466,19 +455,25 @@ Test(arm_tlb, by_address_and_by_asid)
     expect(load(0), 100u);
 }
 
+/* Of so many pages, all mapped anew, RVAE1 invalidates four: TG 4 KiB, SCALE 0, NUM 1, and BADDR 1,
+ * which means page `first`. */
+static void pages_of_a_range_go(unsigned pages, unsigned first)
+{
+    for (unsigned n = 0; n < pages; n++)
+        page_at(0x3000 + 8 * n, 0x5000);
+    for (unsigned n = 0; n < pages; n++)
+        expect(load(n << 12), 100u);
+    for (unsigned n = 0; n < pages; n++)
+        page_at(0x3000 + 8 * n, 0x7000);
+    tlbi(0, 6, 1, UINT64_C(1) << 48 | UINT64_C(1) << 46 | UINT64_C(1) << 39 | 1);
+    for (unsigned n = 0; n < pages; n++)
+        expect(load(n << 12), n >= first && n < first + 4 ? 200u : 100u);
+}
+
 Test(arm_tlb, by_range)
 {
     spaces();
-    for (unsigned n = 0; n < 8; n++)
-        page_at(0x3000 + 8 * n, 0x5000);
-    for (unsigned n = 0; n < 8; n++)
-        expect(load(n << 12), 100u);
-    for (unsigned n = 0; n < 8; n++)
-        page_at(0x3000 + 8 * n, 0x7000);
-    /* RVAE1: TG 4 KiB, SCALE 0, NUM 1: 4 pages from the second on */
-    tlbi(0, 6, 1, UINT64_C(1) << 48 | UINT64_C(1) << 46 | UINT64_C(1) << 39 | 1);
-    for (unsigned n = 0; n < 8; n++)
-        expect(load(n << 12), n >= 1 && n < 5 ? 200u : 100u);
+    pages_of_a_range_go(8, 1);
 }
 
 /* With TCR.DS ranges begin at multiples of 64 KiB. */
@@ -489,15 +484,7 @@ Test(arm_tlb, by_range_with_52_bits)
     spaces();
     t.r->tcr[1] |= UINT64_C(1) << 59;
     arm_machine_changed(&t);
-    for (unsigned n = 0; n < 24; n++)
-        page_at(0x3000 + 8 * n, 0x5000);
-    for (unsigned n = 0; n < 24; n++)
-        expect(load(n << 12), 100u);
-    for (unsigned n = 0; n < 24; n++)
-        page_at(0x3000 + 8 * n, 0x7000);
-    tlbi(0, 6, 1, UINT64_C(1) << 48 | UINT64_C(1) << 46 | UINT64_C(1) << 39 | 1);
-    for (unsigned n = 0; n < 24; n++)
-        expect(load(n << 12), n >= 16 && n < 20 ? 200u : 100u);
+    pages_of_a_range_go(24, 16);
 }
 
 Test(arm_tlb, all_tags_of_an_address_go)
