@@ -92,5 +92,4 @@ const struct cpu_arch_ops arm_arch_ops = {
     .state = arm_regs_state,
     .check = check,
     .before_save = before_save,
-    .after_load = timers_changed,
 };

@@ -408,18 +408,17 @@ static bool load_part(struct vemu_machine *m, struct part *part, struct vemu_err
     return false;
 }
 
-/* Every field is in place: now each device may look at the others. */
-static bool post_load(struct part *parts, size_t count, struct vemu_error **errp)
+/* Every field is in place: now each device may look at the others, those without fields too. */
+static bool post_load(struct vemu_machine *m, struct vemu_error **errp)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct device *dev = parts[i].dev;
-
-        if (parts[i].kind != PART_DEVICE || !dev->cls->post_load)
+    list_for_each(dev, &m->devices, struct device, node)
+    {
+        if (!dev->realized || !dev->cls->post_load)
             continue;
         if (!dev->cls->post_load(dev, errp)) {
             error_set(errp, VEMU_ERROR_FORMAT, "its fields contradict each other");
-            error_prefix(errp, "saved state: section '%s' instance %u: ", parts[i].name,
-                         parts[i].instance);
+            error_prefix(errp, "saved state: section '%s' instance %u: ", dev->cls->name,
+                         dev->instance);
             return false;
         }
     }
@@ -440,7 +439,7 @@ bool machine_load(struct vemu_machine *m, const void *data, size_t len, struct v
         ok = check_part(m, &parts[i], errp);
     for (size_t i = 0; ok && i < count; i++)
         ok = load_part(m, &parts[i], errp);
-    ok = ok && post_load(parts, count, errp);
+    ok = ok && post_load(m, errp);
     if (!ok)
         machine_reset(m, NULL); /* what is said is why it can not be loaded */
     free(parts);

@@ -30,13 +30,14 @@ static struct arm_timer_device *from_dev(struct device *dev)
     return container_of(dev, struct arm_timer_device, dev);
 }
 
-static void update(struct output *o)
+/* again: the line is told its level even if it was told already. */
+static void update(struct output *o, bool again)
 {
     int64_t deadline;
 
     pthread_mutex_lock(&o->lock);
     bool level = arm_timer_output(o->cpu, o->which, &deadline);
-    if (level != o->level) {
+    if (again || level != o->level) {
         o->level = level;
         irq_set(&o->line, level);
     }
@@ -49,7 +50,7 @@ static void update(struct output *o)
 
 static void due(void *opaque)
 {
-    update(opaque);
+    update(opaque, false);
 }
 
 static struct output *output_of(struct device *dev, unsigned cpu, enum arm_timer which)
@@ -66,7 +67,7 @@ void arm_timer_update(struct device *dev, unsigned cpu, enum arm_timer which)
 {
     struct output *o = output_of(dev, cpu, which);
     if (o->line.fn)
-        update(o);
+        update(o, false);
 }
 
 /* The registers are reset after this, and the vCPU says so. The controller's inputs start low. */
@@ -112,7 +113,18 @@ static void arm_timer_unrealize(struct device *dev)
     s->outputs = NULL;
 }
 
-/* All of it follows from the vCPUs' registers, which say so after a load. */
+/* All of it follows from the vCPUs' registers. A timer may have been due when the state was saved
+ * and its line not raised yet, so that the controller's state has it low. */
+static bool arm_timer_post_load(struct device *dev, struct vemu_error **errp)
+{
+    struct arm_timer_device *s = from_dev(dev);
+    (void)errp;
+    for (unsigned n = 0; n < s->cpu_count * ARM_OUTPUT_COUNT; n++)
+        if (s->outputs[n].line.fn)
+            update(&s->outputs[n], true);
+    return true;
+}
+
 const struct device_class arm_timer_class = {
     .name = "arm-timer",
     .help = "outputs of the generic timers",
@@ -120,6 +132,7 @@ const struct device_class arm_timer_class = {
     .realize = arm_timer_realize,
     .unrealize = arm_timer_unrealize,
     .reset = arm_timer_reset,
+    .post_load = arm_timer_post_load,
 };
 
 struct device *arm_timer_create(struct vemu_machine *m, struct vcpu *const *cpus,

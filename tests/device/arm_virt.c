@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include "config.h"
 #include "core/cpu/arm.h"
+#include "core/device/machine_state.h"
+#include "core/state/state.h"
 #include "core/util/endian.h"
 #include "core/util/error.h"
 #include "hw/arm/boards.h"
@@ -142,6 +144,32 @@ Test(arm_virt, timers_interrupt_when_they_are_due)
         t->ctl = 0;
     }
     machine_destroy(&m);
+}
+
+/* Saved between the two: the controller's state has the line low, and no deadline is left. */
+Test(arm_virt, a_timer_that_was_due_and_not_seen_to_interrupts_after_a_load)
+{
+    struct vemu_machine from, to;
+    struct board_config cfg = {.ram_size = 16 * MIB, .cpus = 1, .options = gic2};
+    struct state_writer *w = state_writer_new();
+    const void *data;
+    size_t len;
+
+    board_machine(&from, &virt_board_class, &cfg);
+    open_gic(&from);
+    enable(&from, 27);
+    regs_of(&from, 0)->timer[ARM_TIMER_VIRT] = (struct arm_timer_regs){.ctl = 1};
+    cr_assert(machine_save(&from, w, NULL) && state_writer_finish(w, &data, &len));
+    cr_expect_not(interrupted(&from, 0), "nobody was told");
+
+    board_machine(&to, &virt_board_class, &cfg);
+    for (int loads = 0; loads < 2; loads++) { /* whatever the machine was before */
+        cr_assert(machine_load(&to, data, len, NULL));
+        cr_expect(interrupted(&to, 0));
+    }
+    state_writer_free(w);
+    machine_destroy(&from);
+    machine_destroy(&to);
 }
 
 Test(arm_virt, counters_interrupt_when_they_overflow)
