@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 BUILD = os.environ["VEMU_BUILD"]
 GUESTS = os.environ["VEMU_GUESTS"]
@@ -285,8 +286,23 @@ rm /tmp/data
 
 # ---- streams between machines ----------------------------------------------------------------------
 
-def pair(name, what, serves, fetches, emulator=EMULATOR):
-    """One guest serves, the other, under `emulator`, fetches and sends."""
+def wait_for_listener(address):
+    """Until somebody listens at the path or port. It is looked up: a connection would be taken for
+    the peer's."""
+    if isinstance(address, int):
+        table, place, state = "/proc/net/tcp", "0100007F:%04X" % address, " 0A "
+    else:
+        table, place, state = "/proc/net/unix", address, " 00010000 " # accepts connections
+    for _ in range(300):
+        with open(table) as f:
+            if any(place in line.split() and state in line for line in f):
+                return
+        time.sleep(0.1)
+
+
+def pair(name, what, serves, fetches, address, emulator=EMULATOR):
+    """One guest serves, the other, under `emulator`, fetches and sends. address: as
+    wait_for_listener."""
     first = Guest(name + "-1", """
 ifconfig eth0 10.9.0.1 up
 mkdir /tmp/www
@@ -295,6 +311,7 @@ echo "NET serves $(sum </tmp/www/data)"
 httpd -p 80 -h /tmp/www
 echo "NET back $(nc -l -p 7 | sum)"
 """, ["-netdev", serves, "-device", "virtio-net-pci,netdev=n"])
+    wait_for_listener(address)
     second = Guest(name + "-2", """
 ifconfig eth0 10.9.0.2 up
 i=0
@@ -316,7 +333,7 @@ def test_stream():
     directory = tempfile.mkdtemp()
     path = os.path.join(directory, "s")
     end = "stream,id=n,addr.type=unix,addr.path=" + path
-    pair("stream", "stream between two machines", end + ",server=on", end)
+    pair("stream", "stream between two machines", end + ",server=on", end, path)
     shutil.rmtree(directory)
 
 
@@ -331,7 +348,7 @@ def test_peer():
         return
     port = free_port()
     pair("peer", "socket, with another emulator's machine", "socket,id=n,listen=127.0.0.1:%d" % port,
-         "socket,id=n,connect=127.0.0.1:%d" % port, PEER)
+         "socket,id=n,connect=127.0.0.1:%d" % port, port, PEER)
 
 
 # ---- ssh -------------------------------------------------------------------------------------------
