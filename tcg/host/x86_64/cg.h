@@ -88,12 +88,14 @@ enum reloc_kind {
                       RELOC_GUARD on of a guard */
 };
 struct reloc {
-    uint32_t where : 18, kind : 2, arg : 12;
+    uint32_t where : 18, kind : 2;
+    uint16_t arg; /* a routine's slot, or up to RELOC_MAX_ARG */
 };
 enum {
     RELOC_MAX_WHERE = (1 << 18) - 1,
-    RELOC_OWNER = (1 << 12) - 1,
-    RELOC_GUARD = (1 << 12) - TCG_MAX_GUARDS,
+    RELOC_MAX_ARG = (1 << 12) - 1,
+    RELOC_OWNER = RELOC_MAX_ARG,
+    RELOC_GUARD = RELOC_MAX_ARG + 1 - TCG_MAX_GUARDS,
 };
 
 /* tcg_block.side */
@@ -703,9 +705,11 @@ enum {
     CODE_MARGIN = 4096, /* free bytes behind emit.end */
     ENTRY_ALIGN = 4,    /* two bytes lie in one cache line; more is for code that runs often */
     ENTRY_ALIGN_HOT = 16,
-    ROUTINE_BITS = 12,
+    /* What a booted system and its programs use is 3,000 to 5,000; who finds no room asks C. */
+    ROUTINE_BITS = 14,
     ROUTINE_SLOTS = 1 << ROUTINE_BITS,
 };
+_Static_assert(ROUTINE_BITS <= 16, "reloc.arg tells a slot");
 
 /* Code memory of one tier, filled by one thread at a time. */
 struct code_area {

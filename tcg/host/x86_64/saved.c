@@ -28,12 +28,13 @@ void cg_reloc(struct cg *g, const uint8_t *where, enum reloc_kind kind, unsigned
     uint64_t at = (uint64_t)(where - g->e.start);
     if (!g->keeps_relocs)
         return;
-    if (at > RELOC_MAX_WHERE || arg >= 1 << 12 || g->reloc_count == CG_MAX_RELOCS) {
+    if (at > RELOC_MAX_WHERE || (kind != RELOC_ROUTINE && arg > RELOC_MAX_ARG) ||
+        g->reloc_count == CG_MAX_RELOCS) {
         g->keeps_relocs = false;
         return;
     }
     g->relocs[g->reloc_count++] =
-        (struct reloc){.where = (uint32_t)at & RELOC_MAX_WHERE, .kind = kind, .arg = arg & 0xfff};
+        (struct reloc){.where = (uint32_t)at & RELOC_MAX_WHERE, .kind = kind, .arg = (uint16_t)arg};
 }
 
 void cg_call(struct cg *g, enum thunk t)
@@ -136,8 +137,9 @@ void cg_save(struct tcg_machine *tm, const struct tcg_block *b, struct bytes *ou
     bytes_put_le(out, k->count, 2);
     for (unsigned n = 0; n < k->count; n++) {
         const struct reloc *r = &k->relocs[n];
-        bytes_put_le(out, r->where | r->kind << 18 | (uint32_t)r->arg << 20, 4);
-        if (r->kind == RELOC_ROUTINE)
+        const bool routine = r->kind == RELOC_ROUTINE; /* told by its key */
+        bytes_put_le(out, r->where | r->kind << 18 | (routine ? 0 : (uint32_t)r->arg << 20), 4);
+        if (routine)
             bytes_put_le(out, be->routines[r->arg].key, 4);
     }
     bytes_put_le(out, b->code_size, 4);
@@ -356,7 +358,7 @@ enum tcg_compiled cg_load(struct tcg_machine *tm, struct tcg_block *b, struct by
     for (unsigned n = 0; n < relocs; n++) {
         uint32_t r = (uint32_t)bytes_get_le(&list, 4);
         struct reloc d = {
-            .where = r & RELOC_MAX_WHERE, .kind = r >> 18 & 3, .arg = r >> 20 & 0xfff};
+            .where = r & RELOC_MAX_WHERE, .kind = r >> 18 & 3, .arg = r >> 20 & RELOC_MAX_ARG};
         const uint8_t *routine = NULL;
         if (d.where > size - reloc_bytes(&d))
             return TCG_TOO_BIG;
