@@ -231,6 +231,7 @@ enum {
     V_MOVDQU_STORE = 0x7f | MAP_0F | PP_F3,
     V_MOVAPS = 0x28 | MAP_0F,
     V_EXTRACT128 = 0x39 | MAP_0F3A | PP_66 | OPC_L,
+    V_BLEND32 = 0x02 | MAP_0F3A | PP_66,
     V_INSERT128 = 0x38 | MAP_0F3A | PP_66 | OPC_L,
     V_PXOR = 0xef | MAP_0F | PP_66,
     V_MOVD_LOAD = 0x6e | MAP_0F | PP_66,

@@ -418,6 +418,47 @@ static bool of_wide_home(const struct cg *g, const int8_t *homes, const struct p
            (is_wide_home(g, homes, q->slot) || is_wide_home(g, homes, g->lower[q->slot]));
 }
 
+/*
+ * Both halves come home together in the register of the lower one, l: the upper one, h, is put into
+ * it first. Nobody else may look at that register.
+ */
+static bool joins(const struct cg *g, const struct place *l, const struct place *h,
+                  const struct place *p, const struct place *end)
+{
+    if (!l || !h || l->kind != PLACE_XMM || one_register(g, l, h) || h->kind == PLACE_FLAGS)
+        return false;
+    const int reg = l->index & 15;
+    for (const struct place *q = p; q < end; q++)
+        if (q != l && (q->kind == PLACE_XMM || q->kind == PLACE_XMM_HI) && (q->index & 15) == reg)
+            return false;
+    for (unsigned s = 0; s < g->r->slot_count; s++) /* what is not listed is at home */
+        if (g->home[s] == reg && g->r->slots[s].type == IR_V128 && !find_slot(p, end, (int)s))
+            return false;
+    return true;
+}
+
+static void join(struct cg *g, const struct place *l, const struct place *h)
+{
+    const int reg = l->index & 15;
+    switch (h->kind) {
+    case PLACE_CONST: /* zero */
+        emit_vex_rr(&g->e, V_MOVAPS, reg, NO_REG, reg);
+        return;
+    case PLACE_XMM:
+        emit_vex_rr(&g->e, V_INSERT128, reg, reg, h->index & 15);
+        emit_u8(&g->e, 1);
+        return;
+    case PLACE_XMM_HI:
+        emit_vex_rr(&g->e, V_BLEND32 | OPC_L, reg, reg, h->index);
+        emit_u8(&g->e, 0xf0);
+        return;
+    default:
+        emit_vex_rm(&g->e, V_INSERT128, reg, reg, place_mem(g, h));
+        emit_u8(&g->e, 1);
+        g->state_loads += h->kind == PLACE_SLOT;
+    }
+}
+
 /* Both halves come home in one load (or from nothing): *m is where from. */
 static bool wide_load(const struct cg *g, const struct place *q, const struct place *h,
                       struct host_mem *m, uint32_t *op)
@@ -447,7 +488,8 @@ static bool by_memory(const struct cg *g, const struct place *q, const struct pl
     int low = g->upper[q->slot] >= 0 ? q->slot : g->lower[q->slot];
     const struct place *l = find_slot(p, end, low), *h = find_slot(p, end, g->upper[low]);
     bool zero = l && h && zero_vector(g, l) && zero_vector(g, h);
-    return !l || !(zero || one_register(g, l, h) || wide_load(g, l, h, &m, &op));
+    return !l || !(zero || one_register(g, l, h) || joins(g, l, h, p, end) ||
+                   wide_load(g, l, h, &m, &op));
 }
 
 static void half_to_memory(struct cg *g, const struct place *q)
@@ -473,7 +515,7 @@ static void wide_homes_late(struct cg *g, const int8_t *homes, const struct plac
             continue;
         int low = g->upper[q->slot] >= 0 ? q->slot : g->lower[q->slot], home = homes[low];
         const struct place *l = find_slot(p, end, low), *h = find_slot(p, end, g->upper[low]);
-        if (done >> low & 1 || (l && one_register(g, l, h)))
+        if (done >> low & 1 || (l && one_register(g, l, h)) || joins(g, l, h, p, end))
             continue;
         done |= UINT64_C(1) << low;
         g->state_loads++;
@@ -637,7 +679,10 @@ void exit_transition(struct cg *g, const int8_t *homes, uint16_t first, uint16_t
                                       ? NULL
                                       : find_slot(p, end, g->lower[q->slot]);
         if (of_wide_home(g, homes, q)) {
-            if (one_register(g, q, h)) {
+            const bool joined = joins(g, q, h, p, end);
+            if (joined)
+                join(g, q, h);
+            if (joined || one_register(g, q, h)) {
                 xmm_from[home] = (int8_t)(q->index & 15);
                 xmm_moves |= 1u << home;
             } else if (by_memory(g, q, p, end) && !(low && one_register(g, low, q))) {
