@@ -134,6 +134,11 @@ CODE(movntps32, "vmovntps %ymm0,16(%rsi)");
 CODE(addps_odd, "vaddps 1(%rsi),%ymm0,%ymm1");
 CODE(movups_odd, "vmovups %ymm0,3(%rsi)");
 
+/* In the round of number r8 the address moves by 16 bytes. */
+CODE(aligned_loop, "1: vmovaps (%rsi,%rdx),%xmm0\n vmovaps (%rdx,%rsi),%ymm1\n"
+                   "cmp %r8,%rcx\n jne 2f\n add $16,%rdx\n"
+                   "2: dec %rcx\n jnz 1b");
+
 static void alignment(void)
 {
     memset(area, 0, 4096);
@@ -143,6 +148,17 @@ static void alignment(void)
     expect("VADDPS", addps_odd, -1);
     expect("VMOVUPS", movups_odd, -1);
     check("aligned moves want 32 bytes for 256 bits, other operands nothing");
+    for (unsigned k = 0; k < 8; k++) {
+        struct regs r;
+        regs_init(&r, aligned_loop, 3);
+        r.rsi = USER(area);
+        r.rdx = 0;
+        r.rcx = 100000;
+        r.r8 = k % 2 ? 7 : 0;
+        run_expect(&r, r.r8 ? VEC_GP : VEC_DONE);
+        equal("rounds left", r.rcx, r.r8 ? r.r8 - 1 : 0);
+    }
+    check("16 bytes aligned for 128 bits are not 32 for 256, after many rounds");
 }
 
 /* ---- upper halves -------------------------------------------------------------------------- */

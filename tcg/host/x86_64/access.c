@@ -410,7 +410,7 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
     if (condition != CC_ALWAYS)
         *skip = emit_jcc(&g->e, condition ^ 1u);
     fl_clobber(g);
-    if (a->attr & IR_MEM_ALIGN)
+    if (share_tests_alignment(g, a->attr))
         odd = access_alignment_check(&g->e, a);
     bool page = !known && !slow_only && !kept && condition == CC_ALWAYS && wants_page_slot(g);
     if (known) {

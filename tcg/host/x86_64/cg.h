@@ -305,6 +305,9 @@ struct cg {
         /* a kept check's: those of the segment's accesses */
         int32_t own_lo, own_hi;
         bool own_write;
+        /* what was tested: that the address plus this is a multiple of 1 << aligned */
+        int32_t aligned_disp;
+        uint8_t aligned;
     } shares[CG_SHARES];
     unsigned share_count;
     uint8_t share_of[IR_MAX_INSNS]; /* LD, ST: number of its check and 1, 0: its own */
@@ -650,12 +653,17 @@ void access_page_slots(struct cg *g);
 
 /* share.c: which accesses of the segment share a check; uses of values are known. */
 void share_plan(struct cg *g, uint32_t from, uint32_t to);
-/* A linear address: base + disp. narrow: the sum has 32 bits. */
+/* Must the present access, which has that attribute, test its alignment? Not where one with the
+ * same base did. */
+bool share_tests_alignment(struct cg *g, unsigned attr);
+/* A linear address: base + (index << scale) + disp; index 0: none. narrow: the sum has 32 bits. */
 struct address {
-    uint32_t base;
+    uint32_t base, index;
     int32_t disp;
+    uint8_t scale;
     bool narrow;
 };
+/* Without an index: a sum of registers is a base. */
 struct address share_split(const struct cg *g, ir_ref v);
 
 /* keep.c */

@@ -868,7 +868,8 @@ static bool select_other(struct cg *g, const struct ir_insn *i)
         funnel(g, i);
         return true;
     case IR_LEA:
-        lea(g, i);
+        if (!g->deferred[g->n])
+            lea(g, i);
         return true;
     case IR_ZEXT:
         if (g->id[g->n] != g->n)

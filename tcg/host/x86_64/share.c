@@ -50,11 +50,49 @@ struct address share_split(const struct cg *g, ir_ref v)
     return a;
 }
 
+/* The insn that makes a value, or NULL. */
+static const struct ir_insn *maker(const struct cg *g, uint32_t value)
+{
+    return value < IR_MAX_INSNS ? &g->r->insns[value] : NULL;
+}
+
+/* The address of an access; one whose base is a sum of registers by these. What the region keeps
+ * is kept about the sum. */
+static struct address address_of(const struct cg *g, uint32_t n)
+{
+    struct address a = share_split(g, g->r->insns[n].a);
+    const struct ir_insn *i = maker(g, a.base);
+    uint64_t c;
+    int64_t disp;
+    if (g->kept_of[n] || !i || (i->op != IR_LEA && i->op != IR_ADD) || !i->b ||
+        (i->op == IR_ADD && ir_is_const(g->r, i->b, &c)))
+        return a;
+    disp = a.disp + (i->op == IR_LEA ? (int64_t)(int32_t)i->imm : 0);
+    if (disp <= INT32_MIN / 2 || disp >= INT32_MAX / 2)
+        return a;
+    a.disp = (int32_t)disp;
+    a.base = g->id[i->a];
+    a.index = g->id[i->b];
+    a.scale = i->op == IR_LEA ? (uint8_t)i->aux : 0;
+    if (!a.scale && a.base > a.index) {
+        const uint32_t base = a.base;
+        a.base = a.index;
+        a.index = base;
+    }
+    return a;
+}
+
+static bool same_base(const struct address *a, const struct address *b)
+{
+    return a->base == b->base && a->index == b->index && a->scale == b->scale &&
+           a->narrow == b->narrow;
+}
+
 /* Can what is open check for this access, too? */
 static bool joins(const struct plan *p, const struct open_check *o, const struct address *a,
                   int32_t size, bool write)
 {
-    if (o->at.base != a->base || o->at.narrow != a->narrow)
+    if (!same_base(&o->at, a))
         return false;
     if (o->kept)
         return a->disp >= o->lo && a->disp + size <= o->hi && (o->write || !write);
@@ -96,7 +134,7 @@ static void see_access(struct cg *g, struct plan *p, uint32_t n)
     const struct ir_insn *i = &g->r->insns[n];
     int32_t size = 1 << (i->imm & IR_MEM_SIZE);
     bool write = i->op == IR_ST || (i->imm & IR_MEM_RMW);
-    struct address a = share_split(g, i->a);
+    struct address a = address_of(g, n);
     unsigned k = 0;
 
     if (i->imm & IR_MEM_IDX)
@@ -141,12 +179,42 @@ static bool calls(const struct ir_insn *i)
            (i->op >= IR_X87_BEGIN && i->op <= IR_X87_LDCW);
 }
 
-/* The sum of base and displacement that only accesses with a shared check use is not computed: they
- * address relative to the base. */
+/*
+ * What an access with a shared check is addressed relative to, and how far it is from there: where
+ * base and displacement are added, the base; where registers are, the sum that the first access
+ * has. 0: its own address.
+ */
+static ir_ref relative_to(const struct cg *g, uint32_t n, int32_t *disp)
+{
+    const struct ir_insn *insns = g->r->insns;
+    const ir_ref sum = insns[n].a;
+    const struct address a = address_of(g, n);
+    if (a.narrow || !g->share_of[n])
+        return 0;
+    const struct address split = share_split(g, sum);
+    if (split.disp) {
+        *disp = split.disp;
+        return insns[sum].a;
+    }
+    const uint32_t first = g->shares[g->share_of[n] - 1].first;
+    const ir_ref from = insns[first].a;
+    if (insns[sum].op != IR_LEA || !a.index || from == sum ||
+        (insns[from].op != IR_LEA && insns[from].op != IR_ADD))
+        return 0;
+    const struct address at = address_of(g, first);
+    /* The first one's register is of its whole address. */
+    if (!same_base(&at, &a) || share_split(g, from).base != g->id[from])
+        return 0;
+    *disp = a.disp - at.disp;
+    return from;
+}
+
+/* The address that only accesses with a shared check use is not computed: they go by another
+ * register. */
 static bool folds(const struct cg *g, uint32_t n, uint32_t users)
 {
     const struct ir_insn *i = &g->r->insns[n];
-    if (i->op != IR_ADD || i->type != IR_I64 || !users || users != i->uses)
+    if ((i->op != IR_ADD && i->op != IR_LEA) || i->type != IR_I64 || !users || users != i->uses)
         return false;
     return !g->partner[n];
 }
@@ -157,20 +225,20 @@ static void fold_addresses(struct cg *g, uint32_t from, uint32_t to)
     memset(users + from, 0, to - from);
     for (uint32_t n = from; n < to; n++) {
         const struct ir_insn *i = &g->r->insns[n];
-        struct address a;
-        if (!g->share_of[n] || users[i->a] == UINT8_MAX)
+        int32_t disp;
+        if (!g->share_of[n] || users[i->a] == UINT8_MAX || !relative_to(g, n, &disp))
             continue;
-        a = share_split(g, i->a);
-        /* What must be aligned is tested for it in the base. */
+        /* What must be aligned is tested for it in the register. */
         int32_t odd = i->imm & IR_MEM_ALIGN ? (1 << (i->imm & IR_MEM_SIZE)) - 1 : 0;
-        users[i->a] += !a.narrow && a.disp && !(a.disp & odd);
+        users[i->a] += !(disp & odd);
     }
     for (uint32_t n = from; n < to; n++) {
         ir_ref sum = g->r->insns[n].a;
+        int32_t disp;
         if (!g->share_of[n] || !folds(g, sum, users[sum]))
             continue;
         g->deferred[sum] = 1;
-        cg_need(g, g->id[g->r->insns[sum].a], n);
+        cg_need(g, g->id[relative_to(g, n, &disp)], n);
     }
 }
 
@@ -194,12 +262,27 @@ void share_plan(struct cg *g, uint32_t from, uint32_t to)
 
 int share_address(struct cg *g, ir_ref v, int32_t *disp)
 {
-    const struct ir_insn *i = &g->r->insns[v];
+    const enum ir_op op = (enum ir_op)g->r->insns[v].op;
     *disp = 0;
-    if (i->op != IR_ADD || !g->deferred[v])
+    if ((op != IR_ADD && op != IR_LEA) || !g->deferred[v])
         return cg_gpr(g, v);
-    cg_imm32(g, i->b, disp);
-    return cg_gpr(g, i->a);
+    return cg_gpr(g, relative_to(g, g->n, disp));
+}
+
+bool share_tests_alignment(struct cg *g, unsigned attr)
+{
+    const unsigned bits = attr & IR_MEM_SIZE;
+    if (!(attr & IR_MEM_ALIGN))
+        return false;
+    if (!g->share_of[g->n])
+        return true;
+    struct cg_share *s = &g->shares[g->share_of[g->n] - 1];
+    const int32_t disp = address_of(g, g->n).disp;
+    if (s->aligned >= bits && !((disp - s->aligned_disp) & ((1 << bits) - 1)))
+        return false;
+    s->aligned = (uint8_t)bits;
+    s->aligned_disp = disp;
+    return true;
 }
 
 void share_known(const struct cg *g, uint16_t *registers, uint64_t *spills)

@@ -1,0 +1,121 @@
+/*
+ * Accesses whose address is a sum of registers, in loops: some bytes apart from each other, on both
+ * sides of the edge of two pages, and misaligned where another one of the same base is aligned.
+ */
+#include "lib/guest.h"
+
+#define VA 0x510000000000ul
+#define FAR 0x200000ul /* as far apart, pages meet in a table that goes by the low address bits */
+enum { PAGES = 3, WORDS = 512, ROUNDS = 500 };
+
+static u64 *page[2 * PAGES]; /* two neighbours at each of the addresses */
+static u64 model[2 * PAGES][WORDS];
+static struct round {
+    ul base, index;
+} rounds[ROUNDS];
+
+/* In: rsi the rounds, rcx their number. Out: rax. */
+CODE(walk, "xor %eax,%eax\n"
+           "1: mov (%rsi),%rdi\n mov 8(%rsi),%rdx\n"
+           "add 8(%rdi,%rdx),%rax\n mov (%rdx,%rdi),%rbx\n add %rbx,%rax\n"
+           "rol $7,%rax\n xor 16(%rdi,%rdx),%rax\n mov %rax,24(%rdx,%rdi)\n"
+           "lea (%rdi,%rdx),%r8\n add 32(%r8),%rax\n add 40(%rdi,%rdx),%rax\n"
+           "shr $3,%rdx\n add (%rdi,%rdx,8),%rax\n incq 48(%rdi,%rdx,8)\n add 8(%rdi,%rdx),%rax\n"
+           "add $16,%rsi\n dec %rcx\n jnz 1b");
+
+static u64 *at(ul va)
+{
+    const unsigned n = (unsigned)((va - VA) / FAR);
+    const ul offset = (va - VA) % FAR;
+    return &model[2 * n + offset / 4096][offset % 4096 / 8];
+}
+
+/* The last access of a round is not at the sum: 8 bytes from there on, wherever they are. */
+static u64 anywhere(ul va)
+{
+    const u64 low = *at(va & ~7ul), high = *at((va & ~7ul) + 8);
+    const unsigned by = va % 8 * 8;
+    return by ? low >> by | high << (64 - by) : low;
+}
+
+static u64 walk_model(void)
+{
+    u64 rax = 0;
+    for (unsigned n = 0; n < ROUNDS; n++) {
+        const ul sum = rounds[n].base + rounds[n].index;
+        rax += *at(sum + 8) + *at(sum);
+        rax = rax << 7 | rax >> 57;
+        rax ^= *at(sum + 16);
+        *at(sum + 24) = rax;
+        rax += *at(sum + 32) + *at(sum + 40) + *at(sum);
+        ++*at(sum + 48);
+        rax += anywhere(rounds[n].base + rounds[n].index / 8 + 8);
+    }
+    return rax;
+}
+
+static u32 state = 1;
+static u32 next_random(void)
+{
+    state = state * 1664525 + 1013904223;
+    return state >> 8;
+}
+
+static void walks(const char *what, unsigned times, unsigned first, unsigned span)
+{
+    for (unsigned k = 0; k < times; k++) {
+        struct regs r;
+        for (unsigned n = 0; n < 2 * PAGES; n++)
+            for (unsigned w = 0; w < WORDS; w++)
+                page[n][w] = model[n][w] = (u64)n << 56 | w * 0x10001ull;
+        for (unsigned n = 0; n < ROUNDS; n++) {
+            rounds[n].base = VA + next_random() % PAGES * FAR;
+            rounds[n].index = 8 * (first + next_random() % span);
+        }
+        const u64 wanted = walk_model();
+        regs_init(&r, walk, 0);
+        r.rsi = (ul)rounds;
+        r.rcx = ROUNDS;
+        run_expect(&r, VEC_DONE);
+        equal("sum", r.rax, wanted);
+        for (unsigned n = 0; n < 2 * PAGES; n++)
+            for (unsigned w = 0; w < WORDS; w++)
+                if (page[n][w] != model[n][w])
+                    equal("a word of memory", page[n][w], model[n][w]);
+    }
+    check("%s", what);
+}
+
+/* In: rdi and rdx a sum that is a multiple of 16, r8 whether the other way is taken. Not in a loop:
+ * what never comes back to its head is not translated with it. */
+CODE(odd_sum, "movaps (%rdi,%rdx),%xmm0\n test %r8,%r8\n jz 1f\n"
+              "movaps 8(%rdx,%rdi),%xmm1\n"
+              "1: movaps 32(%rdi,%rdx),%xmm2");
+CODE(odd_base, "movaps (%rdi),%xmm0\n test %r8,%r8\n jz 1f\n"
+               "movaps 24(%rdi),%xmm1\n"
+               "1: movaps 32(%rdi),%xmm2");
+
+static void misaligned(const char *what, const char *code)
+{
+    for (unsigned k = 0; k < 40; k++) {
+        struct regs r;
+        regs_init(&r, code, 0);
+        r.rdi = VA;
+        r.rdx = 64;
+        r.r8 = k % 3 == 0;
+        run_expect(&r, r.r8 ? VEC_GP : VEC_DONE);
+    }
+    check("%s", what);
+}
+
+void test_main(void)
+{
+    for (unsigned n = 0; n < 2 * PAGES; n++) {
+        page[n] = page_alloc();
+        *pte_at(VA + n / 2 * FAR + n % 2 * 4096, 1) = (u64)page[n] | PTE_P | PTE_W;
+    }
+    walks("sums within a page", 300, 0, WORDS - 8);
+    walks("sums at the edge of two pages", 20, WORDS - 8, 9);
+    misaligned("one of a sum's addresses is misaligned", odd_sum);
+    misaligned("one of a base's addresses is misaligned", odd_base);
+}
