@@ -140,6 +140,11 @@ enum {
 /* How long component n is that this file knows beyond SSE; 0: unknown. */
 unsigned x86_xsave_size(unsigned component);
 enum {
+    X86_MXCSR_FLAGS = 0x3f,
+    X86_MXCSR_MASKS = 0x1f80, /* of the exceptions; the value at reset, too */
+    X86_MXCSR_VALID = 0xffff,
+};
+enum {
     X86_EFER_SCE = 1 << 0,
     X86_EFER_LME = 1 << 8,
     X86_EFER_LMA = 1 << 10,

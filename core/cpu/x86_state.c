@@ -136,7 +136,7 @@ static void reset_power_up(struct x86_regs *r)
     r->misc_enable = 1; /* fast strings */
     r->fcw = 0x40;
     r->ftw = 0xff; /* tag word 5555H: every register holds zero, none is empty */
-    r->mxcsr = 0x1f80;
+    r->mxcsr = X86_MXCSR_MASKS;
     r->smbase = 0x30000;
 }
 

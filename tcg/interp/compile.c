@@ -273,7 +273,8 @@ static void decide(struct builder *b)
         p->same = (ir_ref)n;
         /* helpers look at the x87 stack and set its control themselves */
         bool x87_state = i->op == IR_X87_BEGIN || i->op == IR_X87_END || i->op == IR_X87_LDCW;
-        if (i->op == IR_NOP || i->op == IR_INSN || x87_state || is_lazy_flags(i)) {
+        if (i->op == IR_NOP || i->op == IR_INSN || i->op == IR_FPSYNC || x87_state ||
+            is_lazy_flags(i)) {
             p->silent = true;
             continue;
         }

@@ -124,6 +124,13 @@ void ir_insn(struct ir_region *r, int64_t pc_minus_pcb, unsigned len)
     r->guest_insns++;
 }
 
+void ir_fp_sync(struct ir_region *r, bool load)
+{
+    ir_emit(r, IR_FPSYNC, IR_VOID, load, 0, 0, 0, 0, 0);
+    if (load) /* what was computed before was rounded, and set flags, by what held before */
+        memset(r->cse, 0, sizeof r->cse);
+}
+
 void ir_label(struct ir_region *r, unsigned number, int64_t pc_minus_pcb, bool poll, unsigned depth)
 {
     const struct ir_insn i = {.op = IR_LABEL,

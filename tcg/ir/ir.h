@@ -200,6 +200,8 @@ enum ir_exit_flags {
     X(CMPXCHG, 'T', "qii-", "b = expected, c = new; returns the old value")                       \
     X(FENCE, '0', "----",                                                                         \
       "full memory barrier; aux 1: loads only, and the clock is read behind it")                  \
+    X(FPSYNC, '0', "----",                                                                        \
+      "aux 0: floating-point control and flags to tcg_cpu.guest_mxcsr; 1: from there")            \
     X(CLOCK, 'T', "----", "i64: the machine's virtual clock, in ns")                              \
     /* control */                                                                                 \
     X(CALL, '*', "xxxx",                                                                          \
@@ -595,6 +597,9 @@ void ir_insn(struct ir_region *r, int64_t pc_minus_pcb, unsigned len);
  * for a back end that wants to say there what is known after all. depth: of the loops it is in.
  */
 enum { IR_MAX_LABELS = 64, IR_LABEL_ROOM = 5 };
+/* Floating-point control and flags go where LDENV finds them (tcg_cpu.guest_mxcsr); load: they are
+ * what STENV put there. */
+void ir_fp_sync(struct ir_region *r, bool load);
 void ir_label(struct ir_region *r, unsigned number, int64_t pc_minus_pcb, bool poll,
               unsigned depth);
 /* Does the insn leave through an exit site, numbered in the order of such insns? */

@@ -12,7 +12,7 @@
 #define IR_OP_LEAVES(op) IR_IN(op, BRCC, EXIT_DYN)
 #define IR_OP_X87(op) IR_IN(op, X87_BEGIN, X87_LDCW)
 /* Floating point sets sticky exception flags even when the result is dead. */
-#define IR_OP_EFFECT(op) ((op) == IR_PUT || (op) == IR_STENV || (op) == IR_INSN || (op) == IR_FENCE || \
+#define IR_OP_EFFECT(op) ((op) == IR_PUT || (op) == IR_STENV || (op) == IR_INSN || (op) == IR_FENCE || (op) == IR_FPSYNC || \
                     IR_IN(op, FL_COMIS, FL_FCMP) || IR_IN(op, VF_ADD, VA_FROMI) || IR_OP_X87(op) || IR_OP_LEAVES(op) ||   \
                     IR_OP_FAULTS(op))
 /* HI must follow its producer directly. */

@@ -120,7 +120,7 @@ static uint64_t control_mode(const struct tcg_cpu *tc, const struct x86_regs *r)
     MODE_IF(r->cr4 & X86_CR4_TSD, MODE_CR4_TSD);
     MODE_IF(r->cr4 & X86_CR4_FSGSBASE, MODE_CR4_FSGSBASE);
     MODE_IF(r->cr4 & X86_CR4_UMIP, MODE_CR4_UMIP);
-    MODE_IF(~r->mxcsr & 0x1f80, MODE_XM_UNMASKED);
+    MODE_IF(~r->mxcsr & X86_MXCSR_MASKS, MODE_XM_UNMASKED);
     MODE_IF(~r->fcw & 0x3f, MODE_X87_UNMASKED);
     MODE_IF(tc->vcpu->machine->vcpu_count > 1, MODE_PARALLEL);
     MODE_IF(tc->tm && tc->tm->icount, MODE_ICOUNT);
@@ -271,7 +271,7 @@ static void x86_set_pc(struct tcg_cpu *tc, uint64_t pc)
 static bool x86_init(struct tcg_cpu *tc, struct vemu_error **errp)
 {
     (void)errp;
-    tc->guest_mxcsr = 0x1f80;
+    tc->guest_mxcsr = X86_MXCSR_MASKS;
     tc->x87_cw = X87_CW_HOST;
     return true;
 }
@@ -286,8 +286,8 @@ static void control_bit(struct tcg_cpu *tc, uint64_t bit, bool on)
 /* Guest code runs with all host exceptions masked; the flags it sets collect in guest_mxcsr. */
 void x86_mxcsr_changed(struct tcg_cpu *tc)
 {
-    tc->guest_mxcsr = (x86_regs_of(tc)->mxcsr & 0xffff) | 0x1f80;
-    control_bit(tc, MODE_XM_UNMASKED, ~x86_regs_of(tc)->mxcsr & 0x1f80);
+    tc->guest_mxcsr = (x86_regs_of(tc)->mxcsr & X86_MXCSR_VALID) | X86_MXCSR_MASKS;
+    control_bit(tc, MODE_XM_UNMASKED, ~x86_regs_of(tc)->mxcsr & X86_MXCSR_MASKS);
 }
 
 /* Likewise for the x87, but its flags are in the guest's status word at the end of each block. */
@@ -303,7 +303,7 @@ static void x86_reset(struct tcg_cpu *tc)
     x86_set_rflags(tc, r->rflags);
     tc->step_pending = 0;
     tc->status = TCG_OK;
-    tc->guest_mxcsr = (r->mxcsr & 0xffff) | 0x1f80;
+    tc->guest_mxcsr = (r->mxcsr & X86_MXCSR_VALID) | X86_MXCSR_MASKS;
     tcg_mmu_set_memory(tc, vcpu_memory(tc->vcpu));
     tcg_mmu_set_root(tc, x86_mmu_root(tc), true);
     x86_fcw_changed(tc);
@@ -314,7 +314,7 @@ static void x86_sync(struct tcg_cpu *tc)
 {
     struct x86_regs *r = x86_regs_of(tc);
     r->rflags = x86_get_rflags(tc);
-    r->mxcsr = (r->mxcsr & ~0x3fu) | (tc->guest_mxcsr & 0x3f);
+    r->mxcsr = (r->mxcsr & ~(uint32_t)X86_MXCSR_FLAGS) | (tc->guest_mxcsr & X86_MXCSR_FLAGS);
 }
 
 static void x86_raise_alignment(struct tcg_cpu *tc, uint64_t addr, bool write)

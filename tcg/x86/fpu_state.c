@@ -155,11 +155,10 @@ uint64_t x86_helper_fldenv(void *env, uint64_t addr, uint64_t format, uint64_t k
  * ---------------------------------------------------------------------------------------------------------
  */
 
-enum { MXCSR_DEFAULT = 0x1f80, MXCSR_MASK = 0xffff };
-
 static uint32_t get_mxcsr(struct tcg_cpu *tc)
 {
-    return (x86_regs_of(tc)->mxcsr & ~0x3fu) | (tc->guest_mxcsr & 0x3f);
+    return (x86_regs_of(tc)->mxcsr & ~(uint32_t)X86_MXCSR_FLAGS) |
+           (tc->guest_mxcsr & X86_MXCSR_FLAGS);
 }
 
 static void set_mxcsr(struct tcg_cpu *tc, uint32_t value)
@@ -172,17 +171,11 @@ uint64_t x86_helper_ldmxcsr(void *env, uint64_t value, uint64_t b, uint64_t c, u
 {
     struct tcg_cpu *tc = tcg_cpu_of(env);
     UNUSED(b, c, d);
-    if ((uint32_t)value & ~(uint32_t)MXCSR_MASK)
+    if ((uint32_t)value & ~(uint32_t)X86_MXCSR_VALID)
         gp0(tc);
     else
         set_mxcsr(tc, (uint32_t)value);
     return 0;
-}
-
-uint64_t x86_helper_stmxcsr(void *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
-{
-    UNUSED(a, b, c, d);
-    return get_mxcsr(tcg_cpu_of(env));
 }
 
 /* ---- the FXSAVE area: x87 and SSE
@@ -289,7 +282,7 @@ uint64_t x86_helper_fxsave(void *env, uint64_t addr, uint64_t rexw, uint64_t c, 
     const unsigned count = xmm_count(r), len = FX_XMM + 16 * count;
     put_x87(r, area, rexw);
     store_le32(area + FX_MXCSR, get_mxcsr(tc));
-    store_le32(area + FX_MXCSR_MASK, MXCSR_MASK);
+    store_le32(area + FX_MXCSR_MASK, X86_MXCSR_VALID);
     put_vectors(r, 0, area + FX_XMM, count);
     store_area(tc, addr, area, len);
     return 0;
@@ -304,7 +297,7 @@ uint64_t x86_helper_fxrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c,
     const unsigned count = xmm_count(r);
     if (misaligned(tc, addr, 16) || !load_area(tc, addr, area, FX_XMM + 16 * count))
         return 0;
-    if (load_le32(area + FX_MXCSR) & ~(uint32_t)MXCSR_MASK) {
+    if (load_le32(area + FX_MXCSR) & ~(uint32_t)X86_MXCSR_VALID) {
         gp0(tc);
         return 0;
     }
@@ -354,7 +347,7 @@ static void fill_area(struct tcg_cpu *tc, uint8_t *area, uint64_t what, uint64_t
         put_x87(r, area, rexw);
     if (what & (X86_XCR0_SSE | X86_XCR0_AVX)) {
         store_le32(area + FX_MXCSR, get_mxcsr(tc));
-        store_le32(area + FX_MXCSR_MASK, MXCSR_MASK);
+        store_le32(area + FX_MXCSR_MASK, X86_MXCSR_VALID);
     }
     if (what & X86_XCR0_SSE)
         put_vectors(r, 0, area + FX_XMM, count);
@@ -478,7 +471,7 @@ uint64_t x86_helper_xrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c, 
     /* the standard form loads MXCSR whenever SSE or AVX is asked for, the compact one with SSE's
      * state */
     bool mxcsr = compact ? (load & X86_XCR0_SSE) != 0 : (what & (X86_XCR0_SSE | X86_XCR0_AVX)) != 0;
-    if (mxcsr && (new_mxcsr & ~(uint32_t)MXCSR_MASK)) {
+    if (mxcsr && (new_mxcsr & ~(uint32_t)X86_MXCSR_VALID)) {
         gp0(tc);
         return 0;
     }
@@ -498,6 +491,6 @@ uint64_t x86_helper_xrstor(void *env, uint64_t addr, uint64_t rexw, uint64_t c, 
     if (mxcsr)
         set_mxcsr(tc, new_mxcsr);
     else if (compact && (init & X86_XCR0_SSE))
-        set_mxcsr(tc, MXCSR_DEFAULT);
+        set_mxcsr(tc, X86_MXCSR_MASKS);
     return 0;
 }

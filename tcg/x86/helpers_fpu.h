@@ -51,9 +51,8 @@ enum xsave_kind { XSAVE_PLAIN, XSAVE_OPT, XSAVE_COMPACT };
     X(fxrstor, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_X87, X86_GROUP_ALL_XMM | FPU_MODE, X86_GROUP_ALL_XMM) \
     X(xsave, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_X87, X86_GROUP_ALL_XMM | FPU_AX_DX | FPU_MODE, 0) \
     X(xrstor, IR_VOID, HELPER_FAULT | HELPER_FP | HELPER_X87, X86_GROUP_ALL_XMM | FPU_AX_DX | FPU_MODE, X86_GROUP_ALL_XMM) \
-    /* ldmxcsr(value): DYN. stmxcsr() returns it. */ \
-    X(ldmxcsr, IR_VOID, HELPER_FAULT | HELPER_FP, FPU_MODE, 0) \
-    X(stmxcsr, IR_I32, HELPER_FP, 0, 0)
+    /* ldmxcsr(value): DYN */ \
+    X(ldmxcsr, IR_VOID, HELPER_FAULT | HELPER_FP, FPU_MODE, 0)
 /* clang-format on */
 
 #endif

@@ -11,7 +11,6 @@
 /* ---- floating point with exceptions ---------------------------------------------------------- */
 
 enum {
-    MXCSR_FLAGS = 0x3f,
     MXCSR_PRE = 0x07, /* invalid, denormal, zero divide: found before the result is computed */
     MXCSR_MASK_SHIFT = 7,
 };
@@ -24,7 +23,7 @@ uint64_t x86_helper_sse_fp(void *env, uint64_t what, uint64_t imm, uint64_t x, u
                         .type = (uint8_t)(what >> 8),
                         .aux = (uint8_t)(what >> 16),
                         .imm = imm};
-    uint32_t mxcsr = r->mxcsr & 0xffff & ~(uint32_t)MXCSR_FLAGS;
+    uint32_t mxcsr = r->mxcsr & 0xffff & ~(uint32_t)X86_MXCSR_FLAGS;
     struct x86_vec256 operand[3], v = {0};
     uint64_t result = 0;
 
@@ -35,7 +34,7 @@ uint64_t x86_helper_sse_fp(void *env, uint64_t what, uint64_t imm, uint64_t x, u
     else
         result = interp_vector_to_int(&i, operand[0].half[0], operand[1].half[0], &mxcsr);
 
-    uint32_t flags = mxcsr & MXCSR_FLAGS;
+    uint32_t flags = mxcsr & X86_MXCSR_FLAGS;
     uint32_t unmasked = flags & ~(mxcsr >> MXCSR_MASK_SHIFT);
     /* Then no result is computed that could overflow or be inexact; dot products see to that step
      * by step. */

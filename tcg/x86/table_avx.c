@@ -92,7 +92,7 @@
     ONLY128(R, V0F, 0x7e, P_F3, "vmovq", tr_movq, OPS(Vdq, Wq), SSE_MEM(IR_W64), ) \
     R(V0F, 0x7f, 0x7f, P_66, "vmovdqa", tr_avx_mov_store, OPS(Wx, Vx), AVX_(AVX)) \
     R(V0F, 0x7f, 0x7f, P_F3, "vmovdqu", tr_avx_mov_store, OPS(Wx, Vx), AVX_(AVX), .arg2 = SSE_UNALIGNED) \
-    ONLY128(R, V0F, 0xae, P_NP | REG_IS(2) | MOD_MEM, "vldmxcsr", tr_ldmxcsr, OPS(Md), 0, .flags = I_END) \
+    ONLY128(R, V0F, 0xae, P_NP | REG_IS(2) | MOD_MEM, "vldmxcsr", tr_ldmxcsr, OPS(Md), 0, ) \
     ONLY128(R, V0F, 0xae, P_NP | REG_IS(3) | MOD_MEM, "vstmxcsr", tr_stmxcsr, OPS(Md), 0, ) \
     ONLY128(R, V0F, 0xc4, P_66, "vpinsrw", tr_avx_pinsr, OPS(Vdq, Hdq, Ew, Ib), IR_W16, ) \
     ONLY128(R, V0F, 0xc5, P_66 | MOD_REG, "vpextrw", tr_pextr, OPS(Gd, Udq, Ib), IR_W16, ) \

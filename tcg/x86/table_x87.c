@@ -131,7 +131,7 @@
     R(MAP_0F, 0x77, 0x77, P_NP, "emms", tr_x87_plain, NO_OPS, .check = CHECK_MMX, .feature = FEAT_MMX, .arg = HELPER_ID(emms)) \
     R(MAP_0F, 0xae, 0xae, P_NP | MOD_MEM | REG_IS(0), "fxsave", tr_fx_state, OPS(M), .check = CHECK_X87, .feature = FEAT_FXSR, .arg = HELPER_ID(fxsave)) \
     R(MAP_0F, 0xae, 0xae, P_NP | MOD_MEM | REG_IS(1), "fxrstor", tr_fx_state, OPS(M), .check = CHECK_X87, .feature = FEAT_FXSR, .flags = I_END, .arg = HELPER_ID(fxrstor)) \
-    R(MAP_0F, 0xae, 0xae, P_NP | MOD_MEM | REG_IS(2), "ldmxcsr", tr_ldmxcsr, OPS(Md), .check = CHECK_SSE, .feature = FEAT_SSE, .flags = I_END) \
+    R(MAP_0F, 0xae, 0xae, P_NP | MOD_MEM | REG_IS(2), "ldmxcsr", tr_ldmxcsr, OPS(Md), .check = CHECK_SSE, .feature = FEAT_SSE) \
     R(MAP_0F, 0xae, 0xae, P_NP | MOD_MEM | REG_IS(3), "stmxcsr", tr_stmxcsr, OPS(Md), .check = CHECK_SSE, .feature = FEAT_SSE) \
     STATE(R, 4, "xsave", xsave, FEAT_XSAVE, XSAVE_PLAIN) \
     STATE(R, 5, "xrstor", xrstor, FEAT_XSAVE, XSAVE_PLAIN) \

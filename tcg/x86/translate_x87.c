@@ -190,13 +190,44 @@ void tr_fx_state(struct x86_trans *x, const struct x86_insn *i)
         x86_end_dyn(x, false); /* FCW and MXCSR decide about the mode */
 }
 
+/* ---- MXCSR. The flags are the host's while code runs, the rest of it the register file's. */
+
+#define MXCSR_OFFSET ((int32_t)offsetof(struct x86_regs, mxcsr))
+
+static ir_ref and32(struct x86_trans *x, ir_ref a, uint32_t mask)
+{
+    return ir_op2(x->ir, IR_AND, IR_I32, a, ir_i32(x->ir, mask));
+}
+
+static ir_ref env32(struct x86_trans *x, int32_t offset)
+{
+    return ir_emit(x->ir, IR_LDENV, IR_I32, 0, 0, 0, 0, 0, (uint64_t)(int64_t)offset);
+}
+
+/* Libraries set the rounding around a function. What changes no mode and has no reserved bits is
+ * done in the region; the rest is the helper's. */
 void tr_ldmxcsr(struct x86_trans *x, const struct x86_insn *i)
 {
-    x86_call(x, HELPER_ID(ldmxcsr), x86_load_mem(x, i, IR_W32, 0), 0, 0, 0);
-    x86_end_dyn(x, false);
+    struct ir_region *r = x->ir;
+    ir_ref v = x86_load_mem(x, i, IR_W32, 0);
+    if (!x86_common_form(x) || x->mode & MODE_XM_UNMASKED) {
+        x86_call(x, HELPER_ID(ldmxcsr), v, 0, 0, 0);
+        x86_end_dyn(x, false);
+        return;
+    }
+    x86_alone_if(x, ir_op2(r, IR_XOR, IR_I32,
+                           and32(x, v, ~(uint32_t)X86_MXCSR_VALID | X86_MXCSR_MASKS),
+                           ir_i32(r, X86_MXCSR_MASKS)));
+    ir_emit(r, IR_STENV, IR_VOID, IR_W32, v, 0, 0, 0, (uint64_t)MXCSR_OFFSET);
+    ir_emit(r, IR_STENV, IR_VOID, IR_W32, v, 0, 0, 0,
+            (uint64_t)(int64_t)TCG_ENV_OFFSET(guest_mxcsr));
+    ir_fp_sync(r, true);
 }
 
 void tr_stmxcsr(struct x86_trans *x, const struct x86_insn *i)
 {
-    x86_store_mem(x, i, IR_W32, x86_call(x, HELPER_ID(stmxcsr), 0, 0, 0, 0), 0);
+    ir_fp_sync(x->ir, false);
+    ir_ref flags = and32(x, env32(x, TCG_ENV_OFFSET(guest_mxcsr)), X86_MXCSR_FLAGS);
+    ir_ref rest = and32(x, env32(x, MXCSR_OFFSET), ~(uint32_t)X86_MXCSR_FLAGS);
+    x86_store_mem(x, i, IR_W32, ir_op2(x->ir, IR_OR, IR_I32, flags, rest), 0);
 }

@@ -121,6 +121,58 @@ static void exceptions(void)
     check("LDMXCSR with a reserved bit is #GP(0)");
 }
 
+/* In: rsi an MXCSR, that of the round rcx == r8, and room, rcx rounds. Out: 1 / 3 as it was rounded
+ * before and after the new MXCSR, and what MXCSR was then. */
+CODE(rounding,
+     "mov $1,%eax\n cvtsi2ss %eax,%xmm0\n mov $3,%eax\n cvtsi2ss %eax,%xmm1\n"
+     "1: movl $0x1f80,8(%rsi)\n ldmxcsr 8(%rsi)\n movaps %xmm0,%xmm2\n divss %xmm1,%xmm2\n"
+     "stmxcsr 8(%rsi)\n mov 8(%rsi),%r9d\n mov (%rsi),%eax\n"
+     "cmp %r8,%rcx\n jne 2f\n mov 4(%rsi),%eax\n"
+     "2: mov %eax,8(%rsi)\n ldmxcsr 8(%rsi)\n"
+     "stmxcsr 8(%rsi)\n mov 8(%rsi),%r10d\n"
+     "movaps %xmm0,%xmm3\n divss %xmm1,%xmm3\n"
+     "stmxcsr 8(%rsi)\n mov 8(%rsi),%r11d\n dec %rcx\n jnz 1b\n"
+     "movd %xmm2,%eax\n movd %xmm3,%edx");
+
+/* Libraries set the rounding around a function, so this has to be fast, and is no mode of its own
+ * as long as nothing is unmasked. */
+static void changes(void)
+{
+    struct regs r;
+    u32 *mxcsr = (u32 *)area;
+    for (unsigned k = 0; k < 6; k++) {
+        mxcsr[0] = mxcsr[1] = k % 2 ? 0x5f81 : 0x7f80; /* up, with a flag; to zero */
+        regs_init(&r, rounding, 3);
+        r.rsi = USER(area);
+        r.rcx = 20000;
+        run_expect(&r, VEC_DONE);
+        equal("to nearest", (u32)r.rax, 0x3eaaaaab);
+        equal("otherwise", (u32)r.rdx, k % 2 ? 0x3eaaaaab : 0x3eaaaaaa);
+        equal("MXCSR before", (u32)r.r9, 0x1fa0);
+        equal("MXCSR as set", (u32)r.r10, mxcsr[0]);
+        equal("MXCSR after", (u32)r.r11, mxcsr[0] | 0x20);
+    }
+    check("LDMXCSR between equal divisions: each is rounded and sets flags by what holds then");
+    mxcsr[0] = 0x7f80;
+    mxcsr[1] = 0x1f80 & ~0x1000; /* inexact results unmasked */
+    regs_init(&r, rounding, 3);
+    r.rsi = USER(area);
+    r.rcx = 20000;
+    r.r8 = 7;
+    run_expect(&r, VEC_XM);
+    equal("rounds left", r.rcx, 7);
+    check("LDMXCSR that unmasks an exception, after many rounds");
+    mxcsr[1] = 0x7f80 | 0x20000;
+    regs_init(&r, rounding, 3);
+    r.rsi = USER(area);
+    r.rcx = 20000;
+    r.r8 = 7;
+    run_expect(&r, VEC_GP);
+    equal("rounds left", r.rcx, 7);
+    equal("MXCSR before", (u32)r.r9, 0x1fa0);
+    check("LDMXCSR with a reserved bit, after many rounds");
+}
+
 static void fxsave(void)
 {
     struct regs r;
@@ -308,6 +360,7 @@ void test_main(void)
     area = page_alloc();
     not_available();
     exceptions();
+    changes();
     fxsave();
     xsave();
     external_errors();

@@ -251,6 +251,7 @@ static bool evaluate(struct test *t)
         case IR_NOP:
         case IR_INSN:
         case IR_X87_END: /* the state is there */
+        case IR_FPSYNC:
             break;
         case IR_CONST:
             v[n].u = i->imm;

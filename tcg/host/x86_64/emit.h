@@ -233,6 +233,7 @@ enum {
     V_EXTRACT128 = 0x39 | MAP_0F3A | PP_66 | OPC_L,
     V_BLEND32 = 0x02 | MAP_0F3A | PP_66,
     V_INSERT128 = 0x38 | MAP_0F3A | PP_66 | OPC_L,
+    V_MXCSR = 0xae | MAP_0F, /* /2: load, /3: store */
     V_PXOR = 0xef | MAP_0F | PP_66,
     V_MOVD_LOAD = 0x6e | MAP_0F | PP_66,
     V_MOVD_STORE = 0x7e | MAP_0F | PP_66,

@@ -923,6 +923,10 @@ static bool select_other(struct cg *g, const struct ir_insn *i)
         emit_u8(&g->e, 0xae);
         emit_u8(&g->e, i->aux ? 0xe8 : 0xf0); /* lfence, mfence */
         return true;
+    case IR_FPSYNC:
+        emit_vex_rm(&g->e, V_MXCSR, i->aux ? 2 : 3, NO_REG,
+                    mem_at(ENV, TCG_ENV_OFFSET(guest_mxcsr)));
+        return true;
     case IR_CLOCK:
         read_clock(g);
         return true;

@@ -44,7 +44,7 @@ static void move_homes(struct emit *e, const struct tcg_arch *arch, bool load)
 
 static void mxcsr(struct emit *e, bool store, struct host_mem m)
 {
-    emit_vex_rm(e, 0xae | MAP_0F, store ? 3 : 2, NO_REG, m);
+    emit_vex_rm(e, V_MXCSR, store ? 3 : 2, NO_REG, m);
 }
 
 static void enter(struct emit *e, const struct tcg_arch *arch)
