@@ -16,9 +16,9 @@
 
 enum {
     QUEUE_SIZE = 32,
-    SAMPLE_NS = 1000000, /* a sample of every vCPU that runs */
-    IDLE_SAMPLES = 16, /* the longest pause between two looks at an idle machine, then it sleeps */
-    SLEEP_SAMPLES = 1024, /* and looks by itself, in case a vCPU runs that never polls */
+    SAMPLE_NS = 250000, /* a sample of every vCPU that runs */
+    IDLE_SAMPLES = 64,  /* the longest pause between two looks at an idle machine, then it sleeps */
+    SLEEP_SAMPLES = 4096, /* and looks by itself, in case a vCPU runs that never polls */
     AWAKE_NS = 2000000,   /* a vCPU that runs for so long is not one that wakes for a moment */
     BUSY_SAMPLES = 4,     /* and at one that runs, while all is found in regions */
     MAX_PAGE_WRITES = 64, /* stores into the code of a page before it is left alone */

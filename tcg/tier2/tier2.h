@@ -2,8 +2,8 @@
  * The second tier: what is found to run often is translated again, as a region of several blocks
  * that branch to each other, with registers of its own choice.
  *
- * How it is found costs running code nothing: a thread asks each vCPU once a millisecond, through
- * the poll that loops make anyway, where it is, and that place is hot. The region is what
+ * How it is found costs running code nothing: a thread asks each vCPU four times a millisecond,
+ * through the poll that loops make anyway, where it is, and that place is hot. The region is what
  * is linked to it within limits (plan.c), translated from copies of its pages on that thread
  * (build.c), and takes the place of the hot block if none of the blocks it was planned from has
  * been removed meanwhile. With mode=sync everything happens on the vCPU's thread and blocks are hot
