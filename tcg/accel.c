@@ -138,9 +138,13 @@ static size_t info_text(struct vemu_machine *m, char *buf, size_t len)
         (double)s.exec_state_loads / (s.exec_insns ? (double)s.exec_insns : 1),
         (double)s.exec_state_stores / (s.exec_insns ? (double)s.exec_insns : 1),
         100.0 * (double)s.exec_tier2 / (s.exec_insns ? (double)s.exec_insns : 1), s.poll_distance);
-    used += used < len ? tier2_info(tm, buf + used, len - used) : 0;
-    used += used < len ? saved_info(tm, buf + used, len - used) : 0;
-    return used < len ? used + inject_info(tm, buf + used, len - used) : used;
+    static size_t (*const more[])(const struct tcg_machine *, char *,
+                                  size_t) = {tier2_info, saved_info, inject_info};
+    for (unsigned n = 0; n < ARRAY_SIZE(more); n++) {
+        const size_t room = used < len ? len - used : 0; /* 0: it is only measured */
+        used += more[n](tm, room ? buf + used : NULL, room);
+    }
+    return used;
 }
 
 /* count=on: the counters go to the log when the machine ends. */

@@ -204,14 +204,14 @@ unsigned inject_nodes(struct tcg_machine *tm, unsigned max)
 
 size_t inject_info(const struct tcg_machine *tm, char *buf, size_t len)
 {
-    size_t used = 0;
-    if (!tm->inject || !len)
+    if (!tm->inject)
         return 0;
-    used += (size_t)snprintf(buf, len, "injected, seed %" PRIu64 ":", tm->inject_seed);
-    for (unsigned k = 0; k < TCG_INJECTIONS && used < len; k++)
-        used += (size_t)snprintf(buf + used, len - used, "%s %" PRIu64 " %s", k ? "," : "",
-                                 tm->injected[k], injections[k].what);
-    if (used < len)
-        used += (size_t)snprintf(buf + used, len - used, "\n");
+    size_t used = (size_t)snprintf(buf, len, "injected, seed %" PRIu64 ":", tm->inject_seed);
+    for (unsigned k = 0; k < TCG_INJECTIONS; k++) {
+        const size_t room = used < len ? len - used : 0;
+        used +=
+            (size_t)snprintf(room ? buf + used : NULL, room, " %" PRIu64 " %s%s", tm->injected[k],
+                             injections[k].what, k + 1 < TCG_INJECTIONS ? "," : "\n");
+    }
     return used;
 }
