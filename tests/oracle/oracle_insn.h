@@ -588,11 +588,18 @@ static void put_vex(struct item *i, const struct x86_row *row, unsigned rex, uns
     put8(i, (rex & 8) << 4 | low);
 }
 
+/* An x87 store whose invalid operation is unmasked stores nothing. Intel's processors do not look
+ * at the address then; others' fault. */
+static bool must_not_fault(const struct x86_row *row)
+{
+    return row->fn == tr_x87_store && !host_is_intel();
+}
+
 /* Rows whose memory operands must be at certain addresses. */
 static bool field_fits(const struct x86_row *row)
 {
     return row->fn != tr_ldmxcsr && row->fn != tr_fldcw && row->fn != tr_avx_maskload &&
-           row->fn != tr_avx_maskstore;
+           row->fn != tr_avx_maskstore && !must_not_fault(row);
 }
 
 /* One instruction of this row into *out, or false: another try may do. */
@@ -651,7 +658,7 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
     uint32_t address = data_address(r, size, align);
     if (size == 10) /* in two parts: the first may be stored when the second faults */
         address = DATA_AT + (percent(r, 40) ? PAGE - below(r, 10) : below(r, 2 * PAGE));
-    if (row->fn == tr_avx_maskload || row->fn == tr_avx_maskstore)
+    if (row->fn == tr_avx_maskload || row->fn == tr_avx_maskstore || must_not_fault(row))
         /* no fault: which of an element's bytes it reports is the processor's own affair */
         address = DATA_AT + below(r, DATA_RO * PAGE - 32);
     if (row->fn == tr_ldmxcsr)
@@ -666,6 +673,8 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
             f = field_form(m, align);
         else
             f = address_form(m, &pre, address);
+        if (f.gs && must_not_fault(row))
+            return false;
         rex = (uint8_t)((rex & ~3) | f.rex);
         if (rex)
             rex |= 0x40;
