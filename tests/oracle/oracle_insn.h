@@ -673,7 +673,8 @@ static bool make_insn(struct maker *m, const struct x86_row *row, struct item *o
             f = field_form(m, align);
         else
             f = address_form(m, &pre, address);
-        if (f.gs && must_not_fault(row))
+        /* No register takes part, which may have become something else by then. */
+        if (must_not_fault(row) && (f.gs || !(f.rip || (f.has_sib && f.sib == 0x25))))
             return false;
         rex = (uint8_t)((rex & ~3) | f.rex);
         if (rex)
