@@ -19,7 +19,9 @@ CODE(walk, "xor %eax,%eax\n"
            "1: mov (%rsi),%rdi\n mov 8(%rsi),%rdx\n"
            "add 8(%rdi,%rdx),%rax\n mov (%rdx,%rdi),%rbx\n add %rbx,%rax\n"
            "rol $7,%rax\n xor 16(%rdi,%rdx),%rax\n mov %rax,24(%rdx,%rdi)\n"
-           "lea (%rdi,%rdx),%r8\n add 32(%r8),%rax\n add 40(%rdi,%rdx),%rax\n"
+           "lea (%rdi,%rdx),%r8\n add 32(%r8),%rax\n"
+           "mov 8(%r8),%r9\n mov 16(%r8),%r10\n mov 40(%r8),%r11\n"
+           "mov %r9,40(%r8)\n mov %r10,8(%r8)\n mov %r11,16(%r8)\n add 40(%rdi,%rdx),%rax\n"
            "shr $3,%rdx\n add (%rdi,%rdx,8),%rax\n incq 48(%rdi,%rdx,8)\n add 8(%rdi,%rdx),%rax\n"
            "add $16,%rsi\n dec %rcx\n jnz 1b");
 
@@ -47,7 +49,12 @@ static u64 walk_model(void)
         rax = rax << 7 | rax >> 57;
         rax ^= *at(sum + 16);
         *at(sum + 24) = rax;
-        rax += *at(sum + 32) + *at(sum + 40) + *at(sum);
+        rax += *at(sum + 32);
+        const u64 moved[] = {*at(sum + 8), *at(sum + 16), *at(sum + 40)};
+        *at(sum + 40) = moved[0];
+        *at(sum + 8) = moved[1];
+        *at(sum + 16) = moved[2];
+        rax += *at(sum + 40) + *at(sum);
         ++*at(sum + 48);
         rax += anywhere(rounds[n].base + rounds[n].index / 8 + 8);
     }

@@ -383,6 +383,25 @@ static struct span own_span(const struct cg *g, const struct access *a)
 }
 
 /*
+ * The access before this one has the same shared check, and nothing was in between that could ask C
+ * for anything or lead elsewhere. So what the check found is as it was when the fast way of the one
+ * before was taken; and its slow way, behind which nothing is known, goes on with a copy of what is
+ * in between and the slow way of this one. So nothing is tested.
+ */
+static bool chain(struct cg *g, unsigned share, int t)
+{
+    enum { MAX_COPIED = 64 };
+    struct stub *s = g->stub_count ? &g->stubs[g->stub_count - 1] : NULL;
+    if (!s || (s->kind != STUB_LOAD && s->kind != STUB_STORE) || s->share != share ||
+        s->page_t != t || g->e.branch > s->back || g->e.p - s->back > MAX_COPIED ||
+        g->reloc_count != s->relocs)
+        return false;
+    s->chains = true;
+    s->copied = (uint8_t)(g->e.p - s->back);
+    return true;
+}
+
+/*
  * Registers first (allocation may emit moves), then the record of where everything is, then the
  * checks, whose jumps (TLB, alignment) lead to one stub. *base: the addend. condition: the access
  * is made when it holds of EFLAGS, and *skip the jump when it does not; else CC_ALWAYS.
@@ -413,7 +432,9 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
     if (share_tests_alignment(g, a->attr))
         odd = access_alignment_check(&g->e, a);
     bool page = !known && !slow_only && !kept && condition == CC_ALWAYS && wants_page_slot(g);
-    if (known) {
+    if (known && chain(g, share, t)) {
+        slow = NULL;
+    } else if (known) {
         emit_alu(&g->e, 8, X_TEST, t, t);
         slow = emit_jcc(&g->e, CC_E);
     } else if (slow_only) {
@@ -434,6 +455,7 @@ static struct stub *inline_check(struct cg *g, const struct access *a, int *base
     *base = t;
     struct stub *s = access_stub(g, a, slow, first, count);
     s->share = (uint8_t)share;
+    s->relocs = g->reloc_count;
     s->page_t = (int8_t)t;
     s->page_u = (int8_t)u;
     s->found = hit;
@@ -510,7 +532,9 @@ static void call_slow_way(struct cg *g, const struct stub *s)
 void access_stub_code(struct cg *g, struct stub *s)
 {
     struct emit *e = &g->e;
-    emit_patch(s->jump, e->p);
+    uint8_t *no_c = NULL;
+    if (s->jump)
+        emit_patch(s->jump, e->p);
     if (s->page) {
         uint8_t *slow = page_refill(g, s);
         emit_patch(slow, e->p);
@@ -531,13 +555,20 @@ void access_stub_code(struct cg *g, struct stub *s)
         call_slow_way(g, s);
     } else if (call_checking_routine(g, s) && !s->checks) {
         emit_mov_imm(e, s->page_t, 0); /* it was worked in; moves keep EFLAGS */
-        emit_patch(emit_jcc(e, CC_E), s->back);
+        no_c = emit_jcc(e, CC_E);
     }
     for (uint32_t m = s->known; m; m &= m - 1)
         emit_mov_imm(e, __builtin_ctz(m), 0);
     for (uint64_t m = s->known_spills; m; m &= m - 1)
         emit_store_imm(e, true, cg_spill_mem(__builtin_ctzll(m)), 0);
-    emit_jmp_to(e, s->back);
+    if (no_c)
+        emit_patch(no_c, s->chains ? e->p : s->back);
+    if (s->chains) {
+        memcpy(e->p, s->back, s->copied);
+        e->p += s->copied;
+    } else {
+        emit_jmp_to(e, s->back);
+    }
 }
 
 /* ---- by a shared routine

@@ -171,8 +171,8 @@ enum stub_kind {
 
 struct stub {
     enum stub_kind kind;
-    uint8_t *jump;         /* displacement of the jump to the stub */
-    uint8_t *back;         /* where to go on */
+    uint8_t *jump; /* displacement of the jump to the stub; NULL: the one before leads to it */
+    uint8_t *back; /* where to go on */
     struct access access;  /* STUB_LOAD, STUB_STORE */
     int8_t target;         /* STUB_EXPECT: register with the PC */
     uint16_t first, count; /* places: of the snapshot, or of an exit's transition */
@@ -193,6 +193,9 @@ struct stub {
     uint8_t *page_hit, *found; /* found: right behind the check */
     struct span span;
     bool checks; /* it has a check of the TLB in line, its own or a shared one */
+    bool chains; /* goes on with the next stub, behind a copy of so many bytes: see access.c */
+    uint8_t copied;
+    uint32_t relocs; /* noted so far */
     /* an access: what shared checks know goes once C was called: where it is. share: its own. */
     uint8_t share;
     uint16_t known;

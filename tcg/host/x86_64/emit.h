@@ -72,6 +72,8 @@ struct emit {
     uint8_t *p;     /* writable view, next byte */
     uint8_t *start; /* of this block */
     uint8_t *end;   /* soft limit, a margin below the real end */
+    /* Behind the last jump or call; what was emitted since is right anywhere. */
+    const uint8_t *branch;
 };
 
 /* [base + index*scale + disp]; index NO_REG: none. */
@@ -357,12 +359,14 @@ static inline uint8_t *emit_jcc(struct emit *e, unsigned cc)
     emit_u8(e, 0x0f);
     emit_u8(e, 0x80 | cc);
     emit_u32(e, 0);
+    e->branch = e->p;
     return e->p - 4;
 }
 static inline uint8_t *emit_jmp(struct emit *e)
 {
     emit_u8(e, 0xe9);
     emit_u32(e, 0);
+    e->branch = e->p;
     return e->p - 4;
 }
 static inline void emit_patch(uint8_t *disp, const uint8_t *target)
@@ -378,6 +382,7 @@ static inline void emit_call_to(struct emit *e, const uint8_t *target)
 {
     emit_u8(e, 0xe8);
     emit_u32(e, 0);
+    e->branch = e->p;
     emit_patch(e->p - 4, target);
 }
 
