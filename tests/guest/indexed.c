@@ -93,6 +93,80 @@ static void walks(const char *what, unsigned times, unsigned first, unsigned spa
     check("%s", what);
 }
 
+/* The sum of two registers, and that of their lower halves, are different addresses. */
+CODE(halves, "1: lea (%rdi,%rdx),%eax\n mov 8(%rax),%rbx\n mov 8(%rdi,%rdx),%r9\n"
+             "mov %rcx,16(%rdi,%rdx)\n mov 16(%rax),%r11\n mov 16(%rdi,%rdx),%r10\n"
+             "dec %rcx\n jnz 1b");
+
+static void sums_of_halves(void)
+{
+    const ul high = 0x520000000000ul;
+    u64 *low = page_alloc(), *whole = page_alloc();
+    pte_at(high + (ul)low, 1)[0] = (u64)whole | PTE_P | PTE_W;
+    for (unsigned k = 0; k < 3; k++) {
+        struct regs r;
+        low[1] = 0x1111;
+        low[2] = 0x2222;
+        whole[1] = 0x3333;
+        regs_init(&r, halves, 0);
+        r.rdi = high;
+        r.rdx = (ul)low;
+        r.rcx = 200000;
+        run_expect(&r, VEC_DONE);
+        equal("by the lower half", r.rbx, 0x1111);
+        equal("by the lower half, beside a store", r.r11, 0x2222);
+        equal("by the whole", r.r9, 0x3333);
+        equal("stored by the whole", whole[2], 1);
+        equal("loaded by the whole", r.r10, 1);
+    }
+    pte_at(high + (ul)low, 1)[0] = 0;
+    invlpg(high + (ul)low);
+    struct regs r;
+    regs_init(&r, halves, 0);
+    r.rdi = high;
+    r.rdx = (ul)low;
+    r.rcx = 200000;
+    run_expect(&r, VEC_PF);
+    equal("address", r.cr2, high + (ul)low + 8);
+    check("sums of whole registers and of their lower halves");
+}
+
+/* More pointers than a translator may have numbers for, in one piece of code; rdi stays. */
+CODE(many, "xor %eax,%eax\n"
+           "1: mov %rsi,%r9\n"
+           ".rept 34\n mov (%r9),%rbx\n add (%rbx),%rax\n add 8(%rbx),%rax\n add $8,%r9\n .endr\n"
+           "add (%rdi),%rax\n incq 8(%rdi)\n add 16(%rdi),%rax\n dec %rcx\n jnz 1b");
+
+static void many_pointers(void)
+{
+    enum { POINTERS = 34, TIMES = 3000 };
+    static ul pointers[POINTERS];
+    for (unsigned k = 0; k < 8; k++) {
+        struct regs r;
+        u64 sum = 0;
+        const ul stays = VA + 4096 - 8 * (k % 4);
+        for (unsigned n = 0; n < 2 * PAGES; n++)
+            for (unsigned w = 0; w < WORDS; w++)
+                page[n][w] = model[n][w] = (u64)n << 56 | w * 0x10001ull;
+        for (unsigned n = 0; n < POINTERS; n++) {
+            pointers[n] = VA + n % PAGES * FAR + 8 * (next_random() % 400);
+            sum += *at(pointers[n]) + *at(pointers[n] + 8);
+        }
+        sum += *at(stays) + *at(stays + 16);
+        regs_init(&r, many, 0);
+        r.rsi = (ul)pointers;
+        r.rdi = stays;
+        r.rcx = TIMES;
+        const u64 before = *at(stays + 8);
+        run_expect(&r, VEC_DONE);
+        equal("sum", r.rax, sum * TIMES);
+        u64 *counted = at(stays + 8);
+        equal("counted", page[(counted - &model[0][0]) / WORDS][(counted - &model[0][0]) % WORDS],
+              before + TIMES);
+    }
+    check("many pointers in a row, and one at the edge of two pages");
+}
+
 /* In: rdi and rdx a sum that is a multiple of 16, r8 whether the other way is taken. Not in a loop:
  * what never comes back to its head is not translated with it. */
 CODE(odd_sum, "movaps (%rdi,%rdx),%xmm0\n test %r8,%r8\n jz 1f\n"
@@ -123,6 +197,8 @@ void test_main(void)
     }
     walks("sums within a page", 300, 0, WORDS - 8);
     walks("sums at the edge of two pages", 20, WORDS - 8, 9);
+    sums_of_halves();
+    many_pointers();
     misaligned("one of a sum's addresses is misaligned", odd_sum);
     misaligned("one of a base's addresses is misaligned", odd_base);
 }

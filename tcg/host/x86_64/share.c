@@ -56,8 +56,11 @@ static const struct ir_insn *maker(const struct cg *g, uint32_t value)
     return value < IR_MAX_INSNS ? &g->r->insns[value] : NULL;
 }
 
-/* The address of an access; one whose base is a sum of registers by these. What the region keeps
- * is kept about the sum. */
+/*
+ * The address of an access; one whose base is a sum of registers by these. What the region keeps is
+ * kept about the sum. A sum of 32 bits that was extended is another one than that of the whole
+ * registers, which have the same numbers.
+ */
 static struct address address_of(const struct cg *g, uint32_t n)
 {
     struct address a = share_split(g, g->r->insns[n].a);
@@ -65,7 +68,7 @@ static struct address address_of(const struct cg *g, uint32_t n)
     uint64_t c;
     int64_t disp;
     if (g->kept_of[n] || !i || (i->op != IR_LEA && i->op != IR_ADD) || !i->b ||
-        (i->op == IR_ADD && ir_is_const(g->r, i->b, &c)))
+        (i->op == IR_ADD && ir_is_const(g->r, i->b, &c)) || (!a.narrow && i->type != IR_I64))
         return a;
     disp = a.disp + (i->op == IR_LEA ? (int64_t)(int32_t)i->imm : 0);
     if (disp <= INT32_MIN / 2 || disp >= INT32_MAX / 2)
@@ -118,10 +121,8 @@ static void open_kept(struct cg *g, struct open_check *o)
     if (!g->kept_of[o->first])
         return;
     give_number(g, o);
-    if (!o->number) {
-        g->kept_of[o->first] = 0;
+    if (!o->number)
         return;
-    }
     at = &g->kept[g->kept_of[o->first] - 1].at;
     o->kept = true;
     o->lo = at->lo;
@@ -168,6 +169,8 @@ static void see_access(struct cg *g, struct plan *p, uint32_t n)
         s->write = o.write;
         s->narrow = a.narrow;
         cg_need(g, cg_share_value(o.number), n);
+    } else {
+        g->kept_of[n] = 0; /* where there are no numbers left it looks its own page up */
     }
     p->open[0] = o;
 }
