@@ -294,10 +294,11 @@ def wait_for_listener(address):
     else:
         table, place, state = "/proc/net/unix", address, " 00010000 " # accepts connections
     for _ in range(300):
-        with open(table) as f:
+        with open(table, errors="replace") as f:
             if any(place in line.split() and state in line for line in f):
                 return
         time.sleep(0.1)
+    sys.exit("nobody listens at %s" % address)
 
 
 def pair(name, what, serves, fetches, address, emulator=EMULATOR):
