@@ -134,6 +134,22 @@ CODE(rounding,
      "stmxcsr 8(%rsi)\n mov 8(%rsi),%r11d\n dec %rcx\n jnz 1b\n"
      "movd %xmm2,%eax\n movd %xmm3,%edx");
 
+/* In one of the last rounds this MXCSR, which ends it so. */
+static void changes_at_last(u32 value, u32 vector)
+{
+    struct regs r;
+    u32 *mxcsr = (u32 *)area;
+    mxcsr[0] = 0x7f80;
+    mxcsr[1] = value;
+    regs_init(&r, rounding, 3);
+    r.rsi = USER(area);
+    r.rcx = 20000;
+    r.r8 = 7;
+    run_expect(&r, vector);
+    equal("rounds left", r.rcx, 7);
+    equal("MXCSR before", (u32)r.r9, 0x1fa0);
+}
+
 /* Libraries set the rounding around a function, so this has to be fast, and is no mode of its own
  * as long as nothing is unmasked. */
 static void changes(void)
@@ -153,23 +169,9 @@ static void changes(void)
         equal("MXCSR after", (u32)r.r11, mxcsr[0] | 0x20);
     }
     check("LDMXCSR between equal divisions: each is rounded and sets flags by what holds then");
-    mxcsr[0] = 0x7f80;
-    mxcsr[1] = 0x1f80 & ~0x1000; /* inexact results unmasked */
-    regs_init(&r, rounding, 3);
-    r.rsi = USER(area);
-    r.rcx = 20000;
-    r.r8 = 7;
-    run_expect(&r, VEC_XM);
-    equal("rounds left", r.rcx, 7);
+    changes_at_last(0x1f80 & ~0x1000, VEC_XM); /* inexact results */
     check("LDMXCSR that unmasks an exception, after many rounds");
-    mxcsr[1] = 0x7f80 | 0x20000;
-    regs_init(&r, rounding, 3);
-    r.rsi = USER(area);
-    r.rcx = 20000;
-    r.r8 = 7;
-    run_expect(&r, VEC_GP);
-    equal("rounds left", r.rcx, 7);
-    equal("MXCSR before", (u32)r.r9, 0x1fa0);
+    changes_at_last(0x7f80 | 0x20000, VEC_GP);
     check("LDMXCSR with a reserved bit, after many rounds");
 }
 

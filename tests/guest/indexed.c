@@ -2,14 +2,10 @@
  * Accesses whose address is a sum of registers, in loops: some bytes apart from each other, on both
  * sides of the edge of two pages, and misaligned where another one of the same base is aligned.
  */
-#include "lib/guest.h"
+#include "lib/pages.h"
 
-#define VA 0x510000000000ul
-#define FAR 0x200000ul /* as far apart, pages meet in a table that goes by the low address bits */
-enum { PAGES = 3, WORDS = 512, ROUNDS = 500 };
+enum { ROUNDS = 500 };
 
-static u64 *page[2 * PAGES]; /* two neighbours at each of the addresses */
-static u64 model[2 * PAGES][WORDS];
 static struct round {
     ul base, index;
 } rounds[ROUNDS];
@@ -25,17 +21,10 @@ CODE(walk, "xor %eax,%eax\n"
            "shr $3,%rdx\n add (%rdi,%rdx,8),%rax\n incq 48(%rdi,%rdx,8)\n add 8(%rdi,%rdx),%rax\n"
            "add $16,%rsi\n dec %rcx\n jnz 1b");
 
-static u64 *at(ul va)
-{
-    const unsigned n = (unsigned)((va - VA) / FAR);
-    const ul offset = (va - VA) % FAR;
-    return &model[2 * n + offset / 4096][offset % 4096 / 8];
-}
-
 /* The last access of a round is not at the sum: 8 bytes from there on, wherever they are. */
 static u64 anywhere(ul va)
 {
-    const u64 low = *at(va & ~7ul), high = *at((va & ~7ul) + 8);
+    const u64 low = *model_at(va & ~7ul), high = *model_at((va & ~7ul) + 8);
     const unsigned by = va % 8 * 8;
     return by ? low >> by | high << (64 - by) : low;
 }
@@ -45,36 +34,27 @@ static u64 walk_model(void)
     u64 rax = 0;
     for (unsigned n = 0; n < ROUNDS; n++) {
         const ul sum = rounds[n].base + rounds[n].index;
-        rax += *at(sum + 8) + *at(sum);
+        rax += *model_at(sum + 8) + *model_at(sum);
         rax = rax << 7 | rax >> 57;
-        rax ^= *at(sum + 16);
-        *at(sum + 24) = rax;
-        rax += *at(sum + 32);
-        const u64 moved[] = {*at(sum + 8), *at(sum + 16), *at(sum + 40)};
-        *at(sum + 40) = moved[0];
-        *at(sum + 8) = moved[1];
-        *at(sum + 16) = moved[2];
-        rax += *at(sum + 40) + *at(sum);
-        ++*at(sum + 48);
+        rax ^= *model_at(sum + 16);
+        *model_at(sum + 24) = rax;
+        rax += *model_at(sum + 32);
+        const u64 moved[] = {*model_at(sum + 8), *model_at(sum + 16), *model_at(sum + 40)};
+        *model_at(sum + 40) = moved[0];
+        *model_at(sum + 8) = moved[1];
+        *model_at(sum + 16) = moved[2];
+        rax += *model_at(sum + 40) + *model_at(sum);
+        ++*model_at(sum + 48);
         rax += anywhere(rounds[n].base + rounds[n].index / 8 + 8);
     }
     return rax;
-}
-
-static u32 state = 1;
-static u32 next_random(void)
-{
-    state = state * 1664525 + 1013904223;
-    return state >> 8;
 }
 
 static void walks(const char *what, unsigned times, unsigned first, unsigned span)
 {
     for (unsigned k = 0; k < times; k++) {
         struct regs r;
-        for (unsigned n = 0; n < 2 * PAGES; n++)
-            for (unsigned w = 0; w < WORDS; w++)
-                page[n][w] = model[n][w] = (u64)n << 56 | w * 0x10001ull;
+        pages_fill();
         for (unsigned n = 0; n < ROUNDS; n++) {
             rounds[n].base = VA + next_random() % PAGES * FAR;
             rounds[n].index = 8 * (first + next_random() % span);
@@ -85,10 +65,7 @@ static void walks(const char *what, unsigned times, unsigned first, unsigned spa
         r.rcx = ROUNDS;
         run_expect(&r, VEC_DONE);
         equal("sum", r.rax, wanted);
-        for (unsigned n = 0; n < 2 * PAGES; n++)
-            for (unsigned w = 0; w < WORDS; w++)
-                if (page[n][w] != model[n][w])
-                    equal("a word of memory", page[n][w], model[n][w]);
+        pages_compare();
     }
     check("%s", what);
 }
@@ -145,24 +122,20 @@ static void many_pointers(void)
         struct regs r;
         u64 sum = 0;
         const ul stays = VA + 4096 - 8 * (k % 4);
-        for (unsigned n = 0; n < 2 * PAGES; n++)
-            for (unsigned w = 0; w < WORDS; w++)
-                page[n][w] = model[n][w] = (u64)n << 56 | w * 0x10001ull;
+        pages_fill();
         for (unsigned n = 0; n < POINTERS; n++) {
             pointers[n] = VA + n % PAGES * FAR + 8 * (next_random() % 400);
-            sum += *at(pointers[n]) + *at(pointers[n] + 8);
+            sum += *model_at(pointers[n]) + *model_at(pointers[n] + 8);
         }
-        sum += *at(stays) + *at(stays + 16);
+        sum += *model_at(stays) + *model_at(stays + 16);
         regs_init(&r, many, 0);
         r.rsi = (ul)pointers;
         r.rdi = stays;
         r.rcx = TIMES;
-        const u64 before = *at(stays + 8);
+        *model_at(stays + 8) += TIMES;
         run_expect(&r, VEC_DONE);
         equal("sum", r.rax, sum * TIMES);
-        u64 *counted = at(stays + 8);
-        equal("counted", page[(counted - &model[0][0]) / WORDS][(counted - &model[0][0]) % WORDS],
-              before + TIMES);
+        pages_compare();
     }
     check("many pointers in a row, and one at the edge of two pages");
 }
@@ -191,10 +164,7 @@ static void misaligned(const char *what, const char *code)
 
 void test_main(void)
 {
-    for (unsigned n = 0; n < 2 * PAGES; n++) {
-        page[n] = page_alloc();
-        *pte_at(VA + n / 2 * FAR + n % 2 * 4096, 1) = (u64)page[n] | PTE_P | PTE_W;
-    }
+    pages_map();
     walks("sums within a page", 300, 0, WORDS - 8);
     walks("sums at the edge of two pages", 20, WORDS - 8, 9);
     sums_of_halves();

@@ -3,14 +3,10 @@
  * place in any table of pages, across the edge of two pages, to where stores are not allowed. Each
  * access reads and writes where its pointer leads at that moment, and nowhere else.
  */
-#include "lib/guest.h"
+#include "lib/pages.h"
 
-#define VA 0x500000000000ul
-#define FAR 0x200000ul /* as far apart, pages meet in a table that goes by the low address bits */
-enum { PAGES = 4, WORDS = 512, ROUNDS = 600 };
+enum { ROUNDS = 600 };
 
-static u64 *page[2 * PAGES]; /* two neighbours at each of the addresses */
-static u64 model[2 * PAGES][WORDS];
 static struct round {
     ul pointer;
     u64 ways; /* bits: which branches are taken */
@@ -29,10 +25,7 @@ CODE(walk, "xor %eax,%eax\n xor %edi,%edi\n"
 
 static u64 *at(ul pointer, unsigned word)
 {
-    const ul va = pointer + 8 * word;
-    const unsigned n = (unsigned)((va - VA) / FAR);
-    const ul offset = (va - VA) % FAR;
-    return &model[2 * n + offset / 4096][offset % 4096 / 8];
+    return model_at(pointer + 8 * word);
 }
 
 static u64 walk_model(unsigned count, ul stays, unsigned *stored)
@@ -60,20 +53,6 @@ static u64 walk_model(unsigned count, ul stays, unsigned *stored)
     return rax;
 }
 
-static u32 state = 1;
-static u32 next_random(void)
-{
-    state = state * 1664525 + 1013904223;
-    return state >> 8;
-}
-
-static void fill(void)
-{
-    for (unsigned n = 0; n < 2 * PAGES; n++)
-        for (unsigned w = 0; w < WORDS; w++)
-            page[n][w] = model[n][w] = (u64)n << 56 | w * 0x10001ull;
-}
-
 /* How often of 16 the pointer changes, and whether it may lie across the edge. */
 static void make_rounds(unsigned changes, bool across)
 {
@@ -94,7 +73,7 @@ static void make_rounds(unsigned changes, bool across)
 static void warm_up(void)
 {
     struct regs r;
-    fill();
+    pages_fill();
     make_rounds(4, false);
     for (unsigned k = 0; k < 300; k++) {
         regs_init(&r, walk, 0);
@@ -111,7 +90,7 @@ static void walks(const char *what, unsigned changes, bool across)
     for (unsigned k = 0; k < 12; k++) {
         struct regs r;
         unsigned stored;
-        fill();
+        pages_fill();
         make_rounds(changes, across);
         regs_init(&r, walk, 0);
         r.rsi = (ul)rounds;
@@ -120,10 +99,7 @@ static void walks(const char *what, unsigned changes, bool across)
         const u64 wanted = walk_model(ROUNDS, r.rbp, &stored);
         run_expect(&r, VEC_DONE);
         equal("sum", r.rax, wanted);
-        for (unsigned n = 0; n < 2 * PAGES; n++)
-            for (unsigned w = 0; w < WORDS; w++)
-                if (page[n][w] != model[n][w])
-                    equal("a word of memory", page[n][w], model[n][w]);
+        pages_compare();
     }
     check("%s", what);
 }
@@ -134,7 +110,7 @@ static void read_only(void)
     for (unsigned k = 0; k < 6; k++) {
         struct regs r;
         unsigned stored;
-        fill();
+        pages_fill();
         make_rounds(3, false);
         for (unsigned n = 0; n < ROUNDS; n++)
             rounds[n].ways &= ~(u64)(n < ROUNDS / 2 ? 4 : 0);
@@ -164,10 +140,7 @@ static void read_only(void)
 
 void test_main(void)
 {
-    for (unsigned n = 0; n < 2 * PAGES; n++) {
-        page[n] = page_alloc();
-        *pte_at(VA + n / 2 * FAR + n % 2 * 4096, 1) = (u64)page[n] | PTE_P | PTE_W;
-    }
+    pages_map();
     warm_up();
     walks("pointers that stay for some rounds", 2, false);
     walks("pointers that change in most rounds", 12, false);
