@@ -15,11 +15,6 @@ enum { FSW_ES = 1 << 7, FSW_TOP = 7 << 11 };
 /* FSW and FTW are loaded and stored as one doubleword. */
 _Static_assert(offsetof(struct x86_regs, ftw) == offsetof(struct x86_regs, fsw) + 2, "FSW, FTW");
 
-static ir_ref load_field(struct x86_trans *x, enum ir_type t, uint64_t offset)
-{
-    return ir_emit(x->ir, IR_LDENV, t, 0, 0, 0, 0, 0, offset);
-}
-
 static void store_field(struct x86_trans *x, unsigned w, uint64_t offset, ir_ref v)
 {
     ir_emit(x->ir, IR_STENV, IR_VOID, w, v, 0, 0, 0, offset);
@@ -33,7 +28,7 @@ void mmx_begin(struct x86_trans *x)
         x86_call(x, HELPER_ID(fwait), 0, 0, 0, 0);
         return;
     }
-    ir_ref fsw = load_field(x, IR_I32, offsetof(struct x86_regs, fsw));
+    ir_ref fsw = x86_field(x, IR_I32, offsetof(struct x86_regs, fsw));
     ir_emit(r, IR_TRAPNZ, IR_VOID, 0, ir_op2(r, IR_AND, IR_I32, fsw, ir_i32(r, FSW_ES)), 0, 0, 0,
             X86_TRAP(X86_MF));
 }
@@ -42,7 +37,7 @@ void mmx_end(struct x86_trans *x)
 {
     struct ir_region *r = x->ir;
     uint64_t at = offsetof(struct x86_regs, fsw);
-    ir_ref v = load_field(x, IR_I32, at);
+    ir_ref v = x86_field(x, IR_I32, at);
     v = ir_op2(r, IR_AND, IR_I32, v, ir_i32(r, ~(uint32_t)FSW_TOP));
     v = ir_op2(r, IR_OR, IR_I32, v, ir_i32(r, 0xff0000)); /* every register is in use */
     store_field(x, IR_W32, at, v);
@@ -50,7 +45,7 @@ void mmx_end(struct x86_trans *x)
 
 ir_ref mmx_get(struct x86_trans *x, unsigned reg)
 {
-    return ir_emit(x->ir, IR_V_FROM, IR_V128, IR_W64, load_field(x, IR_I64, FPR(reg)), 0, 0, 0, 0);
+    return ir_emit(x->ir, IR_V_FROM, IR_V128, IR_W64, x86_field(x, IR_I64, FPR(reg)), 0, 0, 0, 0);
 }
 
 void mmx_put(struct x86_trans *x, unsigned reg, ir_ref v)
@@ -129,7 +124,7 @@ void sse_to_scratch(struct x86_trans *x, ir_ref a, ir_ref b, ir_ref c)
 
 ir_ref sse_from_scratch(struct x86_trans *x, enum ir_type t)
 {
-    return load_field(x, t, SCRATCH(12));
+    return x86_field(x, t, SCRATCH(12));
 }
 
 /* ---- floating point ------------------------------------------------------------------------- */

@@ -32,6 +32,11 @@ void x86_stack_store(struct x86_trans *x, unsigned w, int32_t disp, ir_ref v);
  * ---------------------------------------------------------------------------------------- */
 
 void x86_tr_raise_imm(struct x86_trans *x, uint64_t imm);
+/* A field of the register file, or by TCG_ENV_OFFSET() a private one, as it is then. */
+static inline ir_ref x86_field(struct x86_trans *x, enum ir_type type, int64_t offset)
+{
+    return ir_emit(x->ir, IR_LDENV, type, 0, 0, 0, 0, 0, (uint64_t)offset);
+}
 void x86_end_dyn_at(struct x86_trans *x, ir_ref rip, bool poll);
 /*
  * The usual forms of instructions that change levels, segments or flags are translated for code and

@@ -42,11 +42,6 @@ void tr_helper_next_dyn1(struct x86_trans *x, const struct x86_insn *i)
     x86_end_dyn_rip_set(x, true);
 }
 
-static ir_ref env_field(struct x86_trans *x, enum ir_type type, size_t offset)
-{
-    return ir_emit(x->ir, IR_LDENV, type, 0, 0, 0, 0, 0, offset);
-}
-
 static ir_ref and64(struct x86_trans *x, ir_ref a, uint64_t mask)
 {
     return ir_op2(x->ir, IR_AND, IR_I64, a, ir_i64(x->ir, mask));
@@ -60,7 +55,7 @@ static void set_ac(struct x86_trans *x, bool on)
     const bool was = x->mode & MODE_SMAP_OFF;
     ir_ref flags = ir_get(r, SLOT_RFLAGS);
     if (on && !was) {
-        ir_ref smap = and64(x, env_field(x, IR_I64, offsetof(struct x86_regs, cr4)), X86_CR4_SMAP);
+        ir_ref smap = and64(x, x86_field(x, IR_I64, offsetof(struct x86_regs, cr4)), X86_CR4_SMAP);
         x86_alone_if(x, ir_op2(r, IR_XOR, IR_I64, smap, ir_i64(r, X86_CR4_SMAP)));
     }
     ir_put(r, SLOT_RFLAGS,
@@ -112,7 +107,7 @@ void tr_pkru(struct x86_trans *x, const struct x86_insn *i)
 
 void tr_rdpid(struct x86_trans *x, const struct x86_insn *i)
 {
-    x86_put_gpr(x, i->rm, IR_W32, env_field(x, IR_I32, offsetof(struct x86_regs, tsc_aux)));
+    x86_put_gpr(x, i->rm, IR_W32, x86_field(x, IR_I32, offsetof(struct x86_regs, tsc_aux)));
 }
 
 /* RDTSC, RDTSCP: the virtual clock scaled (core/cpu/x86_tsc.h). A frequency that is no whole number
@@ -127,14 +122,14 @@ void tr_rdtsc(struct x86_trans *x, const struct x86_insn *i)
         tr_helper(x, i);
         return;
     }
-    ir_ref aux = p ? env_field(x, IR_I32, offsetof(struct x86_regs, tsc_aux)) : 0;
+    ir_ref aux = p ? x86_field(x, IR_I32, offsetof(struct x86_regs, tsc_aux)) : 0;
     /* RDTSCP waits for what stands before it, as LFENCE makes RDTSC do. */
     if (p || x->lfence)
         ir_emit(r, IR_FENCE, IR_VOID, 1, 0, 0, 0, 0, 0);
     x->lfence = false;
     ir_ref v = ir_emit(r, IR_CLOCK, IR_I64, 0, 0, 0, 0, 0, 0);
     v = ir_op2(r, IR_MUL, IR_I64, v, ir_i64(r, hz / X86_NS_PER_SECOND));
-    v = ir_op2(r, IR_ADD, IR_I64, v, env_field(x, IR_I64, offsetof(struct x86_regs, tsc_offset)));
+    v = ir_op2(r, IR_ADD, IR_I64, v, x86_field(x, IR_I64, offsetof(struct x86_regs, tsc_offset)));
     x86_put_gpr(x, X86_RAX, IR_W32, ir_trunc(r, v));
     ir_put(r, SLOT_GPR + X86_RDX, ir_op2(r, IR_SHR, IR_I64, v, ir_i32(r, 32)));
     if (p)
@@ -252,7 +247,7 @@ void x86_alone_if(struct x86_trans *x, ir_ref nonzero)
 static ir_ref uncommon(struct x86_trans *x, ir_ref flags)
 {
     struct ir_region *r = x->ir;
-    ir_ref efer = env_field(x, IR_I64, offsetof(struct x86_regs, efer));
+    ir_ref efer = x86_field(x, IR_I64, offsetof(struct x86_regs, efer));
     ir_ref sce = ir_op2(r, IR_AND, IR_I64, efer, ir_i64(r, X86_EFER_SCE));
     return ir_op2(r, IR_OR, IR_I64, ir_op2(r, IR_AND, IR_I64, flags, ir_i64(r, MODE_FLAGS)),
                   ir_op2(r, IR_XOR, IR_I64, sce, ir_i64(r, X86_EFER_SCE)));
@@ -314,15 +309,15 @@ static void syscall64(struct x86_trans *x)
 {
     struct ir_region *r = x->ir;
     ir_ref old = flags_image(x);
-    ir_ref mask = env_field(x, IR_I64, offsetof(struct x86_regs, sfmask));
+    ir_ref mask = x86_field(x, IR_I64, offsetof(struct x86_regs, sfmask));
     ir_ref flags = ir_op2(r, IR_ANDN, IR_I64, mask, old);
     x86_alone_if(x, uncommon(x, flags));
-    ir_ref star = env_field(x, IR_I64, offsetof(struct x86_regs, star));
+    ir_ref star = x86_field(x, IR_I64, offsetof(struct x86_regs, star));
     ir_ref cs = and64(x, shift64(x, IR_SHR, star, 32), 0xfffc);
     ir_put(r, SLOT_GPR + X86_RCX, x86_next_rip(x));
     ir_put(r, SLOT_GPR + 11, old);
     put_rflags(x, flags);
-    ir_put(r, SLOT_RIP, env_field(x, IR_I64, offsetof(struct x86_regs, lstar)));
+    ir_put(r, SLOT_RIP, x86_field(x, IR_I64, offsetof(struct x86_regs, lstar)));
     enter_level64(x, cs, plus(x, cs, 8), 0, false);
 }
 
@@ -333,11 +328,11 @@ static void sysret64(struct x86_trans *x)
     struct ir_region *r = x->ir;
     ir_ref rip = ir_get(r, SLOT_GPR + X86_RCX);
     ir_ref flags = and64(x, ir_get(r, SLOT_GPR + 11), 0x3c7fd5);
-    ir_ref cr4 = env_field(x, IR_I64, offsetof(struct x86_regs, cr4));
+    ir_ref cr4 = x86_field(x, IR_I64, offsetof(struct x86_regs, cr4));
     ir_ref near = shift64(x, IR_SAR, shift64(x, IR_SHL, rip, 16), 16);
     ir_ref bad = ir_op2(r, IR_OR, IR_I64, uncommon(x, flags), and64(x, cr4, X86_CR4_PVI));
     x86_alone_if(x, ir_op2(r, IR_OR, IR_I64, bad, ir_op2(r, IR_XOR, IR_I64, near, rip)));
-    ir_ref star = env_field(x, IR_I64, offsetof(struct x86_regs, star));
+    ir_ref star = x86_field(x, IR_I64, offsetof(struct x86_regs, star));
     ir_ref selector = shift64(x, IR_SHR, star, 48), rpl = ir_i64(r, 3);
     ir_put(r, SLOT_RIP, rip);
     put_rflags(x, flags);
@@ -369,7 +364,7 @@ static void enter_level32(struct x86_trans *x, ir_ref cs, ir_ref ss, unsigned cp
 static ir_ref sysenter_selector(struct x86_trans *x, ir_ref also)
 {
     struct ir_region *r = x->ir;
-    ir_ref cs = and64(x, env_field(x, IR_I64, offsetof(struct x86_regs, sysenter_cs)), 0xfffc);
+    ir_ref cs = and64(x, x86_field(x, IR_I64, offsetof(struct x86_regs, sysenter_cs)), 0xfffc);
     ir_ref none = ir_zext(
         r, IR_I64, ir_emit(r, IR_SETC, IR_I32, IR_CC_E, cs, ir_i64(r, 0), 0, 0, IR_I64), IR_W32);
     ir_ref bad = ir_op2(r, IR_OR, IR_I64, none, and64(x, ir_get(r, SLOT_RFLAGS), X86_FLAG_AC));
@@ -381,8 +376,8 @@ static void sysenter32(struct x86_trans *x)
 {
     struct ir_region *r = x->ir;
     ir_ref cs = sysenter_selector(x, 0);
-    ir_ref esp = env_field(x, IR_I64, offsetof(struct x86_regs, sysenter_esp));
-    ir_ref eip = env_field(x, IR_I64, offsetof(struct x86_regs, sysenter_eip));
+    ir_ref esp = x86_field(x, IR_I64, offsetof(struct x86_regs, sysenter_esp));
+    ir_ref eip = x86_field(x, IR_I64, offsetof(struct x86_regs, sysenter_eip));
     ir_put(r, SLOT_RFLAGS,
            and64(x, ir_get(r, SLOT_RFLAGS), ~(uint64_t)(X86_FLAG_IF | X86_FLAG_RF)));
     ir_put(r, SLOT_GPR + X86_RSP, x86_wrap(x, IR_W32, esp));
@@ -393,7 +388,7 @@ static void sysenter32(struct x86_trans *x)
 static void sysexit32(struct x86_trans *x)
 {
     struct ir_region *r = x->ir;
-    ir_ref pvi = and64(x, env_field(x, IR_I64, offsetof(struct x86_regs, cr4)), X86_CR4_PVI);
+    ir_ref pvi = and64(x, x86_field(x, IR_I64, offsetof(struct x86_regs, cr4)), X86_CR4_PVI);
     ir_ref cs = sysenter_selector(x, pvi), rpl = ir_i64(r, 3);
     ir_put(r, SLOT_RIP, x86_wrap(x, IR_W32, ir_get(r, SLOT_GPR + X86_RDX)));
     ir_put(r, SLOT_GPR + X86_RSP, x86_wrap(x, IR_W32, ir_get(r, SLOT_GPR + X86_RCX)));

@@ -199,11 +199,6 @@ static ir_ref and32(struct x86_trans *x, ir_ref a, uint32_t mask)
     return ir_op2(x->ir, IR_AND, IR_I32, a, ir_i32(x->ir, mask));
 }
 
-static ir_ref env32(struct x86_trans *x, int32_t offset)
-{
-    return ir_emit(x->ir, IR_LDENV, IR_I32, 0, 0, 0, 0, 0, (uint64_t)(int64_t)offset);
-}
-
 /* Libraries set the rounding around a function. What changes no mode and has no reserved bits is
  * done in the region; the rest is the helper's. */
 void tr_ldmxcsr(struct x86_trans *x, const struct x86_insn *i)
@@ -227,7 +222,7 @@ void tr_ldmxcsr(struct x86_trans *x, const struct x86_insn *i)
 void tr_stmxcsr(struct x86_trans *x, const struct x86_insn *i)
 {
     ir_fp_sync(x->ir, false);
-    ir_ref flags = and32(x, env32(x, TCG_ENV_OFFSET(guest_mxcsr)), X86_MXCSR_FLAGS);
-    ir_ref rest = and32(x, env32(x, MXCSR_OFFSET), ~(uint32_t)X86_MXCSR_FLAGS);
+    ir_ref flags = and32(x, x86_field(x, IR_I32, TCG_ENV_OFFSET(guest_mxcsr)), X86_MXCSR_FLAGS);
+    ir_ref rest = and32(x, x86_field(x, IR_I32, MXCSR_OFFSET), ~(uint32_t)X86_MXCSR_FLAGS);
     x86_store_mem(x, i, IR_W32, ir_op2(x->ir, IR_OR, IR_I32, flags, rest), 0);
 }
