@@ -591,15 +591,15 @@ static inline bool ir_is_const(const struct ir_region *r, ir_ref v, uint64_t *va
 ir_ref ir_get(struct ir_region *r, unsigned slot);
 void ir_put(struct ir_region *r, unsigned slot, ir_ref v);
 void ir_insn(struct ir_region *r, int64_t pc_minus_pcb, unsigned len);
+/* Floating-point control and flags go where LDENV finds them (tcg_cpu.guest_mxcsr); load: they are
+ * what STENV put there. */
+void ir_fp_sync(struct ir_region *r, bool load);
 /*
  * A place that is reached from several others: nothing of what was known holds behind it. What
  * stands before must have ended in IR_JMP or an exit. Behind the label IR_LABEL_ROOM NOPs are left
  * for a back end that wants to say there what is known after all. depth: of the loops it is in.
  */
 enum { IR_MAX_LABELS = 64, IR_LABEL_ROOM = 5 };
-/* Floating-point control and flags go where LDENV finds them (tcg_cpu.guest_mxcsr); load: they are
- * what STENV put there. */
-void ir_fp_sync(struct ir_region *r, bool load);
 void ir_label(struct ir_region *r, unsigned number, int64_t pc_minus_pcb, bool poll,
               unsigned depth);
 /* Does the insn leave through an exit site, numbered in the order of such insns? */

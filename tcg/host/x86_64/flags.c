@@ -271,17 +271,11 @@ static bool carry_in_host(const struct cg *g, ir_ref v)
     return i->op == IR_SETCC && i->aux == IR_CC_B && g->host_flags && g->id[i->a] == g->host_flags;
 }
 
-static bool carry_is_const(const struct cg *g, ir_ref lone, uint64_t *c)
-{
-    return lone && lone < IR_MAX_INSNS && ir_is_const(g->r, lone, c);
-}
-
 void fl_carry_operand(struct cg *g, const struct ir_insn *i, ir_ref f)
 {
     ir_ref lone = fl_lone_carry(g, i, f);
-    uint64_t c;
-    if (g->host_flags == cg_id(g, f) || carry_is_const(g, lone, &c) ||
-        (lone && carry_in_host(g, lone)))
+    int32_t c;
+    if (g->host_flags == cg_id(g, f) || (lone && (cg_imm32(g, lone, &c) || carry_in_host(g, lone))))
         return;
     cg_gpr(g, lone ? lone : f);
 }
@@ -289,10 +283,10 @@ void fl_carry_operand(struct cg *g, const struct ir_insn *i, ir_ref f)
 void fl_carry(struct cg *g, const struct ir_insn *i, ir_ref f)
 {
     ir_ref lone = fl_lone_carry(g, i, f);
-    uint64_t c;
+    int32_t c;
     if (g->host_flags == cg_id(g, f) || (lone && carry_in_host(g, lone)))
         return;
-    if (carry_is_const(g, lone, &c)) {
+    if (lone && cg_imm32(g, lone, &c)) {
         emit_u8(&g->e, 0xf8 | (c & 1)); /* clc, stc */
     } else {
         int r = cg_gpr(g, lone ? lone : f);
